@@ -1,0 +1,2 @@
+export { parseTopology, TopologyError } from './parse-topology.ts';
+export * from './topology.ts';

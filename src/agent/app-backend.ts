@@ -1,0 +1,60 @@
+/** What an app node's agent answers: its own health and how its pooler stands. Everything else is asked of a database node. */
+import type { AgentBackend, DoctorFinding, TopologyMessage, WhyAnswer } from '../api/contract.ts';
+import type { NodeName } from '../core/spec.ts';
+import { UnderstudyError } from '../errors/understudy-error.ts';
+import type { AppNode } from './app-node.ts';
+
+export interface AppBackendParts {
+  readonly cluster: string;
+  readonly node: NodeName;
+  readonly version: string;
+  readonly app: AppNode;
+  /** Which nodes are database nodes, as the configuration said last. */
+  readonly databaseNodes: () => ReadonlySet<NodeName>;
+  readonly doctor: () => Promise<readonly DoctorFinding[]>;
+  readonly now: () => Date;
+}
+
+export function createAppBackend(parts: AppBackendParts): AgentBackend {
+  const { node, cluster, version, app } = parts;
+  const elsewhere = (): never => {
+    throw new UnderstudyError('NOT_FOUND', `${node} is an app node`, { hint: 'ask the agent of a database node' });
+  };
+  const elsewhereLater = () => Promise.reject(new UnderstudyError('NOT_FOUND', `${node} is an app node`, { hint: 'ask the agent of a database node' }));
+  return {
+    node,
+    cluster,
+    doctor: parts.doctor,
+    identify: (name) => (parts.databaseNodes().has(name) ? 'database' : name === node ? 'app' : 'unknown'),
+    health: () => ({ node, version, term: app.report().term, storeAgeMs: null }),
+    why: (): WhyAnswer => {
+      const decision = app.decision();
+      return {
+        node,
+        at: parts.now().toISOString(),
+        inputDigest: '',
+        reasons: decision?.reasons ?? [],
+        refused: [],
+        actions: (decision?.actions ?? []).map((action) => ({ do: action.do, because: [] })),
+      };
+    },
+    status: elsewhere,
+    spec: elsewhere,
+    apply: elsewhereLater,
+    events: elsewhere,
+    // Nobody may follow these here, but the server listens for everyone at once.
+    onEvent: () => () => undefined,
+    topologyMessage: (): TopologyMessage => elsewhere(),
+    onTopology: () => () => undefined,
+    report: elsewhere,
+    switchover: elsewhereLater,
+    cancel: elsewhereLater,
+    operation: elsewhere,
+    receipts: elsewhereLater,
+    receipt: elsewhereLater,
+    checkpoint: elsewhereLater,
+    reinit: elsewhereLater,
+    restart: elsewhereLater,
+    member: () => null,
+  };
+}

@@ -1,0 +1,293 @@
+/**
+ * What an app node's agent does to its pooler, and what it knows of it: the gate, the process, the last pause.
+ *
+ * Invariant: one action at a time changes the pooler; a drain runs beside them and is ended before the next one. The
+ * gate is written down before a pause begins. It acts on actions of a decision only, with one exception: a pause in
+ * force that the pooler turns out to have lost is begun again.
+ */
+import type { PauseFigures, PoolerBlocker, PoolerState } from '../core/cluster-view.ts';
+import type { PoolerConfiguration } from '../core/pooler-configuration.ts';
+import type { PoolerAction } from '../core/rules/pooler.ts';
+import type { PoolerGateView } from '../core/rules/pooler-memory.ts';
+import { describeError, isUnderstudyError } from '../errors/understudy-error.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { LocalPooler, Pooler } from '../ports/pooler.ts';
+import type { EmitEvent } from './app-node-ports.ts';
+
+const observeEveryMs = 2_000;
+const observeWithinMs = 1_000;
+const actWithinMs = 5_000;
+/** The rules end a drain at its limit; the pooler's own time is longer, for the case that they can't. */
+const drainGraceMs = 1_000;
+
+type ShutGate = Exclude<PoolerGateView, { state: 'open' }>;
+
+export interface ActsDeps {
+  readonly node: string;
+  readonly pooler: Pooler;
+  readonly clock: Clock;
+  readonly emit: EmitEvent;
+  /** Where writes go by the last decision, for events. */
+  primary(): { readonly node: string | null; readonly term: number };
+  /** What others wait to hear has changed. */
+  changed(): void;
+  /** Decide again. */
+  wake(): void;
+  /** The gate has changed: write it down. */
+  remember(): void;
+}
+
+export class PoolerActs {
+  readonly #deps: ActsDeps;
+  #gate: PoolerGateView = { state: 'open' };
+  #local: LocalPooler = { state: 'unknown', because: 'not looked at yet' };
+  #wasRunning = false;
+  #strayPause = false;
+  #loaded: PoolerConfiguration | null = null;
+  #drain: { readonly cancel: AbortController; readonly done: Promise<void> } | null = null;
+  #drainMs = 0;
+  #blockers: readonly PoolerBlocker[] = [];
+  #lastPause: PauseFigures | null = null;
+  #trouble: string | null = null;
+  #observedAtMs: number | null = null;
+  #isObserving = false;
+
+  constructor(deps: ActsDeps) {
+    this.#deps = deps;
+  }
+
+  get gate(): PoolerGateView {
+    return this.#gate;
+  }
+
+  get local(): LocalPooler {
+    return this.#local;
+  }
+
+  get loaded(): PoolerConfiguration | null {
+    return this.#loaded;
+  }
+
+  get strayPause(): boolean {
+    return this.#strayPause;
+  }
+
+  get lastPause(): PauseFigures | null {
+    return this.#lastPause;
+  }
+
+  get trouble(): string | null {
+    return this.#trouble;
+  }
+
+  get blockers(): readonly PoolerBlocker[] {
+    return this.#gate.state === 'draining' ? this.#blockers : [];
+  }
+
+  get process(): 'running' | 'stopped' | 'unknown' {
+    if (this.#local.state === 'running' || this.#local.state === 'stopped') return this.#local.state;
+    // Missing binaries: starting it fails with words that say so.
+    return this.#local.state === 'missing-binaries' ? 'stopped' : 'unknown';
+  }
+
+  get state(): PoolerState {
+    if (this.process === 'stopped') return 'down';
+    if (this.#gate.state === 'draining') return 'pausing';
+    if (this.process === 'unknown') return 'unknown';
+    if (this.#gate.state === 'drained') return 'paused';
+    // It runs, but was never told where to: clients can't use it.
+    return this.#loaded === null ? 'down' : 'open';
+  }
+
+  /** The process or the connection to it is gone: nothing is known until the next look. */
+  lost(): void {
+    this.#local = { state: 'unknown', because: 'the connection to its console broke' };
+    this.#observedAtMs = null;
+    this.#deps.wake();
+  }
+
+  /** Goes on with a pause that an earlier agent began. */
+  async takeOver(gate: ShutGate, configuration: PoolerConfiguration): Promise<void> {
+    this.#gate = { ...gate, state: 'draining' };
+    try {
+      await this.#deps.pooler.configure(configuration, 'shut', { withinMs: actWithinMs });
+      this.#loaded = configuration;
+      this.#startDrain();
+    } catch (error) {
+      this.#failed('configure', error);
+    }
+  }
+
+  /** In order; what follows one that failed is dropped. Answers whether all succeeded. */
+  async perform(actions: readonly PoolerAction[]): Promise<boolean> {
+    for (const action of actions) {
+      try {
+        await this.#performOne(action);
+        if (this.#drain === null) this.#trouble = null;
+      } catch (error) {
+        this.#failed(action.do, error);
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /** Looks at the process when nothing is known of it; otherwise every 2 s, beside the loop. */
+  async observeWhenDue(): Promise<void> {
+    if (this.#observedAtMs === null) return await this.#observe();
+    if (this.#isObserving || this.#deps.clock.boottimeMs() - this.#observedAtMs < observeEveryMs) return;
+    const before = this.#local.state;
+    this.#observe().then(
+      () => {
+        if (this.#local.state !== before || this.#strayPause) this.#deps.wake();
+      },
+      () => {
+        // `observe` of the port never rejects.
+      },
+    );
+  }
+
+  async #performOne(action: PoolerAction): Promise<void> {
+    switch (action.do) {
+      case 'configure':
+        return await this.#configure(action);
+      case 'pause':
+        return this.#pause(action);
+      case 'resume':
+        return await this.#resume(action);
+    }
+  }
+
+  #failed(what: string, error: unknown): void {
+    const because = describeError(error);
+    const { emit, node } = this.#deps;
+    if (this.#trouble !== because) emit('action.failed', { node, action: what, because });
+    this.#trouble = because;
+    // What the pooler has taken is not known any more, and the process may be gone.
+    this.#loaded = null;
+    this.#observedAtMs = null;
+    this.#deps.changed();
+  }
+
+  async #configure(action: Extract<PoolerAction, { do: 'configure' }>): Promise<void> {
+    const { pooler, emit, node, primary } = this.#deps;
+    await this.#endDrain();
+    const changed = await pooler.configure(action.configuration, action.gate, { withinMs: actWithinMs });
+    this.#loaded = action.configuration;
+    if (action.gate === 'open') this.#gate = { state: 'open' };
+    this.#deps.remember();
+    await this.#observe();
+    const because = action.because.join(', ');
+    if (changed) emit('pooler.configured', { node, primary: primary().node, term: primary().term, because });
+    this.#deps.changed();
+  }
+
+  #pause(action: Extract<PoolerAction, { do: 'pause' }>): void {
+    const { operation, term, limitMs } = action;
+    const isSame = this.#gate.state !== 'open' && this.#gate.operation === operation;
+    // After the pooler's death in a pause the clock of that pause runs on.
+    if (!isSame) this.#gate = { state: 'draining', operation, term, sinceMs: this.#deps.clock.boottimeMs(), limitMs };
+    this.#deps.remember();
+    this.#startDrain();
+    // No report of this state: the one of the drain is a few ms away, and must not wait behind it.
+    if (!isSame) this.#deps.emit('pooler.pausing', { node: this.#deps.node, operation });
+  }
+
+  #startDrain(): void {
+    if (this.#gate.state === 'open' || this.#drain !== null) return;
+    const gate: ShutGate = { ...this.#gate, state: 'draining' };
+    this.#gate = gate;
+    this.#blockers = [];
+    const { pooler, clock, remember, wake } = this.#deps;
+    const cancel = new AbortController();
+    const withinMs = Math.max(1, gate.sinceMs + gate.limitMs - clock.boottimeMs()) + drainGraceMs;
+    const pausing = pooler.pause((blockers) => this.#blocked(blockers), { signal: cancel.signal, withinMs });
+    const settled = pausing.then(
+      ({ drainMs }) => this.#drained(gate, drainMs),
+      (error: unknown) => this.#drainFailed(gate, error, cancel.signal.aborted),
+    );
+    const done = settled.then(() => {
+      if (this.#drain?.cancel === cancel) this.#drain = null;
+      remember();
+      wake();
+    });
+    this.#drain = { cancel, done };
+  }
+
+  #blocked(blockers: readonly PoolerBlocker[]): void {
+    const pids = (list: readonly PoolerBlocker[]): string => list.map((blocker) => blocker.serverPid).join();
+    const isChanged = pids(blockers) !== pids(this.#blockers);
+    this.#blockers = blockers;
+    if (isChanged) this.#deps.changed();
+  }
+
+  #drained(gate: ShutGate, drainMs: number): void {
+    this.#drainMs = drainMs;
+    this.#gate = { ...gate, state: 'drained' };
+    this.#deps.changed();
+    const { emit, node } = this.#deps;
+    emit('pooler.paused', { node, operation: gate.operation, drainMs: Math.round(drainMs) });
+  }
+
+  #drainFailed(gate: ShutGate, error: unknown, wasCancelled: boolean): void {
+    if (wasCancelled) return;
+    const because = describeError(error);
+    this.#deps.emit('pooler.pause_failed', { node: this.#deps.node, operation: gate.operation, because });
+    this.#trouble = because;
+    this.#observedAtMs = null;
+    // A pooler that was lost has to come back shut, as long as the pause is in force; otherwise all was resumed.
+    if (!isUnderstudyError(error, 'POOLER_FAILED')) this.#gate = { state: 'open' };
+    this.#deps.changed();
+  }
+
+  async #endDrain(): Promise<void> {
+    const drain = this.#drain;
+    if (drain === null) return;
+    drain.cancel.abort();
+    await drain.done;
+    this.#drain = null;
+  }
+
+  async #resume(action: Extract<PoolerAction, { do: 'resume' }>): Promise<void> {
+    const gate = this.#gate;
+    await this.#endDrain();
+    const figures = await this.#deps.pooler.resume(action.configuration, { withinMs: actWithinMs });
+    this.#gate = { state: 'open' };
+    this.#strayPause = false;
+    this.#loaded = action.configuration;
+    if (gate.state !== 'open') this.#ended(gate, figures, action.because.join(', '));
+    this.#deps.changed();
+    this.#deps.remember();
+    this.#observedAtMs = null;
+  }
+
+  #ended(gate: ShutGate, figures: Omit<PauseFigures, 'operation' | 'drainMs'>, because: string): void {
+    const { clock, emit, node, primary } = this.#deps;
+    const { operation, state, sinceMs } = gate;
+    // Clients waited since the pause began, drained or not, and an adopted pooler knows of its adoption only.
+    const pausedMs = Math.max(figures.pausedMs, clock.boottimeMs() - sinceMs);
+    const drainMs = state === 'drained' ? this.#drainMs : pausedMs;
+    this.#lastPause = { ...figures, pausedMs, operation, drainMs };
+    if (state === 'draining') emit('pooler.pause_failed', { node, operation, because });
+    emit('pooler.resumed', { node, primary: primary().node, pausedMs: Math.round(pausedMs), because });
+  }
+
+  async #observe(): Promise<void> {
+    const gate = this.#gate;
+    this.#isObserving = true;
+    const local = await this.#deps.pooler.observe(observeWithinMs);
+    this.#isObserving = false;
+    this.#observedAtMs = local.state === 'unknown' ? null : this.#deps.clock.boottimeMs();
+    this.#local = local;
+    if (local.state === 'stopped') {
+      this.#loaded = null;
+      if (this.#wasRunning) this.#deps.emit('pooler.lost', { node: this.#deps.node });
+    }
+    this.#wasRunning = local.state === 'running' || (local.state === 'unknown' && this.#wasRunning);
+    if (local.state !== 'running' || gate !== this.#gate || this.#drain !== null) return;
+    // Seen in one and the same gate from beginning to end, so that no pause or resume of our own came in between.
+    this.#strayPause = gate.state === 'open' && local.paused.length > 0;
+    const isLost = gate.state === 'draining' || (gate.state === 'drained' && local.paused.length === 0);
+    if (isLost) this.#startDrain();
+  }
+}

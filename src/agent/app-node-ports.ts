@@ -1,0 +1,42 @@
+/** What an app node's agent needs besides the pooler: where it hears of the topology, and whom it tells. */
+import type { TopologyMessage } from '../api/contract.ts';
+import type { PoolerReport } from '../core/cluster-view.ts';
+import type { AppNodeMemory } from '../core/rules/pooler-memory.ts';
+import type { NodeName } from '../core/spec.ts';
+import type { EventFacts, EventName } from '../events/catalogue.ts';
+import type { ActOptions } from '../ports/postgres.ts';
+
+/** A database node's agent; `hostName` is the name to verify in its certificate. */
+export interface DatabaseAgent {
+  readonly node: NodeName;
+  readonly address: string;
+  readonly hostName: string;
+}
+
+export interface TopologySource {
+  /**
+   * Connects once and passes on each message, parsed and in order, until the stream breaks or the signal fires.
+   * `onBreak` is called once, and not after the signal. Connecting again is the caller's part.
+   */
+  follow(
+    agent: DatabaseAgent,
+    onMessage: (message: TopologyMessage) => void,
+    onBreak: (because: string) => void,
+    signal: AbortSignal,
+  ): void;
+}
+
+export interface PoolerReporter {
+  /** Rejects when that agent did not take it. */
+  report(agent: DatabaseAgent, report: PoolerReport, options: ActOptions): Promise<void>;
+}
+
+/** What must survive the agent's own end, on this node's disk. */
+export interface AppNodeJournal {
+  /** `null`: there is none, or it can't be read. */
+  read(): AppNodeMemory | null;
+  /** Returns when a process that starts now would read it; need not survive the end of the host. */
+  write(memory: AppNodeMemory): void;
+}
+
+export type EmitEvent = (name: EventName, facts: EventFacts) => void;

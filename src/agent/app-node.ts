@@ -1,0 +1,242 @@
+/**
+ * The agent of an app node: hears the topology, decides (core/rules/pooler.ts), acts on its pooler, reports.
+ *
+ * Invariant: what was decided is in the journal before it is acted on, so that the next agent neither follows a lower
+ * term nor forgets a pause. Each message wakes the loop at once; nothing on the way from a message to PAUSE or RESUME
+ * waits for a timer. What it refuses: to judge the topology itself, see core/rules/.
+ */
+import type { TopologyMessage } from '../api/contract.ts';
+import type { PoolerReport } from '../core/cluster-view.ts';
+import { decidePooler, type PoolerDecision } from '../core/rules/pooler.ts';
+import { noPoolerMemory, type PoolerMemory } from '../core/rules/pooler-memory.ts';
+import { ranked } from '../core/rules/sightings.ts';
+import type { NodeName } from '../core/spec.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Pooler } from '../ports/pooler.ts';
+import { PoolerActs } from './app-node-acts.ts';
+import type { AppNodeJournal, DatabaseAgent, EmitEvent, PoolerReporter, TopologySource } from './app-node-ports.ts';
+import { PoolerReports } from './app-node-reports.ts';
+import { TopologyStreams } from './app-node-streams.ts';
+
+const reportEveryMs = 2_000;
+/** After an action failed: a pooler that can't start must not be started in a tight loop. */
+const againAfterFailureMs = 250;
+/** While it is not known whether the process lives. */
+const againWhileUnknownMs = 50;
+
+export interface AppNodeDeps {
+  readonly node: NodeName;
+  readonly cluster: string;
+  readonly listenAddress: string;
+  /** From the node file; the configuration message names them all later. */
+  readonly agents: readonly DatabaseAgent[];
+  readonly pooler: Pooler;
+  readonly source: TopologySource;
+  readonly reporter: PoolerReporter;
+  readonly journal: AppNodeJournal;
+  readonly clock: Clock;
+  readonly emit: EmitEvent;
+}
+
+export interface AppNode {
+  /** Ends the agent's part; the pooler goes on as it is, and the next agent with it. */
+  stop(): Promise<void>;
+  report(): PoolerReport;
+  /** The last one; `null` before the first. */
+  decision(): PoolerDecision | null;
+}
+
+type Wanted = NonNullable<TopologyMessage['configuration']>;
+
+class RunningAppNode {
+  readonly #deps: AppNodeDeps;
+  readonly #streams: TopologyStreams;
+  readonly #reports: PoolerReports;
+  readonly #acts: PoolerActs;
+  readonly #stopping = new AbortController();
+  #memory: PoolerMemory = noPoolerMemory;
+  #wanted: Wanted | null = null;
+  #loadedRevision = 0;
+  #decision: PoolerDecision | null = null;
+  #counter = 0;
+  #reportedAtMs = Number.NEGATIVE_INFINITY;
+  #isWoken = false;
+  #wake: AbortController | null = null;
+  #journaled = '';
+
+  constructor(deps: AppNodeDeps) {
+    const { node, pooler, clock, emit } = deps;
+    this.#deps = deps;
+    this.#streams = new TopologyStreams(deps.source, clock, (message) => this.#heard(message));
+    this.#reports = new PoolerReports(deps.reporter, clock, this.#stopping.signal);
+    this.#acts = new PoolerActs({
+      node,
+      pooler,
+      clock,
+      emit,
+      primary: () => ({ node: this.#memory.primary?.node ?? null, term: this.#memory.term }),
+      changed: () => this.#reportChange(),
+      wake: () => this.#wakeUp(),
+      remember: () => this.#writeJournal(),
+    });
+  }
+
+  async run(): Promise<void> {
+    const unsubscribe = this.#deps.pooler.onLost(() => this.#acts.lost());
+    try {
+      await this.#takeOver();
+      this.#streams.follow(this.#deps.agents);
+      while (!this.#stopping.signal.aborted) {
+        this.#isWoken = false;
+        const lookAgainInMs = await this.#turn();
+        if (!this.#isWoken && !this.#stopping.signal.aborted) await this.#sleep(lookAgainInMs);
+      }
+    } finally {
+      unsubscribe();
+      this.#streams.stop();
+    }
+  }
+
+  stop(): void {
+    this.#stopping.abort();
+    this.#wakeUp();
+  }
+
+  get decision(): PoolerDecision | null {
+    return this.#decision;
+  }
+
+  report(): PoolerReport {
+    const { gate, local, state, blockers, lastPause, trouble } = this.#acts;
+    const running = local.state === 'running' ? local : null;
+    return {
+      node: this.#deps.node,
+      counter: this.#counter,
+      state,
+      operation: gate.state === 'open' ? null : gate.operation,
+      term: this.#memory.term,
+      primary: this.#memory.primary?.node ?? null,
+      clients: running?.clients ?? 0,
+      waiting: running?.waiting ?? 0,
+      specRevision: this.#loadedRevision,
+      blockers,
+      poolerVersion: running?.version ?? null,
+      lastPause,
+      trouble,
+    };
+  }
+
+  async #sleep(ms: number): Promise<void> {
+    const wake = new AbortController();
+    this.#wake = wake;
+    await this.#deps.clock.sleep(ms, wake.signal).catch(() => {
+      // Woken early, which is what the signal is for.
+    });
+    this.#wake = null;
+  }
+
+  #wakeUp(): void {
+    this.#isWoken = true;
+    this.#wake?.abort();
+  }
+
+  #heard(message: TopologyMessage): void {
+    const { configuration } = message;
+    // Agents differ for a moment after an apply: a lower revision is an older one.
+    if (configuration !== undefined && configuration.specRevision >= (this.#wanted?.specRevision ?? 0)) {
+      this.#wanted = configuration;
+      if (configuration.databaseAgents.length > 0) this.#streams.follow(configuration.databaseAgents);
+    }
+    this.#wakeUp();
+  }
+
+  /** Goes on where the last agent ended: first of all with a pause that is still in force. */
+  async #takeOver(): Promise<void> {
+    const kept = this.#deps.journal.read();
+    if (kept === null) return;
+    this.#memory = kept.memory;
+    const { configuration } = kept.memory;
+    if (kept.gate.state !== 'open' && configuration !== null) await this.#acts.takeOver(kept.gate, configuration);
+  }
+
+  async #turn(): Promise<number> {
+    const { clock, cluster, node, listenAddress } = this.#deps;
+    const { gate, process, strayPause, loaded } = this.#acts;
+    const wanted = this.#wanted;
+    const decision = decidePooler(
+      {
+        self: node,
+        cluster,
+        nowMs: clock.boottimeMs(),
+        sightings: this.#streams.sightings,
+        wanted: wanted === null ? null : { ...wanted, listenAddress },
+        gate,
+        process,
+        strayPause,
+        loaded,
+      },
+      this.#memory,
+    );
+    this.#decision = decision;
+    this.#memory = decision.memory;
+    // A pause writes it itself, with its gate; all else must be known before it is acted on.
+    if (!decision.actions.some((action) => action.do === 'pause')) this.#writeJournal();
+    const succeeded = await this.#acts.perform(decision.actions);
+    if (succeeded && this.#acts.loaded !== null && gate.state === 'open') {
+      this.#loadedRevision = wanted?.specRevision ?? this.#loadedRevision;
+    }
+    if (clock.boottimeMs() - this.#reportedAtMs >= reportEveryMs) this.#reportOrdinarily();
+    const before = this.#acts.process;
+    await this.#acts.observeWhenDue();
+    if (!succeeded) return againAfterFailureMs;
+    if (this.#acts.process !== before) this.#wakeUp();
+    return this.#acts.process === 'unknown' ? againWhileUnknownMs : decision.lookAgainInMs;
+  }
+
+  /** To all that are heard: the driver of a switchover waits for it, and the next driver needs it too. */
+  #reportChange(): void {
+    this.#counted();
+    this.#reports.send(this.#streams.connected, this.report(), true);
+  }
+
+  #reportOrdinarily(): void {
+    const nowMs = this.#counted();
+    const connected = this.#streams.connected;
+    const sightings = this.#streams.sightings;
+    const [best] = ranked({ cluster: this.#deps.cluster, nowMs, sightings }, this.#memory.term);
+    const holder = best?.topology.primary?.node ?? best?.agent;
+    const target = connected.find((agent) => agent.node === holder) ?? connected[0];
+    if (target !== undefined) this.#reports.send([target], this.report(), false);
+  }
+
+  #counted(): number {
+    this.#counter += 1;
+    this.#reportedAtMs = this.#deps.clock.boottimeMs();
+    return this.#reportedAtMs;
+  }
+
+  #writeJournal(): void {
+    const kept = { memory: this.#memory, gate: this.#acts.gate };
+    const text = JSON.stringify(kept);
+    if (text === this.#journaled) return;
+    this.#deps.journal.write(kept);
+    this.#journaled = text;
+  }
+}
+
+/**
+ * Starts the loop; it ends with `stop`, which leaves the pooler as it is, paused or not. `onBroken` is called with the
+ * error when the loop itself breaks, which is a defect: the pooler goes on, and the agent should end.
+ */
+export function startAppNode(deps: AppNodeDeps, onBroken: (error: unknown) => void): AppNode {
+  const node = new RunningAppNode(deps);
+  const ended = node.run().catch(onBroken);
+  return {
+    async stop() {
+      node.stop();
+      await ended;
+    },
+    report: () => node.report(),
+    decision: () => node.decision,
+  };
+}

@@ -1,0 +1,272 @@
+/**
+ * What a database node's agent answers over its API. Reads come from the newest view; requests are passed to the loop;
+ * a switchover is passed on to the holder of the lease when that is another node.
+ */
+import { createHash } from 'node:crypto';
+import type {
+  AgentBackend,
+  ApplyRequest,
+  DoctorFinding,
+  Preflight,
+  SpecAnswer,
+  SwitchoverAnswer,
+  SwitchoverRequest,
+  TopologyMessage,
+  WhyAnswer,
+} from '../api/contract.ts';
+import type { MemberStatus, PoolerReport } from '../core/cluster-view.ts';
+import { emptyMemory } from '../core/memory.ts';
+import type { Operation } from '../core/operation.ts';
+import type { Receipt } from '../core/receipt.ts';
+import { type NodeName, findNode } from '../core/spec.ts';
+import { type ClusterStatus, summarise } from '../core/status.ts';
+import { UnderstudyError } from '../errors/understudy-error.ts';
+import type { EventRecord } from '../events/catalogue.ts';
+import { encodeRecord } from '../records/codecs.ts';
+import { keys } from '../records/keys.ts';
+import type { DatabaseNode } from './database-node.ts';
+import { startSwitchover } from './switchover-start.ts';
+import { appNodeConfiguration, buildTopology, topologyKey } from './topology.ts';
+
+/** Another database node's agent, as far as this one asks it for something. */
+export interface PeerAgent {
+  switchover(request: SwitchoverRequest, onBehalfOf: string): Promise<SwitchoverAnswer>;
+  cancel(operation: string, onBehalfOf: string): Promise<{ readonly accepted: boolean; readonly because: string }>;
+  checkpoint(): Promise<void>;
+}
+
+export interface BackendParts {
+  readonly cluster: string;
+  readonly agent: DatabaseNode;
+  readonly peer: (node: NodeName) => PeerAgent;
+  readonly doctor: () => Promise<readonly DoctorFinding[]>;
+}
+
+interface Answer {
+  readonly accepted: boolean;
+  readonly because: string;
+}
+
+const writeWithinMs = 2_000;
+
+export class DatabaseBackend implements AgentBackend {
+  readonly cluster: string;
+  readonly node: NodeName;
+  readonly doctor: () => Promise<readonly DoctorFinding[]>;
+  readonly #agent: DatabaseNode;
+  readonly #peer: BackendParts['peer'];
+  #starting = false;
+
+  constructor(parts: BackendParts) {
+    this.cluster = parts.cluster;
+    this.node = parts.agent.node;
+    this.doctor = parts.doctor;
+    this.#agent = parts.agent;
+    this.#peer = parts.peer;
+  }
+
+  identify(name: NodeName) {
+    const spec = this.#agent.mirror.image.spec?.value.spec;
+    return spec === undefined ? 'unknown' : (findNode(spec, name)?.role ?? 'unknown');
+  }
+
+  health() {
+    const view = this.#agent.mirror.view;
+    const storeAgeMs = view.confirmedAtMs === null ? null : Math.round(this.#agent.clock.boottimeMs() - view.confirmedAtMs);
+    return { node: this.node, version: this.#agent.version, term: view.lease?.value.term ?? 0, storeAgeMs };
+  }
+
+  status(): ClusterStatus {
+    const { view, memory } = this.#fresh();
+    const seen = new Map([...memory.memberSeen].map(([node, last]) => [node, view.nowMs - last.atMs]));
+    const status = summarise(view, seen);
+    return { ...status, cluster: status.cluster === '' ? this.cluster : status.cluster, lastReceipt: this.#agent.mirror.image.receipts.at(-1)?.id ?? null };
+  }
+
+  why(): WhyAnswer {
+    const latest = this.#agent.latest;
+    if (latest === null) throw new UnderstudyError('NOT_FOUND', 'this agent has not made its first decision yet');
+    const { decision, view } = latest;
+    const trouble = this.#agent.mirror.trouble;
+    return {
+      node: this.node,
+      at: latest.at.toISOString(),
+      inputDigest: digest({ ...view, store: { ...view.store, members: [...view.store.members], poolers: [...view.store.poolers] }, reports: [...view.reports], lastJobs: [...view.lastJobs] }),
+      reasons: trouble === null ? decision.reasons : [{ code: 'store-unreachable', text: trouble }, ...decision.reasons],
+      refused: decision.refused,
+      actions: decision.actions.map((action) => ({ do: action.do, because: action.because })),
+    };
+  }
+
+  spec(): SpecAnswer {
+    this.#agent.spec();
+    const record = this.#agent.mirror.image.spec;
+    if (record === null) throw new UnderstudyError('NOT_FOUND', 'there is no spec in the store yet');
+    return record.value;
+  }
+
+  async apply(request: ApplyRequest, by: string): Promise<{ revision: number }> {
+    const stored = this.#agent.mirror.image.spec;
+    const current = stored?.value.revision ?? 0;
+    if (request.spec.cluster !== this.cluster) {
+      throw new UnderstudyError('REFUSED', `this agent belongs to cluster ${this.cluster}, the spec is for ${request.spec.cluster}`);
+    }
+    if (request.baseRevision !== current) {
+      throw new UnderstudyError('CONFLICT', `the spec is at revision ${current}, the change was planned against ${request.baseRevision}`);
+    }
+    const revision = current + 1;
+    const appliedAt = this.#agent.clock.wallClock().toISOString();
+    const value = encodeRecord('spec', { revision, spec: request.spec, appliedAt, appliedBy: by });
+    const result = await this.#agent.mirror.transact(
+      [{ key: keys.spec, revision: stored?.revision ?? 'absent' }],
+      [{ key: keys.spec, value }],
+      { withinMs: writeWithinMs, signal: this.#agent.signal },
+    );
+    if (!result.committed) throw new UnderstudyError('CONFLICT', 'somebody else applied a spec at the same time');
+    this.#agent.emit('spec.applied', { revision, by });
+    return { revision };
+  }
+
+  events(after: number): readonly EventRecord[] {
+    return this.#agent.mirror.image.events.filter((event) => event.sequence > after);
+  }
+
+  onEvent(listener: (event: EventRecord) => void): () => void {
+    let told = this.#agent.mirror.image.events.at(-1)?.sequence ?? 0;
+    return this.#agent.onChange(() => {
+      for (const event of this.events(told)) {
+        told = event.sequence;
+        listener(event);
+      }
+    });
+  }
+
+  topologyMessage(forNode: NodeName | null): TopologyMessage {
+    const { view, memory } = this.#agent.freshView ?? { view: this.#agent.blankView(), memory: emptyMemory(0) };
+    const topology = buildTopology(view, memory);
+    const record = view.store.spec?.value;
+    if (forNode === null || record === undefined) return { topology };
+    const configuration = appNodeConfiguration(record.spec, record.revision, forNode);
+    return configuration === null ? { topology } : { topology, configuration };
+  }
+
+  onTopology(listener: () => void): () => void {
+    let told = '';
+    return this.#agent.onChange(() => {
+      const fresh = this.#agent.freshView;
+      if (fresh === null) return;
+      const key = `${fresh.view.store.spec?.revision ?? 0} ${topologyKey(buildTopology(fresh.view, fresh.memory))}`;
+      if (key === told) return;
+      told = key;
+      listener();
+    });
+  }
+
+  report(report: PoolerReport): void {
+    if (this.#agent.reports.accept(report)) this.#agent.wake();
+  }
+
+  async switchover(request: SwitchoverRequest, by: string): Promise<SwitchoverAnswer> {
+    const holder = this.#holder();
+    if (holder !== this.node) return await this.#peer(holder).switchover(request, by);
+    if (this.#starting) return this.#busy(request);
+    this.#starting = true;
+    try {
+      const answer = await startSwitchover(this.#switchoverParts(), request, by);
+      if (answer.outcome === 'started') {
+        const { from, to } = answer.preflight;
+        this.#agent.emit('switchover.started', { operation: answer.operation, from, to, by });
+      }
+      return answer;
+    } finally {
+      this.#starting = false;
+    }
+  }
+
+  #busy(request: SwitchoverRequest): SwitchoverAnswer {
+    const blockers = [{ what: 'switchover', blockedBy: 'operation-active', text: 'another switchover is being prepared' }];
+    const preflight: Preflight = { from: this.node, to: request.to ?? '', poolers: [], blockers, warnings: [] };
+    return { outcome: 'refused', preflight };
+  }
+
+  #switchoverParts() {
+    const agent = this.#agent;
+    return {
+      clock: agent.clock,
+      postgres: agent.postgres,
+      mirror: agent.mirror,
+      latest: () => agent.freshView,
+      spec: () => agent.spec(),
+      checkpointOn: (node: NodeName) => this.#peer(node).checkpoint(),
+      claim: (operation: string | null) => agent.request({ driving: operation, cancelOperation: null }),
+      signal: agent.signal,
+    };
+  }
+
+  async cancel(operation: string, by: string): Promise<Answer> {
+    const current = this.operation();
+    if (current === null || current.id !== operation) return { accepted: false, because: `there is no operation ${operation} under way` };
+    if (current.phase === 'finished' || current.phase === 'undone') return { accepted: false, because: `it is ${current.phase} already` };
+    if (current.phase === 'handed-over') return { accepted: false, because: `${current.to} has taken over already; it finishes` };
+    if (current.from !== this.node) return await this.#peer(current.from).cancel(operation, by);
+    this.#agent.request({ cancelOperation: operation });
+    return { accepted: true, because: 'it is being undone' };
+  }
+
+  operation(): Operation | null {
+    return this.#agent.mirror.image.operation?.value ?? null;
+  }
+
+  receipts(): Promise<readonly Receipt[]> {
+    return Promise.resolve(this.#agent.mirror.image.receipts);
+  }
+
+  receipt(id: string): Promise<Receipt | null> {
+    return Promise.resolve(this.#agent.mirror.image.receipts.find((receipt) => receipt.id === id) ?? null);
+  }
+
+  async checkpoint(): Promise<void> {
+    await this.#agent.postgres.checkpoint({ withinMs: 110_000, signal: this.#agent.signal });
+  }
+
+  reinit(by: string): Promise<Answer> {
+    return Promise.resolve(this.#ask('reinit', 'a new clone', by));
+  }
+
+  restart(by: string): Promise<Answer> {
+    return Promise.resolve(this.#ask('restart', 'a restart', by));
+  }
+
+  member(): MemberStatus | null {
+    return this.#agent.mirror.image.members.get(this.node)?.value ?? null;
+  }
+
+  #ask(what: 'reinit' | 'restart', words: string, by: string): Answer {
+    if (this.#holder() === this.node) {
+      return { accepted: false, because: `${this.node} is the primary: \`understudy switchover\` first` };
+    }
+    const state = this.#agent.latest?.view.postgres.state ?? 'unknown';
+    if (what === 'restart' && state !== 'standby') return { accepted: false, because: `PostgreSQL on ${this.node} is ${state}` };
+    this.#agent.request({ [what]: true });
+    this.#agent.emit('request.accepted', { by, node: this.node, what: words });
+    return { accepted: true, because: `${this.node} was asked for ${words}` };
+  }
+
+  #holder(): NodeName {
+    const lease = this.#agent.mirror.image.lease?.value;
+    if (lease === undefined) throw new UnderstudyError('REFUSED', 'nobody holds the lease yet');
+    if (lease.state === 'released') throw new UnderstudyError('REFUSED', `the lease was released to ${lease.to}, which has not taken it yet`);
+    return lease.holder;
+  }
+
+  #fresh() {
+    const fresh = this.#agent.freshView;
+    if (fresh === null) throw new UnderstudyError('STORE_UNREACHABLE', 'this agent has not made its first decision yet', { hint: 'try again in a second' });
+    return fresh;
+  }
+}
+
+function digest(value: unknown): string {
+  const text = JSON.stringify(value, (_, part: unknown) => (typeof part === 'bigint' ? part.toString() : part));
+  return createHash('sha256').update(text).digest('hex').slice(0, 16);
+}

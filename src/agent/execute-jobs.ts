@@ -1,0 +1,147 @@
+/**
+ * The actions that take long: each runs as the one job beside the loop, with its own deadline, and its outcome is part
+ * of the next view.
+ */
+import type { Action } from '../core/actions.ts';
+import type { ClusterView, JobKind } from '../core/cluster-view.ts';
+import { slotName } from '../core/spec.ts';
+import { UnderstudyError } from '../errors/understudy-error.ts';
+import type { ExecutionContext } from './execution-context.ts';
+import type { JobWork } from './jobs.ts';
+import type { Performed } from './loop.ts';
+
+type JobAction = Extract<
+  Action,
+  { do: 'initialise' | 'clone' | 'start' | 'restart-standby' | 'stop' | 'promote' | 'apply-databases' }
+>;
+
+const startWithinMs = 600_000; // crash recovery may be long; the job can be cancelled
+const cloneWithinMs = 24 * 3_600_000;
+const databasesWithinMs = 60_000;
+/** How often direct clients' open transactions are looked at while the stop waits for them, in ms. */
+const drainPollMs = 10;
+
+export function startJob(context: ExecutionContext, action: JobAction, view: ClusterView): Performed {
+  const { kind, work } = jobOf(context, action, view);
+  const started = context.jobs.start(kind, work);
+  if (!started) context.log.info({ action: action.do }, 'another job is still under way');
+  return { outcomes: [], goOn: started, lookAgain: false };
+}
+
+function jobOf(context: ExecutionContext, action: JobAction, view: ClusterView): { kind: JobKind; work: JobWork } {
+  switch (action.do) {
+    case 'initialise':
+      return { kind: 'initialise', work: (signal) => initialise(context, signal) };
+    case 'clone':
+      return { kind: 'clone', work: cloneWork(context, action, view) };
+    case 'start':
+      return { kind: 'start', work: (signal) => start(context, action, signal) };
+    case 'restart-standby':
+      return { kind: 'restart', work: (signal) => restart(context, action.from, signal) };
+    case 'stop':
+      return { kind: 'stop', work: (signal) => stop(context, action, signal) };
+    case 'promote':
+      return { kind: 'promote', work: (signal) => promote(context, action.withinMs, signal, view) };
+    case 'apply-databases':
+      return { kind: 'databases', work: (signal) => applyDatabases(context, action, signal) };
+    default:
+      return unreachable(action);
+  }
+}
+
+async function initialise(context: ExecutionContext, signal: AbortSignal): Promise<void> {
+  const options = { signal, withinMs: startWithinMs };
+  await context.postgres.configure(context.configuration(context.spec()), options);
+  await context.postgres.initialise(options);
+  context.emit('postgres.initialised', { node: context.self });
+}
+
+function cloneWork(context: ExecutionContext, action: Extract<JobAction, { do: 'clone' }>, view: ClusterView): JobWork {
+  return async (signal, report) => {
+    const { postgres } = context;
+    if (view.postgres.state === 'standby') {
+      await postgres.stop({ patienceMs: 10_000, awaitStandby: null }, { signal, withinMs: 30_000 });
+    }
+    await postgres.configure(context.configuration(context.spec()), { signal, withinMs: 10_000 });
+    const expected = { systemIdentifier: action.systemIdentifier, slot: slotName(context.self) };
+    try {
+      await postgres.clone(context.upstream(action.from), expected, report, { signal, withinMs: cloneWithinMs });
+    } catch (error) {
+      const because = error instanceof Error ? error.message : String(error);
+      context.emit('postgres.clone_failed', { node: context.self, because });
+      throw error;
+    }
+    context.achieved({ kind: 'kept-again' });
+    context.requestServed('reinit');
+    context.emit('postgres.cloned', { node: context.self, from: action.from });
+  };
+}
+
+async function start(context: ExecutionContext, action: Extract<JobAction, { do: 'start' }>, signal: AbortSignal): Promise<void> {
+  const options = { signal, withinMs: startWithinMs };
+  await context.postgres.configure(context.configuration(context.spec()), options);
+  if (action.as === 'primary') {
+    await context.postgres.start({ role: 'primary' }, options);
+  } else {
+    const upstream = context.upstream(action.from);
+    await context.postgres.start({ role: 'standby', upstream, slot: slotName(context.self) }, options);
+  }
+  context.emit('postgres.started', { node: context.self, role: action.as });
+}
+
+async function restart(context: ExecutionContext, from: string, signal: AbortSignal): Promise<void> {
+  await context.postgres.stop({ patienceMs: 10_000, awaitStandby: null }, { signal, withinMs: 30_000 });
+  context.requestServed('restart');
+  await start(context, { do: 'start', as: 'standby', from, because: [] }, signal);
+}
+
+async function stop(context: ExecutionContext, action: Extract<JobAction, { do: 'stop' }>, signal: AbortSignal): Promise<void> {
+  if (action.drain !== null) await awaitDirectClients(context, action.drain, signal);
+  const how = { patienceMs: action.patienceMs, awaitStandby: action.awaitStandby };
+  await context.postgres.stop(how, { signal, withinMs: action.patienceMs + 10_000 });
+  context.emit('postgres.stopped', { node: context.self, because: action.because.join(', ') });
+}
+
+/** Direct clients are not behind a paused pooler: their open transactions are let finish, or ended when asked. */
+async function awaitDirectClients(
+  context: ExecutionContext,
+  drain: { readonly withinMs: number; readonly endAfterMs: number | null },
+  signal: AbortSignal,
+): Promise<void> {
+  const { postgres, clock } = context;
+  const begun = clock.boottimeMs();
+  for (;;) {
+    const open = await postgres.openTransactions({ signal, withinMs: 1_000 });
+    if (open.length === 0) return;
+    const elapsed = clock.boottimeMs() - begun;
+    if (drain.endAfterMs !== null && elapsed >= drain.endAfterMs) {
+      const pids = open.map((session) => session.pid);
+      await postgres.endSessions(pids, { signal, withinMs: 1_000 });
+    } else if (elapsed >= drain.withinMs) {
+      const names = open.map((s) => `pid ${s.pid} (${s.user}@${s.clientAddress ?? 'local'}, ${s.state})`);
+      throw new UnderstudyError('TIMEOUT', `transactions of direct clients are still open: ${names.join(', ')}`);
+    }
+    await clock.sleep(drainPollMs, signal);
+  }
+}
+
+async function promote(context: ExecutionContext, withinMs: number, signal: AbortSignal, view: ClusterView): Promise<void> {
+  await context.postgres.promote({ signal, withinMs });
+  const term = view.store.lease?.value.term ?? 0;
+  const before = 'timeline' in view.postgres ? view.postgres.timeline : 0;
+  context.emit('postgres.promoted', { node: context.self, term, timeline: before + 1 });
+}
+
+async function applyDatabases(
+  context: ExecutionContext,
+  action: Extract<JobAction, { do: 'apply-databases' }>,
+  signal: AbortSignal,
+): Promise<void> {
+  const roles = action.spec.applications.map(({ name, database, rights }) => ({ role: name, database, rights }));
+  await context.postgres.applyDatabases(action.spec.databases, roles, { signal, withinMs: databasesWithinMs });
+  context.achieved({ kind: 'databases-applied', specRevision: action.specRevision });
+}
+
+function unreachable(value: never): never {
+  throw new Error(`not a known job: ${JSON.stringify(value)}`);
+}

@@ -1,0 +1,241 @@
+/**
+ * The actions that write to the store. Every one is a compare-and-set on what the decision saw; none is repeated here.
+ *
+ * Invariants: a renewal counts from before it was sent and only when acknowledged; a handover compares the operation's
+ * very revision and the lease, not the counter (which the holder goes on renewing).
+ */
+import type { Action } from '../core/actions.ts';
+import type { Stored } from '../core/cluster-view.ts';
+import type { Lease, Renewal } from '../core/lease.ts';
+import type { OwnRenewal } from '../core/memory.ts';
+import type { Operation, OperationPhase } from '../core/operation.ts';
+import type { StoreCondition, StoreWrite } from '../ports/store.ts';
+import { encodeRecord } from '../records/codecs.ts';
+import { keys, memberKey, poolerKey, receiptKey } from '../records/keys.ts';
+import type { ExecutionContext } from './execution-context.ts';
+import type { Performed } from './loop.ts';
+
+/** Several endpoints may be tried within this; a third of what TTL/6 leaves at the shortest lease. */
+const storeWithinMs = 900;
+
+const storeActions = [
+  'renew-lease',
+  'take-first-lease',
+  'take-released-lease',
+  'take-handover',
+  'release-lease',
+  'record-cluster',
+  'publish-stopped',
+  'undo-operation',
+  'finish-operation',
+  'forget-node',
+  'publish-status',
+] as const;
+
+type StoreAction = Extract<Action, { do: (typeof storeActions)[number] }>;
+
+export function isStoreAction(action: Action): action is StoreAction {
+  return storeActions.some((name) => name === action.do);
+}
+
+export async function performStoreAction(context: ExecutionContext, action: StoreAction): Promise<Performed> {
+  const sentAtMs = context.clock.boottimeMs();
+  const { conditions, writes } = transactionOf(context, action);
+  const result = await context.mirror.transact(conditions, writes, { withinMs: storeWithinMs, signal: context.signal });
+  if (!result.committed) {
+    context.log.info({ action: action.do }, 'somebody else changed the store first');
+    const tried = action.do === 'renew-lease' ? [{ kind: 'renewal-sent' as const, atMs: sentAtMs }] : [];
+    return { outcomes: tried, goOn: false, lookAgain: false };
+  }
+  tell(context, action);
+  const renewal = renewalOf(action, sentAtMs);
+  if (renewal !== null) return { outcomes: [{ kind: 'renewed', renewal }], goOn: true, lookAgain: action.do !== 'renew-lease' };
+  if (action.do === 'publish-status') {
+    const { key, status } = action;
+    return { outcomes: [{ kind: 'status-published', key, counter: status.counter, atMs: sentAtMs }], goOn: true, lookAgain: false };
+  }
+  return { outcomes: [], goOn: true, lookAgain: true };
+}
+
+interface Transaction {
+  readonly conditions: readonly StoreCondition[];
+  readonly writes: readonly StoreWrite[];
+}
+
+function transactionOf(context: ExecutionContext, action: StoreAction): Transaction {
+  switch (action.do) {
+    case 'renew-lease':
+      return {
+        conditions: [same(keys.lease, action.lease), same(keys.renewal, action.renewal)],
+        writes: [renewalWrite(action.renewal.value.term, action.renewal.value.counter + 1)],
+      };
+    case 'take-first-lease':
+      return {
+        conditions: [keys.lease, keys.renewal, keys.cluster].map((key) => ({ key, revision: 'absent' as const })),
+        writes: holding(context, 1, action.ttlMs),
+      };
+    case 'take-handover':
+      return {
+        conditions: [same(keys.operation, action.operation), same(keys.lease, action.lease)],
+        writes: [...holding(context, action.lease.value.term + 1, action.ttlMs), handedOver(action.operation.value)],
+      };
+    case 'take-released-lease': {
+      const { undo, lease } = action;
+      const taken = holding(context, lease.value.term + 1, action.ttlMs);
+      if (undo === null) return { conditions: [same(keys.lease, lease)], writes: taken };
+      return {
+        conditions: [same(keys.lease, lease), same(keys.operation, undo.operation)],
+        writes: [...taken, ...undone(undo.operation.value, undo)],
+      };
+    }
+    case 'release-lease':
+      return { conditions: [same(keys.lease, action.lease)], writes: [released(context, action.lease.value, action.to)] };
+    case 'record-cluster':
+      return {
+        conditions: [same(keys.lease, action.lease), { key: keys.cluster, revision: 'absent' }],
+        writes: [
+          {
+            key: keys.cluster,
+            value: encodeRecord('cluster', { systemIdentifier: action.systemIdentifier, postgresMajor: action.postgresMajor }),
+          },
+        ],
+      };
+    case 'publish-stopped':
+      return {
+        conditions: [same(keys.operation, action.operation), same(keys.lease, action.lease)],
+        writes: [
+          operationWrite(
+            { ...action.operation.value, timings: action.timings },
+            { phase: 'stopped', shutdownLsn: action.shutdownLsn, timeline: action.timeline },
+          ),
+        ],
+      };
+    case 'undo-operation':
+      return {
+        conditions: [same(keys.operation, action.operation), same(keys.lease, action.lease)],
+        writes: undone(action.operation.value, action),
+      };
+    case 'finish-operation':
+      return {
+        conditions: [same(keys.operation, action.operation), same(keys.lease, action.lease)],
+        writes: [
+          operationWrite(action.operation.value, { phase: 'finished', receipt: action.receipt.id }),
+          { key: receiptKey(action.receipt.id), value: encodeRecord('receipt', action.receipt) },
+        ],
+      };
+    case 'forget-node': {
+      const key = action.role === 'member' ? memberKey(action.node) : poolerKey(action.node);
+      const from = action.role === 'member' ? context.mirror.image.members : context.mirror.image.poolers;
+      const revision = from.get(action.node)?.revision;
+      return { conditions: revision === undefined ? [] : [{ key, revision }], writes: [{ key, remove: true }] };
+    }
+    case 'publish-status': {
+      const revision = context.mirror.image.members.get(context.self)?.revision ?? 'absent';
+      const key = memberKey(context.self);
+      return { conditions: [{ key, revision }], writes: [{ key, value: encodeRecord('member', action.status) }] };
+    }
+    default:
+      return unreachable(action);
+  }
+}
+
+function same(key: string, stored: Stored<unknown>): StoreCondition {
+  return { key, revision: stored.revision };
+}
+
+function renewalWrite(term: number, counter: number): StoreWrite {
+  const renewal: Renewal = { term, counter };
+  return { key: keys.renewal, value: encodeRecord('renewal', renewal) };
+}
+
+function holding(context: ExecutionContext, term: number, ttlMs: number): readonly StoreWrite[] {
+  const lease: Lease = { state: 'held', term, holder: context.self, ttlMs };
+  return [{ key: keys.lease, value: encodeRecord('lease', lease) }, renewalWrite(term, 0)];
+}
+
+function released(context: ExecutionContext, lease: Lease, to: string): StoreWrite {
+  return { key: keys.lease, value: encodeRecord('lease', { state: 'released', term: lease.term, by: context.self, to }) };
+}
+
+function operationWrite(operation: Operation, phase: OperationPhase): StoreWrite {
+  const { id, kind, from, to, term, poolers, without, forceAfterMs, paceMs, timings, startedAt, requestedBy } = operation;
+  const { drainTimeoutMs, stopTimeoutMs, promoteTimeoutMs } = operation;
+  const plan = { id, kind, from, to, term, poolers, without, forceAfterMs, paceMs, startedAt, requestedBy };
+  const limits = { drainTimeoutMs, stopTimeoutMs, promoteTimeoutMs };
+  return { key: keys.operation, value: encodeRecord('operation', { ...plan, ...limits, timings, ...phase }) };
+}
+
+function handedOver(operation: Operation): StoreWrite {
+  if (operation.phase !== 'stopped') throw new Error(`a handover of an operation that is ${operation.phase}`);
+  const { shutdownLsn, timeline } = operation;
+  return operationWrite(operation, { phase: 'handed-over', shutdownLsn, timeline });
+}
+
+type Undone = Extract<StoreAction, { do: 'undo-operation' }>;
+
+function undone(operation: Operation, how: Pick<Undone, 'reason' | 'detail' | 'receipt'>): readonly StoreWrite[] {
+  return [
+    operationWrite(operation, { phase: 'undone', reason: how.reason, detail: how.detail }),
+    { key: receiptKey(operation.id), value: encodeRecord('receipt', how.receipt) },
+  ];
+}
+
+function renewalOf(action: StoreAction, sentAtMs: number): OwnRenewal | null {
+  switch (action.do) {
+    case 'renew-lease': {
+      const lease = action.lease.value;
+      return lease.state === 'held' ? { term: lease.term, sentAtMs, ttlMs: lease.ttlMs } : null;
+    }
+    case 'take-first-lease':
+      return { term: 1, sentAtMs, ttlMs: action.ttlMs };
+    case 'take-handover':
+    case 'take-released-lease':
+      return { term: action.lease.value.term + 1, sentAtMs, ttlMs: action.ttlMs };
+    default:
+      return null;
+  }
+}
+
+function tell(context: ExecutionContext, action: StoreAction): void {
+  const node = context.self;
+  switch (action.do) {
+    case 'take-first-lease':
+      context.emit('lease.taken', { node, term: 1 });
+      return;
+    case 'take-released-lease':
+      context.emit('lease.taken', { node, term: action.lease.value.term + 1 });
+      if (action.undo !== null) tellUndone(context, action.undo.operation.value.id, action.undo.reason, action.undo.detail);
+      return;
+    case 'take-handover': {
+      const term = action.lease.value.term + 1;
+      context.emit('switchover.handed_over', { to: node, term, operation: action.operation.value.id });
+      return;
+    }
+    case 'release-lease':
+      context.emit('lease.released', { node, term: action.lease.value.term, to: action.to });
+      return;
+    case 'publish-stopped': {
+      const operation = action.operation.value.id;
+      context.emit('switchover.stopped', { from: node, lsn: action.shutdownLsn, operation });
+      return;
+    }
+    case 'undo-operation':
+      tellUndone(context, action.operation.value.id, action.reason, action.detail);
+      return;
+    case 'finish-operation': {
+      const { id, pauseMs } = action.receipt;
+      context.emit('switchover.finished', { operation: id, to: node, pauseMs });
+      return;
+    }
+    default:
+      return;
+  }
+}
+
+function tellUndone(context: ExecutionContext, operation: string, reason: string, detail: string): void {
+  context.emit('switchover.undone', { operation, reason, detail });
+}
+
+function unreachable(value: never): never {
+  throw new Error(`not a known store action: ${JSON.stringify(value)}`);
+}

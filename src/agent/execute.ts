@@ -1,0 +1,69 @@
+/**
+ * Carries out what was decided, through the ports: one case for each action, no decisions of its own.
+ *
+ * Store actions are in execute-store.ts, jobs in execute-jobs.ts; here are the short acts on PostgreSQL. Each act has a
+ * deadline well below the lease's, so that no act costs a renewal.
+ */
+import type { Action } from '../core/actions.ts';
+import type { ClusterView } from '../core/cluster-view.ts';
+import type { Outcome } from '../core/memory.ts';
+import { slotsKey } from '../core/rules/upkeep.ts';
+import { slotName } from '../core/spec.ts';
+import { describeError } from '../errors/understudy-error.ts';
+import type { ExecutionContext } from './execution-context.ts';
+import { startJob } from './execute-jobs.ts';
+import { isStoreAction, performStoreAction } from './execute-store.ts';
+import type { Performed } from './loop.ts';
+
+const shortActWithinMs = 900;
+
+const done: Performed = { outcomes: [], goOn: true, lookAgain: false };
+
+export async function perform(context: ExecutionContext, action: Action, view: ClusterView): Promise<Performed> {
+  const beganAtMs = context.clock.boottimeMs();
+  try {
+    if (isStoreAction(action)) return await performStoreAction(context, action);
+    return await performLocally(context, action, view);
+  } catch (error) {
+    const because = describeError(error);
+    context.log.warn({ action: action.do, because }, 'an action failed');
+    context.failed(action.do, because);
+    const outcomes: Outcome[] = [{ kind: 'act-failed', act: action.do, atMs: context.clock.boottimeMs() }];
+    if (action.do === 'renew-lease') outcomes.push({ kind: 'renewal-sent', atMs: beganAtMs });
+    // A chore or a status that failed must not keep the rest of the decision from happening.
+    return { outcomes, goOn: action.do === 'publish-status' || action.do === 'renew-lease', lookAgain: false };
+  }
+}
+
+async function performLocally(
+  context: ExecutionContext,
+  action: Exclude<Action, { do: StoreActionName }>,
+  view: ClusterView,
+): Promise<Performed> {
+  const { postgres, clock } = context;
+  const options = { withinMs: shortActWithinMs, signal: context.signal };
+  switch (action.do) {
+    case 'end-blockers':
+      await postgres.endSessions(action.pids, options);
+      return done;
+    case 'follow':
+      await postgres.follow(context.upstream(action.from), slotName(context.self), options);
+      context.emit('standby.follows', { node: context.self, upstream: action.from });
+      return { ...done, lookAgain: true };
+    case 'configure':
+      await postgres.configure(context.configuration(action.spec), options);
+      return { ...done, outcomes: [{ kind: 'configured', specRevision: action.specRevision }] };
+    case 'apply-slots': {
+      await postgres.applySlots(action.targets, options);
+      const key = slotsKey(action.targets, view.postgres.state);
+      return { ...done, outcomes: [{ kind: 'slots-applied', key, atMs: clock.boottimeMs() }] };
+    }
+    case 'discard-kept':
+      await postgres.discardKept({ ...options, withinMs: 60_000 });
+      return { ...done, outcomes: [{ kind: 'kept-discarded' }] };
+    default:
+      return startJob(context, action, view);
+  }
+}
+
+type StoreActionName = Parameters<typeof performStoreAction>[1]['do'];

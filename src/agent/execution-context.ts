@@ -1,0 +1,36 @@
+/** What the executor works with: the ports, this node's identity, and where it tells what happened. */
+import type { NodeName, Spec } from '../core/spec.ts';
+import type { EventFacts, EventName } from '../events/catalogue.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Postgres, ServerConfiguration, Upstream } from '../ports/postgres.ts';
+import type { Outcome } from '../core/memory.ts';
+import type { Jobs } from './jobs.ts';
+import type { StoreMirror } from './store-mirror.ts';
+
+export interface ActionLog {
+  info(facts: object, text: string): void;
+  warn(facts: object, text: string): void;
+  error(facts: object, text: string): void;
+}
+
+export interface ExecutionContext {
+  readonly self: NodeName;
+  readonly clock: Clock;
+  readonly mirror: StoreMirror;
+  readonly postgres: Postgres;
+  readonly jobs: Jobs;
+  readonly log: ActionLog;
+  readonly signal: AbortSignal;
+  /** Throws when the spec does not name that node. */
+  upstream(node: NodeName): Upstream;
+  configuration(spec: Spec): ServerConfiguration;
+  /** The spec as this agent knows it; throws when there is none. */
+  spec(): Spec;
+  emit(name: EventName, facts: EventFacts): void;
+  /** Tells people about a failure, but not about the same one over and over. */
+  failed(what: string, because: string): void;
+  /** What a job achieved that later decisions must know. */
+  achieved(outcome: Outcome): void;
+  /** A person's request was carried out. */
+  requestServed(request: 'reinit' | 'restart'): void;
+}

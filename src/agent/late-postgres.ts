@@ -1,0 +1,38 @@
+/**
+ * The local PostgreSQL before the spec is known: which major version, which port, which directory stand in the spec.
+ *
+ * Invariant: until then nothing is done to any server, and what is observed is `unknown`. The spec's major version and
+ * port never change under a running agent (`plan` refuses that), so the adapter is made once.
+ */
+import { UnderstudyError } from '../errors/understudy-error.ts';
+import type { Postgres } from '../ports/postgres.ts';
+
+export function createLatePostgres(create: () => Postgres | null): Postgres {
+  let made: Postgres | null = null;
+  const known = (): Postgres => {
+    made ??= create();
+    if (made === null) throw new UnderstudyError('NOT_FOUND', 'there is no spec in the store yet');
+    return made;
+  };
+  return {
+    async observe(withinMs) {
+      made ??= create();
+      if (made === null) return { state: 'unknown', because: 'the spec has not been read yet', pid: null };
+      return await made.observe(withinMs);
+    },
+    initialise: async (options) => await known().initialise(options),
+    clone: async (...all) => await known().clone(...all),
+    discardKept: async (options) => await known().discardKept(options),
+    configure: async (...all) => await known().configure(...all),
+    start: async (...all) => await known().start(...all),
+    follow: async (...all) => await known().follow(...all),
+    promote: async (options) => await known().promote(options),
+    stop: async (...all) => await known().stop(...all),
+    checkpoint: async (options) => await known().checkpoint(options),
+    applySlots: async (...all) => await known().applySlots(...all),
+    applyDatabases: async (...all) => await known().applyDatabases(...all),
+    openTransactions: async (options) => await known().openTransactions(options),
+    endSessions: async (...all) => await known().endSessions(...all),
+    close: async () => await made?.close(),
+  };
+}

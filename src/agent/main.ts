@@ -1,0 +1,231 @@
+/**
+ * Composes the agent from its real adapters, by the node file: the only place that knows them all.
+ *
+ * PostgreSQL and the pooler outlive the agent: ending it (SIGTERM, SIGINT) leaves both as they are.
+ */
+import { chmodSync, mkdirSync, readFileSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
+import { totalmem, userInfo } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { poolerReporter, topologySource } from '../api/app-node-links.ts';
+import { type AgentClient, createAgentClient } from '../api/client.ts';
+import type { AgentBackend } from '../api/contract.ts';
+import { createApiServer } from '../api/server.ts';
+import { loadNodeFile } from '../config/load-node-file.ts';
+import type { NodeFile } from '../config/node-file.ts';
+import { serverConfiguration } from '../core/rules/settings.ts';
+import { type NodeName, type Spec, findNode, hostName } from '../core/spec.ts';
+import { examineNode } from '../doctor/examine-node.ts';
+import { describeError, UnderstudyError } from '../errors/understudy-error.ts';
+import { createEtcdStore } from '../etcd/store.ts';
+import { Pgbouncer } from '../pgbouncer/pgbouncer.ts';
+import { type Credentials, readCredentials } from '../pki/credential-files.ts';
+import type { Clock } from '../ports/clock.ts';
+import { createPostgres } from '../postgres/postgres.ts';
+import { createLinuxClock } from '../timing/linux-clock.ts';
+import { version } from '../version.ts';
+import { createAppBackend } from './app-backend.ts';
+import { openAppNodeJournal } from './app-node-journal.ts';
+import { startAppNode } from './app-node.ts';
+import { DatabaseBackend, type PeerAgent } from './database-backend.ts';
+import { DatabaseNode } from './database-node.ts';
+import type { ActionLog } from './execution-context.ts';
+import { createLatePostgres } from './late-postgres.ts';
+import { rememberSpecIn } from './remembered-spec.ts';
+
+interface Running {
+  readonly backend: AgentBackend;
+  stop(): Promise<void>;
+}
+
+interface Foundation {
+  readonly file: NodeFile;
+  readonly clock: Clock;
+  readonly log: ActionLog & { debug(facts: object, text: string): void };
+  readonly credentials: Credentials;
+  /** The loop itself broke: a defect, so the process ends and is started anew. */
+  readonly onBroken: (error: unknown) => void;
+}
+
+/** Runs until a signal ends it. Throws CONFIG_INVALID, CONFIG_UNREADABLE, CERTIFICATE_REFUSED, PORT_IN_USE. */
+export async function runAgent(nodeFilePath: string): Promise<void> {
+  const file = loadNodeFile(nodeFilePath);
+  for (const directory of [file.directories.run, file.directories.log, file.directories.state]) {
+    mkdirSync(directory, { recursive: true, mode: 0o750 });
+  }
+  chmodSync(file.directories.state, 0o700);
+  const log = pino({ base: { node: file.node }, level: process.env['UNDERSTUDY_LOG'] ?? 'info', timestamp: pino.stdTimeFunctions.isoTime });
+  let broken: unknown = null;
+  const end = new AbortController();
+  const foundation: Foundation = {
+    file,
+    clock: createLinuxClock(),
+    log,
+    credentials: await readCredentials(file.tls),
+    onBroken: (error) => {
+      broken = error;
+      end.abort();
+    },
+  };
+  const running = file.role === 'app' ? startApp(foundation) : startDatabase(foundation);
+  const server = createApiServer({ backend: running.backend, tls: foundation.credentials, ...file.api, log });
+  try {
+    await server.listen();
+    await untilSignalled(end.signal);
+  } finally {
+    await server.close();
+    await running.stop();
+  }
+  if (broken !== null) {
+    log.fatal({ because: describeError(broken), stack: broken instanceof Error ? broken.stack : undefined }, 'the agent broke');
+    throw broken;
+  }
+}
+
+function untilSignalled(also: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
+    also.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
+
+function startDatabase(foundation: Foundation): Running {
+  const { file, clock, log, credentials } = foundation;
+  if (file.store === null) throw new UnderstudyError('CONFIG_INVALID', 'a database node needs a `store` section');
+  const { store: access } = file;
+  const store = createEtcdStore({
+    endpoints: access.endpoints,
+    prefix: `/understudy/${file.cluster}/`,
+    tls: {
+      ca: readFileSync(access.ca, 'utf8'),
+      certificate: readFileSync(access.certificate, 'utf8'),
+      key: readFileSync(access.key, 'utf8'),
+    },
+    user: { name: access.user, password: readFileSync(access.passwordFile, 'utf8').trim() },
+    clock,
+  });
+  const remembered = rememberSpecIn(file.directories.state);
+  const spec = (): Spec | null => {
+    const record = agent.mirror.image.spec?.value ?? null;
+    if (record !== null) remembered.write(record);
+    return (record ?? remembered.read())?.spec ?? null;
+  };
+  const agent: DatabaseNode = new DatabaseNode({
+    node: file.node,
+    version,
+    clock,
+    store,
+    log,
+    postgres: createLatePostgres(() => {
+      const known = spec();
+      return known === null || findNode(known, file.node)?.role !== 'database' ? null : localPostgres(foundation, known);
+    }),
+    configuration: (wanted) =>
+      serverConfiguration(wanted, file.node, {
+        socketDirectory: file.directories.run,
+        tls: file.tls,
+        osUser: userInfo().username,
+        memoryBytes: totalmem(),
+      }),
+    diskFreeBytes: () => diskFreeBytes(file.directories.data),
+  });
+  const peers = new Map<NodeName, AgentClient>();
+  const backend = new DatabaseBackend({
+    cluster: file.cluster,
+    agent,
+    doctor: () => examineNode(file),
+    peer: (node) => peerAgent(peers, agent.spec(), file, credentials, node),
+  });
+  agent.start(foundation.onBroken);
+  return {
+    backend,
+    async stop() {
+      await agent.stop();
+      for (const client of peers.values()) client.close();
+      await agent.postgres.close();
+      await store.close();
+    },
+  };
+}
+
+function localPostgres({ file, clock }: Foundation, spec: Spec) {
+  const address = findNode(spec, file.node)?.address ?? file.api.address;
+  return createPostgres({
+    directories: { ...file.directories, data: spec.postgres.dataDirectory ?? file.directories.data },
+    major: spec.postgres.major,
+    binaryDirectory: file.binaries.postgres ?? spec.postgres.binaryDirectory,
+    node: file.node,
+    domain: file.domain,
+    address,
+    port: spec.postgres.port,
+    tls: file.tls,
+    clock,
+  });
+}
+
+function peerAgent(peers: Map<NodeName, AgentClient>, spec: Spec, file: NodeFile, tls: Credentials, node: NodeName): PeerAgent {
+  let client = peers.get(node);
+  if (client === undefined) {
+    const found = findNode(spec, node);
+    if (found === undefined) throw new UnderstudyError('NOT_FOUND', `the spec names no node ${node}`);
+    const { cluster } = file;
+    client = createAgentClient({ cluster, node, hostName: hostName(spec, node), address: found.address, port: file.api.port, tls });
+    peers.set(node, client);
+  }
+  const known = client;
+  return {
+    switchover: (request, onBehalfOf) => known.switchover(request, { onBehalfOf, withinMs: 120_000 }),
+    cancel: (operation, onBehalfOf) => known.cancel(operation, { onBehalfOf }),
+    checkpoint: () => known.checkpoint({ withinMs: 110_000 }),
+  };
+}
+
+async function diskFreeBytes(directory: string): Promise<number | null> {
+  for (const path of [directory, join(directory, '..')]) {
+    const facts = await statfs(path).catch(() => null); // not made yet
+    if (facts !== null) return facts.bavail * facts.bsize;
+  }
+  return null;
+}
+
+function startApp(foundation: Foundation): Running {
+  const { file, clock, log, credentials } = foundation;
+  const agents = file.databaseAgents.map(({ node, address }) => ({ node, address, hostName: `${node}.${file.domain}` }));
+  const link = { cluster: file.cluster, port: file.api.port, credentials: () => credentials };
+  const { state, run, log: logs } = file.directories;
+  const pooler = new Pgbouncer({ state, run, log: logs, tls: file.tls, program: file.binaries.pgbouncer });
+  const reporter = poolerReporter(link);
+  const app = startAppNode(
+    {
+      node: file.node,
+      cluster: file.cluster,
+      listenAddress: file.pooler.listenAddress,
+      agents,
+      pooler,
+      source: topologySource(link),
+      reporter,
+      journal: openAppNodeJournal(join(state, 'app-node.json')),
+      clock,
+      emit: (event, facts) => log.info({ event, ...facts }, event),
+    },
+    foundation.onBroken,
+  );
+  const backend = createAppBackend({
+    cluster: file.cluster,
+    node: file.node,
+    version,
+    app,
+    databaseNodes: () => new Set(agents.map((agent) => agent.node)),
+    doctor: () => examineNode(file),
+    now: () => clock.wallClock(),
+  });
+  return {
+    backend,
+    async stop() {
+      await app.stop();
+      reporter.close();
+      await pooler.close();
+    },
+  };
+}

@@ -1,0 +1,140 @@
+/**
+ * This agent's copy of what is in the store, kept up to date by a watch.
+ *
+ * Decisions read the copy; whatever they write compares revisions, so a copy that lags makes a write fail and never
+ * does harm. `confirmedAtMs` is the boottime before the last linearizable answer was asked for.
+ */
+import type { StoreView } from '../core/cluster-view.ts';
+import { isUnderstudyError } from '../errors/understudy-error.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { CallOptions, Store, StoreChange, StoreCondition, StoreWrite, TransactionResult } from '../ports/store.ts';
+import { type StoreImage, applyChanges, applyWrites, emptyImage, imageOf } from '../records/store-image.ts';
+
+/** Between attempts to read everything while the store does not answer, in ms. */
+const rereadAfterMs = 500;
+const readWithinMs = 2_000;
+
+/** What a refused transaction found at the keys that it compared. */
+function correction(
+  conditions: readonly StoreCondition[],
+  result: TransactionResult & { committed: false },
+): readonly StoreChange[] {
+  return conditions.map(({ key }): StoreChange => {
+    const entry = result.found.get(key);
+    return entry === undefined ? { kind: 'removed', key, revision: result.revision } : { kind: 'put', entry };
+  });
+}
+
+export class StoreMirror {
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #onChange: () => void;
+  readonly #ended = new AbortController();
+  #watch: AbortController | null = null;
+  #image: StoreImage = emptyImage();
+  #readAtMs: number | null = null;
+  #confirmedAtMs: number | null = null;
+  #trouble: string | null = null;
+  #following: Promise<void> | null = null;
+
+  constructor(store: Store, clock: Clock, onChange: () => void) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#onChange = onChange;
+  }
+
+  get image(): StoreImage {
+    return this.#image;
+  }
+
+  get view(): StoreView {
+    const { spec, cluster, lease, renewal, operation, members, poolers, unreadable } = this.#image;
+    return {
+      readAtMs: this.#readAtMs,
+      confirmedAtMs: this.#confirmedAtMs,
+      spec,
+      cluster,
+      lease,
+      renewal,
+      operation,
+      members,
+      poolers,
+      unreadable,
+    };
+  }
+
+  /** Why the store could not be read last time; `null` when it could. */
+  get trouble(): string | null {
+    return this.#trouble;
+  }
+
+  follow(): void {
+    this.#following ??= this.#readUntilAnswered();
+  }
+
+  /** A transaction whose effect, once acknowledged, is part of the copy at once. */
+  async transact(
+    conditions: readonly StoreCondition[],
+    writes: readonly StoreWrite[],
+    options: CallOptions,
+  ): Promise<TransactionResult> {
+    const sentAtMs = this.#clock.boottimeMs();
+    const result = await this.#store.transact(conditions, writes, options);
+    this.#confirmedAtMs = Math.max(this.#confirmedAtMs ?? 0, sentAtMs);
+    if (result.committed) {
+      this.#image = applyWrites(this.#image, writes, result.revision);
+    } else {
+      this.#image = applyChanges(this.#image, correction(conditions, result), result.revision);
+    }
+    this.#onChange();
+    return result;
+  }
+
+  async close(): Promise<void> {
+    this.#ended.abort();
+    this.#watch?.abort();
+    await this.#following;
+  }
+
+  async #readUntilAnswered(): Promise<void> {
+    const { signal } = this.#ended;
+    while (!signal.aborted) {
+      const sentAtMs = this.#clock.boottimeMs();
+      try {
+        const snapshot = await this.#store.readAll({ withinMs: readWithinMs, signal });
+        this.#image = imageOf(snapshot);
+        this.#readAtMs = sentAtMs;
+        this.#confirmedAtMs = Math.max(this.#confirmedAtMs ?? 0, sentAtMs);
+        this.#trouble = null;
+        this.#watchFrom(snapshot.revision + 1);
+        this.#onChange();
+        return;
+      } catch (error) {
+        if (signal.aborted) return;
+        if (!isUnderstudyError(error)) throw error;
+        this.#trouble = error.message;
+        await this.#clock.sleep(rereadAfterMs, signal).catch(() => undefined);
+      }
+    }
+  }
+
+  #watchFrom(revision: number): void {
+    this.#watch?.abort();
+    const watch = new AbortController();
+    this.#watch = watch;
+    this.#store.watch(
+      revision,
+      {
+        changed: (changes, at) => {
+          this.#image = applyChanges(this.#image, changes, at);
+          this.#onChange();
+        },
+        lost: () => {
+          watch.abort();
+          this.#following = this.#readUntilAnswered();
+        },
+      },
+      watch.signal,
+    );
+  }
+}

@@ -1,0 +1,124 @@
+/**
+ * Begins a switchover on the holder of the lease: preflight, checkpoints, then the operation's record. From there on the
+ * loop carries it through, whatever becomes of the one who asked.
+ *
+ * Invariant: before the record is written nothing has changed; the record is written only against the lease and the
+ * last operation that the preflight saw.
+ */
+import type { Preflight, SwitchoverAnswer, SwitchoverRequest } from '../api/contract.ts';
+import type { ClusterView } from '../core/cluster-view.ts';
+import type { DatabaseMemory } from '../core/memory.ts';
+import type { Operation, PhaseTiming } from '../core/operation.ts';
+import { inspectSwitchover } from '../core/rules/preflight.ts';
+import type { NodeName, Spec } from '../core/spec.ts';
+import { UnderstudyError, describeError } from '../errors/understudy-error.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Postgres } from '../ports/postgres.ts';
+import { encodeRecord } from '../records/codecs.ts';
+import { keys } from '../records/keys.ts';
+import type { StoreMirror } from './store-mirror.ts';
+
+export interface SwitchoverParts {
+  readonly clock: Clock;
+  readonly postgres: Postgres;
+  readonly mirror: StoreMirror;
+  readonly latest: () => { readonly view: ClusterView; readonly memory: DatabaseMemory } | null;
+  readonly spec: () => Spec;
+  /** Asks the target's agent for a restartpoint. */
+  readonly checkpointOn: (node: NodeName) => Promise<void>;
+  /** Told before the record is written, so that the loop knows the operation as its own. */
+  readonly claim: (operation: string | null) => void;
+  readonly signal: AbortSignal;
+}
+
+const checkpointWithinMs = 110_000;
+const sessionsWithinMs = 2_000;
+/** A second, short checkpoint when the first took long: what was written meanwhile would lengthen the stop. */
+const longCheckpointMs = 1_000;
+
+export async function startSwitchover(parts: SwitchoverParts, request: SwitchoverRequest, by: string): Promise<SwitchoverAnswer> {
+  const begun = parts.clock.boottimeMs();
+  const preflight = await inspect(parts, request);
+  const preflightMs = parts.clock.boottimeMs() - begun;
+  if (preflight.blockers.length > 0) return { outcome: 'refused', preflight };
+  if (request.dryRun) return { outcome: 'checked', preflight };
+  const checkpointMs = await checkpoints(parts, preflight.to);
+  const timings: PhaseTiming[] = [
+    { phase: 'preflight', ms: Math.round(preflightMs * 10) / 10 },
+    { phase: 'checkpoint', ms: Math.round(checkpointMs * 10) / 10 },
+  ];
+  return await record(parts, request, preflight, timings, by);
+}
+
+async function inspect(parts: SwitchoverParts, request: SwitchoverRequest): Promise<Preflight> {
+  const latest = parts.latest();
+  if (latest === null) throw new UnderstudyError('REFUSED', 'this agent has not made its first decision yet');
+  const running = latest.view.postgres.state === 'primary';
+  const sessions = running ? await parts.postgres.openTransactions({ withinMs: sessionsWithinMs, signal: parts.signal }) : [];
+  const verdict = inspectSwitchover(latest.view, latest.memory, sessions, request);
+  return { ...verdict, to: verdict.to ?? '' };
+}
+
+async function checkpoints(parts: SwitchoverParts, target: NodeName): Promise<number> {
+  const begun = parts.clock.boottimeMs();
+  const own = parts.postgres.checkpoint({ withinMs: checkpointWithinMs, signal: parts.signal });
+  const [mine] = await Promise.allSettled([own, parts.checkpointOn(target)]);
+  if (mine.status === 'rejected') {
+    throw new UnderstudyError('POSTGRES_FAILED', `the checkpoint before the switchover failed: ${describeError(mine.reason)}`);
+  }
+  if (parts.clock.boottimeMs() - begun > longCheckpointMs) {
+    await parts.postgres.checkpoint({ withinMs: checkpointWithinMs, signal: parts.signal });
+  }
+  return parts.clock.boottimeMs() - begun;
+}
+
+async function record(
+  parts: SwitchoverParts,
+  request: SwitchoverRequest,
+  preflight: Preflight,
+  timings: readonly PhaseTiming[],
+  by: string,
+): Promise<SwitchoverAnswer> {
+  const { image } = parts.mirror;
+  const { lease, operation: last } = image;
+  const limits = parts.spec().switchover;
+  if (lease === null) throw new UnderstudyError('REFUSED', 'there is no lease');
+  const operation: Operation = {
+    id: nextId(last?.value.id ?? null),
+    kind: 'switchover',
+    from: preflight.from,
+    to: preflight.to,
+    term: lease.value.term,
+    poolers: preflight.poolers,
+    without: request.without,
+    forceAfterMs: request.forceAfterMs,
+    paceMs: request.paceMs,
+    drainTimeoutMs: Math.max(limits.drainTimeoutMs, (request.forceAfterMs ?? 0) + 2_000),
+    stopTimeoutMs: limits.stopTimeoutMs,
+    promoteTimeoutMs: limits.promoteTimeoutMs,
+    startedAt: parts.clock.wallClock().toISOString(),
+    requestedBy: by,
+    phase: 'pausing',
+    timings,
+  };
+  parts.claim(operation.id);
+  const result = await parts.mirror.transact(
+    [
+      { key: keys.operation, revision: last?.revision ?? 'absent' },
+      { key: keys.lease, revision: lease.revision },
+    ],
+    [{ key: keys.operation, value: encodeRecord('operation', operation) }],
+    { withinMs: 2_000, signal: parts.signal },
+  );
+  if (!result.committed) {
+    parts.claim(null);
+    throw new UnderstudyError('CONFLICT', 'another switchover or a change of the lease came first');
+  }
+  return { outcome: 'started', preflight, operation: operation.id };
+}
+
+/** R-0001, R-0002 …; the compare-and-set on the last operation makes it unique. */
+export function nextId(last: string | null): string {
+  const number = Number(last?.replace(/^R-/, '') ?? 0);
+  return `R-${String((Number.isSafeInteger(number) ? number : 0) + 1).padStart(4, '0')}`;
+}

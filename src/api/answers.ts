@@ -1,0 +1,65 @@
+/**
+ * One answer for each route that answers once. Nothing is decided here: a route checks what it was given and passes it on.
+ */
+import { UnderstudyError } from '../errors/understudy-error.ts';
+import type { Caller } from './caller.ts';
+import type { AgentBackend, RouteName } from './contract.ts';
+import { requests } from './schemas.ts';
+
+export interface Call {
+  readonly caller: Caller;
+  readonly parameters: readonly string[];
+  readonly body: unknown;
+}
+
+type Answer = (backend: AgentBackend, call: Call) => unknown;
+
+/** Answered by streams; see server.ts. */
+export type StreamRoute = 'events' | 'topologyStream';
+
+export const answersByRoute: Readonly<Record<Exclude<RouteName, StreamRoute>, Answer>> = {
+  health: (backend) => backend.health(),
+  status: (backend) => backend.status(),
+  why: (backend) => backend.why(),
+  doctor: (backend) => backend.doctor(),
+  spec: (backend) => backend.spec(),
+  apply: (backend, { body, caller }) => backend.apply(requests.apply.parse(body), caller.by),
+  topology: (backend, { caller: { identity } }) =>
+    backend.topologyMessage(identity.kind === 'node' && identity.role === 'app' ? identity.name : null),
+  report: takeReport,
+  switchover: (backend, { body, caller }) => backend.switchover(requests.switchover.parse(body), caller.by),
+  operation: (backend) => backend.operation(),
+  cancel: (backend, { body, caller, parameters: [id = ''] }) => {
+    requests.cancel.parse(body);
+    return backend.cancel(id, caller.by);
+  },
+  receipts: (backend) => backend.receipts(),
+  receipt: async (backend, { parameters: [id = ''] }) => {
+    const receipt = await backend.receipt(id);
+    if (receipt === null) throw new UnderstudyError('NOT_FOUND', `there is no receipt ${JSON.stringify(id)}`);
+    return receipt;
+  },
+  checkpoint: async (backend, { body }) => {
+    requests.checkpoint.parse(body);
+    await backend.checkpoint();
+    return {};
+  },
+  reinit: (backend, { body, caller }) => {
+    requests.reinit.parse(body);
+    return backend.reinit(caller.by);
+  },
+  restart: (backend, { body, caller }) => {
+    requests.restart.parse(body);
+    return backend.restart(caller.by);
+  },
+};
+
+/** An app node speaks for itself alone: its name in the certificate, in the path and in the report must be one. */
+function takeReport(backend: AgentBackend, { body, caller: { identity }, parameters: [node] }: Call): unknown {
+  const report = requests.report.parse(body);
+  if (identity.name !== node || report.node !== node) {
+    throw new UnderstudyError('FORBIDDEN', `${identity.name} may report for itself alone`);
+  }
+  backend.report(report);
+  return {};
+}

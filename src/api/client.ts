@@ -1,0 +1,147 @@
+/**
+ * Asks one agent, as a node or as an operator: a method for each route.
+ *
+ * Every call has a deadline and throws `UnderstudyError` alone: AGENT_UNREACHABLE, CERTIFICATE_REFUSED, ANSWER_INVALID, or
+ * the code that the agent answered with. Nothing is tried twice: what to do next is the caller's to know.
+ */
+import type { z } from 'zod';
+import type { PoolerReport } from '../core/cluster-view.ts';
+import type { Operation } from '../core/operation.ts';
+import type { Receipt } from '../core/receipt.ts';
+import type { ClusterStatus } from '../core/status.ts';
+import type { EventRecord } from '../events/catalogue.ts';
+import { Connection, type ConnectionOptions } from './connection.ts';
+import {
+  type AgentBackend,
+  type ApplyRequest,
+  type DoctorFinding,
+  onBehalfOfHeader,
+  type RouteName,
+  routes,
+  type SpecAnswer,
+  type SwitchoverAnswer,
+  type SwitchoverRequest,
+  type TopologyMessage,
+  type WhyAnswer,
+} from './contract.ts';
+import { exchange, exchangeLines, follow } from './exchange.ts';
+import { answers, parseEvent, parseTopologyMessage } from './schemas.ts';
+
+export type AgentClientOptions = ConnectionOptions;
+
+export interface AskOptions {
+  /** For the whole exchange; each call has a default. */
+  readonly withinMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface ForwardOptions extends AskOptions {
+  /** The operator who asked; only a database node's agent may say so. */
+  readonly onBehalfOf?: string;
+}
+
+export interface Accepted {
+  readonly accepted: boolean;
+  readonly because: string;
+}
+
+export interface AgentClient {
+  health(options?: AskOptions): Promise<ReturnType<AgentBackend['health']>>;
+  status(options?: AskOptions): Promise<ClusterStatus>;
+  why(options?: AskOptions): Promise<WhyAnswer>;
+  doctor(options?: AskOptions): Promise<readonly DoctorFinding[]>;
+  spec(options?: AskOptions): Promise<SpecAnswer>;
+  apply(request: ApplyRequest, options?: AskOptions): Promise<{ readonly revision: number }>;
+  /** Those after this sequence number that the agent still has, oldest first. */
+  events(after: number, options?: AskOptions): Promise<readonly EventRecord[]>;
+  topology(options?: AskOptions): Promise<TopologyMessage>;
+  report(report: PoolerReport, options?: AskOptions): Promise<void>;
+  switchover(request: SwitchoverRequest, options?: ForwardOptions): Promise<SwitchoverAnswer>;
+  operation(options?: AskOptions): Promise<Operation | null>;
+  cancel(operation: string, options?: ForwardOptions): Promise<Accepted>;
+  receipts(options?: AskOptions): Promise<readonly Receipt[]>;
+  /** Throws NOT_FOUND. */
+  receipt(id: string, options?: AskOptions): Promise<Receipt>;
+  checkpoint(options?: AskOptions): Promise<void>;
+  reinit(options?: AskOptions): Promise<Accepted>;
+  restart(options?: AskOptions): Promise<Accepted>;
+  /** Returns when the signal fires; throws when the stream breaks or is silent for 3 s. Connects once. */
+  followTopology(onMessage: (message: TopologyMessage) => void, signal: AbortSignal): Promise<void>;
+  /** What there is after that sequence number, then what comes; ends as `followTopology` does. */
+  followEvents(after: number, onEvent: (event: EventRecord) => void, signal: AbortSignal): Promise<void>;
+  /** Ends its connections. */
+  close(): void;
+}
+
+/** An agent sends something each second: three times that is silence. */
+const silenceMs = 3_000;
+const usualMs = 5_000;
+/** Checks of programs and ports, and preflights with their checkpoints, take their time. */
+const longMs = 60_000;
+
+/** Throws CERTIFICATE_REFUSED when the own credentials can't be used. */
+export function createAgentClient(options: AgentClientOptions): AgentClient {
+  const connection = new Connection(options);
+  const call = <T>(
+    name: RouteName,
+    schema: z.ZodType<T>,
+    asked: ForwardOptions = {},
+    what: { readonly parameter?: string; readonly body?: unknown; readonly usuallyMs?: number } = {},
+  ): Promise<T> => {
+    const { onBehalfOf, signal, withinMs = what.usuallyMs ?? usualMs } = asked;
+    const ask = {
+      method: routes[name].method,
+      path: pathOf(name, what.parameter),
+      ...(what.body === undefined ? {} : { body: what.body }),
+      ...(onBehalfOf === undefined ? {} : { headers: { [onBehalfOfHeader]: encodeURIComponent(onBehalfOf) } }),
+    };
+    return exchange(connection, ask, (value) => schema.parse(value), { withinMs, signal });
+  };
+  return {
+    health: (asked) => call('health', answers.health, asked),
+    status: (asked) => call('status', answers.status, asked),
+    why: (asked) => call('why', answers.why, asked),
+    doctor: (asked) => call('doctor', answers.doctor, asked, { usuallyMs: longMs }),
+    spec: (asked) => call('spec', answers.spec, asked),
+    apply: (body, asked) => call('apply', answers.apply, asked, { body, usuallyMs: 2 * usualMs }),
+    async events(after, asked) {
+      const ask = { method: routes.events.method, path: `${routes.events.path}?after=${after}` };
+      const events = await exchangeLines(connection, ask, parseEvent, { withinMs: usualMs, ...asked });
+      return events.flatMap((event) => event ?? []);
+    },
+    topology: (asked) => {
+      const ask = { method: routes.topology.method, path: routes.topology.path };
+      return exchange(connection, ask, parseTopologyMessage, { withinMs: usualMs, ...asked });
+    },
+    async report(body, asked) {
+      await call('report', answers.done, asked, { body, parameter: body.node });
+    },
+    switchover: (body, asked) => call('switchover', answers.switchover, asked, { body, usuallyMs: longMs }),
+    operation: (asked) => call('operation', answers.operation, asked),
+    cancel: (parameter, asked) => call('cancel', answers.cancel, asked, { parameter }),
+    receipts: (asked) => call('receipts', answers.receipts, asked),
+    receipt: (parameter, asked) => call('receipt', answers.receipt, asked, { parameter }),
+    async checkpoint(asked) {
+      await call('checkpoint', answers.done, asked, { usuallyMs: longMs });
+    },
+    reinit: (asked) => call('reinit', answers.reinit, asked),
+    restart: (asked) => call('restart', answers.restart, asked),
+    followTopology(onMessage, signal) {
+      const ask = { method: routes.topologyStream.method, path: routes.topologyStream.path };
+      return follow(connection, ask, parseTopologyMessage, onMessage, { silenceMs, signal });
+    },
+    followEvents(after, onEvent, signal) {
+      const ask = { method: routes.events.method, path: `${routes.events.path}?after=${after}&follow=true` };
+      const pass = (event: EventRecord | null): void => {
+        if (event !== null) onEvent(event);
+      };
+      return follow(connection, ask, parseEvent, pass, { silenceMs, signal });
+    },
+    close: () => connection.close(),
+  };
+}
+
+function pathOf(name: RouteName, parameter: string | undefined): string {
+  const { path } = routes[name];
+  return parameter === undefined ? path : path.replace(/:\w+/, () => encodeURIComponent(parameter));
+}

@@ -1,0 +1,152 @@
+/**
+ * Connections to one agent, verified both ways.
+ *
+ * Invariant: nothing is sent before the peer has shown a certificate of the cluster's authority, for the host name asked
+ * for, whose identity is the very node that was meant. Connections are kept for the next request; sessions are not resumed,
+ * since a resumed one is not verified again. Nothing is tried twice here.
+ */
+import { X509Certificate } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { Agent, request as httpsRequest } from 'node:https';
+import { checkServerIdentity, createSecureContext, type PeerCertificate } from 'node:tls';
+import { describeError, UnderstudyError } from '../errors/understudy-error.ts';
+import type { Credentials } from '../pki/credential-files.ts';
+import { identityFrom, readCertificate } from '../pki/identity.ts';
+
+export interface AgentAddress {
+  readonly cluster: string;
+  readonly node: string;
+  /** The name that its certificate must have. */
+  readonly hostName: string;
+  readonly address: string;
+  readonly port: number;
+}
+
+export interface ConnectionOptions extends AgentAddress {
+  readonly tls: Credentials;
+}
+
+export interface Outgoing {
+  readonly method: string;
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+  readonly signal: AbortSignal;
+}
+
+const keptConnections = 4;
+
+const reasons: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'nobody listens there',
+  // Also what an agent does that doesn't accept the caller's certificate: TLS 1.3 has verified the server by then.
+  ECONNRESET: 'the connection was closed before an answer came; if that lasts, compare the authorities of both sides',
+};
+
+export class Connection {
+  readonly #to: AgentAddress;
+  readonly #agent: Agent;
+  readonly #ownValidToMs: number;
+
+  /** Throws CERTIFICATE_REFUSED when the own credentials can't be used. */
+  constructor(options: ConnectionOptions) {
+    const { tls, ...to } = options;
+    this.#to = to;
+    this.#ownValidToMs = Date.parse(readCertificate(tls.certificatePem).validTo);
+    this.#agent = new Agent({
+      keepAlive: true,
+      maxFreeSockets: keptConnections,
+      maxCachedSessions: 0,
+      noDelay: true,
+      // Read once, not for every connection.
+      secureContext: contextOf(tls),
+      checkServerIdentity: (host, certificate) => checkServerIdentity(host, certificate) ?? checkNode(to, certificate),
+    });
+  }
+
+  /** Settles when the head of the answer has come. Throws AGENT_UNREACHABLE, CERTIFICATE_REFUSED. */
+  send(outgoing: Outgoing): Promise<IncomingMessage> {
+    const { address, hostName, port } = this.#to;
+    const { body, headers = {}, method, path, signal } = outgoing;
+    return new Promise((resolve, reject) => {
+      const request = httpsRequest({
+        agent: this.#agent,
+        host: address,
+        port,
+        servername: hostName,
+        method,
+        path,
+        signal,
+        setHost: false,
+        headers: { host: hostName, ...headers, ...(body === undefined ? {} : jsonHeaders(body)) },
+      });
+      request.on('response', resolve);
+      request.on('error', (error) => reject(this.failure(error, signal)));
+      request.end(body);
+    });
+  }
+
+  /** What an error of the connection means. */
+  failure(error: unknown, signal: AbortSignal): UnderstudyError {
+    const { address, node, port } = this.#to;
+    const who = `the agent on ${node} (${address}:${port})`;
+    if (signal.aborted) {
+      return new UnderstudyError('AGENT_UNREACHABLE', `${who} ${describeError(signal.reason)}`, { cause: error });
+    }
+    if (this.#ownValidToMs <= Date.now()) {
+      return new UnderstudyError('CERTIFICATE_REFUSED', 'the own certificate has expired', { cause: error });
+    }
+    const code = codeOf(error);
+    if (isCertificateTrouble(code)) {
+      return new UnderstudyError('CERTIFICATE_REFUSED', `${who} could not be verified`, { cause: error });
+    }
+    if (isRefusalOfOurs(code)) {
+      return new UnderstudyError('CERTIFICATE_REFUSED', `${who} does not accept the own certificate`, { cause: error });
+    }
+    const because = reasons[code] ?? describeError(error);
+    return new UnderstudyError('AGENT_UNREACHABLE', `${who} can't be reached: ${because}`, { cause: error });
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+}
+
+function contextOf(tls: Credentials) {
+  try {
+    return createSecureContext({ ca: tls.caPem, cert: tls.certificatePem, key: tls.keyPem, minVersion: 'TLSv1.2' });
+  } catch {
+    // OpenSSL's text may quote a key.
+    throw new UnderstudyError('CERTIFICATE_REFUSED', "the own certificate, its key or the authority's can't be used");
+  }
+}
+
+function checkNode(to: AgentAddress, certificate: PeerCertificate): Error | undefined {
+  const reading = identityFrom(new X509Certificate(certificate.raw));
+  const because = reading.recognised ? null : reading.because;
+  if (reading.recognised) {
+    const { cluster, kind, name } = reading.identity;
+    if (kind === 'node' && name === to.node && cluster === to.cluster) return undefined;
+  }
+  const text = because ?? `it is not ${to.node} of ${to.cluster} who answers`;
+  return Object.assign(new Error(text), { code: 'ERR_TLS_CERT_IDENTITY' });
+}
+
+function jsonHeaders(body: string): Readonly<Record<string, string>> {
+  return { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)) };
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+}
+
+/** OpenSSL's verification errors, as Node names them (Node documentation, "X509 certificate error codes"), and Node's own. */
+function isCertificateTrouble(code: string): boolean {
+  return /^(?:CERT_|CRL_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|INVALID_(?:CA|PURPOSE)$|PATH_LENGTH_|HOSTNAME_|ERROR_IN_CERT|ERR_TLS_CERT_)/.test(
+    code,
+  );
+}
+
+/** TLS alerts about a client's certificate (RFC 8446 section 6.2). */
+function isRefusalOfOurs(code: string): boolean {
+  return /^ERR_SSL_\w*ALERT_\w*(?:CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED)/.test(code);
+}

@@ -1,0 +1,148 @@
+/**
+ * The agent's API: routes, who may call them, and what goes over the wire. Both ends import this file.
+ *
+ * All of it is HTTPS with certificates verified on both sides. Identities come from the client certificate's URI
+ * name: `understudy://<cluster>/node/<name>` or `understudy://<cluster>/operator/<name>`.
+ */
+import type { Topology } from '@understudy/client';
+import type { MemberStatus, PoolerReport } from '../core/cluster-view.ts';
+import type { Reason, Refusal } from '../core/decision.ts';
+import type { Operation } from '../core/operation.ts';
+import type { Receipt } from '../core/receipt.ts';
+import type { ApplicationSpec, NodeName, PoolerSpec, Spec } from '../core/spec.ts';
+import type { ClusterStatus } from '../core/status.ts';
+import type { EventRecord } from '../events/catalogue.ts';
+
+export type Identity =
+  | { readonly kind: 'node'; readonly name: NodeName; readonly role: 'database' | 'app' | 'witness' | 'unknown' }
+  | { readonly kind: 'operator'; readonly name: string };
+
+/** What an app node's agent is told beside the topology: only its own applications. */
+export interface AppNodeConfiguration {
+  readonly specRevision: number;
+  readonly poolers: PoolerSpec;
+  readonly applications: readonly ApplicationSpec[];
+  /** Where every database agent listens. */
+  readonly databaseAgents: readonly { readonly node: NodeName; readonly address: string; readonly hostName: string }[];
+}
+
+/** One line of `GET /v1/topology/stream` (newline-delimited JSON): sent at every change and at least each second. */
+export interface TopologyMessage {
+  readonly topology: Topology;
+  /** Present in the first message and whenever it changed; only for app nodes. */
+  readonly configuration?: AppNodeConfiguration;
+}
+
+export interface SwitchoverRequest {
+  readonly to: NodeName | null;
+  readonly forceAfterMs: number | null;
+  readonly without: readonly NodeName[];
+  readonly dryRun: boolean;
+  readonly paceMs: number;
+}
+
+export interface Preflight {
+  readonly from: NodeName;
+  readonly to: NodeName;
+  readonly poolers: readonly NodeName[];
+  readonly blockers: readonly Refusal[];
+  readonly warnings: readonly Reason[];
+}
+
+export type SwitchoverAnswer =
+  | { readonly outcome: 'refused'; readonly preflight: Preflight }
+  | { readonly outcome: 'checked'; readonly preflight: Preflight }
+  | { readonly outcome: 'started'; readonly preflight: Preflight; readonly operation: string };
+
+export interface WhyAnswer {
+  readonly node: NodeName;
+  readonly at: string;
+  /** Of the view the decision was made from. */
+  readonly inputDigest: string;
+  readonly reasons: readonly Reason[];
+  readonly refused: readonly Refusal[];
+  readonly actions: readonly { readonly do: string; readonly because: readonly string[] }[];
+}
+
+export interface SpecAnswer {
+  readonly revision: number;
+  readonly spec: Spec;
+  readonly appliedAt: string;
+  readonly appliedBy: string;
+}
+
+export interface ApplyRequest {
+  /** The spec revision that the change was planned against. */
+  readonly baseRevision: number;
+  readonly spec: Spec;
+}
+
+export interface DoctorFinding {
+  readonly check: string;
+  readonly verdict: 'ok' | 'warning' | 'failure';
+  readonly text: string;
+  readonly hint: string | null;
+}
+
+/** What the routes call; the agent implements it. Every method may throw `UnderstudyError`. */
+export interface AgentBackend {
+  readonly node: NodeName;
+  readonly cluster: string;
+  identify(name: NodeName): 'database' | 'app' | 'witness' | 'unknown';
+  health(): {
+    readonly node: NodeName;
+    readonly version: string;
+    readonly term: number;
+    readonly storeAgeMs: number | null;
+  };
+  status(): ClusterStatus;
+  why(): WhyAnswer;
+  doctor(): Promise<readonly DoctorFinding[]>;
+  spec(): SpecAnswer;
+  apply(request: ApplyRequest, by: string): Promise<{ readonly revision: number }>;
+  /** Events after that sequence number, oldest first. */
+  events(after: number): readonly EventRecord[];
+  onEvent(listener: (event: EventRecord) => void): () => void;
+  topologyMessage(forNode: NodeName | null): TopologyMessage;
+  /** Calls back at every change of what `topologyMessage` would answer. */
+  onTopology(listener: () => void): () => void;
+  report(report: PoolerReport): void;
+  /** Answered by the lease's holder; other agents forward the request to it. */
+  switchover(request: SwitchoverRequest, by: string): Promise<SwitchoverAnswer>;
+  cancel(operation: string, by: string): Promise<{ readonly accepted: boolean; readonly because: string }>;
+  operation(): Operation | null;
+  receipts(): Promise<readonly Receipt[]>;
+  receipt(id: string): Promise<Receipt | null>;
+  checkpoint(): Promise<void>;
+  reinit(by: string): Promise<{ readonly accepted: boolean; readonly because: string }>;
+  restart(by: string): Promise<{ readonly accepted: boolean; readonly because: string }>;
+  member(): MemberStatus | null;
+}
+
+export const routes = {
+  health: { method: 'GET', path: '/v1/health', who: ['operator', 'database', 'app', 'witness'] },
+  status: { method: 'GET', path: '/v1/status', who: ['operator', 'database'] },
+  why: { method: 'GET', path: '/v1/why', who: ['operator', 'database'] },
+  doctor: { method: 'GET', path: '/v1/doctor', who: ['operator'] },
+  spec: { method: 'GET', path: '/v1/spec', who: ['operator', 'database'] },
+  apply: { method: 'POST', path: '/v1/spec', who: ['operator'] },
+  /** Newline-delimited JSON of EventRecord; `?after=N`, `?follow=true`. */
+  events: { method: 'GET', path: '/v1/events', who: ['operator', 'database'] },
+  topology: { method: 'GET', path: '/v1/topology', who: ['operator', 'database', 'app'] },
+  topologyStream: { method: 'GET', path: '/v1/topology/stream', who: ['operator', 'database', 'app'] },
+  /** Only the app node itself may report for itself. */
+  report: { method: 'POST', path: '/v1/poolers/:node/report', who: ['app'] },
+  switchover: { method: 'POST', path: '/v1/switchover', who: ['operator', 'database'] },
+  operation: { method: 'GET', path: '/v1/operation', who: ['operator', 'database'] },
+  cancel: { method: 'POST', path: '/v1/operations/:id/cancel', who: ['operator', 'database'] },
+  receipts: { method: 'GET', path: '/v1/receipts', who: ['operator', 'database'] },
+  receipt: { method: 'GET', path: '/v1/receipts/:id', who: ['operator', 'database'] },
+  checkpoint: { method: 'POST', path: '/v1/checkpoint', who: ['database'] },
+  reinit: { method: 'POST', path: '/v1/reinit', who: ['operator'] },
+  restart: { method: 'POST', path: '/v1/restart', who: ['operator'] },
+} as const;
+
+export type RouteName = keyof typeof routes;
+
+/** Percent-encoded name of the operator for whom a database node's agent forwards a request. */
+export const onBehalfOfHeader = 'x-understudy-on-behalf-of';

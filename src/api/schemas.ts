@@ -1,0 +1,156 @@
+/**
+ * The shapes of requests and answers, checked at both ends: the server checks what it is asked, the client what it is
+ * answered. Requests are strict, so that an order is never half understood; answers may say more than this version knows.
+ */
+import { parseTopology } from '@understudy/client';
+import { z } from 'zod';
+import { errorCatalogue } from '../errors/catalogue.ts';
+import { type EventName, type EventRecord, eventCatalogue } from '../events/catalogue.ts';
+import { applicationSpec, count, duration, name, poolerSpec, spec, text } from '../records/spec-schema.ts';
+import { clusterStatus, operation, poolerReport, receipt } from '../records/status-schemas.ts';
+import type {
+  ApplyRequest,
+  AppNodeConfiguration,
+  DoctorFinding,
+  Preflight,
+  SpecAnswer,
+  SwitchoverAnswer,
+  SwitchoverRequest,
+  TopologyMessage,
+  WhyAnswer,
+} from './contract.ts';
+
+const switchover = z.strictObject({
+  to: name.nullable(),
+  forceAfterMs: duration.nullable(),
+  without: z.array(name),
+  dryRun: z.boolean(),
+  paceMs: duration.max(60_000),
+}) satisfies z.ZodType<SwitchoverRequest>;
+
+const apply = z.strictObject({ baseRevision: count, spec }) satisfies z.ZodType<ApplyRequest>;
+
+/** Nothing, or an empty object. */
+const nothing = z.union([z.undefined(), z.strictObject({})]);
+
+export const requests = {
+  switchover,
+  apply,
+  report: poolerReport,
+  cancel: nothing,
+  checkpoint: nothing,
+  reinit: nothing,
+  restart: nothing,
+} as const;
+
+const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
+
+/** Of `GET /v1/events`; values come as text. */
+export const eventsQuery = z.strictObject({
+  after: z
+    .string()
+    .regex(/^\d{1,15}$/, 'must be a sequence number')
+    .transform(Number)
+    .optional(),
+  follow: flag.optional(),
+});
+
+export const configuration = z.object({
+  specRevision: count,
+  poolers: poolerSpec,
+  applications: z.array(applicationSpec),
+  databaseAgents: z.array(z.object({ node: name, address: name, hostName: name })),
+}) satisfies z.ZodType<AppNodeConfiguration>;
+
+const topologyEnvelope = z.object({ topology: z.unknown(), configuration: configuration.optional() });
+
+/** Throws `TopologyError` or `ZodError`. */
+export function parseTopologyMessage(value: unknown): TopologyMessage {
+  const envelope = topologyEnvelope.parse(value);
+  const topology = parseTopology(envelope.topology);
+  return envelope.configuration === undefined ? { topology } : { topology, configuration: envelope.configuration };
+}
+
+const isEventName = (value: string): value is EventName => Object.hasOwn(eventCatalogue, value);
+
+const eventRecord = z.object({
+  sequence: count,
+  at: text,
+  node: name,
+  name: z.string(),
+  facts: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),
+});
+
+/** `null`: an event that only a newer version knows. Throws `ZodError`. */
+export function parseEvent(value: unknown): EventRecord | null {
+  const event = eventRecord.parse(value);
+  return isEventName(event.name) ? { ...event, name: event.name } : null;
+}
+
+const reason = z.object({ code: text, text });
+const refusal = z.object({ what: text, blockedBy: text, text });
+
+const preflight = z.object({
+  from: name,
+  to: name,
+  poolers: z.array(name),
+  blockers: z.array(refusal),
+  warnings: z.array(reason),
+}) satisfies z.ZodType<Preflight>;
+
+const switchoverAnswer = z.discriminatedUnion('outcome', [
+  z.object({ outcome: z.literal('refused'), preflight }),
+  z.object({ outcome: z.literal('checked'), preflight }),
+  z.object({ outcome: z.literal('started'), preflight, operation: name }),
+]) satisfies z.ZodType<SwitchoverAnswer>;
+
+const why = z.object({
+  node: name,
+  at: text,
+  inputDigest: text,
+  reasons: z.array(reason),
+  refused: z.array(refusal),
+  actions: z.array(z.object({ do: text, because: z.array(text) })),
+}) satisfies z.ZodType<WhyAnswer>;
+
+const doctor = z.array(
+  z.object({ check: text, verdict: z.enum(['ok', 'warning', 'failure']), text, hint: text.nullable() }),
+) satisfies z.ZodType<readonly DoctorFinding[]>;
+
+const specAnswer = z.object({
+  revision: count,
+  spec,
+  appliedAt: text,
+  appliedBy: text,
+}) satisfies z.ZodType<SpecAnswer>;
+
+const accepted = z.object({ accepted: z.boolean(), because: text });
+
+export const answers = {
+  health: z.object({ node: name, version: text, term: count, storeAgeMs: z.number().nullable() }),
+  status: clusterStatus,
+  why,
+  doctor,
+  spec: specAnswer,
+  apply: z.object({ revision: count }),
+  switchover: switchoverAnswer,
+  operation: operation.nullable(),
+  cancel: accepted,
+  receipts: z.array(receipt),
+  receipt,
+  reinit: accepted,
+  restart: accepted,
+  done: z.object({}),
+} as const;
+
+/** What stands in the body of every answer that is no success. */
+export const errorAnswer = z.object({
+  code: z.string(),
+  message: z.string(),
+  hint: z.string(),
+  retry: z.enum(['never', 'later', 'operator']),
+});
+
+export type ErrorAnswer = z.infer<typeof errorAnswer>;
+
+export const isErrorCode = (code: string): code is keyof typeof errorCatalogue => Object.hasOwn(errorCatalogue, code);

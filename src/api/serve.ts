@@ -1,0 +1,144 @@
+/**
+ * Serves one request: who, may they, what, and the answer.
+ *
+ * Invariant: of a request by anybody who may not make it nothing is read but its head, and every one is answered or cut.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { TLSSocket } from 'node:tls';
+import { describeError, UnderstudyError } from '../errors/understudy-error.ts';
+import { answersByRoute } from './answers.ts';
+import { authorise, callerOf, identify, type Peer, peerOf } from './caller.ts';
+import { type AgentBackend, type Identity, onBehalfOfHeader, routes } from './contract.ts';
+import { type EventStream, lineOf } from './event-stream.ts';
+import { failureOf } from './failure.ts';
+import { readJsonBody, type Target, targetOf } from './request.ts';
+import { eventsQuery } from './schemas.ts';
+import type { TopologyStream } from './topology-stream.ts';
+
+/** pino's, as far as it is used here. */
+export interface ApiLog {
+  debug(facts: object, text: string): void;
+  warn(facts: object, text: string): void;
+}
+
+export interface Serving {
+  readonly backend: AgentBackend;
+  readonly log: ApiLog;
+  readonly answerWithinMs: number;
+  readonly topology: TopologyStream;
+  readonly events: EventStream;
+  readonly peers: WeakMap<TLSSocket, Peer>;
+}
+
+/** How long the rest of a refused body is read and thrown away. */
+const discardMs = 1_000;
+
+/** Never rejects. */
+export async function serve(serving: Serving, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  try {
+    const peer = connectedPeer(serving, request);
+    const identity = identify(peer, serving.backend, Date.now());
+    const target = targetOf(request.method ?? '', request.url ?? '');
+    authorise(identity, target.route);
+    if (target.route === 'events' || target.route === 'topologyStream') {
+      stream(serving, target, peer, identity, response);
+      return;
+    }
+    const caller = callerOf(identity, headerOf(request, onBehalfOfHeader));
+    const body = routes[target.route].method === 'POST' ? await readJsonBody(request) : undefined;
+    const answer = answersByRoute[target.route];
+    const call = { caller, parameters: target.parameters, body };
+    send(response, 200, await withDeadline(async () => answer(serving.backend, call), serving.answerWithinMs));
+  } catch (error) {
+    sendFailure(serving, error, request, response);
+  }
+}
+
+function connectedPeer({ peers }: Serving, { socket }: IncomingMessage): Peer {
+  if (!(socket instanceof TLSSocket) || !socket.authorized) {
+    throw new UnderstudyError('CERTIFICATE_REFUSED', 'the connection is not verified');
+  }
+  const peer = peers.get(socket) ?? peerOf(socket.getPeerX509Certificate());
+  peers.set(socket, peer);
+  return peer;
+}
+
+/** Headers that came twice are joined with a comma, which no percent-encoded name contains. */
+function headerOf(request: IncomingMessage, header: string): string | undefined {
+  const value = request.headers[header];
+  return typeof value === 'object' ? value.join() : value;
+}
+
+function stream(serving: Serving, target: Target, peer: Peer, identity: Identity, response: ServerResponse): void {
+  const { backend, events, topology } = serving;
+  const isAllowed = (): boolean => {
+    try {
+      authorise(identify(peer, backend, Date.now()), target.route);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  if (target.route === 'topologyStream') {
+    topology.follow(identity, isAllowed, response);
+    return;
+  }
+  const { after = 0, follow = false } = eventsQuery.parse(target.query);
+  if (follow) {
+    events.follow(after, isAllowed, response);
+    return;
+  }
+  const lines = backend.events(after).map(lineOf).join('');
+  response.writeHead(200, { 'content-type': 'application/x-ndjson', 'content-length': Buffer.byteLength(lines) });
+  response.end(lines);
+}
+
+async function withDeadline(work: () => Promise<unknown>, withinMs: number): Promise<unknown> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const error = new UnderstudyError('TIMEOUT', `the agent had no answer within ${withinMs} ms`);
+    timer = setTimeout(() => reject(error), withinMs);
+  });
+  try {
+    return await Promise.race([work(), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function send(response: ServerResponse, status: number, value: unknown): void {
+  const text = JSON.stringify(value ?? null);
+  response.writeHead(status, {
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(text),
+    'cache-control': 'no-store',
+  });
+  response.end(text);
+}
+
+function sendFailure(serving: Serving, error: unknown, request: IncomingMessage, response: ServerResponse): void {
+  // The asker has gone: nobody reads an answer.
+  if (request.socket.destroyed || response.writableEnded) return;
+  const { answer, isDefect, status } = failureOf(error);
+  const facts = { route: `${request.method} ${request.url}`.slice(0, 200), because: describeError(error) };
+  if (isDefect) serving.log.warn(facts, 'a request failed');
+  else serving.log.debug(facts, 'a request was refused');
+  if (response.headersSent) {
+    response.destroy();
+    return;
+  }
+  if (hasBody(request) && !request.complete) discardRest(request, response);
+  send(response, status, answer);
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+}
+
+/** Closing on unread data would reset the connection, and the answer could be lost with it. */
+function discardRest(request: IncomingMessage, response: ServerResponse): void {
+  response.setHeader('connection', 'close');
+  request.resume();
+  const patience = setTimeout(() => request.socket.destroy(), discardMs).unref();
+  request.once('close', () => clearTimeout(patience));
+}

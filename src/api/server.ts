@@ -1,0 +1,123 @@
+/**
+ * The agent's API over HTTPS.
+ *
+ * Invariant: whoever has no certificate of the cluster's authority gets no further than the TLS handshake, and of a
+ * request by anybody who may not make it nothing is read but its head. Every request ends: by its answer, by an error, or
+ * by a limit on time or size; and none can end the agent. Plain node:https and a table: a web framework cost 8 to 13 MB of
+ * an agent's memory (docs/adr/0005).
+ */
+import { constants } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:https';
+import { UnderstudyError } from '../errors/understudy-error.ts';
+import type { Credentials } from '../pki/credential-files.ts';
+import type { AgentBackend } from './contract.ts';
+import { EventStream } from './event-stream.ts';
+import { type ApiLog, serve } from './serve.ts';
+import { defaultStreamLimits, type StreamLimits } from './stream-writer.ts';
+import { TopologyStream } from './topology-stream.ts';
+
+export interface ApiServerOptions {
+  readonly backend: AgentBackend;
+  readonly tls: Credentials;
+  readonly address: string;
+  /** 0: any free one. */
+  readonly port: number;
+  readonly log: ApiLog;
+  readonly streams?: Partial<StreamLimits>;
+  /** How long a backend may take for an answer, in ms. */
+  readonly answerWithinMs?: number;
+}
+
+export interface ApiServer {
+  /** Where it listens. Throws PORT_IN_USE, CONFIG_INVALID. */
+  listen(): Promise<{ readonly address: string; readonly port: number }>;
+  /** New connections get the new certificate; those that are open stay. Throws CERTIFICATE_REFUSED and keeps the old one. */
+  reloadTls(tls: Credentials): void;
+  /** Ends streams, waits a moment for answers under way, and closes every connection. */
+  close(): Promise<void>;
+}
+
+const defaultAnswerWithinMs = 60_000;
+const closePatienceMs = 1_000;
+const limits = {
+  maxHeaderSize: 16 * 1024,
+  headersTimeout: 5_000,
+  /** Of receiving a request, so that streams are not meant. */
+  requestTimeout: 10_000,
+  keepAliveTimeout: 60_000,
+  connectionsCheckingInterval: 1_000,
+  handshakeTimeout: 5_000,
+  noDelay: true,
+} as const;
+/** A stream and a connection for reports from each of hundreds of app nodes, and room. */
+const maxConnections = 4_096;
+
+function tlsOptions(tls: Credentials) {
+  return {
+    ca: tls.caPem,
+    cert: tls.certificatePem,
+    key: tls.keyPem,
+    minVersion: 'TLSv1.2' as const,
+    // A resumed session is not verified again, and could outlive its certificate.
+    secureOptions: constants.SSL_OP_NO_TICKET,
+  };
+}
+
+export function createApiServer(options: ApiServerOptions): ApiServer {
+  const { answerWithinMs = defaultAnswerWithinMs, backend, log } = options;
+  const streamLimits = { ...defaultStreamLimits, ...options.streams };
+  const topology = new TopologyStream(backend, streamLimits);
+  const events = new EventStream(backend, streamLimits);
+  const serving = { backend, log, answerWithinMs, topology, events, peers: new WeakMap() };
+  const server = createServer(
+    { ...limits, ...tlsOptions(options.tls), requestCert: true, rejectUnauthorized: true },
+    (request, response) => {
+      // It never rejects: it answers its errors.
+      void serve(serving, request, response);
+    },
+  );
+  server.maxConnections = maxConnections;
+  server.on('tlsClientError', (error, socket) => {
+    log.debug({ from: socket.remoteAddress, because: error.message }, 'TLS handshake failed');
+  });
+  server.on('error', (error) => {
+    // Of listening, which `listen` throws too; or of accepting, as when there are no file descriptors left.
+    log.warn({ because: error.message }, 'the API can not take a connection');
+  });
+  return {
+    async listen() {
+      server.listen({ host: options.address, port: options.port });
+      try {
+        await once(server, 'listening');
+      } catch (cause) {
+        const isTaken = cause instanceof Error && 'code' in cause && cause.code === 'EADDRINUSE';
+        const where = `${options.address}:${options.port}`;
+        throw new UnderstudyError(isTaken ? 'PORT_IN_USE' : 'CONFIG_INVALID', `the agent can't listen on ${where}`, {
+          cause,
+        });
+      }
+      const bound = server.address();
+      const port = typeof bound === 'object' && bound !== null ? bound.port : options.port;
+      return { address: options.address, port };
+    },
+    reloadTls(tls) {
+      try {
+        server.setSecureContext(tlsOptions(tls));
+      } catch (cause) {
+        throw new UnderstudyError('CERTIFICATE_REFUSED', 'the new certificate can not be used', { cause });
+      }
+    },
+    async close() {
+      topology.close();
+      events.close();
+      if (!server.listening) return;
+      const closed = once(server, 'close');
+      server.close();
+      server.closeIdleConnections();
+      const patience = setTimeout(() => server.closeAllConnections(), closePatienceMs);
+      await closed;
+      clearTimeout(patience);
+    },
+  };
+}

@@ -1,0 +1,80 @@
+/**
+ * What a verb is given for one call: where to write, the cluster on demand, and a signal that Ctrl-C fires.
+ *
+ * Invariant: what was opened is closed when the verb ends, however it ends. What is heavy is loaded when first needed, so
+ * that `version` and `--help` are quick.
+ */
+import { UnderstudyError } from '../errors/understudy-error.ts';
+import type { ClusterAccess } from './cluster-access.ts';
+import type { Context } from './context.ts';
+import { type CliIo, createTerminal, type Terminal } from './terminal.ts';
+
+export interface CommonOptions {
+  readonly json?: boolean;
+  readonly context?: string;
+}
+
+export interface Call {
+  readonly io: CliIo;
+  readonly terminal: Terminal;
+  /** Fires at Ctrl-C, unless the verb takes it. */
+  readonly signal: AbortSignal;
+  context(): Promise<Context>;
+  cluster(): Promise<ClusterAccess>;
+  /** Ends early, without an error, when the signal fires. */
+  sleep(ms: number): Promise<void>;
+  /** From now on Ctrl-C calls this instead. */
+  takeInterrupts(listener: () => void): void;
+}
+
+/** Carries out one verb; what it answers becomes the exit code. */
+export type Perform = (options: CommonOptions, verb: (call: Call) => Promise<number>) => Promise<void>;
+
+export async function withCall(io: CliIo, options: CommonOptions, verb: (call: Call) => Promise<number>): Promise<number> {
+  const interrupted = new AbortController();
+  let listener = (): void => interrupted.abort(new UnderstudyError('REFUSED', 'interrupted'));
+  const release = io.onInterrupt?.(() => listener());
+  let access: Promise<ClusterAccess> | null = null;
+  const context = async (): Promise<Context> => {
+    const { loadContext } = await import('./context.ts');
+    return loadContext({ named: options.context, env: io.env, cwd: io.cwd });
+  };
+  const open = async (): Promise<ClusterAccess> => {
+    const { ClusterAccess } = await import('./cluster-access.ts');
+    return await ClusterAccess.open(await context(), interrupted.signal);
+  };
+  const call: Call = {
+    io,
+    terminal: createTerminal(io, options.json === true),
+    signal: interrupted.signal,
+    context,
+    cluster() {
+      access ??= open();
+      return access;
+    },
+    sleep: (ms) => sleep(ms, interrupted.signal),
+    takeInterrupts(next) {
+      listener = next;
+    },
+  };
+  try {
+    return await verb(call);
+  } finally {
+    release?.();
+    // One that could not be opened was told already.
+    (await access?.catch(() => null))?.close();
+  }
+}
+
+function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const end = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    signal.addEventListener('abort', end, { once: true });
+  });
+}

@@ -1,0 +1,28 @@
+/** Reads what was typed after an option; a mistake is shown with the option's name and ends with exit code 2. */
+import { InvalidArgumentError } from 'commander';
+
+export function wholeNumber(value: string): number {
+  if (!/^\d{1,15}$/.test(value)) throw new InvalidArgumentError('A whole number is needed.');
+  return Number(value);
+}
+
+export function countFrom(least: number, most: number): (value: string) => number {
+  return (value) => {
+    const count = wholeNumber(value);
+    if (count < least || count > most) throw new InvalidArgumentError(`From ${least} to ${most} is possible.`);
+    return count;
+  };
+}
+
+/** `5`, `0.5`, `5s`, `300ms`, `2min`: in ms. */
+export function duration(value: string): number {
+  const match = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|min)?$/.exec(value);
+  if (match === null) throw new InvalidArgumentError('Seconds are needed, such as 5, 0.5, 300ms or 2min.');
+  const [, number = '0', unit = 's'] = match;
+  return Math.round(Number(number) * (unit === 'ms' ? 1 : unit === 's' ? 1_000 : 60_000));
+}
+
+/** For options that may be given several times, or with commas. */
+export function collect(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, ...value.split(',').filter((part) => part !== '')];
+}

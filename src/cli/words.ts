@@ -1,0 +1,63 @@
+/** How figures read for people: bytes, spans of time, counts; and lines in columns. */
+
+/** `0 B`, `1.5 MB`: powers of 1024, as PostgreSQL writes them. */
+export function bytesText(bytes: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit += 1;
+  }
+  const digits = unit > 0 && value < 10 ? value.toFixed(1) : Math.round(value).toString();
+  return `${digits} ${units[unit]}`;
+}
+
+/** A measured span: `0.4 ms`, `121 ms`, `2.1 s`, `3 min`. */
+export function spanText(ms: number): string {
+  if (ms < 10) return `${Math.round(ms * 10) / 10} ms`;
+  if (ms < 1_000) return `${Math.round(ms)} ms`;
+  if (ms < 60_000) return `${(ms / 1_000).toFixed(1)} s`;
+  return ageText(ms);
+}
+
+/** How long ago, coarsely: `41 s`, `12 min`, `3 h`, `5 d`. */
+export function ageText(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1_000));
+  if (seconds < 120) return `${seconds} s`;
+  if (seconds < 7_200) return `${Math.round(seconds / 60)} min`;
+  if (seconds < 172_800) return `${Math.round(seconds / 3_600)} h`;
+  return `${Math.round(seconds / 86_400)} d`;
+}
+
+export function countText(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`;
+}
+
+/** A duration typed by a person, in seconds, as ms. */
+export function secondsAsMs(seconds: number): number {
+  return Math.round(seconds * 1_000);
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the colours' escape sequences.
+const escapes = /\u001b\[[0-9;]*m/g;
+
+export function shownWidth(text: string): number {
+  return text.replace(escapes, '').length;
+}
+
+/** Columns two blanks apart; trailing blanks are cut. Cells may be coloured. */
+export function columns(rows: readonly (readonly string[])[]): readonly string[] {
+  const widths: number[] = [];
+  for (const row of rows) {
+    row.forEach((cell, index) => {
+      widths[index] = Math.max(widths[index] ?? 0, shownWidth(cell));
+    });
+  }
+  return rows.map((row) =>
+    row
+      .map((cell, index) => cell + ' '.repeat(Math.max(0, (widths[index] ?? 0) - shownWidth(cell))))
+      .join('  ')
+      .trimEnd(),
+  );
+}

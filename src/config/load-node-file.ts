@@ -1,0 +1,81 @@
+/**
+ * Reads the node file. Strict: a mistake is named by file, line and column, with what would be right.
+ */
+import { readFileSync } from 'node:fs';
+import { LineCounter, parseDocument, stringify } from 'yaml';
+import { z } from 'zod';
+import { UnderstudyError, describeError } from '../errors/understudy-error.ts';
+import type { NodeFile } from './node-file.ts';
+import { defaultApiPort } from './node-file.ts';
+
+const path = z.string().startsWith('/', 'an absolute path is needed');
+const port = z.int().min(1).max(65_535);
+
+const schema = z.strictObject({
+  cluster: z.string().min(1),
+  domain: z.string().min(1),
+  node: z.string().min(1),
+  role: z.enum(['database', 'app', 'witness']),
+  api: z.strictObject({ address: z.string().min(1), port: port.default(defaultApiPort) }),
+  directories: z.strictObject({ data: path, run: path, log: path, state: path }),
+  tls: z.strictObject({ ca: path, certificate: path, key: path }),
+  store: z
+    .strictObject({
+      endpoints: z.array(z.url({ protocol: /^https$/ })).min(1),
+      ca: path,
+      certificate: path,
+      key: path,
+      user: z.string().min(1),
+      passwordFile: path,
+    })
+    .nullable()
+    .default(null),
+  databaseAgents: z.array(z.strictObject({ node: z.string().min(1), address: z.string().min(1) })).default([]),
+  binaries: z
+    .strictObject({ postgres: path.nullable().default(null), pgbouncer: path.nullable().default(null) })
+    .default({ postgres: null, pgbouncer: null }),
+  pooler: z.strictObject({ listenAddress: z.string().min(1) }).default({ listenAddress: '127.0.0.1' }),
+}) satisfies z.ZodType<NodeFile>;
+
+/** Throws CONFIG_UNREADABLE, CONFIG_INVALID. */
+export function loadNodeFile(file: string): NodeFile {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new UnderstudyError('CONFIG_UNREADABLE', `${file} can't be read: ${describeError(error)}`);
+  }
+  return parseNodeFile(text, file);
+}
+
+export function parseNodeFile(text: string, file: string): NodeFile {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines });
+  const [mistake] = document.errors;
+  if (mistake !== undefined) {
+    const { line, col } = lines.linePos(mistake.pos[0]);
+    throw new UnderstudyError('CONFIG_INVALID', `${file}:${line}:${col} ${mistake.message.split('\n')[0]}`);
+  }
+  const result = schema.safeParse(document.toJS({ maxAliasCount: 0 }));
+  if (!result.success) {
+    const texts = result.error.issues.map((issue) => {
+      const node = document.getIn(issue.path, true) ?? document.getIn(issue.path.slice(0, -1), true);
+      const offset = typeof node === 'object' && node !== null && 'range' in node && Array.isArray(node.range) ? Number(node.range[0]) : 0;
+      const { line, col } = lines.linePos(offset);
+      return `${file}:${line}:${col} ${issue.path.join('.')}: ${issue.message}`;
+    });
+    throw new UnderstudyError('CONFIG_INVALID', texts.join('\n'));
+  }
+  const node = result.data;
+  if (node.role !== 'app' && node.store === null) {
+    throw new UnderstudyError('CONFIG_INVALID', `${file}: a ${node.role} node needs a \`store\` section`);
+  }
+  if (node.role === 'app' && node.databaseAgents.length === 0) {
+    throw new UnderstudyError('CONFIG_INVALID', `${file}: an app node needs at least one of \`databaseAgents\``);
+  }
+  return node;
+}
+
+export function renderNodeFile(node: NodeFile): string {
+  return stringify(node);
+}

@@ -1,0 +1,89 @@
+/**
+ * Writes a spec as a cluster file: what `stage up` leaves for the user to edit, and `show` prints.
+ *
+ * Invariant: reading the file again gives the same spec, in every version of the defaults, since every value is
+ * written out. Only what has no value is left out.
+ */
+import { stringify } from 'yaml';
+import type { ApplicationSpec, NodeRole, NodeSpec, Spec } from '../core/spec.ts';
+import { nodesOfRole } from '../core/spec.ts';
+import { formatDuration, formatSize } from './units.ts';
+
+const mebibyte = 1024 * 1024;
+
+type Written = Readonly<Record<string, unknown>>;
+
+function withoutAbsent(entries: Written): Written {
+  return Object.fromEntries(Object.entries(entries).filter(([, value]) => value !== null && value !== undefined));
+}
+
+function node(spec: Spec, { name, address, datacenter, priority, failover, purpose, contact, role }: NodeSpec): unknown {
+  const implied = name.split('.')[1];
+  const declared = implied !== undefined && Object.hasOwn(spec.datacenters, implied) ? implied : null;
+  const written = {
+    ...withoutAbsent({
+      // The default is not written: several nodes with the same priority are a mistake only when someone asked for it.
+      priority: role === 'database' && priority !== 100 ? priority : null,
+      failover: role === 'database' && failover === 'never' ? failover : null,
+      purpose,
+      contact,
+    }),
+    ...(datacenter === declared ? {} : { datacenter }),
+  };
+  return Object.keys(written).length === 0 ? address : { address, ...written };
+}
+
+function nodes(spec: Spec, role: NodeRole): Written | null {
+  const own = nodesOfRole(spec, role);
+  return own.length === 0 ? null : Object.fromEntries(own.map((each) => [each.name, node(spec, each)]));
+}
+
+function application({ database, rights, nodes: on, poolSize }: ApplicationSpec): unknown {
+  return withoutAbsent({ database, rights, nodes: on, pool_size: poolSize });
+}
+
+/** Nodes are written by role: database, witness, app. */
+export function renderClusterFile(spec: Spec): string {
+  const { postgres, store, poolers, switchover, lease } = spec;
+  const datacenters = Object.entries(spec.datacenters).map(([name, value]) => [name, withoutAbsent(value)]);
+  return stringify(
+    withoutAbsent({
+      version: spec.version,
+      cluster: spec.cluster,
+      domain: spec.domain,
+      contact: spec.contact,
+      datacenters: datacenters.length === 0 ? null : Object.fromEntries(datacenters),
+      nodes: withoutAbsent({
+        database: nodes(spec, 'database'),
+        witness: nodes(spec, 'witness'),
+        app: nodes(spec, 'app'),
+      }),
+      postgres: withoutAbsent({
+        version: postgres.major,
+        port: postgres.port,
+        data: postgres.dataDirectory,
+        binaries: postgres.binaryDirectory,
+        parameters: Object.keys(postgres.parameters).length === 0 ? null : postgres.parameters,
+        wal_budget: formatSize(postgres.walBudgetMb * mebibyte),
+      }),
+      store: withoutAbsent({ kind: store.kind, endpoints: store.endpoints, ca: store.caFile }),
+      databases: Object.fromEntries(spec.databases.map(({ name, owner }) => [name, { owner }])),
+      applications: Object.fromEntries(spec.applications.map((each) => [each.name, application(each)])),
+      poolers: {
+        port: poolers.port,
+        mode: poolers.mode,
+        pool_size: poolers.poolSize,
+        max_clients: poolers.maxClients,
+        query_wait_timeout: formatDuration(poolers.queryWaitTimeoutS * 1_000),
+      },
+      switchover: {
+        drain_timeout: formatDuration(switchover.drainTimeoutMs),
+        stop_timeout: formatDuration(switchover.stopTimeoutMs),
+        promote_timeout: formatDuration(switchover.promoteTimeoutMs),
+        long_transaction: formatDuration(switchover.longTransactionMs),
+        max_lag: formatSize(switchover.maxLagBytes),
+      },
+      lease: { ttl: formatDuration(lease.ttlMs) },
+    }),
+  );
+}

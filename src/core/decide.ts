@@ -1,0 +1,112 @@
+/**
+ * The one decision of a database node: (view, memory) -> actions in order, reasons, refusals, when to look again.
+ *
+ * | order | rule | stands in |
+ * | 1 | a server that may be writable without the right to be is stopped, whatever else is under way | rules/lease.ts |
+ * | 2 | the lease is renewed, as proof of a completed loop | rules/lease.ts |
+ * | 3 | a long job under way is left alone | here |
+ * | 4 | the lease is taken where nobody has it | rules/lease.ts |
+ * | 5 | holder: switchover, start, promote; others: handover, clone, start, follow | rules/primary.ts, standby.ts, switchover.ts |
+ * | 6 | chores, then the node's status | rules/upkeep.ts, member-status.ts |
+ *
+ * Pure: time comes with the view. The simulator, the transcripts and production call this function.
+ */
+import type { Action } from './actions.ts';
+import type { ClusterView } from './cluster-view.ts';
+import type { Decision } from './decision.ts';
+import { renewEveryMs } from './lease.ts';
+import type { DatabaseMemory } from './memory.ts';
+import { decideDemotion, decideRenewal, decideTaking } from './rules/lease.ts';
+import { dueStatus, rememberMembers } from './rules/member-status.ts';
+import { observeOperation } from './rules/operation-marks.ts';
+import { decideAsHolder } from './rules/primary.ts';
+import { decideAsStandby } from './rules/standby.ts';
+import { decideAsTarget } from './rules/switchover.ts';
+import { decideUpkeep } from './rules/upkeep.ts';
+import { type Situation, type Verdict, act, assess, isWritable, nothing, refuse, wait } from './situation.ts';
+
+const restIntervalMs = 1_000;
+
+export function decide(view: ClusterView, before: DatabaseMemory): Decision<DatabaseMemory> {
+  const memory = observe(view, before);
+  const situation = assess(view, memory);
+  const demotion = decideDemotion(situation);
+  const renewal = demotion === null ? decideRenewal(situation) : [];
+  const verdict = demotion ?? decideRole(situation);
+  const upkeep = decideUpkeep(situation);
+  const chores = verdict.actions.length === 0 ? upkeep.actions : [];
+  const due = dueStatus(situation, { unconverged: upkeep.unconverged, refused: verdict.refused });
+  const publish: Action[] = due === null ? [] : [{ do: 'publish-status', status: due.status, key: due.key, because: ['status-due'] }];
+  return {
+    // A status that says "writable" is what others wait for: it goes before the chores.
+    actions: [...renewal, ...verdict.actions, ...publish, ...chores],
+    reasons: verdict.reasons,
+    refused: verdict.refused,
+    memory,
+    lookAgainInMs: Math.max(0, Math.min(verdict.lookAgainInMs, untilRenewal(situation), restIntervalMs)),
+  };
+}
+
+/** Folds what this view shows into the memory, before anything is decided. */
+function observe(view: ClusterView, memory: DatabaseMemory): DatabaseMemory {
+  const running = view.postgres.state === 'primary' || view.postgres.state === 'standby';
+  const next = { ...memory, memberSeen: rememberMembers(view, memory), operation: observeOperation(view, memory) };
+  const situation = assess(view, next);
+  const { lease } = situation;
+  const waits = lease.is === 'other' && view.postgres.state === 'stopped' && !isWritable(situation, lease.holder, lease.lease.value.term);
+  return {
+    ...next,
+    // What a server that is gone had been given must be given again.
+    configuredRevision: running ? next.configuredRevision : null,
+    databasesRevision: view.postgres.state === 'primary' ? next.databasesRevision : null,
+    waitingForHolderSinceMs: waits ? (memory.waitingForHolderSinceMs ?? view.nowMs) : null,
+  };
+}
+
+function untilRenewal(situation: Situation): number {
+  if (situation.lease.is !== 'mine') return restIntervalMs;
+  const { memory, nowMs } = situation;
+  const last = Math.max(memory.lastRenewalTryMs ?? 0, memory.renewal?.sentAtMs ?? 0);
+  return Math.max(10, last + renewEveryMs(situation.lease.lease.value.ttlMs) - nowMs);
+}
+
+function decideRole(situation: Situation): Verdict {
+  const { view, spec, me, lease } = situation;
+  if (view.job !== null) {
+    return wait({ code: `job-${view.job.kind}`, text: `${view.job.kind} is under way` }, 200);
+  }
+  if (spec === null) return wait({ code: 'no-spec', text: 'no spec in the store yet: `understudy apply FILE` stores one' });
+  if (me === null || me.role !== 'database') return leave(situation);
+  switch (lease.is) {
+    case 'unread':
+      return wait({ code: 'lease-unread', text: 'the store has not been read' }, 200);
+    case 'missing':
+      return decideTaking(situation) ?? nothing();
+    case 'released':
+      return decideTaking(situation) ?? wait({ code: 'lease-released', text: `the lease waits for ${lease.to}` }, 200);
+    case 'mine':
+      return decideAsHolder(situation, lease.lease);
+    case 'other':
+      return decideAsTarget(situation, lease.lease) ?? decideAsStandby(situation, lease.holder, lease.lease.value.term);
+    default:
+      return unreachable(lease);
+  }
+}
+
+/** A node that the spec no longer names stops its standby and keeps its data. */
+function leave(situation: Situation): Verdict {
+  if (situation.lease.is === 'mine') {
+    return refuse({ what: 'leave', blockedBy: 'holds-lease', text: 'the spec no longer names this node, but it is the primary' });
+  }
+  if (situation.view.postgres.state !== 'standby') {
+    return wait({ code: 'not-in-spec', text: 'the spec does not name this node as a database node' }, 1_000);
+  }
+  return act(
+    [{ do: 'stop', awaitStandby: null, patienceMs: 5_000, drain: null, because: ['not-in-spec'] }],
+    { code: 'not-in-spec', text: 'the spec no longer names this node: its standby is stopped, its data stay' },
+  );
+}
+
+function unreachable(value: never): never {
+  throw new Error(`not a known lease position: ${JSON.stringify(value)}`);
+}

@@ -1,0 +1,128 @@
+/**
+ * What a database node's agent remembers from one decision to the next. Nothing in it is needed for safety after a
+ * restart: a fresh memory only makes the agent wait for a fresh renewal before it starts or promotes anything.
+ */
+import { leaseDeadlineMs } from './lease.ts';
+import type { OperationPhase, PhaseTiming } from './operation.ts';
+import type { NodeName } from './spec.ts';
+
+/** The last renewal of this process's own lease that the store acknowledged. */
+export interface OwnRenewal {
+  readonly term: number;
+  /** Boottime before the request was sent. */
+  readonly sentAtMs: number;
+  readonly ttlMs: number;
+}
+
+/** What this agent saw of the operation, on its own clock. */
+export interface OperationMarks {
+  readonly id: string;
+  readonly phase: OperationPhase['phase'];
+  readonly phaseSinceMs: number;
+  readonly drainedAtMs: number | null;
+  readonly writableAtMs: number | null;
+  /** Measured by this agent, for the receipt. */
+  readonly timings: readonly PhaseTiming[];
+}
+
+export interface DatabaseMemory {
+  readonly startedAtMs: number;
+  readonly renewal: OwnRenewal | null;
+  readonly lastRenewalTryMs: number | null;
+  readonly operation: OperationMarks | null;
+  /** When each member's counter was last seen to change. */
+  readonly memberSeen: ReadonlyMap<NodeName, { readonly counter: number; readonly atMs: number }>;
+  /** What was last applied to the local server, to know what is owed. */
+  readonly configuredRevision: number | null;
+  readonly databasesRevision: number | null;
+  readonly slotsDoneAtMs: number | null;
+  readonly slotsKey: string | null;
+  readonly keptDiscarded: boolean;
+  readonly status: { readonly key: string; readonly counter: number; readonly atMs: number } | null;
+  /** Since when this node has waited for the holder to become writable, before it starts as a standby anyway. */
+  readonly waitingForHolderSinceMs: number | null;
+  /** Failures of short acts, by name: when they failed last and how often in a row. */
+  readonly failures: ReadonlyMap<string, { readonly atMs: number; readonly times: number }>;
+}
+
+export function emptyMemory(nowMs: number): DatabaseMemory {
+  return {
+    startedAtMs: nowMs,
+    renewal: null,
+    lastRenewalTryMs: null,
+    operation: null,
+    memberSeen: new Map(),
+    configuredRevision: null,
+    databasesRevision: null,
+    slotsDoneAtMs: null,
+    slotsKey: null,
+    keptDiscarded: false,
+    status: null,
+    waitingForHolderSinceMs: null,
+    failures: new Map(),
+  };
+}
+
+/** What came of an action, as far as later decisions depend on it. */
+export type Outcome =
+  | { readonly kind: 'renewal-sent'; readonly atMs: number }
+  | { readonly kind: 'renewed'; readonly renewal: OwnRenewal }
+  | { readonly kind: 'configured'; readonly specRevision: number }
+  | { readonly kind: 'slots-applied'; readonly key: string; readonly atMs: number }
+  | { readonly kind: 'kept-discarded' }
+  | { readonly kind: 'kept-again' }
+  | { readonly kind: 'databases-applied'; readonly specRevision: number }
+  | { readonly kind: 'status-published'; readonly key: string; readonly counter: number; readonly atMs: number }
+  | { readonly kind: 'act-failed'; readonly act: string; readonly atMs: number };
+
+export function learn(memory: DatabaseMemory, outcome: Outcome): DatabaseMemory {
+  switch (outcome.kind) {
+    case 'renewal-sent':
+      return { ...memory, lastRenewalTryMs: outcome.atMs };
+    case 'renewed':
+      return { ...memory, renewal: outcome.renewal };
+    case 'configured':
+      return { ...forgive(memory, 'configure'), configuredRevision: outcome.specRevision };
+    case 'slots-applied':
+      return { ...forgive(memory, 'apply-slots'), slotsKey: outcome.key, slotsDoneAtMs: outcome.atMs };
+    case 'databases-applied':
+      return { ...memory, databasesRevision: outcome.specRevision };
+    case 'kept-discarded':
+      return { ...forgive(memory, 'discard-kept'), keptDiscarded: true };
+    case 'kept-again':
+      return { ...memory, keptDiscarded: false };
+    case 'status-published':
+      return { ...memory, status: { key: outcome.key, counter: outcome.counter, atMs: outcome.atMs } };
+    case 'act-failed': {
+      const times = (memory.failures.get(outcome.act)?.times ?? 0) + 1;
+      return { ...memory, failures: new Map(memory.failures).set(outcome.act, { atMs: outcome.atMs, times }) };
+    }
+    default:
+      return unreachable(outcome);
+  }
+}
+
+function forgive(memory: DatabaseMemory, act: string): DatabaseMemory {
+  if (!memory.failures.has(act)) return memory;
+  const failures = new Map(memory.failures);
+  failures.delete(act);
+  return { ...memory, failures };
+}
+
+/** May a failed act be tried again? Waits 1, 2, 4 … 30 s after failures in a row. */
+export function mayRetry(memory: DatabaseMemory, act: string, nowMs: number): boolean {
+  const failure = memory.failures.get(act);
+  if (failure === undefined) return true;
+  return nowMs - failure.atMs >= Math.min(30_000, 1_000 * 2 ** (failure.times - 1));
+}
+
+/** The last instant at which this node's PostgreSQL may be writable; `null` without an acknowledged renewal. */
+export function ownDeadlineMs(memory: DatabaseMemory, term: number): number | null {
+  const renewal = memory.renewal;
+  if (renewal === null || renewal.term !== term) return null;
+  return leaseDeadlineMs(renewal.sentAtMs, renewal.ttlMs);
+}
+
+function unreachable(value: never): never {
+  throw new Error(`not a known outcome: ${JSON.stringify(value)}`);
+}

@@ -1,0 +1,153 @@
+/**
+ * Keeping, losing and first taking the lease (PROTOCOLS, "Lease").
+ *
+ * Invariant: a holder makes nothing writable after its deadline; a node that reads a foreign, released or missing
+ * lease demotes. Takeover of an expired lease and the fence process are not decided here: a lease that its holder lost
+ * stays with it until it renews again.
+ */
+import type { Action } from '../actions.ts';
+import { type Situation, type Verdict, act, nothing, refuse, wait } from '../situation.ts';
+import type { Stored } from '../cluster-view.ts';
+import { type Lease, driftMs, killTimeMs, renewEveryMs } from '../lease.ts';
+import { nodesOfRole } from '../spec.ts';
+import { drawReceipt } from './receipt.ts';
+
+/** How long a fast stop may take before force is used, when the right to be primary is gone. */
+const demotionPatienceMs = 300;
+
+/** Before the spec was ever read, the shortest lease that the schema allows is assumed. */
+const assumedTtlMs = 2_000;
+
+/** Stops a server that may be writable without the right to be. `null`: there is none. */
+export function decideDemotion(situation: Situation): Verdict | null {
+  const { view, memory, nowMs, lease } = situation;
+  if (view.postgres.state !== 'primary' || view.job?.kind === 'stop') return null;
+  const because = whyDemote();
+  if (because === null) return null;
+  const stop: Action = { do: 'stop', awaitStandby: null, patienceMs: demotionPatienceMs, drain: null, because: [because.code] };
+  return act([stop], because, 50);
+
+  function whyDemote() {
+    switch (lease.is) {
+      case 'unread': {
+        const limit = memory.startedAtMs + assumedTtlMs - driftMs(assumedTtlMs) - killTimeMs + 4_000;
+        if (nowMs < limit) return null;
+        return { code: 'lease-never-read', text: 'this agent could not read the lease since it started' };
+      }
+      case 'missing':
+        if (view.store.cluster === null) return null;
+        return { code: 'lease-missing', text: 'the store has no lease any more' };
+      case 'released':
+        return { code: 'lease-released', text: `the lease of term ${lease.lease.value.term} was released to ${lease.to}` };
+      case 'other':
+        return { code: 'lease-held-by-other', text: `${lease.holder} holds term ${lease.lease.value.term}` };
+      case 'mine': {
+        // Without an acknowledged renewal of its own, a restarted agent has one TTL from its start to get one.
+        const ttlMs = lease.lease.value.ttlMs;
+        const deadline = lease.deadlineMs ?? memory.startedAtMs + ttlMs - driftMs(ttlMs) - killTimeMs;
+        if (nowMs < deadline) return null;
+        return { code: 'lease-expired', text: `no renewal of term ${lease.lease.value.term} was acknowledged in time` };
+      }
+      default:
+        return unreachable(lease);
+    }
+  }
+}
+
+/** The renewal that is due, as the first action of a completed loop. */
+export function decideRenewal(situation: Situation): readonly Action[] {
+  const { lease, view, memory, nowMs } = situation;
+  if (lease.is !== 'mine') return [];
+  const renewal = view.store.renewal;
+  if (renewal === null) return [];
+  const every = renewEveryMs(lease.lease.value.ttlMs);
+  const last = Math.max(memory.lastRenewalTryMs ?? 0, memory.renewal?.sentAtMs ?? 0);
+  const fresh = lease.deadlineMs !== null && nowMs - last < every;
+  const justTried = lease.deadlineMs === null && nowMs - last < every / 2 && last > 0;
+  if (fresh || justTried) return [];
+  return [{ do: 'renew-lease', lease: lease.lease, renewal, because: ['renewal-due'] }];
+}
+
+/** Taking the lease where nobody has it: the very first term, or a release to this node by name. */
+export function decideTaking(situation: Situation): Verdict | null {
+  const { lease, view, spec, me } = situation;
+  if (spec === null || me === null) return null;
+  if (lease.is === 'missing') return decideFirstTerm(situation);
+  if (lease.is === 'released' && lease.to === situation.self) {
+    const { state } = view.postgres;
+    if (state !== 'stopped' && state !== 'standby') {
+      return wait({ code: 'released-to-me', text: 'waiting for the local PostgreSQL before taking the released lease' }, 100);
+    }
+    return takeReleased(situation, lease.lease, spec.lease.ttlMs);
+  }
+  return null;
+}
+
+function takeReleased(situation: Situation, lease: Stored<Lease & { state: 'released' }>, ttlMs: number): Verdict {
+  const { view } = situation;
+  const stored = view.store.operation;
+  const handedOver = stored !== null && stored.value.phase === 'handed-over' && stored.value.from === situation.self;
+  const detail = `${lease.value.by} did not become writable and gave the lease back`;
+  const timeline = handedOver ? stored.value.timeline : 0;
+  const undo = handedOver
+    ? {
+        operation: stored,
+        reason: 'promote-timeout' as const,
+        detail,
+        receipt: drawReceipt({
+          operation: stored.value,
+          termAfter: lease.value.term + 1,
+          timelineBefore: timeline,
+          timelineAfter: timeline,
+          timings: [],
+          reports: view.reports,
+          undone: { reason: 'promote-timeout', detail },
+        }),
+      }
+    : null;
+  return act(
+    [{ do: 'take-released-lease', lease, ttlMs, undo, because: ['released-to-me'] }],
+    { code: 'released-to-me', text: detail },
+    0,
+  );
+}
+
+function decideFirstTerm(situation: Situation): Verdict {
+  const { view, spec, self } = situation;
+  if (spec === null) return nothing();
+  if (view.store.cluster !== null) {
+    return refuse({
+      what: 'take the lease',
+      blockedBy: 'lease-missing',
+      text: 'the store knows this cluster but has no lease: it was lost or removed, and a person must look first',
+    });
+  }
+  const first = nodesOfRole(spec, 'database')[0];
+  if (first?.name !== self) {
+    return wait({ code: 'not-first-node', text: `waiting for ${first?.name ?? 'a database node'} to begin the cluster` });
+  }
+  switch (view.postgres.state) {
+    case 'absent':
+    case 'unfinished':
+      return act(
+        [{ do: 'take-first-lease', ttlMs: spec.lease.ttlMs, because: ['cluster-new'] }],
+        { code: 'cluster-new', text: 'the store has neither a lease nor a cluster, and the data directory is empty' },
+        0,
+      );
+    case 'foreign':
+    case 'missing-binaries':
+      return refuse({ what: 'begin the cluster', blockedBy: view.postgres.state, text: view.postgres.because });
+    case 'unknown':
+      return wait({ code: 'postgres-unknown', text: view.postgres.because });
+    default:
+      return refuse({
+        what: 'begin the cluster',
+        blockedBy: 'data-directory-in-use',
+        text: 'the data directory holds a PostgreSQL cluster already, and the store does not know it; it is never touched',
+      });
+  }
+}
+
+function unreachable(value: never): never {
+  throw new Error(`not a known lease position: ${JSON.stringify(value)}`);
+}

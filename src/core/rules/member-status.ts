@@ -1,0 +1,94 @@
+/** What a database node says of itself in the store, and when it is worth a write. */
+import type { ClusterView, MemberPostgres, MemberStatus } from '../cluster-view.ts';
+import type { Refusal } from '../decision.ts';
+import { formatLsn } from '../lsn.ts';
+import type { DatabaseMemory } from '../memory.ts';
+import { type Situation, currentTerm } from '../situation.ts';
+
+/** Others call a member silent after 6 s: three of these may be lost. */
+const publishEveryMs = 2_000;
+
+export function memberPostgres(view: ClusterView): MemberPostgres {
+  const { postgres, job } = view;
+  if (job?.kind === 'clone') {
+    return { state: 'cloning', bytesDone: job.progress?.bytesDone ?? 0, bytesTotal: job.progress?.bytesTotal ?? null };
+  }
+  switch (postgres.state) {
+    case 'primary':
+      return { state: 'primary', timeline: postgres.timeline, lsn: formatLsn(postgres.insertLsn) };
+    case 'standby':
+      return {
+        state: 'standby',
+        timeline: postgres.timeline,
+        receivedLsn: postgres.receivedLsn === null ? null : formatLsn(postgres.receivedLsn),
+        replayedLsn: formatLsn(postgres.replayedLsn),
+        streamingFrom: postgres.receiver === 'streaming' ? postgres.upstream : null,
+        lagS: postgres.lagS,
+      };
+    case 'missing-binaries':
+      return { state: 'unknown' };
+    case 'unfinished':
+      return { state: 'absent' };
+    default:
+      return { state: postgres.state };
+  }
+}
+
+/** `null`: nothing new to say, and it was said lately. */
+export function dueStatus(
+  situation: Situation,
+  facts: { readonly unconverged: readonly string[]; readonly refused: readonly Refusal[] },
+): { readonly status: MemberStatus; readonly key: string } | null {
+  const { view, memory, nowMs } = situation;
+  // Who left the spec is forgotten by the holder, and must not write itself in again.
+  if (situation.spec !== null && situation.me === null) return null;
+  const status = compose(situation, facts, (memory.status?.counter ?? 0) + 1);
+  const key = materialKey(status);
+  const due = memory.status === null || memory.status.key !== key || nowMs - memory.status.atMs >= publishEveryMs;
+  return due && view.store.readAtMs !== null ? { status, key } : null;
+}
+
+function compose(
+  situation: Situation,
+  facts: { readonly unconverged: readonly string[]; readonly refused: readonly Refusal[] },
+  counter: number,
+): MemberStatus {
+  const { view } = situation;
+  const { postgres } = view;
+  const running = postgres.state === 'primary' || postgres.state === 'standby' ? postgres : null;
+  const refusal = facts.refused[0];
+  const failedJob = [...view.lastJobs.values()].find((job) => job.outcome === 'failed' && view.job?.kind !== job.kind);
+  const notRunning = running === null && situation.me?.role === 'database' ? [`postgres ${postgres.state}`] : [];
+  const notStreaming = postgres.state === 'standby' && postgres.receiver !== 'streaming' ? ['not streaming'] : [];
+  return {
+    node: view.self,
+    counter,
+    term: currentTerm(situation),
+    postgres: memberPostgres(view),
+    serverVersion: running?.serverVersion ?? null,
+    specRevision: situation.specRevision,
+    unconverged: [...notRunning, ...notStreaming, ...facts.unconverged],
+    pendingRestart: running?.pendingRestart ?? [],
+    standbyMinimums: running?.standbyMinimums ?? {},
+    diskFreeBytes: view.diskFreeBytes,
+    agentVersion: view.agentVersion,
+    trouble: refusal?.text ?? (running === null ? (failedJob?.error ?? null) : null),
+  };
+}
+
+/** Everything but positions and counters, which change all the time. */
+function materialKey(status: MemberStatus): string {
+  const { postgres } = status;
+  const role = postgres.state === 'standby' ? [postgres.state, postgres.timeline, postgres.streamingFrom] : [postgres.state, 'timeline' in postgres ? postgres.timeline : 0];
+  return JSON.stringify([role, status.term, status.specRevision, status.unconverged, status.pendingRestart, status.trouble, status.serverVersion]);
+}
+
+export function rememberMembers(view: ClusterView, memory: DatabaseMemory): DatabaseMemory['memberSeen'] {
+  let seen = memory.memberSeen;
+  for (const [node, stored] of view.store.members) {
+    const before = seen.get(node);
+    if (before !== undefined && before.counter === stored.value.counter) continue;
+    seen = new Map(seen).set(node, { counter: stored.value.counter, atMs: view.nowMs });
+  }
+  return seen;
+}

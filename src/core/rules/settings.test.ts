@@ -1,0 +1,136 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { type NodeSpec, nodesOfRole, type Spec } from '../spec.ts';
+import { serverConfiguration } from './settings.ts';
+
+const facts = {
+  socketDirectory: '/run/understudy',
+  tls: { ca: '/etc/understudy/ca.crt', certificate: '/etc/understudy/node.crt', key: '/etc/understudy/node.key' },
+  osUser: 'postgres',
+  memoryBytes: 16 * 1024 ** 3,
+};
+
+const rest = { datacenter: null, priority: 0, failover: 'allowed', purpose: null, contact: null } as const;
+function specOf(nodes: readonly NodeSpec[], more: Partial<Spec> = {}): Spec {
+  return {
+    version: 1,
+    cluster: 'test',
+    domain: 'test.internal',
+    contact: null,
+    datacenters: {},
+    nodes,
+    postgres: { major: 17, port: 5432, dataDirectory: null, binaryDirectory: null, parameters: {}, walBudgetMb: 4096 },
+    store: { kind: 'etcd', endpoints: [], caFile: null },
+    poolers: { port: 6432, mode: 'transaction', poolSize: 10, maxClients: 100, queryWaitTimeoutS: 20 },
+    databases: [],
+    applications: [],
+    switchover: { drainTimeoutMs: 1, stopTimeoutMs: 1, promoteTimeoutMs: 1, longTransactionMs: 1, maxLagBytes: 1 },
+    lease: { ttlMs: 6000 },
+    ...more,
+  };
+}
+
+const address = fc.oneof(fc.ipV4(), fc.ipV6());
+// Names as unkind as a certificate or a database can bear, with words that mean something in these files.
+const name = fc.oneof(
+  fc.constantFrom('all', 'replication', 'trust', 'host', '+admins', '@file', 'samerole', 'a b', '#x', 'db,other'),
+  fc.stringMatching(/^[a-z][a-z0-9_.-]{0,20}$/),
+);
+const generated = fc
+  .record({
+    database: fc.uniqueArray(fc.tuple(name, address), { minLength: 1, maxLength: 4, selector: ([node]) => node }),
+    app: fc.uniqueArray(fc.tuple(name, address), { maxLength: 4, selector: ([node]) => node }),
+    applications: fc.uniqueArray(fc.tuple(name, name), { maxLength: 3, selector: ([each]) => each }),
+  })
+  .map(({ database, app, applications }) => {
+    const nodes: NodeSpec[] = [
+      ...database.map(([node, where]) => ({ ...rest, name: `d-${node}`, address: where, role: 'database' as const })),
+      ...app.map(([node, where]) => ({ ...rest, name: `a-${node}`, address: where, role: 'app' as const })),
+    ];
+    return specOf(nodes, {
+      applications: applications.map(([application, on]) => ({
+        name: application,
+        database: on,
+        rights: 'rw',
+        nodes: app.map(([node]) => `a-${node}`),
+        poolSize: null,
+      })),
+    });
+  });
+
+/** Splits a line as PostgreSQL does: blanks separate, double quotes hold together. */
+const wordsOf = (line: string) => [...line.matchAll(/"([^"]*)"|(\S+)/g)].map(([whole]) => whole);
+
+describe('serverConfiguration', () => {
+  it('admits over the network only by certificate, every member, every application from its nodes, and nobody else', () => {
+    fc.assert(
+      fc.property(generated, (spec) => {
+        const members = nodesOfRole(spec, 'database');
+        const { hba, ident } = serverConfiguration(spec, members[0]?.name ?? '', facts);
+        expect(hba[0]).toBe('local all "postgres" peer map=understudy');
+        for (const line of hba.slice(1)) {
+          const [kind, database, role, from, method, map, ...more] = wordsOf(line);
+          expect([kind, method, more]).toEqual(['hostssl', 'cert', []]);
+          expect(role).toMatch(/^".*"$/);
+          expect(from).toMatch(/\/(32|128)$/);
+          if (database === 'replication') expect([role, map]).toEqual(['"understudy_replication"', 'map=members']);
+          else expect([database?.startsWith('"'), map]).toEqual([true, 'map=poolers']);
+        }
+        for (const node of members) {
+          expect(
+            hba.some((line) => line.startsWith('hostssl replication ') && line.includes(` ${node.address}/`)),
+          ).toBe(true);
+          expect(ident).toContain(`members "${node.name}" "understudy_replication"`);
+        }
+        for (const { name: application, nodes } of spec.applications) {
+          for (const node of nodes) expect(ident).toContain(`poolers "${node}" "${application}"`);
+        }
+        for (const line of ident) expect(wordsOf(line)).toHaveLength(3);
+        for (const line of ident.filter((each) => each.startsWith('understudy ')))
+          expect(line).toBe('understudy "postgres" "postgres"');
+      }),
+    );
+  });
+
+  it('lets the declaration win over defaults, and over nothing that is owned', () => {
+    const nodes = [{ ...rest, name: 'db1', address: '10.0.0.1', role: 'database' as const }];
+    const base = specOf(nodes);
+    const parameters = {
+      Work_Mem: '64MB',
+      shared_buffers: '1GB',
+      SSL: 'off',
+      listen_addresses: '*',
+      restart_after_crash: 'on',
+    };
+    const { parameters: written } = serverConfiguration(
+      { ...base, postgres: { ...base.postgres, parameters } },
+      'db1',
+      facts,
+    );
+    expect(written).toMatchObject({
+      work_mem: '64MB',
+      shared_buffers: '1GB',
+      ssl: 'on',
+      listen_addresses: '10.0.0.1',
+      restart_after_crash: 'off',
+      max_slot_wal_keep_size: '4096MB',
+    });
+    expect(Object.keys(written).every((key) => key === key.toLowerCase())).toBe(true);
+  });
+
+  it('says nothing that version 13 does not know', () => {
+    const nodes = [{ ...rest, name: 'db1', address: '10.0.0.1', role: 'database' as const }];
+    const base = specOf(nodes);
+    const { parameters } = serverConfiguration({ ...base, postgres: { ...base.postgres, major: 13 } }, 'db1', facts);
+    expect(parameters).not.toHaveProperty('client_connection_check_interval');
+  });
+
+  it('refuses what can not be written, and nodes that run no server', () => {
+    const nodes = [{ ...rest, name: 'web0', address: '10.0.0.9', role: 'app' as const }];
+    expect(() => serverConfiguration(specOf(nodes), 'web0', facts)).toThrow(RangeError);
+    const evil = [{ ...rest, name: 'db1"\nhost all all all trust', address: '10.0.0.1', role: 'database' as const }];
+    expect(() => serverConfiguration(specOf(evil), evil[0]?.name ?? '', facts)).toThrow(RangeError);
+    const pattern = [{ ...rest, name: '/.*', address: '10.0.0.1', role: 'database' as const }];
+    expect(() => serverConfiguration(specOf(pattern), '/.*', facts)).toThrow(RangeError);
+  });
+});

@@ -1,0 +1,175 @@
+/**
+ * The server's configuration files, from the declaration: parameters, who may connect, and which certificate stands
+ * for which role. Pure.
+ *
+ * Invariant: whoever comes over the network shows a certificate of the cluster's own authority, from the address that
+ * is declared for that node, and becomes only the roles declared for it. No line says `trust`, none says plain `host`,
+ * and PostgreSQL refuses what no line admits. Locally only the agent's own operating system user becomes the superuser.
+ *
+ * Parameters come in three layers: defaults (this product's opinion), the user's over them, and owned ones over both,
+ * which the cluster can't work without (`ownedParameters`).
+ */
+import { type ApplicationSpec, findNode, type NodeName, type NodeSpec, nodesOfRole, type Spec } from '../spec.ts';
+
+/** Everything that is written to the server's own configuration files. */
+export interface ServerConfiguration {
+  readonly parameters: Readonly<Record<string, string>>;
+  /** Lines of pg_hba.conf and pg_ident.conf, without comments. */
+  readonly hba: readonly string[];
+  readonly ident: readonly string[];
+}
+
+/** What only the node itself knows. Paths are absolute. */
+export interface ServerFactsForSettings {
+  readonly socketDirectory: string;
+  readonly tls: { readonly ca: string; readonly certificate: string; readonly key: string };
+  /** The operating system user that the agent runs as. */
+  readonly osUser: string;
+  readonly memoryBytes: number;
+}
+
+const replicationRole = 'understudy_replication';
+const superuser = 'postgres';
+const mebibyte = 1024 * 1024;
+
+/** This product's opinion; the declaration's parameters win over these. */
+function defaultParameters(spec: Spec, facts: ServerFactsForSettings): Record<string, string> {
+  const quarterMb = Math.floor(facts.memoryBytes / 4 / mebibyte);
+  const members = nodesOfRole(spec, 'database').length;
+  return {
+    // A quarter of the memory is the documentation's advice (20.4.1); above 8 GiB the gain is small, and every stop
+    // has to unmap it.
+    shared_buffers: `${Math.max(128, Math.min(quarterMb, 8192))}MB`,
+    effective_cache_size: `${Math.max(256, Math.floor((facts.memoryBytes * 0.6) / mebibyte))}MB`,
+    max_connections: '200',
+    // A switchover asks for a checkpoint beforehand, so the one at shutdown is small; between them WAL may grow.
+    checkpoint_timeout: '5min',
+    checkpoint_completion_target: '0.9',
+    max_wal_size: '4GB',
+    min_wal_size: '256MB',
+    // Dirty pages are written ahead of time: fewer are left for the checkpoint at shutdown.
+    bgwriter_delay: '50ms',
+    bgwriter_lru_maxpages: '400',
+    // A little for a standby whose slot was just made; the slots do the rest.
+    wal_keep_size: '256MB',
+    max_standby_streaming_delay: '30s',
+    // Reads on a standby may be cancelled by the primary's vacuum; bloat on the primary would be everybody's burden.
+    hot_standby_feedback: 'off',
+    max_replication_slots: String(10 + 2 * members),
+    max_wal_senders: String(10 + 2 * members),
+    log_checkpoints: 'on',
+    log_lock_waits: 'on',
+    log_autovacuum_min_duration: '10s',
+    log_line_prefix: '%m [%p] %q%u@%d %a ',
+    log_timezone: 'UTC',
+    timezone: 'UTC',
+    // A client that vanished with its host holds locks for seconds, not for two hours.
+    tcp_keepalives_idle: '5',
+    tcp_keepalives_interval: '2',
+    tcp_keepalives_count: '3',
+    tcp_user_timeout: '10000',
+    ...(spec.postgres.major >= 14 ? { client_connection_check_interval: '5s' } : {}),
+  };
+}
+
+/** What the cluster can't work without. */
+function requiredParameters(spec: Spec, self: NodeSpec, facts: ServerFactsForSettings): Record<string, string> {
+  return {
+    listen_addresses: self.address,
+    port: String(spec.postgres.port),
+    unix_socket_directories: facts.socketDirectory,
+    unix_socket_permissions: '0700',
+    cluster_name: self.name,
+    ssl: 'on',
+    ssl_ca_file: facts.tls.ca,
+    ssl_cert_file: facts.tls.certificate,
+    ssl_key_file: facts.tls.key,
+    ssl_min_protocol_version: 'TLSv1.2',
+    ssl_ciphers: 'ECDHE+AESGCM:ECDHE+CHACHA20',
+    ssl_prefer_server_ciphers: 'on',
+    password_encryption: 'scram-sha-256',
+    wal_level: 'replica',
+    // Lets a former primary be rewound instead of copied anew.
+    wal_log_hints: 'on',
+    hot_standby: 'on',
+    max_slot_wal_keep_size: `${spec.postgres.walBudgetMb}MB`,
+    // A commit is local unless its transaction asks for more; nobody is waited for yet.
+    synchronous_commit: 'local',
+    synchronous_standby_names: '',
+    // A crashed server comes back only through the agent, which holds the lease or doesn't.
+    restart_after_crash: 'off',
+    recovery_target_timeline: 'latest',
+    // A standby looks for its upstream again at once after a switchover, and says how far it is each second.
+    wal_retrieve_retry_interval: '200ms',
+    wal_receiver_status_interval: '1s',
+    // A vanished peer is noticed; a slow one is not cut off.
+    wal_receiver_timeout: '10s',
+    wal_sender_timeout: '10s',
+    // The agent reads the log of a standby that can't stream.
+    lc_messages: 'C',
+    logging_collector: 'off',
+    log_destination: 'stderr',
+  };
+}
+
+/**
+ * Where a node's connections come from: `10.0.1.10/32`, `fd00::1/128`. From one loopback address to another the kernel
+ * says 127.0.0.1, whichever the node's own is (a stage); the certificate still tells the nodes apart.
+ */
+function sources(address: string): readonly string[] {
+  if (/^127\./.test(address)) return ['127.0.0.1/32', `${address}/32`];
+  return [`${address}/${address.includes(':') ? 128 : 32}`];
+}
+
+/**
+ * A word in pg_hba.conf or pg_ident.conf. Quotes take the meaning from keywords (`all`, `replication`), `+` and `@`, but
+ * not from a leading `/`, which makes a regular expression (documentation 21.1, from version 16 on in both files).
+ */
+function word(text: string): string {
+  if (/["\n\r\0]|^\//.test(text)) throw new RangeError(`can't be written in pg_hba.conf: ${JSON.stringify(text)}`);
+  return `"${text}"`;
+}
+
+/** The nodes on which an application runs; names that are not declared admit nobody. */
+function applicationNodes(spec: Spec, application: ApplicationSpec): readonly NodeSpec[] {
+  return application.nodes.flatMap((name) => findNode(spec, name) ?? []);
+}
+
+function hbaLines(spec: Spec): readonly string[] {
+  const lines = [
+    `local all ${word(superuser)} peer map=understudy`,
+    ...nodesOfRole(spec, 'database').flatMap((node) =>
+      sources(node.address).map((from) => `hostssl replication ${word(replicationRole)} ${from} cert map=members`),
+    ),
+    ...spec.applications.flatMap((application) =>
+      applicationNodes(spec, application).flatMap((node) =>
+        sources(node.address).map(
+          (from) => `hostssl ${word(application.database)} ${word(application.name)} ${from} cert map=poolers`,
+        ),
+      ),
+    ),
+  ];
+  return [...new Set(lines)];
+}
+
+/** A certificate's common name is its node's. */
+function identLines(spec: Spec, facts: ServerFactsForSettings): readonly string[] {
+  const lines = [
+    `understudy ${word(facts.osUser)} ${word(superuser)}`,
+    ...nodesOfRole(spec, 'database').map((node) => `members ${word(node.name)} ${word(replicationRole)}`),
+    ...spec.applications.flatMap((application) =>
+      applicationNodes(spec, application).map((node) => `poolers ${word(node.name)} ${word(application.name)}`),
+    ),
+  ];
+  return [...new Set(lines)];
+}
+
+/** Throws `RangeError` when the node is not declared as a database node, or a name can't be written. */
+export function serverConfiguration(spec: Spec, self: NodeName, facts: ServerFactsForSettings): ServerConfiguration {
+  const node = findNode(spec, self);
+  if (node?.role !== 'database') throw new RangeError(`${self} is not a database node`);
+  const required = requiredParameters(spec, node, facts);
+  const declared = Object.entries(spec.postgres.parameters).map(([name, value]) => [name.toLowerCase(), value]);
+  const parameters = { ...defaultParameters(spec, facts), ...Object.fromEntries(declared), ...required };
+  return { parameters, hba: hbaLines(spec), ident: identLines(spec, facts) };
+}

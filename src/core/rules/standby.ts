@@ -1,0 +1,114 @@
+/**
+ * What a node without the lease does with its PostgreSQL: clone, start, follow, and nothing that could be writable.
+ *
+ * Invariants: a data directory of another system is never touched; a server starts or follows only towards a holder
+ * that says itself that it is writable in the lease's term (or, after a while, as a mere follower that waits for it).
+ * Divergence rescue and rewind are not decided here: a diverged node waits for a person.
+ */
+import { type Situation, type Verdict, act, isWritable, nothing, refuse, wait } from '../situation.ts';
+import type { NodeName } from '../spec.ts';
+import { retryAfterMs } from './job-retry.ts';
+
+/** After this long without a writable holder, a stopped standby starts all the same, so that reads are served. */
+const startAnywayAfterMs = 15_000;
+
+export function decideAsStandby(situation: Situation, holder: NodeName, term: number): Verdict {
+  const { view } = situation;
+  const writable = isWritable(situation, holder, term);
+  const { postgres } = view;
+  switch (postgres.state) {
+    case 'primary':
+      return wait({ code: 'demoting', text: 'this node must not be primary' }, 50);
+    case 'unknown':
+      return wait({ code: 'postgres-unknown', text: postgres.because }, 500);
+    case 'starting':
+    case 'stopping':
+      return wait({ code: `postgres-${postgres.state}`, text: `PostgreSQL is ${postgres.state}` }, 100);
+    case 'missing-binaries':
+    case 'foreign':
+      return refuse({ what: 'be a standby', blockedBy: postgres.state, text: postgres.because }, 5_000);
+    case 'absent':
+    case 'unfinished':
+      return clone(situation, holder, writable, 'no-data', 'the data directory is empty');
+    case 'stopped':
+      return startStandby(situation, holder, writable);
+    case 'standby':
+      return keepStandby(situation, holder, writable);
+    default:
+      return unreachable(postgres);
+  }
+}
+
+function clone(situation: Situation, holder: NodeName, writable: boolean, code: string, text: string): Verdict {
+  const cluster = situation.view.store.cluster;
+  if (cluster === null || !writable) {
+    return wait({ code: 'holder-not-writable', text: `waiting for ${holder} to be writable before cloning (${text})` }, 500);
+  }
+  const backOff = retryAfterMs(situation.view, 'clone');
+  if (backOff > 0) return wait({ code: 'clone-failed', text: situation.view.lastJobs.get('clone')?.error ?? 'clone failed' }, backOff);
+  return act(
+    [{ do: 'clone', from: holder, systemIdentifier: cluster.value.systemIdentifier, because: [code] }],
+    { code, text: `${text}: cloning from ${holder}` },
+  );
+}
+
+function startStandby(situation: Situation, holder: NodeName, writable: boolean): Verdict {
+  const { view, memory, nowMs } = situation;
+  if (view.postgres.state !== 'stopped') return nothing();
+  const known = view.store.cluster?.value.systemIdentifier;
+  if (known !== undefined && known !== view.postgres.systemIdentifier) {
+    return refuse({
+      what: 'be a standby',
+      blockedBy: 'other-cluster',
+      text: `the data directory belongs to system ${view.postgres.systemIdentifier}, this cluster is ${known}; it is never touched`,
+    });
+  }
+  if (view.requests.reinit) return clone(situation, holder, writable, 'reinit-requested', 'the operator asked for a new clone');
+  const waited = nowMs - (memory.waitingForHolderSinceMs ?? nowMs);
+  if (!writable && waited < startAnywayAfterMs) {
+    return wait({ code: 'holder-not-writable', text: `waiting for ${holder} to be writable` }, 200);
+  }
+  const backOff = retryAfterMs(view, 'start');
+  if (backOff > 0) return wait({ code: 'start-failed', text: view.lastJobs.get('start')?.error ?? 'start failed' }, backOff);
+  return act(
+    [{ do: 'start', as: 'standby', from: holder, because: ['lease-held-by-other'] }],
+    { code: 'lease-held-by-other', text: `${holder} is primary; starting as its standby` },
+  );
+}
+
+function keepStandby(situation: Situation, holder: NodeName, writable: boolean): Verdict {
+  const { view } = situation;
+  const { postgres } = view;
+  if (postgres.state !== 'standby') return nothing();
+  if (view.requests.reinit || postgres.cannotStream === 'wal-removed') {
+    if (!writable) return wait({ code: 'holder-not-writable', text: `waiting for ${holder} before this standby is cloned again` });
+    const code = view.requests.reinit ? 'reinit-requested' : 'wal-removed';
+    const text = view.requests.reinit ? 'the operator asked for a new clone' : 'the WAL it needs is gone from the primary';
+    const backOff = retryAfterMs(view, 'clone');
+    if (backOff > 0) return wait({ code: 'clone-failed', text: view.lastJobs.get('clone')?.error ?? 'clone failed' }, backOff);
+    const systemIdentifier = view.store.cluster?.value.systemIdentifier ?? postgres.systemIdentifier;
+    return act([{ do: 'clone', from: holder, systemIdentifier, because: [code] }], { code, text: `${text}: cloning from ${holder}` });
+  }
+  if (postgres.cannotStream === 'diverged') {
+    return refuse({
+      what: 'stream',
+      blockedBy: 'diverged',
+      text: `its WAL passes the point where ${holder} left the old timeline; \`understudy reinit ${situation.self}\` clones it again and keeps the old directory until then`,
+    });
+  }
+  if (view.requests.restart && retryAfterMs(view, 'restart') === 0) {
+    return act([{ do: 'restart-standby', from: holder, because: ['restart-requested'] }], { code: 'restart-requested', text: 'the operator asked for a restart' }, 50);
+  }
+  if (postgres.upstream !== holder && writable) {
+    return act([{ do: 'follow', from: holder, because: ['upstream-moved'] }], { code: 'upstream-moved', text: `${holder} is primary now` }, 100);
+  }
+  const streaming = postgres.receiver === 'streaming' && postgres.upstream === holder;
+  return wait({
+    code: streaming ? 'lease-held-by-other' : 'not-streaming',
+    text: streaming ? `streaming from ${holder}, which renews its lease` : `not streaming from ${holder} yet`,
+  });
+}
+
+function unreachable(value: never): never {
+  throw new Error(`not a known state: ${JSON.stringify(value)}`);
+}

@@ -1,0 +1,242 @@
+/**
+ * The phases of a switchover as each side plays them (PROTOCOLS, "Switchover"; the table stands in core/operation.ts).
+ *
+ * Invariants: nothing is handed over before it is verified; the old holder starts PostgreSQL again only after its
+ * compare-and-set to `undone`; the target takes the lease only when it has replayed past the shutdown checkpoint; a
+ * target that can't become writable releases to the old primary by name, and only if it never left the old timeline.
+ * The preflight is not here: see rules/preflight.ts.
+ */
+import type { Action } from '../actions.ts';
+import type { Stored } from '../cluster-view.ts';
+import type { Lease } from '../lease.ts';
+import { formatLsn, parseLsn } from '../lsn.ts';
+import { type Operation, type UndoReason, isActive } from '../operation.ts';
+import { type Situation, type Verdict, act, currentTerm, refuse, wait } from '../situation.ts';
+import { undrained, unresumed } from './operation-marks.ts';
+import { drawReceipt } from './receipt.ts';
+
+type Held = Stored<Lease & { state: 'held' }>;
+
+/** How long the new primary waits for the poolers' reports before it writes the receipt without them. */
+const receiptPatienceMs = 3_000;
+
+/** How soon to look again while something is expected within milliseconds and nothing will wake the loop. */
+const soonMs = 3;
+
+export function activeOperation(situation: Situation): Stored<Operation> | null {
+  const stored = situation.view.store.operation;
+  return stored !== null && isActive(stored.value) ? stored : null;
+}
+
+/** The holder's part: drain, stop, publish; or undo. `null`: no active operation of its own. */
+export function decideAsOldPrimary(situation: Situation, lease: Held): Verdict | null {
+  const stored = activeOperation(situation);
+  if (stored === null) return null;
+  const operation = stored.value;
+  const undoing = whyUndo(situation, operation);
+  if (undoing !== null) return undo(situation, stored, lease, undoing.reason, undoing.detail);
+  if (operation.phase === 'stopped') {
+    return wait({ code: 'awaiting-target', text: `stopped at ${operation.shutdownLsn}; ${operation.to} is to take over` }, 100);
+  }
+  return stopWhenDrained(situation, stored, lease);
+}
+
+function whyUndo(situation: Situation, operation: Operation): { reason: UndoReason; detail: string } | null {
+  const { view, memory, nowMs } = situation;
+  const marks = memory.operation;
+  if (operation.from !== situation.self || operation.term !== currentTerm(situation)) {
+    return { reason: 'lease-lost', detail: `it began under ${operation.from} in term ${operation.term}` };
+  }
+  if (view.requests.driving !== operation.id) {
+    return { reason: 'agent-restarted', detail: `the agent of ${operation.from} restarted while it was under way` };
+  }
+  if (view.requests.cancelOperation === operation.id) return { reason: 'cancelled', detail: 'the operator asked for it' };
+  const elapsed = marks === null ? 0 : nowMs - marks.phaseSinceMs;
+  if (operation.phase === 'stopped') {
+    const limit = operation.promoteTimeoutMs + operation.paceMs;
+    if (elapsed <= limit) return null;
+    return { reason: 'handover-timeout', detail: `${operation.to} did not take over within ${limit} ms` };
+  }
+  const missing = undrained(view, operation);
+  if (missing.length > 0 && elapsed > operation.drainTimeoutMs + operation.paceMs) {
+    return { reason: 'drain-timeout', detail: describeUndrained(situation, missing) };
+  }
+  const stop = view.lastJobs.get('stop');
+  if (marks !== null && stop?.outcome === 'failed' && stop.startedAtMs >= marks.phaseSinceMs) {
+    return { reason: 'stop-timeout', detail: stop.error ?? 'PostgreSQL did not stop' };
+  }
+  return null;
+}
+
+function stopWhenDrained(situation: Situation, stored: Stored<Operation>, lease: Held): Verdict {
+  const { view, memory, nowMs } = situation;
+  const operation = stored.value;
+  const { postgres } = view;
+  if (postgres.state === 'stopped') return publishOrUndo(situation, stored, lease);
+  if (postgres.state !== 'primary') {
+    return wait({ code: 'awaiting-postgres', text: `PostgreSQL is ${postgres.state}` }, 20);
+  }
+  const missing = undrained(view, operation);
+  if (missing.length > 0) return awaitDrain(situation, operation, missing);
+  const drainedAt = memory.operation?.drainedAtMs ?? nowMs;
+  const pause = drainedAt + operation.paceMs - nowMs;
+  if (pause > 0) return wait({ code: 'paced', text: 'waiting before the stop, as asked' }, pause);
+  const stop: Action = {
+    do: 'stop',
+    awaitStandby: operation.to,
+    patienceMs: operation.stopTimeoutMs,
+    drain: { withinMs: operation.drainTimeoutMs, endAfterMs: operation.forceAfterMs },
+    because: ['poolers-drained'],
+  };
+  return act([stop], { code: 'poolers-drained', text: `all of ${operation.poolers.length} poolers are drained` }, 50);
+}
+
+function awaitDrain(situation: Situation, operation: Operation, missing: readonly string[]): Verdict {
+  const { view, memory, nowMs } = situation;
+  const elapsed = nowMs - (memory.operation?.phaseSinceMs ?? nowMs);
+  const text = describeUndrained(situation, missing);
+  if (operation.forceAfterMs !== null && elapsed >= operation.forceAfterMs) {
+    const pids = missing.flatMap((node) => view.reports.get(node)?.report.blockers.map((blocker) => blocker.serverPid) ?? []);
+    if (pids.length > 0) {
+      return act([{ do: 'end-blockers', pids, because: ['force-after-elapsed'] }], { code: 'force-after-elapsed', text }, 100);
+    }
+  }
+  return wait({ code: 'draining', text }, 50);
+}
+
+function describeUndrained(situation: Situation, missing: readonly string[]): string {
+  const parts = missing.map((node) => {
+    const report = situation.view.reports.get(node)?.report;
+    if (report === undefined) return `${node} has not reported`;
+    const blockers = report.blockers.map((b) => `${b.alias} pid ${b.serverPid} for ${b.client} since ${Math.round(b.ageMs / 100) / 10} s`);
+    return blockers.length === 0 ? `${node} is ${report.state}` : `${node} waits for ${blockers.join(', ')}`;
+  });
+  return parts.join('; ');
+}
+
+function publishOrUndo(situation: Situation, stored: Stored<Operation>, lease: Held): Verdict {
+  const { view, memory } = situation;
+  const { postgres } = view;
+  if (postgres.state !== 'stopped') return wait({ code: 'awaiting-postgres', text: `PostgreSQL is ${postgres.state}` });
+  const stop = view.lastJobs.get('stop');
+  const since = memory.operation?.phaseSinceMs ?? situation.nowMs;
+  const stoppedByUs = stop !== undefined && stop.outcome === 'done' && stop.startedAtMs >= since;
+  if (postgres.shutdown !== 'clean' || !stoppedByUs) {
+    return undo(situation, stored, lease, 'primary-failed', 'PostgreSQL ended by itself or without its shutdown checkpoint');
+  }
+  const lsn = formatLsn(postgres.checkpointLsn);
+  const publish: Action = {
+    do: 'publish-stopped',
+    operation: stored,
+    lease,
+    shutdownLsn: lsn,
+    timeline: postgres.timeline,
+    timings: [
+      ...stored.value.timings,
+      ...(memory.operation?.timings ?? []),
+      { phase: 'stop', ms: Math.round((stop.finishedAtMs - stop.startedAtMs) * 10) / 10 },
+    ],
+    because: ['stopped-cleanly'],
+  };
+  return act([publish], { code: 'stopped-cleanly', text: `shut down at ${lsn}, every process gone` }, 0);
+}
+
+function undo(situation: Situation, stored: Stored<Operation>, lease: Held, reason: UndoReason, detail: string): Verdict {
+  const receipt = drawReceipt({
+    operation: stored.value,
+    termAfter: lease.value.term,
+    timelineBefore: localTimeline(situation),
+    timelineAfter: localTimeline(situation),
+    timings: stored.value.phase === 'pausing' ? (situation.memory.operation?.timings ?? []) : [],
+    reports: situation.view.reports,
+    undone: { reason, detail },
+  });
+  const action: Action = { do: 'undo-operation', operation: stored, lease, reason, detail, receipt, because: [reason] };
+  return act([action], { code: `undo-${reason}`, text: detail }, 0);
+}
+
+function localTimeline(situation: Situation): number {
+  const { postgres } = situation.view;
+  return 'timeline' in postgres ? postgres.timeline : 0;
+}
+
+/** The target's part: take the lease once it has replayed past the shutdown checkpoint. `null`: not the target now. */
+export function decideAsTarget(situation: Situation, lease: Held): Verdict | null {
+  const stored = activeOperation(situation);
+  if (stored === null || stored.value.to !== situation.self) return null;
+  const operation = stored.value;
+  if (operation.phase === 'pausing') return wait({ code: 'target-of-switchover', text: `${operation.from} is pausing its writers` });
+  if (operation.phase !== 'stopped') return null;
+  if (lease.value.holder !== operation.from || lease.value.term !== operation.term) {
+    return refuse({ what: 'take over', blockedBy: 'lease-moved', text: 'the lease is not the one the operation began with' });
+  }
+  const { postgres } = situation.view;
+  const shutdown = parseLsn(operation.shutdownLsn);
+  if (postgres.state !== 'standby' || shutdown === undefined || postgres.timeline !== operation.timeline) {
+    return refuse({ what: 'take over', blockedBy: 'not-a-standby', text: `the local PostgreSQL is ${postgres.state}` }, 50);
+  }
+  const pause = (situation.memory.operation?.phaseSinceMs ?? situation.nowMs) + operation.paceMs - situation.nowMs;
+  if (pause > 0) return wait({ code: 'paced', text: 'waiting before the handover, as asked' }, pause);
+  if (postgres.replayedLsn <= shutdown) {
+    return wait({ code: 'replay-behind', text: `replayed ${formatLsn(postgres.replayedLsn)} of ${operation.shutdownLsn}` }, soonMs);
+  }
+  const take: Action = { do: 'take-handover', operation: stored, lease, ttlMs: lease.value.ttlMs, because: ['replayed-past-shutdown'] };
+  return act([take], { code: 'replayed-past-shutdown', text: `replayed past ${operation.shutdownLsn}, where ${operation.from} shut down` }, 0);
+}
+
+/** The new holder's part after the handover: promote, see the poolers resume, write the receipt; or give back. */
+export function decideAsNewPrimary(situation: Situation, lease: Held): Verdict | null {
+  const stored = situation.view.store.operation;
+  if (stored === null || stored.value.phase !== 'handed-over' || stored.value.to !== situation.self) return null;
+  const operation = stored.value;
+  const { view, memory, nowMs } = situation;
+  const since = memory.operation?.phaseSinceMs ?? nowMs;
+  const { postgres } = view;
+  if (postgres.state === 'primary') return finish(situation, stored, lease);
+  const late = nowMs - since > operation.promoteTimeoutMs + operation.paceMs;
+  const promotion = view.lastJobs.get('promote');
+  const failed = promotion?.outcome === 'failed' && promotion.startedAtMs >= since;
+  if (late || failed) return giveBack(situation, operation.timeline, operation.from, lease, promotion?.error ?? null);
+  const pause = since + operation.paceMs - nowMs;
+  if (pause > 0 && postgres.state === 'standby') return wait({ code: 'paced', text: 'waiting before the promotion, as asked' }, pause);
+  return null;
+}
+
+function giveBack(situation: Situation, timeline: number, to: string, lease: Held, error: string | null): Verdict | null {
+  const { postgres } = situation.view;
+  if (postgres.state === 'stopped') {
+    // It left the old timeline after all: its WAL is the cluster's now, and the old primary's is not complete.
+    if (postgres.timeline !== timeline || postgres.lastRole === 'primary') return null;
+    return act(
+      [{ do: 'release-lease', lease, to, because: ['promotion-failed'] }],
+      { code: 'promotion-failed', text: `${error ?? 'not writable in time'}; ${to} has everything and takes the lease back` },
+      0,
+    );
+  }
+  if (postgres.state !== 'standby' && postgres.state !== 'unknown') return null;
+  return act(
+    [{ do: 'stop', awaitStandby: null, patienceMs: 1_000, drain: null, because: ['promotion-failed'] }],
+    { code: 'promotion-failed', text: error ?? 'not writable in time' },
+    50,
+  );
+}
+
+function finish(situation: Situation, stored: Stored<Operation>, lease: Held): Verdict | null {
+  const { view, memory, nowMs } = situation;
+  const operation = stored.value;
+  const writableAt = memory.operation?.writableAtMs ?? nowMs;
+  const missing = unresumed(view, operation, lease.value.term);
+  if (missing.length > 0 && nowMs - writableAt < receiptPatienceMs) return null;
+  const resume = { phase: 'resume' as const, ms: Math.round((nowMs - writableAt) * 10) / 10 };
+  const receipt = drawReceipt({
+    operation,
+    termAfter: lease.value.term,
+    timelineBefore: operation.phase === 'handed-over' ? operation.timeline : 0,
+    timelineAfter: localTimeline(situation),
+    timings: [...(memory.operation?.timings ?? []), ...(missing.length === 0 ? [resume] : [])],
+    reports: view.reports,
+    undone: null,
+  });
+  const action: Action = { do: 'finish-operation', operation: stored, lease, receipt, because: ['poolers-resumed'] };
+  return act([action], { code: 'poolers-resumed', text: `${operation.poolers.length - missing.length} poolers serve ${situation.self}` }, 0);
+}

@@ -1,0 +1,101 @@
+/**
+ * The chores of a running server: its configuration, its slots, its databases, what others left behind in the store.
+ *
+ * None of these may delay a switchover: nothing is done while an operation is active. Each chore says in
+ * `unconverged` what is still owed, so that `apply` can wait for it.
+ */
+import type { Action } from '../actions.ts';
+import type { SlotTarget } from '../cluster-view.ts';
+import { parseLsn } from '../lsn.ts';
+import { mayRetry } from '../memory.ts';
+import { type Situation, liveMember, otherDatabaseNodes } from '../situation.ts';
+import { findNode, slotName } from '../spec.ts';
+import { retryAfterMs } from './job-retry.ts';
+import { activeOperation } from './switchover.ts';
+
+/** How often idle slots are moved forward on standbys, and checked everywhere, in ms. */
+const slotsEveryMs = 10_000;
+
+export interface Upkeep {
+  readonly actions: readonly Action[];
+  readonly unconverged: readonly string[];
+}
+
+export function decideUpkeep(situation: Situation): Upkeep {
+  const { view, spec } = situation;
+  const running = view.postgres.state === 'primary' || view.postgres.state === 'standby';
+  if (spec === null || !running) return { actions: [], unconverged: [] };
+  const chores = [configuration(situation), slots(situation), kept(situation), databases(situation), forgotten(situation)];
+  const quiet = activeOperation(situation) !== null || view.job !== null;
+  return {
+    actions: quiet ? [] : chores.flatMap((chore) => chore.actions),
+    unconverged: chores.flatMap((chore) => chore.unconverged),
+  };
+}
+
+const done: Upkeep = { actions: [], unconverged: [] };
+
+function configuration(situation: Situation): Upkeep {
+  const { memory, spec, specRevision, nowMs } = situation;
+  if (spec === null || memory.configuredRevision === specRevision) return done;
+  const action: Action = { do: 'configure', spec, specRevision, because: ['spec-changed'] };
+  return { actions: mayRetry(memory, 'configure', nowMs) ? [action] : [], unconverged: ['configuration'] };
+}
+
+/** Every database node keeps a slot for every other, so that a promoted standby has them from its first instant. */
+export function slotTargets(situation: Situation): readonly SlotTarget[] {
+  const isPrimary = situation.view.postgres.state === 'primary';
+  return otherDatabaseNodes(situation).map((node) => {
+    const member = isPrimary ? null : liveMember(situation, node.name);
+    const position = member?.postgres.state === 'standby' ? member.postgres.replayedLsn : null;
+    return { name: slotName(node.name), advanceTo: position === null ? null : (parseLsn(position) ?? null) };
+  });
+}
+
+function slots(situation: Situation): Upkeep {
+  const { memory, nowMs, view } = situation;
+  const targets = slotTargets(situation);
+  const key = slotsKey(targets, view.postgres.state);
+  const due = memory.slotsKey !== key || nowMs - (memory.slotsDoneAtMs ?? 0) >= slotsEveryMs;
+  if (!due) return done;
+  const owed = memory.slotsKey === key ? [] : ['slots'];
+  const action: Action = { do: 'apply-slots', targets, because: [memory.slotsKey === key ? 'slots-aged' : 'members-changed'] };
+  return { actions: mayRetry(memory, 'apply-slots', nowMs) ? [action] : [], unconverged: owed };
+}
+
+export function slotsKey(targets: readonly SlotTarget[], state: string): string {
+  return [state, ...targets.map((target) => target.name)].join(' ');
+}
+
+/** A directory kept from before a clone goes when the new one streams. */
+function kept(situation: Situation): Upkeep {
+  const { view, memory, nowMs } = situation;
+  const { postgres } = view;
+  const healthy = postgres.state === 'primary' || (postgres.state === 'standby' && postgres.receiver === 'streaming');
+  if (memory.keptDiscarded || !healthy || !mayRetry(memory, 'discard-kept', nowMs)) return done;
+  return { actions: [{ do: 'discard-kept', because: ['healthy-again'] }], unconverged: [] };
+}
+
+function databases(situation: Situation): Upkeep {
+  const { view, memory, spec, specRevision } = situation;
+  if (spec === null || view.postgres.state !== 'primary' || situation.lease.is !== 'mine') return done;
+  if (memory.databasesRevision === specRevision) return done;
+  const ready = memory.configuredRevision === specRevision && retryAfterMs(view, 'databases') === 0;
+  const action: Action = { do: 'apply-databases', spec, specRevision, because: ['spec-changed'] };
+  return { actions: ready ? [action] : [], unconverged: ['databases'] };
+}
+
+/** The holder removes from the store what nodes wrote that are no longer in the spec. */
+function forgotten(situation: Situation): Upkeep {
+  const { view, spec } = situation;
+  if (spec === null || situation.lease.is !== 'mine') return done;
+  const gone = (names: Iterable<string>, role: 'database' | 'app') =>
+    [...names].filter((name) => findNode(spec, name)?.role !== role);
+  const members = gone(view.store.members.keys(), 'database').map(
+    (node): Action => ({ do: 'forget-node', node, role: 'member', because: ['not-in-spec'] }),
+  );
+  const poolers = gone(view.store.poolers.keys(), 'app').map(
+    (node): Action => ({ do: 'forget-node', node, role: 'pooler', because: ['not-in-spec'] }),
+  );
+  return { actions: [...members, ...poolers], unconverged: [] };
+}

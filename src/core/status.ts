@@ -1,0 +1,209 @@
+/**
+ * What `status` shows: a summary of one agent's view, the verdict first. Pure, so that every agent and every test
+ * draws the same conclusions.
+ */
+import type { ClusterView, MemberPostgres, MemberStatus, PendingRestart, PoolerReport } from './cluster-view.ts';
+import { bytesBehind, type Lsn, parseLsn } from './lsn.ts';
+import type { Operation } from './operation.ts';
+import { type NodeName, type NodeRole, type NodeSpec, nodesOfRole, type Spec, slotName } from './spec.ts';
+
+export interface SlotStatus {
+  readonly name: string;
+  readonly active: boolean;
+  readonly walStatus: string;
+  /** WAL it holds back on the primary, in bytes. */
+  readonly heldBytes: number | null;
+}
+
+export interface NodeStatus {
+  readonly node: NodeName;
+  readonly role: NodeRole;
+  readonly address: string;
+  readonly datacenter: string | null;
+  readonly priority: number;
+  readonly failover: 'allowed' | 'never';
+  /** Did its status counter change lately, as this agent saw it? */
+  readonly reachable: 'yes' | 'no' | 'unknown';
+  readonly postgres: MemberPostgres | null;
+  readonly serverVersion: string | null;
+  readonly lagBytes: number | null;
+  readonly lagS: number | null;
+  readonly slot: SlotStatus | null;
+  readonly pendingRestart: readonly PendingRestart[];
+  readonly specRevision: number | null;
+  readonly unconverged: readonly string[];
+  readonly agentVersion: string | null;
+  readonly trouble: string | null;
+}
+
+export interface PoolerStatus {
+  readonly node: NodeName;
+  readonly reachable: 'yes' | 'no' | 'unknown';
+  readonly report: PoolerReport | null;
+}
+
+export type Verdict = 'HEALTHY' | 'DEGRADED' | 'DOWN' | 'STARTING';
+
+export interface ClusterStatus {
+  readonly cluster: string;
+  readonly verdict: Verdict;
+  /** Why it is not HEALTHY, most important first. */
+  readonly because: readonly string[];
+  /** Which agent's view this is. */
+  readonly from: NodeName;
+  readonly term: number | null;
+  readonly timeline: number | null;
+  readonly primary: NodeName | null;
+  readonly specRevision: number | null;
+  readonly storeAgeMs: number | null;
+  readonly nodes: readonly NodeStatus[];
+  readonly poolers: readonly PoolerStatus[];
+  readonly operation: Operation | null;
+  readonly lastReceipt: string | null;
+}
+
+/** An agent that has not been heard for this long counts as unreachable, in ms. It speaks every 2 s. */
+const silentAfterMs = 6_000;
+
+/** `heardMs`: how long ago each member's counter was last seen to change, in ms. */
+export function summarise(view: ClusterView, heardMs: ReadonlyMap<NodeName, number>): ClusterStatus {
+  const { store } = view;
+  const spec = store.spec?.value.spec ?? null;
+  const lease = store.lease?.value ?? null;
+  const primary = lease?.state === 'held' ? lease.holder : null;
+  const nodes = spec === null ? [] : spec.nodes.map((node) => nodeStatus(view, node, primary, heardMs));
+  const poolers = spec === null ? [] : poolerStatuses(view, spec);
+  const because = spec === null ? ['there is no spec in the store yet'] : shortcomings(view, nodes, poolers, primary);
+  const holder = nodes.find((node) => node.node === primary) ?? null;
+  const postgres = holder?.postgres ?? null;
+  return {
+    cluster: spec?.cluster ?? '',
+    verdict: verdictOf(view, because, holder),
+    because,
+    from: view.self,
+    term: lease?.term ?? null,
+    timeline: postgres !== null && 'timeline' in postgres ? postgres.timeline : null,
+    primary,
+    specRevision: store.spec?.value.revision ?? null,
+    storeAgeMs: store.confirmedAtMs === null ? null : Math.max(0, Math.round(view.nowMs - store.confirmedAtMs)),
+    nodes,
+    poolers,
+    operation: store.operation?.value ?? null,
+    lastReceipt: null,
+  };
+}
+
+function nodeStatus(
+  view: ClusterView,
+  node: NodeSpec,
+  primary: NodeName | null,
+  heardMs: ReadonlyMap<NodeName, number>,
+): NodeStatus {
+  const member = view.store.members.get(node.name)?.value ?? null;
+  const heard = heardMs.get(node.name);
+  const postgres = member?.postgres ?? null;
+  return {
+    node: node.name,
+    role: node.role,
+    address: node.address,
+    datacenter: node.datacenter,
+    priority: node.priority,
+    failover: node.failover,
+    reachable: node.role === 'app' ? poolerReach(view, node.name) : reach(heard),
+    postgres,
+    serverVersion: member?.serverVersion ?? null,
+    lagBytes: lagBytes(view, node.name, member, primary),
+    lagS: postgres?.state === 'standby' ? postgres.lagS : null,
+    slot: slotOf(view, node.name),
+    pendingRestart: member?.pendingRestart ?? [],
+    specRevision: member?.specRevision ?? null,
+    unconverged: member?.unconverged ?? [],
+    agentVersion: member?.agentVersion ?? null,
+    trouble: member?.trouble ?? null,
+  };
+}
+
+function reach(heardMs: number | undefined): 'yes' | 'no' | 'unknown' {
+  if (heardMs === undefined) return 'unknown';
+  return heardMs <= silentAfterMs ? 'yes' : 'no';
+}
+
+function poolerReach(view: ClusterView, node: NodeName): 'yes' | 'no' | 'unknown' {
+  const heard = view.reports.get(node);
+  return heard === undefined ? 'unknown' : reach(view.nowMs - heard.atMs);
+}
+
+function lagBytes(view: ClusterView, node: NodeName, member: MemberStatus | null, primary: NodeName | null): number | null {
+  if (member?.postgres.state !== 'standby') return null;
+  const ahead = primaryPosition(view, primary);
+  // The primary's own walsender knows better than a status that is up to 2 s old.
+  const peer = view.postgres.state === 'primary' ? view.postgres.peers.find((other) => other.name === node) : undefined;
+  const replayed = peer?.replayLsn ?? parseLsn(member.postgres.replayedLsn);
+  return ahead === undefined || replayed === undefined ? null : bytesBehind(ahead, replayed);
+}
+
+function primaryPosition(view: ClusterView, primary: NodeName | null): Lsn | undefined {
+  if (view.postgres.state === 'primary') return view.postgres.insertLsn;
+  const member = primary === null ? undefined : view.store.members.get(primary)?.value;
+  return member?.postgres.state === 'primary' ? parseLsn(member.postgres.lsn) : undefined;
+}
+
+function slotOf(view: ClusterView, node: NodeName): SlotStatus | null {
+  if (view.postgres.state !== 'primary') return null;
+  const { insertLsn, slots } = view.postgres;
+  const slot = slots.find((other) => other.name === slotName(node));
+  if (slot === undefined) return null;
+  const heldBytes = slot.restartLsn === null ? null : bytesBehind(insertLsn, slot.restartLsn);
+  return { name: slot.name, active: slot.active, walStatus: slot.walStatus, heldBytes };
+}
+
+function poolerStatuses(view: ClusterView, spec: Spec): readonly PoolerStatus[] {
+  return nodesOfRole(spec, 'app').map((node) => {
+    const direct = view.reports.get(node.name);
+    const report = direct?.report ?? view.store.poolers.get(node.name)?.value ?? null;
+    return { node: node.name, reachable: poolerReach(view, node.name), report };
+  });
+}
+
+function shortcomings(
+  view: ClusterView,
+  nodes: readonly NodeStatus[],
+  poolers: readonly PoolerStatus[],
+  primary: NodeName | null,
+): readonly string[] {
+  const found: string[] = [];
+  const holder = nodes.find((node) => node.node === primary);
+  if (primary === null) found.push('nobody holds the lease');
+  else if (holder?.postgres?.state !== 'primary') found.push(`${primary} holds the lease but is not writable yet`);
+  else if (holder.reachable === 'no') found.push(`the agent of the primary ${primary} is silent`);
+  for (const node of nodes) {
+    if (node.role !== 'database' || node.node === primary) continue;
+    if (node.reachable !== 'yes') found.push(`the agent of ${node.node} is ${node.reachable === 'no' ? 'silent' : 'not known yet'}`);
+    else if (node.postgres?.state !== 'standby') found.push(`${node.node} is ${node.postgres?.state ?? 'unknown'}`);
+    else if (node.postgres.streamingFrom !== primary) found.push(`${node.node} is not streaming from ${primary ?? 'a primary'}`);
+    else if (node.slot?.walStatus === 'lost') found.push(`the slot of ${node.node} is lost`);
+  }
+  for (const node of nodes) if (node.trouble !== null) found.push(`${node.node}: ${node.trouble}`);
+  for (const pooler of poolers) {
+    const text = poolerShortcoming(pooler);
+    if (text !== null) found.push(text);
+  }
+  if (view.store.unreadable.length > 0) found.push(`values in the store can't be read: ${view.store.unreadable.join(', ')}`);
+  return found;
+}
+
+/** Only the agent that a pooler reports to knows whether it lives; others know what is in the store. */
+function poolerShortcoming(pooler: PoolerStatus): string | null {
+  const { node, report, reachable } = pooler;
+  if (report === null) return `the pooler on ${node} has not reported yet`;
+  if (reachable === 'no') return `the agent of pooler ${node} is silent`;
+  if (report.trouble !== null) return `pooler ${node}: ${report.trouble}`;
+  return report.state === 'open' ? null : `the pooler on ${node} is ${report.state}`;
+}
+
+function verdictOf(view: ClusterView, because: readonly string[], holder: NodeStatus | null): Verdict {
+  if (because.length === 0) return 'HEALTHY';
+  const writable = holder?.postgres?.state === 'primary' && holder.reachable !== 'no';
+  if (writable) return 'DEGRADED';
+  return view.store.cluster === null || view.store.spec === null ? 'STARTING' : 'DOWN';
+}

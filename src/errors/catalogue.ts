@@ -1,0 +1,52 @@
+/** Every error code with what to do about it. docs/errors.md is held against this table by a test. */
+interface ErrorEntry {
+  readonly hint: string;
+  readonly retry: 'never' | 'later' | 'operator';
+}
+
+export const errorCatalogue = {
+  // the declaration
+  CONFIG_INVALID: { hint: 'mend the lines named above', retry: 'operator' },
+  CONFIG_UNREADABLE: { hint: 'check that the file exists and may be read', retry: 'operator' },
+  // the store
+  STORE_UNREACHABLE: { hint: 'check that etcd runs on the endpoints named in the spec', retry: 'later' },
+  STORE_DENIED: { hint: "check the store user's name, password and role on this node", retry: 'operator' },
+  STORE_CERTIFICATE: {
+    hint: "the store's certificate was not accepted: check its CA, names and dates",
+    retry: 'operator',
+  },
+  // PostgreSQL
+  POSTGRES_BINARIES_MISSING: { hint: 'install the postgresql-<major> package', retry: 'operator' },
+  POSTGRES_WRONG_MAJOR: { hint: 'the data directory belongs to another major version', retry: 'operator' },
+  POSTGRES_FAILED: { hint: "read PostgreSQL's log on that node", retry: 'later' },
+  POSTGRES_TIMEOUT: { hint: "read PostgreSQL's log on that node", retry: 'later' },
+  PORT_IN_USE: { hint: 'end the process that listens there, or declare another port', retry: 'operator' },
+  DATA_DIRECTORY_FOREIGN: {
+    hint: 'move the directory away by hand, or declare another one; it is never touched',
+    retry: 'operator',
+  },
+  CLONE_FAILED: { hint: 'check disk space on this node and the log of the primary', retry: 'later' },
+  DISK_FULL: { hint: 'free disk space on this node', retry: 'later' },
+  // poolers
+  POOLER_BINARIES_MISSING: { hint: 'install the pgbouncer package', retry: 'operator' },
+  POOLER_FAILED: { hint: "read pgbouncer's log on that node", retry: 'later' },
+  POOLER_TIMEOUT: { hint: "read pgbouncer's log on that node", retry: 'later' },
+  // agents and their API
+  AGENT_UNREACHABLE: { hint: 'check that the agent runs on that node', retry: 'later' },
+  CERTIFICATE_REFUSED: { hint: "use a certificate that this cluster's CA issued for this purpose", retry: 'operator' },
+  ANSWER_INVALID: { hint: 'compare the versions of both sides: understudy version', retry: 'operator' },
+  FORBIDDEN: { hint: 'this certificate may not do that', retry: 'never' },
+  REQUEST_INVALID: { hint: 'see the message for what would be right', retry: 'never' },
+  REFUSED: { hint: 'see the reasons given', retry: 'operator' },
+  NOT_FOUND: { hint: 'check the name', retry: 'never' },
+  CONFLICT: { hint: 'somebody else changed it first: look again', retry: 'later' },
+  // processes and the stage
+  PROCESS_FAILED: { hint: 'see its output', retry: 'later' },
+  TIMEOUT: { hint: 'try again, and look at the logs', retry: 'later' },
+  STAGE_EXISTS: { hint: 'understudy stage down ends it', retry: 'operator' },
+  STAGE_FAILED: { hint: "read the logs under the stage's directory", retry: 'later' },
+  STAGE_MISSING: { hint: 'understudy stage up starts one here', retry: 'operator' },
+  BROKEN_INVARIANT: { hint: 'this is a defect: please report it with the log', retry: 'never' },
+} as const satisfies Record<string, ErrorEntry>;
+
+export type ErrorCode = keyof typeof errorCatalogue;

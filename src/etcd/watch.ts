@@ -1,0 +1,146 @@
+/**
+ * A watch over the prefix that misses nothing: resumed after the last reported revision whenever its stream breaks, and
+ * made anew at the next endpoint whenever it is silent, since a stream to a frozen or partitioned member is silent for
+ * ever. (The lease's renewals pass through every watch about once a second, so a healthy one is seldom made anew.)
+ *
+ * Invariants: changes are reported in order of revision, each revision once and whole (etcd splits no revision over two
+ * messages unless `fragment` is asked for); after `lost`, or once the caller's signal has fired, nothing is reported.
+ */
+import type { Clock } from '../ports/clock.ts';
+import type { StoreChange, StoreWatcher } from '../ports/store.ts';
+import { durations } from '../timing/policies.ts';
+import type { Endpoints } from './endpoints.ts';
+import type { Gateway } from './gateway.ts';
+import { linesOf } from './lines.ts';
+import { prefixEnd, toBase64, toChange, type WatchMessage, watchMessage } from './wire.ts';
+
+export interface WatchParts {
+  readonly gateway: Gateway;
+  readonly endpoints: Endpoints;
+  readonly prefix: string;
+  readonly clock: Clock;
+  readonly fromRevision: number;
+  readonly watcher: StoreWatcher;
+  readonly signal: AbortSignal;
+  /** Fires when the store is closed. */
+  readonly ended: AbortSignal;
+}
+
+type Batch = { readonly revision: number; readonly changes: readonly StoreChange[] };
+type StreamEnd = { readonly lost: string } | 'again';
+
+/** Returns at once; everything after goes through the watcher. */
+export function watchPrefix(parts: WatchParts): void {
+  const stopped = new AbortController();
+  const stop = () => stopped.abort();
+  parts.signal.addEventListener('abort', stop, { once: true });
+  parts.ended.addEventListener('abort', stop, { once: true });
+  if (parts.signal.aborted || parts.ended.aborted) stop();
+  follow(parts, stopped.signal)
+    .then((because) => {
+      if (because !== null && !stopped.signal.aborted) parts.watcher.lost(because);
+    })
+    .finally(() => {
+      parts.signal.removeEventListener('abort', stop);
+      parts.ended.removeEventListener('abort', stop);
+    });
+}
+
+/** Answers why it can't go on; `null` when it was told to stop. */
+async function follow(parts: WatchParts, signal: AbortSignal): Promise<string | null> {
+  let next = parts.fromRevision;
+  for (let offset = 0; !signal.aborted; offset += 1) {
+    const end = await followOnce(parts, parts.endpoints.at(offset), next, signal, (batch) => {
+      // A listener that throws must not end the watch for good, nor be asked about the same revision again.
+      next = batch.revision + 1;
+      parts.watcher.changed(batch.changes, batch.revision);
+    });
+    if (signal.aborted) return null;
+    if (end !== 'again') return end.lost;
+    await parts.clock.sleep(durations.storeRoundPauseMs, signal).catch(() => undefined);
+  }
+  return null;
+}
+
+async function followOnce(
+  parts: WatchParts,
+  endpoint: string,
+  fromRevision: number,
+  signal: AbortSignal,
+  report: (batch: Batch) => void,
+): Promise<StreamEnd> {
+  const silence = new Silence(signal);
+  try {
+    const range = { key: toBase64(parts.prefix), range_end: prefixEnd(parts.prefix) };
+    const body = { create_request: { ...range, start_revision: String(fromRevision) } };
+    // A healthy member confirms at once; a frozen one must not be given as long as a confirmed stream.
+    silence.allow(durations.storeEndpointMs);
+    const stream = await parts.gateway.stream(endpoint, '/v3/watch', body, silence.signal);
+    for await (const line of linesOf(stream.body)) {
+      silence.allow(durations.storeWatchSilentMs);
+      const message = watchMessage.parse(JSON.parse(line));
+      const end = endOf(message);
+      // etcd answers an unknown token on a watch as a permission denied, in the stream.
+      if (end === 'again') parts.gateway.forgetToken(stream.token);
+      if (end !== null) return end;
+      for (const batch of batchesOf(parts.prefix, message, fromRevision)) {
+        if (signal.aborted) return 'again';
+        report(batch);
+      }
+    }
+    return 'again';
+  } catch (error) {
+    return error instanceof RangeError ? { lost: error.message } : 'again';
+  } finally {
+    silence.end();
+  }
+}
+
+/** Fires its signal after more silence than allowed, or with the signal above it. */
+class Silence {
+  readonly #controller = new AbortController();
+  readonly #above: AbortSignal;
+  readonly #cut = (): void => this.#controller.abort();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(above: AbortSignal) {
+    this.#above = above;
+    above.addEventListener('abort', this.#cut, { once: true });
+    if (above.aborted) this.#cut();
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  allow(ms: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(this.#cut, ms);
+  }
+
+  /** Ends the stream too, if it still runs. */
+  end(): void {
+    clearTimeout(this.#timer);
+    this.#above.removeEventListener('abort', this.#cut);
+    this.#cut();
+  }
+}
+
+function endOf({ error, result }: WatchMessage): StreamEnd | null {
+  if (error !== undefined) return 'again';
+  if (result?.canceled !== true) return null;
+  return result.compact_revision > 0 ? { lost: 'the history from there on was compacted' } : 'again';
+}
+
+function batchesOf(prefix: string, { result }: WatchMessage, fromRevision: number): readonly Batch[] {
+  const byRevision = new Map<number, StoreChange[]>();
+  for (const event of result?.events ?? []) {
+    const change = toChange(prefix, event);
+    const revision = change.kind === 'put' ? change.entry.revision : change.revision;
+    if (revision < fromRevision) continue;
+    const together = byRevision.get(revision);
+    if (together === undefined) byRevision.set(revision, [change]);
+    else together.push(change);
+  }
+  return [...byRevision].map(([revision, changes]) => ({ revision, changes }));
+}

@@ -1,0 +1,73 @@
+/**
+ * Every event that the product reports, with its severity and its sentence. docs/events.md is held against this table
+ * by a test; logs, `understudy events` and the receipts subscribe to these and to nothing else.
+ */
+export type Severity = 'info' | 'notice' | 'warning' | 'alarm';
+export type EventFacts = Readonly<Record<string, string | number | boolean | null>>;
+
+interface EventEntry {
+  readonly severity: Severity;
+  /** `{name}` stands for a fact. */
+  readonly sentence: string;
+}
+
+export const eventCatalogue = {
+  'agent.started': { severity: 'info', sentence: 'agent {version} started on {node}' },
+  'lease.taken': { severity: 'notice', sentence: '{node} holds the lease, term {term}' },
+  'lease.lost': { severity: 'alarm', sentence: '{node} lost the lease of term {term}: {because}' },
+  'lease.released': { severity: 'notice', sentence: '{node} released the lease of term {term} to {to}' },
+  'postgres.initialised': { severity: 'notice', sentence: '{node} initialised a new cluster' },
+  'postgres.started': { severity: 'info', sentence: 'PostgreSQL on {node} runs as {role}' },
+  'postgres.stopped': { severity: 'notice', sentence: 'PostgreSQL on {node} stopped: {because}' },
+  'postgres.promoted': { severity: 'notice', sentence: '{node} accepts writes, term {term}, timeline {timeline}' },
+  'postgres.cloned': { severity: 'notice', sentence: '{node} was cloned from {from}' },
+  'postgres.clone_failed': { severity: 'warning', sentence: 'cloning {node} failed: {because}' },
+  'standby.follows': { severity: 'info', sentence: '{node} follows {upstream}' },
+  'spec.applied': { severity: 'notice', sentence: 'spec revision {revision} applied by {by}' },
+  'switchover.started': {
+    severity: 'notice',
+    sentence: 'switchover {operation} from {from} to {to} began, asked by {by}',
+  },
+  'switchover.stopped': { severity: 'info', sentence: '{from} stopped at {lsn} for switchover {operation}' },
+  'switchover.handed_over': { severity: 'info', sentence: '{to} took term {term} in switchover {operation}' },
+  'switchover.finished': {
+    severity: 'notice',
+    sentence: 'switchover {operation}: {to} is primary, writes waited {pauseMs} ms',
+  },
+  'switchover.undone': { severity: 'warning', sentence: 'switchover {operation} undone: {reason} {detail}' },
+  'pooler.reported': { severity: 'info', sentence: 'pooler on {node} is {state}' },
+  'pooler.configured': {
+    severity: 'info',
+    sentence: 'pooler on {node} sends writes to {primary}, term {term}: {because}',
+  },
+  'pooler.pausing': { severity: 'info', sentence: 'pooler on {node} pauses for {operation}' },
+  'pooler.paused': { severity: 'info', sentence: 'pooler on {node} drained in {drainMs} ms for {operation}' },
+  'pooler.resumed': {
+    severity: 'info',
+    sentence: 'pooler on {node} resumed towards {primary} after {pausedMs} ms: {because}',
+  },
+  'pooler.pause_failed': {
+    severity: 'warning',
+    sentence: 'pooler on {node} could not pause for {operation}: {because}',
+  },
+  'pooler.lost': { severity: 'warning', sentence: 'pooler on {node} is gone' },
+  'request.accepted': { severity: 'notice', sentence: '{by} asked {node} for {what}' },
+  'action.failed': { severity: 'warning', sentence: '{node} could not {action}: {because}' },
+} as const satisfies Record<string, EventEntry>;
+
+export type EventName = keyof typeof eventCatalogue;
+
+export interface EventRecord {
+  /** Grows by one with each event of the cluster. */
+  readonly sequence: number;
+  readonly at: string;
+  readonly node: string;
+  readonly name: EventName;
+  readonly facts: EventFacts;
+}
+
+export function eventSentence(event: Pick<EventRecord, 'name' | 'facts'>): string {
+  return eventCatalogue[event.name].sentence.replace(/\{(\w+)\}/g, (_, fact: string) =>
+    String(event.facts[fact] ?? '?'),
+  );
+}

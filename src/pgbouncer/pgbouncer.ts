@@ -1,0 +1,290 @@
+/**
+ * The pooler beside an application: one pgbouncer process, its files, and its console.
+ *
+ * Invariant: a process that has to be started while writes are held comes up paused: its first configuration leads
+ * writing aliases nowhere, and the real addresses follow once pgbouncer has confirmed the pause.
+ * The process outlives the agent. What it refuses: to touch a process that is not of its own configuration file.
+ */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { PauseFigures, PoolerBlocker } from '../core/cluster-view.ts';
+import { describeError, UnderstudyError } from '../errors/understudy-error.ts';
+import type { LocalPooler, Pooler, PoolerAlias, PoolerConfiguration, PoolerGate } from '../ports/pooler.ts';
+import type { ActOptions } from '../ports/postgres.ts';
+import { isAlive, type ProcessIdentity } from '../process/identity.ts';
+import { quoteName } from './console.ts';
+import { Consoles } from './consoles.ts';
+import {
+  awaitAnswer,
+  endProcess,
+  findProcess,
+  type ProcessPlaces,
+  requireFreePort,
+  startProcess,
+} from './daemon-process.ts';
+import { drain, letLoginsFinish } from './drain.ts';
+import { PgbouncerFiles, type PgbouncerPlaces } from './files.ts';
+import { applicationFigures } from './pause-figures.ts';
+import { leadsTo, resumeAlias, verifyResumed } from './resume.ts';
+import { findPgbouncer, type PgbouncerVersion, readVersion } from './version.ts';
+import { type ClientSample, type PoolState, sampleClients, showDatabases, showPools } from './views.ts';
+
+interface Pause {
+  readonly sinceMs: number;
+  atDrain: ClientSample | null;
+}
+
+export class Pgbouncer implements Pooler {
+  readonly #places: PgbouncerPlaces;
+  readonly #process: ProcessPlaces;
+  readonly #files: PgbouncerFiles;
+  readonly #listeners = new Set<() => void>();
+  #consoles: Consoles | null = null;
+  #version: PgbouncerVersion | null = null;
+  #running: ProcessIdentity | null = null;
+  #configuration: PoolerConfiguration | null = null;
+  #pause: Pause | null = null;
+  #isClosed = false;
+
+  constructor(places: PgbouncerPlaces) {
+    const directory = join(places.state, 'pgbouncer');
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    mkdirSync(places.run, { recursive: true });
+    mkdirSync(places.log, { recursive: true });
+    this.#places = places;
+    this.#process = {
+      configurationFile: join(directory, 'pgbouncer.ini'),
+      directory,
+      pidFile: join(places.run, 'pgbouncer.pid'),
+      logFile: join(places.log, 'pgbouncer.log'),
+    };
+    this.#files = new PgbouncerFiles(places, this.#process);
+  }
+
+  async observe(withinMs: number): Promise<LocalPooler> {
+    const program = findPgbouncer(this.#places.program);
+    this.#find();
+    if (this.#running === null) {
+      if (program === null) return { state: 'missing-binaries', because: this.#missing() };
+      return { state: 'stopped' };
+    }
+    if (this.#consoles === null) return { state: 'unknown', because: 'it runs, and its port is not known yet' };
+    try {
+      const console = await this.#consoles.main({ withinMs });
+      const options = { withinMs };
+      const [databases, pools] = await Promise.all([showDatabases(console, options), showPools(console, options)]);
+      return {
+        state: 'running',
+        pid: this.#running.pid,
+        version: this.#version?.text ?? 'unknown',
+        paused: databases.filter((database) => database.paused).map((database) => database.name),
+        clients: pools.reduce((sum, pool) => sum + pool.clients, 0),
+        waiting: pools.reduce((sum, pool) => sum + pool.waiting, 0),
+      };
+    } catch (error) {
+      return isAlive(this.#running) ? { state: 'unknown', because: describeError(error) } : { state: 'stopped' };
+    }
+  }
+
+  async configure(configuration: PoolerConfiguration, gate: PoolerGate, options: ActOptions): Promise<boolean> {
+    const program = this.#program();
+    this.#version ??= await readVersion(program, options.withinMs);
+    const consoles = this.#consolesFor(configuration);
+    this.#configuration = configuration;
+    this.#find();
+    // Where it listens can't be reloaded: its clients are dropped for the new place.
+    if (this.#running !== null && this.#files.isElsewhere(configuration)) {
+      const moved = this.#running;
+      this.#running = null;
+      await endProcess(moved, this.#version, options);
+    }
+    if (this.#running === null) {
+      await this.#start(program, configuration, gate, options);
+      await consoles.prepare(this.#writeAliases(), options);
+      return true;
+    }
+    const changed = this.#files.write(configuration, 'open', this.#knownVersion());
+    const console = await consoles.main(options);
+    const isLoaded = !changed && leadsTo(configuration, await showDatabases(console, options));
+    if (!isLoaded) {
+      // A reload cuts logins short where the address changes, with the same harm as a pause (see drain.ts).
+      await letLoginsFinish(console, configuration.aliases, options);
+      await console.query('RELOAD', options);
+    }
+    await consoles.prepare(this.#writeAliases(), options);
+    return !isLoaded;
+  }
+
+  async pause(
+    onBlockers: (blockers: readonly PoolerBlocker[]) => void,
+    options: ActOptions,
+  ): Promise<{ readonly drainMs: number }> {
+    const consoles = this.#requireConsoles();
+    const sinceMs = performance.now();
+    try {
+      await drain(consoles, this.#writing(), onBlockers, options);
+    } catch (error) {
+      await this.#afterFailedPause(consoles);
+      throw error;
+    }
+    const drainMs = performance.now() - sinceMs;
+    const pause: Pause = { sinceMs: this.#pause?.sinceMs ?? sinceMs, atDrain: null };
+    this.#pause = pause;
+    // Off the path: the caller has its answer before this one comes.
+    this.#sample(consoles).then((sample) => {
+      pause.atDrain = sample;
+    }, ignoreSample);
+    return { drainMs };
+  }
+
+  async resume(
+    configuration: PoolerConfiguration,
+    options: ActOptions,
+  ): Promise<Omit<PauseFigures, 'operation' | 'drainMs'>> {
+    const consoles = this.#requireConsoles();
+    const console = await consoles.main(options);
+    const aliases = this.#writeAliases();
+    this.#configuration = configuration;
+    const changed = this.#files.write(configuration, 'open', this.#knownVersion());
+    // Beside the path: clients wait until the first login at the new server, so it need not come before RESUME.
+    const pools = this.#queue(consoles, aliases).catch(() => []);
+    if (changed) await console.query('RELOAD', options);
+    await Promise.all(aliases.map(async (alias) => await resumeAlias(consoles, alias, options)));
+    const pausedMs = this.#pause === null ? 0 : performance.now() - this.#pause.sinceMs;
+    const atDrain = this.#pause?.atDrain ?? null;
+    const sample = atDrain === null ? null : this.#sample(consoles).catch(ignoreSample);
+    await verifyResumed(consoles, configuration, options);
+    this.#pause = null;
+    consoles.prepare(this.#writeAliases(), options).catch(() => {
+      // They are opened by the next pause then.
+    });
+    return { pausedMs, applications: applicationFigures(configuration, await pools, atDrain, await sample) };
+  }
+
+  onLost(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async stop(options: ActOptions): Promise<void> {
+    this.#find();
+    const running = this.#running;
+    this.#consoles?.close();
+    this.#running = null;
+    this.#pause = null;
+    if (running === null) return;
+    this.#version ??= await readVersion(this.#program(), options.withinMs);
+    await endProcess(running, this.#version, options);
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#listeners.clear();
+    this.#consoles?.close();
+  }
+
+  #missing(): string {
+    const named = this.#places.program;
+    return named === null ? 'no pgbouncer is installed' : `${named} can't be executed`;
+  }
+
+  #program(): string {
+    const program = findPgbouncer(this.#places.program);
+    if (program === null) throw new UnderstudyError('POOLER_BINARIES_MISSING', this.#missing());
+    return program;
+  }
+
+  #find(): void {
+    if (this.#running !== null && isAlive(this.#running)) return;
+    this.#running = findProcess(this.#process);
+  }
+
+  #consolesFor(configuration: PoolerConfiguration): Consoles {
+    const address = { socketDirectory: this.#places.run, port: configuration.port };
+    this.#consoles ??= new Consoles(address, () => this.#lost());
+    this.#consoles.moveTo(address);
+    return this.#consoles;
+  }
+
+  #knownVersion(): PgbouncerVersion {
+    if (this.#version !== null) return this.#version;
+    throw new UnderstudyError('POOLER_FAILED', 'the version of pgbouncer is not known yet');
+  }
+
+  #requireConsoles(): Consoles {
+    if (this.#consoles !== null) return this.#consoles;
+    throw new UnderstudyError('POOLER_FAILED', 'the pooler was not configured yet');
+  }
+
+  #lost(): void {
+    for (const listener of this.#listeners) listener();
+  }
+
+  #writing(): readonly PoolerAlias[] {
+    return (this.#configuration?.aliases ?? []).filter((alias) => alias.writes);
+  }
+
+  #writeAliases(): readonly string[] {
+    return this.#writing().map((alias) => alias.name);
+  }
+
+  async #start(
+    program: string,
+    configuration: PoolerConfiguration,
+    gate: PoolerGate,
+    options: ActOptions,
+  ): Promise<void> {
+    await requireFreePort(configuration.listenAddress, configuration.port);
+    this.#files.write(configuration, gate, this.#knownVersion());
+    const daemon = await startProcess(program, this.#process);
+    const consoles = this.#requireConsoles();
+    const console = await awaitAnswer(
+      daemon,
+      this.#process,
+      async (withinMs) => await consoles.main({ ...options, withinMs }),
+      options,
+    );
+    this.#running = daemon;
+    if (gate === 'open') return;
+    await Promise.all(
+      this.#writeAliases().map(async (alias) => await console.query(`PAUSE ${quoteName(alias)}`, options)),
+    );
+    this.#files.write(configuration, 'open', this.#knownVersion());
+    await console.query('RELOAD', options);
+  }
+
+  /** Nothing may stay paused after a failed pause, whatever is left of the time. */
+  async #afterFailedPause(consoles: Consoles): Promise<void> {
+    consoles.dropPausing();
+    // Let go in the middle of a drain: whoever takes over decides.
+    if (this.#isClosed) return;
+    const options = { withinMs: 1_000 };
+    try {
+      const console = await consoles.main(options);
+      const paused = (await showDatabases(console, options)).filter((database) => database.paused);
+      await Promise.all(paused.map(async (database) => await resumeAlias(consoles, database.name, options)));
+    } catch (cause) {
+      // The pooler itself is lost: its pause state is gone with it, or the caller sees it paused at its next look.
+      throw new UnderstudyError('POOLER_FAILED', 'pgbouncer was lost while it drained', { cause });
+    }
+    this.#pause = null;
+  }
+
+  /** The queues as they are now, by a connection that nothing on the path waits for. */
+  async #queue(consoles: Consoles, [alias]: readonly string[]): Promise<readonly PoolState[]> {
+    const options = { withinMs: 2_000 };
+    return alias === undefined ? [] : await showPools(await consoles.forPausing(alias, options), options);
+  }
+
+  async #sample(consoles: Consoles): Promise<ClientSample> {
+    const options = { withinMs: 2_000 };
+    const [alias] = this.#writeAliases();
+    const console = await (alias === undefined ? consoles.main(options) : consoles.forPausing(alias, options));
+    return await sampleClients(console, options);
+  }
+}
+
+/** Without a sample the figure of failed clients stays 0; nothing else rests on it. */
+function ignoreSample(): null {
+  return null;
+}

@@ -1,0 +1,100 @@
+/**
+ * What the agent asks of its local PostgreSQL. One adapter serves versions 13 to 18.
+ *
+ * Observation never hangs: each fact has a bounded time and is `unknown` when it did not come. Acts are bounded by
+ * `withinMs` and cancelled by `signal`; they throw `UnderstudyError` when they fail.
+ */
+
+import type { LocalPostgres, PostgresSession, SlotTarget } from '../core/cluster-view.ts';
+import type { Lsn } from '../core/lsn.ts';
+import type { ServerConfiguration } from '../core/rules/settings.ts';
+import type { DatabaseSpec, NodeName } from '../core/spec.ts';
+
+export type { ServerConfiguration };
+
+export interface ActOptions {
+  readonly signal?: AbortSignal;
+  readonly withinMs: number;
+}
+
+export interface Upstream {
+  readonly node: NodeName;
+  /** The name in its certificate. */
+  readonly hostName: string;
+  readonly address: string;
+  readonly port: number;
+}
+
+export type StartAs =
+  | { readonly role: 'primary' }
+  | { readonly role: 'standby'; readonly upstream: Upstream; readonly slot: string };
+
+export interface CloneProgress {
+  readonly bytesDone: number;
+  readonly bytesTotal: number | null;
+}
+
+export interface ShutdownFacts {
+  /** Where the shutdown checkpoint record starts. */
+  readonly checkpointLsn: Lsn;
+  readonly timeline: number;
+}
+
+/** A login role of one application; it logs in with the certificate of an app node (see core/rules/settings.ts). */
+export interface ApplicationRole {
+  readonly role: string;
+  readonly database: string;
+  readonly rights: 'rw' | 'ro';
+}
+
+export interface Postgres {
+  /** Reads processes, files and, when it answers within `withinMs`, the server. Never throws. */
+  observe(withinMs: number): Promise<LocalPostgres>;
+  /** Makes a new cluster in the empty data directory (checksums, UTF-8, SCRAM). Refuses a directory with anything in it. */
+  initialise(options: ActOptions): Promise<{ readonly systemIdentifier: string }>;
+  /**
+   * Copies the upstream's data directory. An old directory is kept aside until `discardKept` is called; a directory
+   * of another system identifier is refused with DATA_DIRECTORY_FOREIGN.
+   */
+  clone(
+    upstream: Upstream,
+    expected: { readonly systemIdentifier: string; readonly slot: string },
+    onProgress: (progress: CloneProgress) => void,
+    options: ActOptions,
+  ): Promise<void>;
+  /** Removes the directories that earlier clones kept aside. */
+  discardKept(options: ActOptions): Promise<void>;
+  /** Writes the files when they differ; reloads a running server. Answers whether anything changed. */
+  configure(configuration: ServerConfiguration, options: ActOptions): Promise<boolean>;
+  /** Starts, or adopts when it runs already, and returns when connections are accepted in that role. */
+  start(as: StartAs, options: ActOptions): Promise<void>;
+  /** Points a running standby at another upstream by reload. */
+  follow(upstream: Upstream, slot: string, options: ActOptions): Promise<void>;
+  /** Returns when the server accepts writes. */
+  promote(options: ActOptions): Promise<void>;
+  /**
+   * Fast stop, then immediate stop after `patienceMs`, then kill; returns only when every process of the data
+   * directory and the shared memory is proven gone. A clean stop yields the shutdown checkpoint.
+   */
+  stop(
+    how: {
+      readonly patienceMs: number;
+      /** Standbys (application_name) that must receive everything; other walsenders are ended when they hold up the stop. */
+      readonly awaitStandby: NodeName | null;
+    },
+    options: ActOptions,
+  ): Promise<{ readonly clean: ShutdownFacts | null }>;
+  checkpoint(options: ActOptions): Promise<void>;
+  /** Creates missing physical slots, drops those of ours that are not wanted, moves idle ones forward. */
+  applySlots(targets: readonly SlotTarget[], options: ActOptions): Promise<void>;
+  /** Creates missing roles and databases, grants what is declared, revokes logins of applications no longer declared. */
+  applyDatabases(
+    databases: readonly DatabaseSpec[],
+    applications: readonly ApplicationRole[],
+    options: ActOptions,
+  ): Promise<void>;
+  /** Client sessions with an open transaction, oldest first. */
+  openTransactions(options: ActOptions): Promise<readonly PostgresSession[]>;
+  endSessions(pids: readonly number[], options: ActOptions): Promise<void>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,118 @@
+/**
+ * Copies another node's data directory with pg_basebackup (documentation "pg_basebackup") over verified TLS.
+ *
+ * Built beside the data directory; the old one stays untouched until the copy is complete, synced and verified to be
+ * of the expected system, and is then set aside, not removed. A failed attempt leaves nothing of itself.
+ * Refuses a data directory that is not a cluster, or of another system. No server runs in it.
+ */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { UnderstudyError } from '../errors/understudy-error.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { CloneProgress, Upstream } from '../ports/postgres.ts';
+import { run } from '../process/run.ts';
+import type { Binaries } from './binaries.ts';
+import { abandonConstruction, beginConstruction } from './construction.ts';
+import { readControl } from './control-file.ts';
+import { isDiskFull } from './disk-full.ts';
+import { hasContent, settleSwap, swap } from './journal.ts';
+import type { Layout } from './layout.ts';
+import { findServer } from './postmaster-file.ts';
+import { programEnvironment } from './program-environment.ts';
+import { type Reach, upstreamConninfo, writeUpstream } from './upstream.ts';
+import type { Deadline } from './waiting.ts';
+
+/** `  123456/456789 kB (27%), 0/1 tablespace`, the last one in this piece of output. */
+export function parseProgress(text: string): CloneProgress | null {
+  let last: CloneProgress | null = null;
+  for (const match of text.matchAll(/(\d+)\/(\d+) kB \(\s*\d+%\)/g)) {
+    last = { bytesDone: Number(match[1]) * 1024, bytesTotal: Number(match[2]) * 1024 };
+  }
+  return last;
+}
+
+function refuseForeign(layout: Layout, systemIdentifier: string): void {
+  if (findServer(layout.data, layout.postmasterFile).alive !== 'nothing') {
+    throw new UnderstudyError('CLONE_FAILED', `a server still runs in ${layout.data}`);
+  }
+  if (!hasContent(layout.data)) return;
+  const old = readControl(layout.controlFile);
+  if (old.found !== 'control') {
+    throw new UnderstudyError(
+      'DATA_DIRECTORY_FOREIGN',
+      `${layout.data} is not empty, and no cluster that can be recognised`,
+    );
+  }
+  if (old.control.systemIdentifier !== systemIdentifier) {
+    const message = `${layout.data} belongs to another cluster (system identifier ${old.control.systemIdentifier})`;
+    throw new UnderstudyError('DATA_DIRECTORY_FOREIGN', message);
+  }
+}
+
+async function copy(
+  layout: Layout,
+  binaries: Binaries,
+  upstream: Upstream,
+  slot: string,
+  reach: Reach,
+  onProgress: (progress: CloneProgress) => void,
+  deadline: Deadline,
+): Promise<void> {
+  const args = ['-D', layout.incoming, '-d', upstreamConninfo(upstream, reach), '-X', 'stream', '-S', slot];
+  args.push('-c', 'fast', '--progress', '--no-password', '--manifest-checksums=CRC32C');
+  await run(join(binaries.directory, 'pg_basebackup'), args, {
+    cwd: layout.incoming,
+    env: programEnvironment(),
+    withinMs: deadline.leftMs(),
+    ...(deadline.signal === undefined ? {} : { signal: deadline.signal }),
+    onStderr: (text) => {
+      const progress = parseProgress(text);
+      if (progress !== null) onProgress(progress);
+    },
+  });
+}
+
+export async function clone(
+  how: {
+    readonly layout: Layout;
+    readonly binaries: Binaries;
+    readonly reach: Reach;
+    readonly clock: Clock;
+    /** Writes this node's own configuration over the copied one, before the copy is put in place. */
+    readonly prepare: (directory: string) => Promise<void>;
+  },
+  upstream: Upstream,
+  expected: { readonly systemIdentifier: string; readonly slot: string },
+  onProgress: (progress: CloneProgress) => void,
+  deadline: Deadline,
+): Promise<void> {
+  const { layout, binaries, reach, clock, prepare } = how;
+  await settleSwap(layout);
+  refuseForeign(layout, expected.systemIdentifier);
+  try {
+    await beginConstruction(layout, clock, deadline);
+    await copy(layout, binaries, upstream, expected.slot, reach, onProgress, deadline);
+    const copied = readControl(join(layout.incoming, 'global', 'pg_control'));
+    if (copied.found !== 'control' || copied.control.systemIdentifier !== expected.systemIdentifier) {
+      const found = copied.found === 'control' ? copied.control.systemIdentifier : copied.found;
+      throw new UnderstudyError(
+        'CLONE_FAILED',
+        `${upstream.node} is of another system: ${found}, expected ${expected.systemIdentifier}`,
+      );
+    }
+    await prepare(layout.incoming);
+    await writeUpstream(layout.incoming, { upstream, slot: expected.slot }, reach);
+    // Whoever starts it, it starts as a standby.
+    await writeFile(join(layout.incoming, 'standby.signal'), '', { mode: 0o600 });
+    refuseForeign(layout, expected.systemIdentifier);
+    await swap(layout);
+  } catch (cause) {
+    await abandonConstruction(layout, clock, deadline);
+    if (isDiskFull(cause)) {
+      throw new UnderstudyError('DISK_FULL', `no space to clone ${upstream.node} beside ${layout.data}`, { cause });
+    }
+    throw cause instanceof UnderstudyError && cause.code !== 'PROCESS_FAILED'
+      ? cause
+      : new UnderstudyError('CLONE_FAILED', `cloning from ${upstream.node} failed`, { cause });
+  }
+}

@@ -1,0 +1,96 @@
+/**
+ * The journal of a data directory under construction: what must be finished or undone after a crash.
+ *
+ *   nothing --> building --> swapping --> nothing
+ *
+ * | entry    | means                                                            | after a crash |
+ * | building | `<data>.incoming` is ours and incomplete                         | removed by the next attempt; `<data>` was not touched |
+ * | swapping | `<data>.incoming` is complete and synced; `<data>` is set aside  | the renames are finished |
+ *
+ * Invariant: nothing is renamed or removed that the journal does not name, and the journal names only what this
+ * product made, or a data directory whose system identifier it verified. So `kill -9` at any instant leaves the old
+ * or the new directory in place at the next look.
+ */
+import { existsSync, readdirSync, renameSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { z } from 'zod';
+import { UnderstudyError } from '../errors/understudy-error.ts';
+import { readOptional, replaceFile, syncDirectory } from './durable-files.ts';
+import type { Layout } from './layout.ts';
+
+const journalSchema = z.strictObject({
+  /** What is under way, if anything. */
+  entry: z.discriminatedUnion('step', [
+    z.strictObject({ step: z.literal('nothing') }),
+    z.strictObject({ step: z.literal('building'), incoming: z.string() }),
+    z.strictObject({ step: z.literal('swapping'), incoming: z.string(), aside: z.string().nullable() }),
+  ]),
+  /** Old data directories that were set aside, oldest first. */
+  kept: z.array(z.string()),
+});
+export type Journal = z.infer<typeof journalSchema>;
+
+const empty: Journal = { entry: { step: 'nothing' }, kept: [] };
+
+/** Throws BROKEN_INVARIANT when the file is not what was written: then nobody may remove anything. */
+export async function readJournal(layout: Layout): Promise<Journal> {
+  const text = await readOptional(layout.journal);
+  if (text === null) return empty;
+  try {
+    return journalSchema.parse(JSON.parse(text));
+  } catch (cause) {
+    throw new UnderstudyError('BROKEN_INVARIANT', `${layout.journal} can't be read`, {
+      cause,
+      hint: `look at ${layout.data}*, keep the right directory, and remove the journal`,
+    });
+  }
+}
+
+export async function writeJournal(layout: Layout, journal: Journal): Promise<void> {
+  await replaceFile(layout.journal, JSON.stringify(journal));
+}
+
+/** `false` for a directory that is missing or has nothing in it. */
+export function hasContent(directory: string): boolean {
+  try {
+    return readdirSync(directory).length > 0;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+/** Finishes the renames of an interrupted swap. What was done already is seen by what is there. */
+export async function settleSwap(layout: Layout): Promise<void> {
+  const journal = await readJournal(layout);
+  if (journal.entry.step !== 'swapping') return;
+  const { incoming, aside } = journal.entry;
+  if (existsSync(incoming)) {
+    if (aside !== null && !existsSync(aside) && hasContent(layout.data)) renameSync(layout.data, aside);
+    renameSync(incoming, layout.data); // an empty directory in its place is replaced
+    await syncDirectory(dirname(layout.data));
+  }
+  const kept = aside !== null && existsSync(aside) ? [...journal.kept, aside] : journal.kept;
+  await writeJournal(layout, { entry: { step: 'nothing' }, kept });
+}
+
+/**
+ * Puts the finished `<data>.incoming` in place; a data directory with content is set aside, not removed.
+ * The caller has verified both, and no server runs in either.
+ */
+export async function swap(layout: Layout): Promise<void> {
+  const journal = await readJournal(layout);
+  let number = 1;
+  while (existsSync(layout.kept(number)) || journal.kept.includes(layout.kept(number))) number += 1;
+  const aside = hasContent(layout.data) ? layout.kept(number) : null;
+  await writeJournal(layout, { entry: { step: 'swapping', incoming: layout.incoming, aside }, kept: journal.kept });
+  await settleSwap(layout);
+}
+
+/** Removes the directories that swaps have set aside. */
+export async function removeKept(layout: Layout): Promise<void> {
+  const journal = await readJournal(layout);
+  for (const directory of journal.kept) await rm(directory, { recursive: true, force: true });
+  if (journal.kept.length > 0) await writeJournal(layout, { ...journal, kept: [] });
+}

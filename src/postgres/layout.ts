@@ -1,0 +1,61 @@
+/**
+ * Where everything of one PostgreSQL server lies, and the names that this product gives to roles and files.
+ *
+ * The data directory must not be a mount point itself: a clone is built beside it and put in place by a rename.
+ */
+import { join } from 'node:path';
+
+export interface Directories {
+  /** PostgreSQL's data directory. */
+  readonly data: string;
+  /** Unix sockets; short, since a socket's path may have 107 bytes at most. */
+  readonly run: string;
+  readonly log: string;
+  /** Journals that survive the agent. */
+  readonly state: string;
+}
+
+/** Files of the node's identity; absolute paths. */
+export interface TlsFiles {
+  readonly ca: string;
+  readonly certificate: string;
+  readonly key: string;
+}
+
+export const superuser = 'postgres';
+export const replicationRole = 'understudy_replication';
+/** What our own sessions call themselves. */
+export const sessionName = 'understudy';
+/** Slots with this beginning are made and dropped by this product; all others are left alone. */
+export const slotPrefix = 'understudy_';
+
+export const settingsFile = 'understudy.conf';
+export const upstreamFile = 'understudy-upstream.conf';
+
+export interface Layout extends Directories {
+  /** A new data directory under construction. */
+  readonly incoming: string;
+  readonly journal: string;
+  readonly serverLog: string;
+  readonly postmasterFile: string;
+  readonly controlFile: string;
+  readonly standbySignal: string;
+  readonly backupLabel: string;
+  /** A name for an old data directory that is set aside. */
+  kept(number: number): string;
+}
+
+export function layoutOf(directories: Directories): Layout {
+  const { data, log, state } = directories;
+  return {
+    ...directories,
+    incoming: `${data}.incoming`,
+    journal: join(state, 'postgres-journal.json'),
+    serverLog: join(log, 'postgresql.log'),
+    postmasterFile: join(data, 'postmaster.pid'),
+    controlFile: join(data, 'global', 'pg_control'),
+    standbySignal: join(data, 'standby.signal'),
+    backupLabel: join(data, 'backup_label'),
+    kept: (number) => `${data}.kept-${number}`,
+  };
+}

@@ -1,0 +1,237 @@
+/**
+ * Puts together what is known of the local server at one instant.
+ *
+ * Never throws and never takes longer than it was given. Unknown is not false: a server that lives but does not answer
+ * is `unknown` with its process id, never `stopped`; `stopped` means that no process of the data directory lives and
+ * its memory is not attached.
+ */
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { LocalPostgres } from '../core/cluster-view.ts';
+import type { Lsn } from '../core/lsn.ts';
+import { describeError, isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Binaries } from './binaries.ts';
+import { type ControlFile, controlTimeline, readControl } from './control-file.ts';
+import { readForeignControl } from './control-program.ts';
+import { readOptional } from './durable-files.ts';
+import {
+  createReplyAges,
+  type FastFacts,
+  fastStatement,
+  pendingRestarts,
+  type SlowFacts,
+  slotStates,
+  slowStatement,
+} from './facts.ts';
+import { readJournal, settleSwap } from './journal.ts';
+import type { Layout } from './layout.ts';
+import { findServer, type Server } from './postmaster-file.ts';
+import { createDiagnosis, createLogTail, type StreamingDiagnosis } from './replication-log.ts';
+import { type Session, sqlState } from './session.ts';
+import { upstreamNode } from './upstream.ts';
+import { within } from './waiting.ts';
+
+/** Versions and settings change only with a restart or a reload. */
+const slowFactsEveryMs = 5_000;
+const reloadSettlesMs = 500;
+/** SQLSTATE cannot_connect_now: starting up, or shutting down. */
+const cannotConnectNow = '57P03';
+
+export interface Observer {
+  observe(withinMs: number): Promise<LocalPostgres>;
+  /** Settings may have changed: read them again at the next look. */
+  refresh(): void;
+  readonly diagnosis: StreamingDiagnosis;
+}
+
+export interface ObserverContext {
+  readonly layout: Layout;
+  readonly session: Session;
+  readonly clock: Clock;
+  readonly domain: string;
+  readonly major: number;
+  readonly binaries: () => Promise<Binaries>;
+  /** Is a data directory being built or swapped by this very process? Then the journal is not ours to settle. */
+  readonly isBuilding: () => boolean;
+}
+
+function unknown(because: string, pid: number | null): LocalPostgres {
+  return { state: 'unknown', because, pid };
+}
+
+/** In which role the server ran last, from how it was left. */
+function lastRole(control: ControlFile, names: ReadonlySet<string>): 'primary' | 'standby' {
+  if (control.state === 'shut-down-in-recovery') return 'standby';
+  // A copy of a running primary carries that primary's state; its label tells that it is a copy.
+  if (names.has('backup_label')) return 'standby';
+  return control.state === 'archive-recovery' && names.has('standby.signal') ? 'standby' : 'primary';
+}
+
+function describeStopped(control: ControlFile, names: ReadonlySet<string>): LocalPostgres {
+  const clean = control.state === 'shut-down' || control.state === 'shut-down-in-recovery';
+  return {
+    state: 'stopped',
+    systemIdentifier: control.systemIdentifier,
+    timeline: controlTimeline(control),
+    checkpointLsn: control.checkpointLsn,
+    shutdown: clean ? 'clean' : 'crashed',
+    lastRole: lastRole(control, names),
+  };
+}
+
+/** The receive position, if it is one: after a restart it is nothing, or the start of a segment behind replay. */
+function receivedPosition(fast: FastFacts): Lsn | null {
+  if (fast.received_lsn === null) return null;
+  return fast.replayed_lsn === null || fast.received_lsn >= fast.replayed_lsn ? fast.received_lsn : null;
+}
+
+function replayLagS(fast: FastFacts): number | null {
+  if (fast.receiver_status !== 'streaming') return null;
+  const received = receivedPosition(fast);
+  if (received === null || received === fast.replayed_lsn) return 0;
+  return fast.replay_age_s === null ? null : Math.max(0, fast.replay_age_s);
+}
+
+export function createObserver(context: ObserverContext): Observer {
+  const { layout, session, clock } = context;
+  const replyAges = createReplyAges();
+  const diagnosis = createDiagnosis(createLogTail(layout.serverLog));
+  let slow: { readonly facts: SlowFacts; readonly atMs: number; readonly pid: number } | null = null;
+  /** A reload reaches the sessions one by one: look again and again for a moment. */
+  let unsettledUntilMs = 0;
+  /** The last timeline that this server received; the control file follows only with the next restart point. */
+  let received: { readonly timeline: number; readonly pid: number } | null = null;
+
+  const slowFacts = async (pid: number, withinMs: number): Promise<SlowFacts> => {
+    const now = clock.boottimeMs();
+    if (slow === null || slow.pid !== pid || now - slow.atMs > slowFactsEveryMs || now < unsettledUntilMs) {
+      const [facts] = await session.query(slowStatement, withinMs);
+      if (facts === undefined) throw new UnderstudyError('BROKEN_INVARIANT', 'the server answered without a row');
+      slow = { facts, atMs: now, pid };
+    }
+    return slow.facts;
+  };
+
+  const running = async (pid: number, withinMs: number): Promise<LocalPostgres> => {
+    const endMs = clock.boottimeMs() + withinMs;
+    const [fast] = await session.query(fastStatement, withinMs);
+    if (fast === undefined) throw new UnderstudyError('BROKEN_INVARIANT', 'the server answered without a row');
+    const nowMs = clock.boottimeMs();
+    const facts = await slowFacts(pid, Math.max(1, endMs - nowMs));
+    const reading = readControl(layout.controlFile);
+    const control =
+      reading.found === 'control' ? reading.control : await readForeignControl(layout, await context.binaries());
+    const server = {
+      pid,
+      systemIdentifier: control.systemIdentifier,
+      serverVersion: facts.version,
+      major: context.major,
+      slots: slotStates(fast),
+      peers: replyAges(fast, nowMs),
+      pendingRestart: pendingRestarts(facts),
+      standbyMinimums: facts.minimums,
+    };
+    if (!fast.recovery && fast.insert_lsn !== null && fast.insert_timeline !== null) {
+      return {
+        state: 'primary',
+        ...server,
+        timeline: Number.parseInt(fast.insert_timeline, 16),
+        insertLsn: fast.insert_lsn,
+      };
+    }
+    const streaming = fast.receiver_status === 'streaming';
+    if (streaming && fast.receiver_timeline !== null) received = { timeline: fast.receiver_timeline, pid };
+    return {
+      state: 'standby',
+      ...server,
+      timeline: Math.max(controlTimeline(control), received?.pid === pid ? received.timeline : 0),
+      receivedLsn: receivedPosition(fast),
+      replayedLsn: fast.replayed_lsn ?? control.minRecoveryLsn,
+      replayPaused: fast.replay_paused ?? false,
+      lagS: replayLagS(fast),
+      upstream: upstreamNode(fast.primary_conninfo, context.domain),
+      receiver: streaming ? 'streaming' : fast.receiver_status === null ? 'none' : 'connecting',
+      cannotStream: diagnosis.look(streaming),
+    };
+  };
+
+  const alive = async (server: Extract<Server, { alive: 'postmaster' }>, withinMs: number): Promise<LocalPostgres> => {
+    const { pid } = server.postmaster;
+    if (server.frozen) return unknown('the postmaster was stopped by a signal', pid);
+    if (server.file.status === 'starting' || server.file.status === 'none') return { state: 'starting', pid };
+    if (server.file.status === 'stopping') return { state: 'stopping', pid };
+    try {
+      return await running(pid, withinMs);
+    } catch (error) {
+      // A connection that broke or was refused may just mean that it is on its way up or down.
+      const again = findServer(layout.data, layout.postmasterFile);
+      if (again.alive !== 'postmaster') return { state: 'stopping', pid };
+      if (again.file.status === 'stopping') return { state: 'stopping', pid };
+      if (sqlState(error) === cannotConnectNow) return { state: 'starting', pid };
+      return unknown(describeError(error), pid);
+    }
+  };
+
+  const atRest = async (): Promise<LocalPostgres> => {
+    let names: ReadonlySet<string>;
+    try {
+      names = new Set(readdirSync(layout.data));
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+      names = new Set();
+    }
+    if (names.size === 0) {
+      return (await readJournal(layout)).entry.step === 'nothing' ? { state: 'absent' } : { state: 'unfinished' };
+    }
+    const version = (await readOptional(join(layout.data, 'PG_VERSION')))?.trim();
+    if (version === undefined) return { state: 'foreign', because: `${layout.data} holds no PostgreSQL cluster` };
+    if (version !== String(context.major)) {
+      return { state: 'foreign', because: `${layout.data} is of PostgreSQL ${version}, declared is ${context.major}` };
+    }
+    const reading = readControl(layout.controlFile);
+    switch (reading.found) {
+      case 'control':
+        return describeStopped(reading.control, names);
+      case 'unknown-format':
+        return describeStopped(await readForeignControl(layout, await context.binaries()), names);
+      case 'nothing':
+        return { state: 'foreign', because: `${layout.data} has no control file` };
+      case 'unreadable':
+        return { state: 'foreign', because: `${layout.data}: ${reading.because}` };
+    }
+  };
+
+  const look = async (withinMs: number): Promise<LocalPostgres> => {
+    try {
+      await context.binaries();
+    } catch (error) {
+      if (isUnderstudyError(error)) return { state: 'missing-binaries', because: describeError(error) };
+      throw error;
+    }
+    if (!context.isBuilding()) await settleSwap(layout);
+    const server = findServer(layout.data, layout.postmasterFile);
+    if (server.alive === 'postmaster') return alive(server, withinMs);
+    session.drop();
+    slow = null;
+    if (server.alive === 'remnants') {
+      // No postmaster, but what is left may still acknowledge commits: not stopped yet.
+      return { state: 'stopping', pid: server.processes[0]?.pid ?? server.file?.pid ?? 0 };
+    }
+    return atRest();
+  };
+
+  return {
+    diagnosis,
+    refresh() {
+      unsettledUntilMs = clock.boottimeMs() + reloadSettlesMs;
+    },
+    async observe(withinMs) {
+      try {
+        return (await within(withinMs, look(0.9 * withinMs))) ?? unknown(`no answer within ${withinMs} ms`, null);
+      } catch (error) {
+        return unknown(describeError(error), null);
+      }
+    },
+  };
+}

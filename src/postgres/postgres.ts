@@ -1,0 +1,241 @@
+/**
+ * The local PostgreSQL, behind the port that the agent acts through. Puts the parts of this folder together and keeps
+ * what outlives one call: the open sessions, the last configuration, what was found out about the binaries.
+ *
+ * Runs as the operating system user that owns the data directory; PostgreSQL refuses root.
+ */
+import { mkdir } from 'node:fs/promises';
+import { z } from 'zod';
+import type { NodeName } from '../core/spec.ts';
+import { UnderstudyError } from '../errors/understudy-error.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Postgres, ServerConfiguration, StartAs, Upstream } from '../ports/postgres.ts';
+import { sendSignal } from '../process/signal.ts';
+import { type Binaries, findBinaries } from './binaries.ts';
+import { clone } from './clone.ts';
+import { configurationErrors, refuseMistakes, writeConfiguration } from './configuration.ts';
+import { readControl } from './control-file.ts';
+import { createDatabaseApplier } from './databases.ts';
+import { initialise } from './initialise.ts';
+import { removeKept, settleSwap } from './journal.ts';
+import { type Directories, layoutOf, type TlsFiles } from './layout.ts';
+import { createObserver } from './observation.ts';
+import { findServer } from './postmaster-file.ts';
+import { promote } from './promote.ts';
+import { createSession, type Session } from './session.ts';
+import { endSessions, openTransactions } from './sessions.ts';
+import { applySlots } from './slots.ts';
+import { isInRecovery, start } from './start.ts';
+import { observeWalsenders, stop } from './stop.ts';
+import { upstreamConninfo, writeUpstream } from './upstream.ts';
+import { type Deadline, deadlineOf, waitFor } from './waiting.ts';
+
+export interface PostgresOptions {
+  readonly directories: Directories;
+  readonly major: number;
+  /** `null`: found by the major version. */
+  readonly binaryDirectory: string | null;
+  readonly node: NodeName;
+  readonly domain: string;
+  /** Where the server listens; must be what the configuration says. */
+  readonly address: string;
+  readonly port: number;
+  readonly tls: TlsFiles;
+  readonly clock: Clock;
+}
+
+const searchAgainMs = 5_000;
+const conninfoRow = z.object({ conninfo: z.string(), slot: z.string() });
+
+export function createPostgres(options: PostgresOptions): Postgres {
+  const { clock, major, port, address } = options;
+  const layout = layoutOf(options.directories);
+  const reach = { node: options.node, domain: options.domain, tls: options.tls };
+  const where = { socketDirectory: layout.run, port };
+  // Observation keeps a session of its own, so that a long act never delays a look.
+  const watching = createSession(where);
+  const acting = createSession(where);
+  const databases = createDatabaseApplier(acting, { ...where, major });
+  let configuration: ServerConfiguration | null = null;
+  let building = false;
+  /** The server that `acting` was made ready for. */
+  let warmed: number | null = null;
+  let found: Promise<Binaries> | null = null;
+  let lastSearch: { readonly error: unknown; readonly atMs: number } | null = null;
+
+  const binaries = async (): Promise<Binaries> => {
+    if (lastSearch !== null && clock.boottimeMs() - lastSearch.atMs < searchAgainMs) throw lastSearch.error;
+    found ??= findBinaries(major, options.binaryDirectory).catch((error: unknown) => {
+      // They may be installed while the agent runs.
+      lastSearch = { error, atMs: clock.boottimeMs() };
+      found = null;
+      throw error;
+    });
+    return found;
+  };
+
+  const observer = createObserver({
+    layout,
+    session: watching,
+    clock,
+    domain: options.domain,
+    major,
+    binaries,
+    isBuilding: () => building,
+  });
+
+  const makeDirectories = async (): Promise<void> => {
+    for (const directory of [layout.run, layout.log, layout.state])
+      await mkdir(directory, { recursive: true, mode: 0o700 });
+  };
+
+  /** Anything else is not ours to write into. */
+  const isCluster = (): boolean => readControl(layout.controlFile).found !== 'nothing';
+
+  const writeOwn = async (directory: string): Promise<void> => {
+    if (configuration !== null) await writeConfiguration(directory, configuration);
+  };
+
+  /** Only one at a time renames directories, and the observer keeps its hands off meanwhile. */
+  const construct = async <T>(build: () => Promise<T>): Promise<T> => {
+    if (building) throw new UnderstudyError('BROKEN_INVARIANT', 'a data directory is being built already');
+    // A copy has its source's settings in it, address and all.
+    if (configuration === null)
+      throw new UnderstudyError('BROKEN_INVARIANT', 'configure comes before every construction');
+    building = true;
+    try {
+      await makeDirectories();
+      return await build();
+    } finally {
+      building = false;
+    }
+  };
+
+  const reload = (): boolean => {
+    const server = findServer(layout.data, layout.postmasterFile);
+    return server.alive === 'postmaster' && sendSignal(server.postmaster, 'SIGHUP') === 'sent';
+  };
+
+  const pointAt = async (upstream: Upstream, slot: string, deadline: Deadline): Promise<void> => {
+    if (!(await writeUpstream(layout.data, { upstream, slot }, reach))) {
+      // Written before, perhaps by an agent that died before it could signal.
+      const row = await upstreamInUse(acting, deadline);
+      if (row?.conninfo === upstreamConninfo(upstream, reach) && row.slot === slot) return;
+    }
+    observer.diagnosis.reset();
+    reload();
+    await waitFor(clock, deadline, 'the server did not take its new upstream', 2, async () => {
+      const row = await upstreamInUse(acting, deadline);
+      return row?.conninfo === upstreamConninfo(upstream, reach) && row.slot === slot ? true : undefined;
+    });
+  };
+
+  return {
+    async observe(withinMs) {
+      const seen = await observer.observe(withinMs);
+      if ((seen.state === 'primary' || seen.state === 'standby') && !(acting.isOpen() && warmed === seen.pid)) {
+        warmed = seen.pid;
+        await warmUp(acting, withinMs);
+      }
+      return seen;
+    },
+
+    initialise: (act) =>
+      construct(async () => initialise(layout, await binaries(), writeOwn, clock, deadlineOf(clock, act))),
+
+    clone: (upstream, expected, onProgress, act) =>
+      construct(async () =>
+        clone(
+          { layout, binaries: await binaries(), reach, clock, prepare: writeOwn },
+          upstream,
+          expected,
+          onProgress,
+          deadlineOf(clock, act),
+        ),
+      ),
+
+    discardKept: () => removeKept(layout),
+
+    async configure(wanted, act) {
+      configuration = wanted;
+      // Nothing there yet: whoever makes the directory writes the files.
+      if (building || !isCluster()) return false;
+      const deadline = deadlineOf(clock, act);
+      const changed = await writeConfiguration(layout.data, wanted);
+      if (!changed || !reload()) return changed;
+      observer.refresh();
+      refuseMistakes(await configurationErrors(acting, major, Math.max(1, deadline.leftMs())));
+      return true;
+    },
+
+    async start(as: StartAs, act) {
+      const deadline = deadlineOf(clock, act);
+      await makeDirectories();
+      await settleSwap(layout);
+      if (!isCluster()) throw new UnderstudyError('POSTGRES_FAILED', `there is no cluster in ${layout.data} to start`);
+      const outcome = await start(
+        { layout, binaries: await binaries(), session: acting, clock, address, port },
+        as.role,
+        async () => {
+          await writeOwn(layout.data);
+          await writeUpstream(layout.data, as.role === 'standby' ? as : null, reach);
+          observer.diagnosis.reset();
+        },
+        deadline,
+      );
+      observer.refresh();
+      if (outcome === 'adopted' && as.role === 'standby') await pointAt(as.upstream, as.slot, deadline);
+    },
+
+    follow: (upstream, slot, act) => pointAt(upstream, slot, deadlineOf(clock, act)),
+
+    async promote(act) {
+      await promote(acting, clock, deadlineOf(clock, act));
+      observer.refresh();
+    },
+
+    async stop(how, act) {
+      const outcome = await stop({ layout, session: acting, clock }, how, deadlineOf(clock, act));
+      watching.drop();
+      return outcome;
+    },
+
+    async checkpoint(act) {
+      // Its own session: it may take as long as the disk wants.
+      const session = createSession(where);
+      try {
+        await session.execute('checkpoint', act.withinMs, act.signal);
+      } finally {
+        session.drop();
+      }
+    },
+
+    applySlots: (targets, act) => applySlots(acting, targets, deadlineOf(clock, act)),
+    applyDatabases: (wanted, applications, act) => databases.apply(wanted, applications, deadlineOf(clock, act)),
+    openTransactions: (act) => openTransactions(acting, act.withinMs),
+    endSessions: (pids, act) => endSessions(acting, pids, act.withinMs),
+
+    async close() {
+      watching.drop();
+      acting.drop();
+    },
+  };
+}
+
+async function upstreamInUse(session: Session, deadline: Deadline): Promise<z.infer<typeof conninfoRow> | undefined> {
+  const text = `select current_setting('primary_conninfo') as conninfo, current_setting('primary_slot_name') as slot`;
+  const [row] = await session.query(
+    { text, row: conninfoRow, prepareAs: 'understudy_upstream' },
+    Math.max(1, deadline.leftMs()),
+  );
+  return row;
+}
+
+/**
+ * Connects, and lets the server prepare what a stop and a promotion ask, so that these lose no time: 3 ms at least.
+ * Whether that works is for the act itself to say.
+ */
+async function warmUp(session: Session, withinMs: number): Promise<void> {
+  await isInRecovery(session, withinMs).catch(() => undefined);
+  await observeWalsenders(session, withinMs);
+}

@@ -1,0 +1,56 @@
+/** Looks at and ends client sessions. Our own, and those of standbys, are never among them. */
+import { z } from 'zod';
+import type { PostgresSession } from '../core/cluster-view.ts';
+import { sessionName, superuser } from './layout.ts';
+import type { Session } from './session.ts';
+
+const sessionRow = z.object({
+  pid: z.number(),
+  user: z.string(),
+  database: z.string(),
+  application: z.string(),
+  client: z.string().nullable(),
+  state: z.string(),
+  age: z.number(),
+});
+
+/** Everything but what the agent itself does. */
+const clients = `backend_type = 'client backend' and pid <> pg_backend_pid()
+  and not (usename = '${superuser}' and application_name = '${sessionName}')`;
+
+/** Oldest transaction first (documentation 27.2.3, `pg_stat_activity`). */
+export async function openTransactions(session: Session, withinMs: number): Promise<readonly PostgresSession[]> {
+  const rows = await session.query(
+    {
+      prepareAs: 'understudy_transactions',
+      row: sessionRow,
+      text: `select pid, coalesce(usename, '') as user, coalesce(datname, '') as database,
+          coalesce(application_name, '') as application, host(client_addr) as client, coalesce(state, '') as state,
+          greatest(0, extract(epoch from clock_timestamp() - xact_start) * 1000)::float8 as age
+        from pg_stat_activity where ${clients} and xact_start is not null order by xact_start`,
+    },
+    withinMs,
+  );
+  return rows.map(({ pid, user, database, application, client, state, age }) => ({
+    pid,
+    user,
+    database,
+    application,
+    clientAddress: client,
+    state,
+    transactionAgeMs: Math.round(age),
+  }));
+}
+
+/** Ends those of the sessions that still are clients' (`pg_terminate_backend`). */
+export async function endSessions(session: Session, pids: readonly number[], withinMs: number): Promise<void> {
+  if (pids.length === 0) return;
+  await session.query(
+    {
+      row: z.object({}),
+      text: `select pg_terminate_backend(pid) from pg_stat_activity where ${clients} and pid = any($1::int[])`,
+      values: [[...pids]],
+    },
+    withinMs,
+  );
+}

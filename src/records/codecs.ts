@@ -1,0 +1,83 @@
+/**
+ * The store's values as text: written as JSON, schema-checked when read.
+ *
+ * Fields that this version doesn't know are dropped when read, so that agents of neighbouring versions can share a
+ * store; a field of a wrong type makes the value unreadable, which is unknown and never a default.
+ */
+import { z } from 'zod';
+import type { ClusterRecord, MemberStatus, PoolerReport, SpecRecord } from '../core/cluster-view.ts';
+import type { Lease, Renewal } from '../core/lease.ts';
+import type { Operation } from '../core/operation.ts';
+import type { Receipt } from '../core/receipt.ts';
+import { type EventRecord, eventCatalogue } from '../events/catalogue.ts';
+import { count, name, positive, spec, text } from './spec-schema.ts';
+import { memberPostgres, operation, pendingRestart, poolerReport, receipt } from './status-schemas.ts';
+
+export interface Records {
+  readonly spec: SpecRecord;
+  readonly cluster: ClusterRecord;
+  readonly lease: Lease;
+  readonly renewal: Renewal;
+  readonly operation: Operation;
+  readonly member: MemberStatus;
+  readonly pooler: PoolerReport;
+  readonly event: EventRecord;
+  readonly receipt: Receipt;
+}
+
+export type RecordKind = keyof Records;
+export type Decoded<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly because: string };
+
+const specRecord = z.object({ revision: positive, spec, appliedAt: text, appliedBy: text });
+const clusterRecord = z.object({ systemIdentifier: z.string().regex(/^\d+$/), postgresMajor: positive });
+const lease = z.discriminatedUnion('state', [
+  z.object({ state: z.literal('held'), term: positive, holder: name, ttlMs: positive }),
+  z.object({ state: z.literal('released'), term: positive, by: name, to: name }),
+]);
+const renewal = z.object({ term: positive, counter: count });
+const member = z.object({
+  node: name,
+  counter: count,
+  term: count,
+  postgres: memberPostgres,
+  serverVersion: text.nullable(),
+  specRevision: count,
+  unconverged: z.array(text),
+  pendingRestart: z.array(pendingRestart),
+  standbyMinimums: z.record(name, z.number()),
+  diskFreeBytes: z.number().nullable(),
+  agentVersion: text,
+  trouble: text.nullable(),
+});
+const fact = z.union([z.string(), z.number(), z.boolean(), z.null()]);
+const eventName = z.enum(Object.keys(eventCatalogue) as [keyof typeof eventCatalogue]);
+const event = z.object({ sequence: positive, at: text, node: name, name: eventName, facts: z.record(z.string(), fact) });
+
+const schemas: { readonly [K in RecordKind]: z.ZodType<Records[K]> } = {
+  spec: specRecord,
+  cluster: clusterRecord,
+  lease,
+  renewal,
+  operation,
+  member,
+  pooler: poolerReport,
+  event,
+  receipt,
+};
+
+export function encodeRecord<K extends RecordKind>(_kind: K, value: Records[K]): string {
+  return JSON.stringify(value);
+}
+
+export function decodeRecord<K extends RecordKind>(kind: K, value: string): Decoded<Records[K]> {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(value);
+  } catch {
+    return { ok: false, because: 'it is not JSON' };
+  }
+  const result = schemas[kind].safeParse(parsed);
+  if (result.success) return { ok: true, value: result.data };
+  const [issue] = result.error.issues;
+  return { ok: false, because: `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'wrong shape'}` };
+}

@@ -1,0 +1,73 @@
+/**
+ * The shape of a complete spec on the wire. Strict both ways: a key that this version doesn't know would be dropped
+ * silently, and dropped from the cluster with the next apply.
+ *
+ * Only shapes: whether the parts agree with each other is config's to judge.
+ */
+import { z } from 'zod';
+import type { ApplicationSpec, PoolerSpec, Spec } from '../core/spec.ts';
+
+export const name = z.string().min(1).max(253);
+export const text = z.string();
+export const count = z.int().min(0);
+export const positive = z.int().min(1);
+/** Milliseconds, measured. */
+export const duration = z.number().min(0);
+
+export const poolerSpec = z.strictObject({
+  port: z.int().min(1).max(65_535),
+  mode: z.enum(['transaction', 'session']),
+  poolSize: positive,
+  maxClients: positive,
+  queryWaitTimeoutS: count,
+}) satisfies z.ZodType<PoolerSpec>;
+
+export const applicationSpec = z.strictObject({
+  name,
+  database: name,
+  rights: z.enum(['rw', 'ro']),
+  nodes: z.array(name),
+  poolSize: positive.nullable(),
+}) satisfies z.ZodType<ApplicationSpec>;
+
+export const spec = z.strictObject({
+  version: z.literal(1),
+  cluster: name,
+  domain: name,
+  contact: text.nullable(),
+  datacenters: z.record(name, z.strictObject({ provider: text.nullable(), region: text.nullable() })),
+  nodes: z
+    .array(
+      z.strictObject({
+        name,
+        address: name,
+        role: z.enum(['database', 'app', 'witness']),
+        datacenter: text.nullable(),
+        priority: z.int(),
+        failover: z.enum(['allowed', 'never']),
+        purpose: text.nullable(),
+        contact: text.nullable(),
+      }),
+    )
+    .min(1),
+  postgres: z.strictObject({
+    major: positive,
+    port: z.int().min(1).max(65_535),
+    dataDirectory: text.nullable(),
+    binaryDirectory: text.nullable(),
+    parameters: z.record(name, text),
+    walBudgetMb: count,
+  }),
+  store: z.strictObject({ kind: z.literal('etcd'), endpoints: z.array(text), caFile: text.nullable() }),
+  poolers: poolerSpec,
+  databases: z.array(z.strictObject({ name, owner: name })),
+  applications: z.array(applicationSpec),
+  switchover: z.strictObject({
+    drainTimeoutMs: positive,
+    stopTimeoutMs: positive,
+    promoteTimeoutMs: positive,
+    longTransactionMs: positive,
+    maxLagBytes: count,
+  }),
+  lease: z.strictObject({ ttlMs: positive }),
+}) satisfies z.ZodType<Spec>;

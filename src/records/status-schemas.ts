@@ -1,0 +1,148 @@
+/** The shapes of what agents say of the cluster's state. Fields that this version doesn't know are dropped. */
+import { z } from 'zod';
+import type { MemberPostgres, PoolerReport } from '../core/cluster-view.ts';
+import type { Operation } from '../core/operation.ts';
+import type { Receipt } from '../core/receipt.ts';
+import type { ClusterStatus } from '../core/status.ts';
+import { count, duration, name, text } from './spec-schema.ts';
+
+const reachable = z.enum(['yes', 'no', 'unknown']);
+const applicationFigures = z.object({ name, delayed: count, worstMs: duration, failed: count });
+
+export const poolerReport = z.object({
+  node: name,
+  counter: count,
+  state: z.enum(['open', 'pausing', 'paused', 'down', 'unknown']),
+  operation: name.nullable(),
+  term: count,
+  primary: name.nullable(),
+  clients: count,
+  waiting: count,
+  specRevision: count,
+  blockers: z.array(z.object({ alias: name, serverPid: z.int(), client: text, ageMs: duration })),
+  poolerVersion: text.nullable(),
+  lastPause: z
+    .object({ operation: name, drainMs: duration, pausedMs: duration, applications: z.array(applicationFigures) })
+    .nullable(),
+  trouble: text.nullable(),
+}) satisfies z.ZodType<PoolerReport>;
+
+const timeline = count;
+
+export const pendingRestart = z.object({ name, current: text, wanted: text });
+
+export const memberPostgres = z.discriminatedUnion('state', [
+  z.object({ state: z.enum(['absent', 'stopped', 'starting', 'stopping', 'unknown', 'foreign']) }),
+  z.object({ state: z.literal('cloning'), bytesDone: count, bytesTotal: count.nullable() }),
+  z.object({ state: z.literal('primary'), timeline, lsn: text }),
+  z.object({
+    state: z.literal('standby'),
+    timeline,
+    receivedLsn: text.nullable(),
+    replayedLsn: text,
+    streamingFrom: name.nullable(),
+    lagS: z.number().nullable(),
+  }),
+]) satisfies z.ZodType<MemberPostgres>;
+
+const undoReason = z.enum([
+  'drain-timeout',
+  'stop-timeout',
+  'handover-timeout',
+  'promote-timeout',
+  'agent-restarted',
+  'cancelled',
+  'primary-failed',
+  'lease-lost',
+]);
+
+const phaseTiming = z.object({
+  phase: z.enum(['preflight', 'checkpoint', 'pause', 'stop', 'handover', 'promote', 'resume']),
+  ms: duration,
+});
+
+const plan = z.object({
+  id: name,
+  kind: z.literal('switchover'),
+  from: name,
+  to: name,
+  term: count,
+  poolers: z.array(name),
+  without: z.array(name),
+  forceAfterMs: duration.nullable(),
+  paceMs: duration,
+  drainTimeoutMs: duration,
+  stopTimeoutMs: duration,
+  promoteTimeoutMs: duration,
+  startedAt: text,
+  requestedBy: text,
+  timings: z.array(phaseTiming),
+});
+
+export const operation = z.discriminatedUnion('phase', [
+  plan.extend({ phase: z.literal('pausing') }),
+  plan.extend({ phase: z.literal('stopped'), shutdownLsn: text, timeline }),
+  plan.extend({ phase: z.literal('handed-over'), shutdownLsn: text, timeline }),
+  plan.extend({ phase: z.literal('finished'), receipt: name }),
+  plan.extend({ phase: z.literal('undone'), reason: undoReason, detail: text }),
+]) satisfies z.ZodType<Operation>;
+
+export const receipt = z.object({
+  id: name,
+  kind: z.literal('switchover'),
+  outcome: z.enum(['finished', 'undone']),
+  undoReason: undoReason.nullable(),
+  detail: text.nullable(),
+  from: name,
+  to: name,
+  termBefore: count,
+  termAfter: count,
+  timelineBefore: timeline,
+  timelineAfter: timeline,
+  shutdownLsn: text.nullable(),
+  startedAt: text,
+  pauseMs: duration.nullable(),
+  phases: z.array(phaseTiming),
+  poolers: z.array(z.object({ node: name, drainMs: duration, pausedMs: duration })),
+  without: z.array(name),
+  applications: z.array(applicationFigures),
+  unreported: z.array(name),
+  undo: text.nullable(),
+  requestedBy: text,
+}) satisfies z.ZodType<Receipt>;
+
+const nodeStatus = z.object({
+  node: name,
+  role: z.enum(['database', 'app', 'witness']),
+  address: name,
+  datacenter: text.nullable(),
+  priority: z.int(),
+  failover: z.enum(['allowed', 'never']),
+  reachable,
+  postgres: memberPostgres.nullable(),
+  serverVersion: text.nullable(),
+  lagBytes: z.number().nullable(),
+  lagS: z.number().nullable(),
+  slot: z.object({ name, active: z.boolean(), walStatus: text, heldBytes: z.number().nullable() }).nullable(),
+  pendingRestart: z.array(pendingRestart),
+  specRevision: count.nullable(),
+  unconverged: z.array(text),
+  agentVersion: text.nullable(),
+  trouble: text.nullable(),
+});
+
+export const clusterStatus = z.object({
+  cluster: name,
+  verdict: z.enum(['HEALTHY', 'DEGRADED', 'DOWN', 'STARTING']),
+  because: z.array(text),
+  from: name,
+  term: count.nullable(),
+  timeline: timeline.nullable(),
+  primary: name.nullable(),
+  specRevision: count.nullable(),
+  storeAgeMs: z.number().nullable(),
+  nodes: z.array(nodeStatus),
+  poolers: z.array(z.object({ node: name, reachable, report: poolerReport.nullable() })),
+  operation: operation.nullable(),
+  lastReceipt: name.nullable(),
+}) satisfies z.ZodType<ClusterStatus>;

@@ -1,0 +1,77 @@
+/**
+ * The processes of a stage: found by where they work, never by name alone, and ended by process id.
+ *
+ * Invariant: nothing is signalled that does not work under the stage's own directories.
+ */
+import { readdirSync } from 'node:fs';
+import { basename, sep } from 'node:path';
+import { type ProcessIdentity, identify, isAlive, readCommandLine, readExecutable, readProcess, readWorkingDirectory } from '../process/identity.ts';
+import { sendSignal } from '../process/signal.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { StageRecord } from './record.ts';
+
+export type StageProcessKind = 'agent' | 'postmaster' | 'backend' | 'pooler' | 'store' | 'other';
+
+export interface StageProcess extends ProcessIdentity {
+  readonly kind: StageProcessKind;
+  readonly node: string;
+}
+
+const pollMs = 25;
+
+export function stageProcesses(record: StageRecord): readonly StageProcess[] {
+  const found: StageProcess[] = [];
+  for (const entry of readdirSync('/proc')) {
+    const pid = Number(entry);
+    if (!Number.isInteger(pid) || pid === process.pid) continue;
+    const node = nodeOf(record, pid);
+    const identity = node === null ? null : identify(pid);
+    if (node !== null && identity !== null) found.push({ ...identity, node, kind: kindOf(pid) });
+  }
+  return found;
+}
+
+function nodeOf(record: StageRecord, pid: number): string | null {
+  const places = [readWorkingDirectory(pid) ?? '', ...readCommandLine(pid)];
+  for (const place of places) {
+    const inside = place.startsWith(record.root + sep) ? place.slice(record.root.length + 1) : null;
+    const node = inside?.split(sep)[0];
+    if (node !== undefined && record.nodes.some((other) => other.name === node)) return node;
+  }
+  return null;
+}
+
+function kindOf(pid: number): StageProcessKind {
+  const program = basename((readExecutable(pid) ?? '').replace(/ \(deleted\)$/, ''));
+  if (program === 'postgres') {
+    const parent = readProcess(pid)?.parent ?? 0;
+    return basename(readExecutable(parent) ?? '') === 'postgres' ? 'backend' : 'postmaster';
+  }
+  if (program === 'pgbouncer') return 'pooler';
+  if (program === 'etcd') return 'store';
+  return readCommandLine(pid).includes('agent') ? 'agent' : 'other';
+}
+
+const stops: readonly { readonly kinds: readonly StageProcessKind[]; readonly signal: NodeJS.Signals; readonly withinMs: number }[] = [
+  { kinds: ['agent', 'other'], signal: 'SIGTERM', withinMs: 5_000 },
+  { kinds: ['pooler'], signal: 'SIGTERM', withinMs: 2_000 },
+  { kinds: ['postmaster'], signal: 'SIGINT', withinMs: 15_000 },
+  { kinds: ['store'], signal: 'SIGTERM', withinMs: 5_000 },
+  { kinds: ['agent', 'other', 'pooler', 'postmaster', 'backend', 'store'], signal: 'SIGKILL', withinMs: 5_000 },
+];
+
+/** Ends everything: agents first, so that none starts again what is stopped after it. Answers how many there were. */
+export async function endProcesses(record: StageRecord, clock: Clock, only?: (found: StageProcess) => boolean): Promise<number> {
+  let ended = 0;
+  for (const { kinds, signal, withinMs } of stops) {
+    const concerned = stageProcesses(record).filter((found) => kinds.includes(found.kind) && (only?.(found) ?? true));
+    ended += concerned.length;
+    for (const one of concerned) {
+      sendSignal(one, signal);
+      sendSignal(one, 'SIGCONT'); // a frozen process takes no other signal before it goes on
+    }
+    const until = clock.boottimeMs() + withinMs;
+    while (concerned.some(isAlive) && clock.boottimeMs() < until) await clock.sleep(pollMs);
+  }
+  return ended;
+}

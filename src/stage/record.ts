@@ -1,0 +1,63 @@
+/**
+ * What a stage writes down about itself, so that every later command finds it: `.understudy/stage.json` in the user's
+ * directory. Everything else of the stage lies under `root`.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { UnderstudyError, describeError } from '../errors/understudy-error.ts';
+
+const stageNode = z.object({ name: z.string(), role: z.enum(['database', 'app', 'witness']), address: z.string() });
+
+const schema = z.object({
+  version: z.literal(1),
+  cluster: z.string(),
+  domain: z.string(),
+  /** Where its files lie. */
+  root: z.string(),
+  /** Where the sockets lie; short, since a socket's path may have 107 bytes at most. */
+  run: z.string(),
+  /** `127.A.B`: all addresses begin with it. */
+  network: z.string(),
+  user: z.object({ name: z.string(), uid: z.number(), gid: z.number() }),
+  storeMembers: z.array(z.string()),
+  nodes: z.array(stageNode),
+});
+
+export type StageRecord = z.infer<typeof schema>;
+export type StageNode = z.infer<typeof stageNode>;
+
+export function stageDirectory(directory: string): string {
+  return join(directory, '.understudy');
+}
+
+export function recordFile(directory: string): string {
+  return join(stageDirectory(directory), 'stage.json');
+}
+
+/** `null`: there is no stage in this directory. Throws CONFIG_INVALID for a record that can't be read. */
+export function findStage(directory: string): StageRecord | null {
+  const file = recordFile(directory);
+  if (!existsSync(file)) return null;
+  try {
+    return schema.parse(JSON.parse(readFileSync(file, 'utf8')));
+  } catch (error) {
+    throw new UnderstudyError('CONFIG_INVALID', `${file} can't be read: ${describeError(error)}`);
+  }
+}
+
+export function nodeDirectory(record: StageRecord, node: string): string {
+  return join(record.root, node);
+}
+
+export function runDirectory(record: StageRecord, node: string): string {
+  return join(record.run, node);
+}
+
+export function contextFile(record: StageRecord): string {
+  return join(record.root, 'operator', 'context.json');
+}
+
+export function clusterFile(record: StageRecord): string {
+  return join(record.root, 'cluster.yaml');
+}

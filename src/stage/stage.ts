@@ -1,0 +1,274 @@
+/**
+ * A whole cluster on one machine, of real processes. A stage is only a launcher: it writes what a server would have,
+ * starts store and agents, and declares a small cluster. From there on the agents do what they do anywhere.
+ */
+import { chmodSync, chownSync, copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { type AgentClient, createAgentClient } from '../api/client.ts';
+import { renderClusterFile } from '../config/render.ts';
+import type { ClusterStatus } from '../core/status.ts';
+import { findNode } from '../core/spec.ts';
+import { UnderstudyError, describeError, isUnderstudyError } from '../errors/understudy-error.ts';
+import { enrolStore } from '../etcd/enrolment.ts';
+import { readCredentials, credentialFiles } from '../pki/credential-files.ts';
+import type { Clock } from '../ports/clock.ts';
+import { findBinaries, supportedMajors } from '../postgres/binaries.ts';
+import { stageAccount, stageRoot, stageRunRoot } from './account.ts';
+import { demonstrationSpec } from './demonstration.ts';
+import { launchAgent, launchStore } from './launch.ts';
+import { chooseNetwork, stagePorts } from './network.ts';
+import { makeDirectory, stageAuthority, storeRootPassword, storeUser, writeNodeFiles, writeOperator, writeStoreMember } from './node-files.ts';
+import { endProcesses, stageProcesses } from './processes.ts';
+import { type StageNode, type StageRecord, clusterFile, findStage, nodeDirectory, recordFile, stageDirectory } from './record.ts';
+
+export interface StageRequest {
+  readonly directory: string;
+  /** The bundle that the agents run; copied into the stage. */
+  readonly program: string;
+  readonly nodes: number;
+  readonly appNodes: number;
+  readonly clock: Clock;
+  readonly report: (line: string) => void;
+  readonly signal?: AbortSignal;
+}
+
+const storeWithinMs = 30_000;
+const healthyWithinMs = 90_000;
+const pollMs = 100;
+
+/** Returns when the cluster is healthy. Throws STAGE_EXISTS, STAGE_FAILED, PORT_IN_USE, POSTGRES_BINARIES_MISSING. */
+export async function stageUp(request: StageRequest): Promise<StageRecord> {
+  const existing = findStage(request.directory);
+  const isNew = existing === null;
+  if (existing !== null && stageProcesses(existing).some((found) => found.kind === 'agent')) {
+    throw new UnderstudyError('STAGE_EXISTS', `a stage runs in ${request.directory} already`);
+  }
+  const record = existing ?? (await newRecord(request));
+  const major = await installedMajor();
+  await prepare(record, request);
+  await startStore(record, request);
+  request.report('store: etcd is up, with users and roles');
+  for (const node of record.nodes) await launchAgent(record, node);
+  if (isNew) await declare(record, major, request);
+  await untilHealthy(record, request);
+  return record;
+}
+
+/** Ends every process; with `purge` every file goes too. Answers whether there was a stage. */
+export async function stageDown(request: { readonly directory: string; readonly purge: boolean; readonly clock: Clock }): Promise<{ readonly ended: number } | null> {
+  const record = findStage(request.directory);
+  if (record === null) return null;
+  const ended = await endProcesses(record, request.clock);
+  const left = stageProcesses(record);
+  if (left.length > 0) throw new UnderstudyError('STAGE_FAILED', `processes that did not end: ${left.map((one) => one.pid).join(', ')}`);
+  if (request.purge) {
+    for (const path of [record.root, record.run, stageDirectory(request.directory)]) rmSync(path, { recursive: true, force: true });
+  }
+  return { ended };
+}
+
+/** Starts the agent of a node that the spec names and the stage has not. Throws NOT_FOUND, STAGE_MISSING. */
+export async function stageJoin(request: { readonly directory: string; readonly node: string; readonly clock: Clock }): Promise<StageNode> {
+  const record = findStage(request.directory);
+  if (record === null) throw new UnderstudyError('STAGE_MISSING', `there is no stage in ${request.directory}`);
+  const spec = (await firstAnswer(record, (client) => client.spec())).spec;
+  const declared = findNode(spec, request.node);
+  if (declared === undefined) {
+    throw new UnderstudyError('NOT_FOUND', `the spec names no node ${request.node}`, { hint: 'add it to the cluster file and apply that first' });
+  }
+  const node = { name: declared.name, role: declared.role, address: declared.address };
+  const next = { ...record, nodes: [...record.nodes.filter((other) => other.name !== node.name), node] };
+  saveRecord(next, request.directory);
+  const authority = await stageAuthority(next);
+  if (node.role !== 'app') {
+    makeNodeHome(next, node);
+    await enrol(next, authority.certificatePem, request);
+  }
+  await writeNodeFiles(next, node, authority);
+  await writeOperator(next, authority);
+  await launchAgent(next, node);
+  return node;
+}
+
+async function newRecord(request: StageRequest): Promise<StageRecord> {
+  const user = await stageAccount();
+  const root = stageRoot(request.directory, user);
+  const network = await chooseNetwork(request.directory, request.nodes + request.appNodes);
+  const named = (prefix: string, role: StageNode['role'], count: number, offset: number): StageNode[] =>
+    Array.from({ length: count }, (_, index) => ({ name: `${prefix}${index + 1}`, role, address: `${network}.${offset + index + 1}` }));
+  const databases = named('db', 'database', request.nodes, 0);
+  return {
+    version: 1,
+    cluster: 'stage',
+    domain: 'stage.internal',
+    root,
+    run: stageRunRoot(request.directory, root),
+    network,
+    user,
+    // Two members would stop with the loss of either: one serves as well, three serve better.
+    storeMembers: databases.slice(0, request.nodes >= 3 ? 3 : 1).map((node) => node.name),
+    nodes: [...databases, ...named('app', 'app', request.appNodes, 100)],
+  };
+}
+
+async function installedMajor(): Promise<number> {
+  let last: unknown = null;
+  for (let major: number = supportedMajors.to; major >= supportedMajors.from; major -= 1) {
+    try {
+      await findBinaries(major, null);
+      return major;
+    } catch (error) {
+      last = error;
+    }
+  }
+  throw new UnderstudyError('POSTGRES_BINARIES_MISSING', 'no PostgreSQL server is installed', { cause: last });
+}
+
+async function prepare(record: StageRecord, request: StageRequest): Promise<void> {
+  mkdirSync(stageDirectory(request.directory), { recursive: true, mode: 0o755 });
+  makeDirectory(record, record.root, 0o755);
+  makeDirectory(record, record.run, 0o755);
+  saveRecord(record, request.directory);
+  copyProgram(record, request.program);
+  const authority = await stageAuthority(record);
+  for (const node of record.nodes) {
+    if (node.role !== 'app') makeNodeHome(record, node);
+    await writeNodeFiles(record, node, authority);
+    if (record.storeMembers.includes(node.name)) await writeStoreMember(record, node, authority);
+  }
+  await writeOperator(record, authority);
+}
+
+/** The store's password is made before the node file names it. */
+function makeNodeHome(record: StageRecord, node: StageNode): void {
+  makeDirectory(record, nodeDirectory(record, node.name), 0o750);
+  makeDirectory(record, join(nodeDirectory(record, node.name), 'tls'), 0o750);
+  storeUser(record, node);
+}
+
+function saveRecord(record: StageRecord, directory: string): void {
+  writeFileSync(recordFile(directory), `${JSON.stringify(record, null, 2)}\n`);
+}
+
+/** Agents run a copy, so that they neither depend on the checkout being readable nor change under a new build. */
+function copyProgram(record: StageRecord, program: string): void {
+  const directory = join(record.root, 'program');
+  mkdirSync(directory, { recursive: true });
+  chmodSync(directory, 0o755);
+  for (const file of readdirSync(dirname(program))) {
+    if (!file.endsWith('.mjs')) continue;
+    copyFileSync(join(dirname(program), file), join(directory, file));
+    chmodSync(join(directory, file), 0o644);
+  }
+  if (process.getuid?.() === 0) chownSync(directory, record.user.uid, record.user.gid);
+}
+
+async function startStore(record: StageRecord, request: StageRequest): Promise<void> {
+  for (const node of record.nodes) {
+    if (record.storeMembers.includes(node.name)) await launchStore(record, node);
+  }
+  const authority = await stageAuthority(record);
+  const until = request.clock.boottimeMs() + storeWithinMs;
+  for (;;) {
+    try {
+      await enrol(record, authority.certificatePem, request);
+      return;
+    } catch (error) {
+      if (!isUnderstudyError(error, 'STORE_UNREACHABLE') || request.clock.boottimeMs() > until) throw error;
+      await request.clock.sleep(pollMs, request.signal);
+    }
+  }
+}
+
+async function enrol(record: StageRecord, ca: string, parts: { readonly clock: Clock }): Promise<void> {
+  const members = record.nodes.filter((node) => record.storeMembers.includes(node.name));
+  const first = members[0];
+  if (first === undefined) throw new UnderstudyError('BROKEN_INVARIANT', 'a stage without a store member');
+  const tls = await readCredentials(credentialFiles(join(nodeDirectory(record, first.name), 'tls'), 'store'));
+  await enrolStore({
+    endpoint: `https://${first.address}:${stagePorts.storeClient}`,
+    tls: { ca, certificate: tls.certificatePem, key: tls.keyPem },
+    rootPassword: storeRootPassword(record),
+    prefix: `/understudy/${record.cluster}/`,
+    users: record.nodes.filter((node) => node.role !== 'app').map((node) => storeUser(record, node)),
+    clock: parts.clock,
+  });
+}
+
+async function declare(record: StageRecord, major: number, request: StageRequest): Promise<void> {
+  const spec = demonstrationSpec(record, major);
+  writeFileSync(clusterFile(record), renderClusterFile(spec), { mode: 0o644 });
+  const until = request.clock.boottimeMs() + storeWithinMs;
+  for (;;) {
+    try {
+      await firstAnswer(record, (client) => client.apply({ baseRevision: 0, spec }));
+      request.report(`declared: ${clusterFile(record)}`);
+      return;
+    } catch (error) {
+      if (isUnderstudyError(error, 'CONFLICT')) return; // an earlier attempt was heard after all
+      if (request.clock.boottimeMs() > until) throw error;
+      await request.clock.sleep(pollMs, request.signal);
+    }
+  }
+}
+
+async function untilHealthy(record: StageRecord, request: StageRequest): Promise<void> {
+  const until = request.clock.boottimeMs() + healthyWithinMs;
+  const told = new Set<string>();
+  const tell = (line: string) => {
+    if (told.has(line)) return;
+    told.add(line);
+    request.report(line);
+  };
+  let last = 'no agent answered';
+  while (request.clock.boottimeMs() < until) {
+    try {
+      const status = await firstAnswer(record, (client) => client.status({ withinMs: 1_000 }));
+      for (const line of progressOf(status)) tell(line);
+      if (status.verdict === 'HEALTHY') return;
+      last = status.because.join('; ');
+    } catch (error) {
+      last = describeError(error);
+    }
+    await request.clock.sleep(pollMs, request.signal);
+  }
+  throw new UnderstudyError('STAGE_FAILED', `not healthy after ${healthyWithinMs / 1_000} s: ${last}`, { hint: `read ${record.root}/*/log` });
+}
+
+function progressOf(status: ClusterStatus): readonly string[] {
+  return status.nodes.flatMap((node) => {
+    if (node.role === 'app') {
+      const state = status.poolers.find((pooler) => pooler.node === node.node)?.report?.state;
+      return state === 'open' ? [`${node.node}: pooler is open`] : [];
+    }
+    const { postgres } = node;
+    if (postgres?.state === 'primary') return [`${node.node}: primary`];
+    if (postgres?.state === 'standby' && postgres.streamingFrom !== null) return [`${node.node}: standby, streaming`];
+    return postgres?.state === 'cloning' ? [`${node.node}: cloning`] : [];
+  });
+}
+
+/** Asks the database agents one after another. */
+async function firstAnswer<T>(record: StageRecord, ask: (client: AgentClient) => Promise<T>): Promise<T> {
+  const tls = await readCredentials(credentialFiles(join(record.root, 'operator'), 'operator'));
+  let last: unknown = null;
+  for (const node of record.nodes.filter((other) => other.role === 'database')) {
+    const { cluster, domain } = record;
+    const client = createAgentClient({ cluster, node: node.name, hostName: `${node.name}.${domain}`, address: node.address, port: stagePorts.api, tls });
+    try {
+      return await ask(client);
+    } catch (error) {
+      if (!isUnderstudyError(error, 'AGENT_UNREACHABLE')) throw error;
+      last = error;
+    } finally {
+      client.close();
+    }
+  }
+  throw new UnderstudyError('AGENT_UNREACHABLE', 'no database agent of the stage answers', { cause: last });
+}
+
+/** Used by `stage up` when it failed or was interrupted half way: nothing may be left running. */
+export async function abandonStage(directory: string, clock: Clock): Promise<void> {
+  const record = findStage(directory);
+  if (record !== null && existsSync(record.root)) await endProcesses(record, clock);
+}

@@ -1,0 +1,271 @@
+/** Who may do what, over real TLS: every route by every kind of caller. */
+import { createConnection } from 'node:net';
+import { connect } from 'node:tls';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { onBehalfOfHeader, type RouteName, routes } from '../src/api/contract.ts';
+import { UnderstudyError } from '../src/errors/understudy-error.ts';
+import { issue } from '../src/pki/issue.ts';
+import { type ApiWorld, type Callers, issueCallers, raw, startApi } from './fixtures/api-world.ts';
+import { exampleReport, exampleSpec } from './fixtures/fake-backend.ts';
+
+let callers: Callers;
+let world: ApiWorld;
+
+beforeAll(async () => {
+  callers = await issueCallers();
+});
+beforeEach(async () => {
+  world = await startApi(callers);
+});
+afterEach(() => world.close());
+
+const switchover = { to: null, forceAfterMs: null, without: [], dryRun: false, paceMs: 0 };
+const paths: Partial<Record<RouteName, string>> = {
+  report: '/v1/poolers/web0/report',
+  cancel: '/v1/operations/S-1/cancel',
+  receipt: '/v1/receipts/R-0142',
+};
+const bodies: Partial<Record<RouteName, unknown>> = {
+  apply: { baseRevision: 3, spec: exampleSpec },
+  switchover,
+  report: exampleReport,
+};
+const isRouteName = (name: string): name is RouteName => Object.hasOwn(routes, name);
+const names = Object.keys(routes).filter(isRouteName);
+const once = names.filter((name) => name !== 'topologyStream');
+
+function ask(
+  name: RouteName,
+  as: Exclude<keyof Callers, 'authority'> | null,
+  headers: Readonly<Record<string, string>> = {},
+) {
+  const body = bodies[name];
+  return raw({
+    port: world.port,
+    as: as === null ? null : callers[as],
+    method: routes[name].method,
+    path: paths[name] ?? routes[name].path,
+    headers,
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+}
+
+describe('a caller with a certificate of the cluster', () => {
+  const kinds = ['operator', 'database', 'app', 'witness'] as const;
+  const table = once.flatMap((name) =>
+    kinds.map((kind) => ({ name, kind, may: routes[name].who.some((who) => who === kind) })),
+  );
+
+  it.each(table)('$kind calls $name: $may', async ({ kind, may, name }) => {
+    const answer = await ask(name, kind);
+    if (may) expect(answer).toMatchObject({ status: 200 });
+    else expect(answer).toMatchObject({ status: 403, json: { code: 'FORBIDDEN', retry: 'never' } });
+    if (!may) expect(world.backend.calls).toEqual([]);
+  });
+
+  it('may follow the topology unless it is a witness', async () => {
+    expect(await ask('topologyStream', 'witness')).toMatchObject({ status: 403 });
+  });
+});
+
+describe('a caller without one', () => {
+  it.each(names)('that left the spec, of another cluster, or a store, is refused on %s', async (name) => {
+    expect(await ask(name, 'stranger')).toMatchObject({ status: 403, json: { code: 'FORBIDDEN' } });
+    expect(await ask(name, 'otherCluster')).toMatchObject({ status: 403, json: { code: 'CERTIFICATE_REFUSED' } });
+    expect(await ask(name, 'store')).toMatchObject({ status: 403, json: { code: 'CERTIFICATE_REFUSED' } });
+    expect(world.backend.calls).toEqual([]);
+  });
+
+  it.each(names)('gets no answer at all on %s: of another authority, expired, none', async (name) => {
+    await expect(ask(name, 'otherAuthority')).rejects.toThrow();
+    await expect(ask(name, 'expired')).rejects.toThrow();
+    await expect(ask(name, null)).rejects.toThrow();
+    expect(world.backend.calls).toEqual([]);
+  });
+
+  it('is refused when its certificate is for servers only', async () => {
+    const { keyPem, certificatePem } = await serverOnly();
+    await expect(
+      raw({ port: world.port, as: { keyPem, certificatePem, caPem: '' }, path: '/v1/health' }),
+    ).rejects.toThrow();
+  });
+
+  it('that speaks plain HTTP gets no answer', async () => {
+    const heard = await new Promise<string>((resolve, reject) => {
+      const socket = createConnection({ host: '127.0.0.1', port: world.port }, () => {
+        socket.write('GET /v1/health HTTP/1.1\r\nhost: x\r\n\r\n');
+      });
+      let text = '';
+      socket.on('data', (chunk) => {
+        text += chunk.toString('latin1');
+      });
+      socket.on('error', reject);
+      socket.on('close', () => resolve(text));
+    });
+    expect(heard).not.toContain('HTTP/');
+  });
+
+  async function serverOnly() {
+    const { ExtendedKeyUsage, ExtendedKeyUsageExtension, SubjectAlternativeNameExtension } = await import(
+      '@peculiar/x509'
+    );
+    const { sign } = await import('../src/pki/authority.ts');
+    const extensions = [
+      new SubjectAlternativeNameExtension([{ type: 'url', value: 'understudy://psf/node/pg1' }]),
+      new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth]),
+    ];
+    return sign(callers.authority, { commonName: 'pg1', extensions }, { days: 1 });
+  }
+});
+
+describe('a node', () => {
+  it('that leaves the spec may do nothing from then on, on the same connection', async () => {
+    expect(await ask('health', 'app')).toMatchObject({ status: 200 });
+    world.backend.roles.delete('web0');
+    expect(await ask('health', 'app')).toMatchObject({ status: 403 });
+  });
+
+  it('reports for itself alone, in the path and in the report', async () => {
+    const report = (path: string, node: string) =>
+      raw({
+        port: world.port,
+        as: callers.app,
+        method: 'POST',
+        path,
+        body: JSON.stringify({ ...exampleReport, node }),
+      });
+    expect(await report('/v1/poolers/web1/report', 'web1')).toMatchObject({ status: 403 });
+    expect(await report('/v1/poolers/web1/report', 'web0')).toMatchObject({ status: 403 });
+    expect(await report('/v1/poolers/web0/report', 'web1')).toMatchObject({ status: 403 });
+    expect(await report('/v1/poolers/web0/../web1/report', 'web1')).toMatchObject({ status: 404 });
+    expect(world.backend.calls).toEqual([]);
+    expect(await report('/v1/poolers/web0/report', 'web0')).toMatchObject({ status: 200 });
+    expect(await report('/v1/poolers/web%30/report', 'web0')).toMatchObject({ status: 200 });
+    expect(world.backend.calls).toEqual([
+      ['report', 'web0'],
+      ['report', 'web0'],
+    ]);
+  });
+});
+
+describe('acting for an operator', () => {
+  const header = { [onBehalfOfHeader]: encodeURIComponent('Ernest B., ops') };
+
+  it("is a database node's alone", async () => {
+    expect(await ask('switchover', 'database', header)).toMatchObject({ status: 200 });
+    expect(await ask('switchover', 'database')).toMatchObject({ status: 200 });
+    expect(await ask('switchover', 'operator')).toMatchObject({ status: 200 });
+    expect(world.backend.calls).toEqual([
+      ['switchover', 'Ernest B., ops'],
+      ['switchover', 'pg1'],
+      ['switchover', 'ernest'],
+    ]);
+    expect(await ask('switchover', 'operator', header)).toMatchObject({ status: 403 });
+    expect(await ask('report', 'app', header)).toMatchObject({ status: 403 });
+  });
+
+  it.each(['', '%', '%00', 'a%0Ab', 'x'.repeat(201)])('needs a name, not %j', async (name) => {
+    const answer = await ask('switchover', 'database', { [onBehalfOfHeader]: name });
+    expect(answer).toMatchObject({ status: 400, json: { code: 'REQUEST_INVALID' } });
+    expect(world.backend.calls).toEqual([]);
+  });
+});
+
+describe('an error', () => {
+  it.each([
+    ['REQUEST_INVALID', 400],
+    ['FORBIDDEN', 403],
+    ['NOT_FOUND', 404],
+    ['REFUSED', 409],
+    ['CONFLICT', 409],
+    ['STORE_UNREACHABLE', 503],
+    ['POSTGRES_FAILED', 500],
+  ] as const)('%s comes with status %d, its message and its hint', async (code, status) => {
+    world.backend.failure = new UnderstudyError(code, 'pg1 is 3 MB behind', { hint: 'wait' });
+    const answer = await ask('status', 'operator');
+    expect(answer).toMatchObject({ status, json: { code, message: 'pg1 is 3 MB behind', hint: 'wait' } });
+  });
+
+  it("that was not foreseen doesn't say what it was", async () => {
+    world.backend.failure = new Error('the password is swordfish');
+    const answer = await ask('status', 'operator');
+    expect(answer).toMatchObject({ status: 500, json: { code: 'BROKEN_INVARIANT' } });
+    expect(answer.text).not.toContain('swordfish');
+  });
+
+  it('says what there is not', async () => {
+    const get = (path: string, method = 'GET') => raw({ port: world.port, as: callers.operator, path, method });
+    expect(await get('/v1/receipts/R-1')).toMatchObject({ status: 404, json: { code: 'NOT_FOUND' } });
+    expect(await get('/v2/status')).toMatchObject({ status: 404, json: { code: 'NOT_FOUND' } });
+    expect(await get('/v1/status', 'DELETE')).toMatchObject({ status: 405 });
+    expect(await get('/v1/status/')).toMatchObject({ status: 404 });
+    expect(await get('/v1/operations/S-1/cancel')).toMatchObject({ status: 405 });
+  });
+
+  it('comes in time when there is no answer', async () => {
+    const slow = await startApi(callers, { answerWithinMs: 50 });
+    slow.backend.doctor = () => new Promise(() => {});
+    try {
+      const answer = await raw({ port: slow.port, as: callers.operator, path: '/v1/doctor' });
+      expect(answer).toMatchObject({ status: 503, json: { code: 'TIMEOUT' } });
+    } finally {
+      await slow.close();
+    }
+  });
+});
+
+describe('the server', () => {
+  it('takes a new certificate without a new start, and keeps the old one when the new one is broken', async () => {
+    const request = {
+      kind: 'node',
+      role: 'database',
+      cluster: 'psf',
+      node: 'pg0',
+      domain: 'psf.io',
+      addresses: [],
+      days: 3,
+    } as const;
+    const renewed = await issue(callers.authority, request);
+    world.server.reloadTls(renewed);
+    expect(() => world.server.reloadTls({ ...renewed, keyPem: 'broken' })).toThrow(UnderstudyError);
+    expect(() => world.server.reloadTls({ ...renewed, keyPem: callers.server.keyPem })).toThrow(UnderstudyError);
+    expect(await ask('health', 'operator')).toMatchObject({ status: 200 });
+    await expect(ask('health', 'otherAuthority')).rejects.toThrow();
+    await expect(ask('health', null)).rejects.toThrow();
+  });
+
+  it.each(['TLSv1.2', 'TLSv1.3'] as const)(
+    'resumes no session of %s: it would not be verified again',
+    async (version) => {
+      const visit = (session?: Buffer) =>
+        new Promise<{ session: Buffer | undefined; reused: boolean }>((resolve, reject) => {
+          const { certificatePem: cert, keyPem: key } = callers.operator;
+          const tls = { cert, key, rejectUnauthorized: false, minVersion: version, maxVersion: version };
+          const socket = connect({
+            ...tls,
+            ...(session === undefined ? {} : { session }),
+            host: '127.0.0.1',
+            port: world.port,
+          });
+          let offered: Buffer | undefined;
+          socket.on('session', (one: Buffer) => {
+            offered = one;
+          });
+          socket.on('error', reject);
+          let reused = false;
+          socket.on('secureConnect', () => {
+            reused = socket.isSessionReused();
+          });
+          socket.on('close', () => resolve({ session: offered, reused }));
+          socket.write('GET /v1/health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n');
+          socket.resume();
+        });
+      const { session } = await visit();
+      expect(await visit(session)).toMatchObject({ reused: false });
+    },
+  );
+
+  it('says that its port is taken', async () => {
+    await expect(startApi(callers, { port: world.port })).rejects.toMatchObject({ code: 'PORT_IN_USE' });
+  });
+});

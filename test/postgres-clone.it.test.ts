@@ -1,0 +1,165 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, rmSync, statfsSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { isUnderstudyError } from '../src/errors/understudy-error.ts';
+import {
+  openTestCluster,
+  soon,
+  startPrimary,
+  startStandby,
+  type TestCluster,
+  until,
+} from './fixtures/postgres-cluster.ts';
+import { mountSmallDisk } from './fixtures/postgres-small-disk.ts';
+import { leaveRoot } from './fixtures/postgres-user.ts';
+
+let disk: Awaited<ReturnType<typeof mountSmallDisk>> = null;
+beforeAll(async () => {
+  disk = await mountSmallDisk(90);
+  leaveRoot();
+});
+afterAll(async () => disk?.unmount());
+
+let cluster: TestCluster;
+let systemIdentifier: string;
+beforeEach(async () => {
+  cluster = await openTestCluster({ nodes: ['db1', 'db2'] });
+  systemIdentifier = await startPrimary(cluster, 'db1', ['db2']);
+}, 60_000);
+afterEach(() => cluster.close());
+
+const beside = (name: string) =>
+  readdirSync(dirname(cluster.node(name).layout.data)).filter((entry) => entry.startsWith('data'));
+
+/** The instants at which the cloning process is killed, each a thing that can be seen from outside. */
+const instants: Readonly<Record<string, (data: string) => boolean>> = {
+  'the directory was made': (data) => existsSync(`${data}.incoming`),
+  'the first files are there': (data) => existsSync(`${data}.incoming/PG_VERSION`),
+  'the tables are there': (data) => existsSync(`${data}.incoming/base/1/pg_filenode.map`),
+  'the control file is there': (data) => existsSync(`${data}.incoming/global/pg_control`),
+  'the configuration is there': (data) => existsSync(`${data}.incoming/understudy-upstream.conf`),
+  'the old directory is set aside': (data) => existsSync(`${data}.kept-1`),
+};
+
+describe('a clone that is killed', () => {
+  it.each(Object.keys(instants))(
+    'when %s leaves the old or the new directory, and the next one succeeds',
+    async (instant) => {
+      const db2 = cluster.node('db2');
+      await startStandby(cluster, 'db2', 'db1', systemIdentifier);
+      await db2.postgres.stop({ patienceMs: 10_000, awaitStandby: null }, soon);
+      await db2.postgres.close();
+      const reached = instants[instant];
+      if (reached === undefined) throw new Error(instant);
+      const child = spawnClone();
+      try {
+        await untilInstant(child, () => reached(db2.layout.data));
+      } finally {
+        child.kill('SIGKILL');
+      }
+      await until('it is dead', async () => child.exitCode !== null || child.signalCode !== null);
+      const reborn = db2.reborn();
+      const seen = await reborn.observe('stopped');
+      expect(seen).toMatchObject({ systemIdentifier, lastRole: 'standby' });
+      expect(beside('db2')).toContain('data');
+      await startStandby(cluster, 'db2', 'db1', systemIdentifier);
+      await reborn.postgres.discardKept(soon);
+      expect(beside('db2')).toEqual(['data']);
+      await reborn.postgres.close();
+    },
+    90_000,
+  );
+
+  it('at first leaves an unfinished node, and the next one succeeds', async () => {
+    const db2 = cluster.node('db2');
+    const child = spawnClone();
+    await untilInstant(child, () => existsSync(`${db2.layout.incoming}/PG_VERSION`));
+    child.kill('SIGKILL');
+    await until('it is dead', async () => child.signalCode !== null);
+    const reborn = db2.reborn();
+    await reborn.observe('unfinished');
+    await startStandby(cluster, 'db2', 'db1', systemIdentifier);
+    expect(beside('db2')).toEqual(['data']);
+    await reborn.postgres.close();
+  }, 60_000);
+});
+
+/** Looks as often as it can: some of these instants last a millisecond. */
+async function untilInstant(child: ChildProcess, reached: () => boolean): Promise<void> {
+  const end = performance.now() + 30_000;
+  while (!reached()) {
+    if (child.exitCode !== null) throw new Error(`the clone ended first, with exit code ${child.exitCode}`);
+    if (performance.now() > end) throw new Error('the instant never came');
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+function spawnClone(): ChildProcess {
+  const db2 = cluster.node('db2');
+  const { data, run, log, state } = db2.layout;
+  const tls = (ending: string) => join(cluster.directory, `db2.${ending}`);
+  const input = {
+    options: {
+      directories: { data, run, log, state },
+      major: cluster.spec.postgres.major,
+      binaryDirectory: null,
+      node: 'db2',
+      domain: cluster.spec.domain,
+      address: db2.address,
+      port: cluster.spec.postgres.port,
+      tls: { ca: join(cluster.directory, 'ca.crt'), certificate: tls('crt'), key: tls('key') },
+    },
+    configuration: db2.configuration,
+    upstream: cluster.node('db1').upstream,
+    expected: { systemIdentifier, slot: db2.slot },
+  };
+  const script = fileURLToPath(new URL('./fixtures/postgres-clone-process.ts', import.meta.url));
+  const child = spawn(process.execPath, ['--import', 'tsx', script], {
+    cwd: fileURLToPath(new URL('..', import.meta.url)),
+    // The loader's cache goes where everything of the test goes.
+    env: { ...process.env, TMPDIR: cluster.directory },
+    stdio: ['pipe', 'ignore', 'inherit'],
+  });
+  child.stdin.end(JSON.stringify(input));
+  return child;
+}
+
+describe('a disk that is full', () => {
+  it('fails the clone, leaves nothing of it, and does not touch the old directory', async ({ skip }) => {
+    const small = disk;
+    if (small === null) return skip('only root can mount a small file system');
+    const db2 = cluster.node('db2');
+    await db2.configure();
+    // The node's directories lie on the small disk, which holds one copy but not two.
+    const home = join(small.directory, 'db2');
+    mkdirSync(home, { mode: 0o700 });
+    symlinkHome(home);
+    await startStandby(cluster, 'db2', 'db1', systemIdentifier);
+    await db2.postgres.stop({ patienceMs: 10_000, awaitStandby: null }, soon);
+    const before = await db2.observe('stopped');
+    const { bavail, bsize } = statfsSync(home);
+    writeFileSync(join(home, 'ballast'), Buffer.alloc(bavail * bsize - 12 * 1024 * 1024));
+    try {
+      await db2.postgres.clone(
+        cluster.node('db1').upstream,
+        { systemIdentifier, slot: db2.slot },
+        () => undefined,
+        soon,
+      );
+      throw new Error('there was room enough');
+    } catch (error) {
+      if (!isUnderstudyError(error, 'DISK_FULL')) throw error;
+    }
+    expect(await db2.observe('stopped')).toEqual(before);
+    expect(beside('db2')).toEqual(['data']);
+  }, 60_000);
+});
+
+/** The node's home is a link to the other file system from now on; nothing has been written into it yet. */
+function symlinkHome(target: string): void {
+  const home = dirname(cluster.node('db2').layout.data);
+  rmSync(home, { recursive: true });
+  symlinkSync(target, home);
+}
