@@ -34,7 +34,7 @@ export async function withCall(io: CliIo, options: CommonOptions, verb: (call: C
   const interrupted = new AbortController();
   let listener = (): void => interrupted.abort(new UnderstudyError('REFUSED', 'interrupted'));
   const release = io.onInterrupt?.(() => listener());
-  let access: Promise<ClusterAccess> | null = null;
+  const opened: { access?: Promise<ClusterAccess> } = {};
   const context = async (): Promise<Context> => {
     const { loadContext } = await import('./context.ts');
     return loadContext({ named: options.context, env: io.env, cwd: io.cwd });
@@ -49,8 +49,8 @@ export async function withCall(io: CliIo, options: CommonOptions, verb: (call: C
     signal: interrupted.signal,
     context,
     cluster() {
-      access ??= open();
-      return access;
+      opened.access ??= open();
+      return opened.access;
     },
     sleep: (ms) => sleep(ms, interrupted.signal),
     takeInterrupts(next) {
@@ -62,7 +62,7 @@ export async function withCall(io: CliIo, options: CommonOptions, verb: (call: C
   } finally {
     release?.();
     // One that could not be opened was told already.
-    (await access?.catch(() => null))?.close();
+    (await opened.access?.catch(() => null))?.close();
   }
 }
 

@@ -4,7 +4,7 @@
  * Invariant: with `--json` nothing but JSON goes to either stream.
  */
 import { styleText } from 'node:util';
-import { describeError, isUnderstudyError } from '../errors/understudy-error.ts';
+import { describeError, isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
 
 /** What of a stream is needed here; `process.stdout` is one. */
 export interface Output {
@@ -18,6 +18,8 @@ export interface CliIo {
   readonly stderr: Output;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
+  /** The running bundle: a stage's agents run a copy of it. Without it no stage can be started. */
+  readonly program?: string;
   /** Calls back at each Ctrl-C until the answered function is called; without it Ctrl-C ends the process. */
   readonly onInterrupt?: (listener: () => void) => () => void;
 }
@@ -87,4 +89,12 @@ export function errorAsJson(error: unknown) {
   const message = describeError(error);
   if (!isUnderstudyError(error)) return { code: 'UNEXPECTED', message, hint: 'please report it', retry: 'never' };
   return { code: error.code, message, hint: error.hint, retry: error.retry };
+}
+
+/** Commander says `error: what is wrong`, and on a second line what it takes to be meant. */
+export function usageFailure(message: string): UnderstudyError {
+  const [first = '', ...more] = message.split('\n');
+  const suggestion = more.join(' ').replace(/^\((.*)\)$/, '$1').replace('Did you mean', 'did you mean').trim();
+  const hint = suggestion === '' ? 'understudy --help shows every verb, understudy VERB --help its options' : suggestion;
+  return new UnderstudyError('REQUEST_INVALID', first.replace(/^error: /, ''), { hint });
 }

@@ -13,13 +13,11 @@ import { type EtcdCredentials, type EtcdTls, Gateway } from './gateway.ts';
 import { prefixEnd, toBase64 } from './wire.ts';
 
 export interface EnrolmentRequest {
-  readonly endpoints: readonly string[];
+  readonly endpoint: string;
   readonly tls: EtcdTls;
   readonly rootPassword: string;
   /** Ends with a slash. */
   readonly prefix: string;
-  /** The role that may read and write the prefix. */
-  readonly role: string;
   readonly users: readonly EtcdCredentials[];
   readonly clock: Clock;
 }
@@ -32,7 +30,7 @@ type Call = (path: string, body: object) => Promise<void>;
 
 /** Throws STORE_UNREACHABLE, STORE_DENIED (another root password), STORE_CERTIFICATE. */
 export async function enrolStore(request: EnrolmentRequest): Promise<void> {
-  const endpoints = new Endpoints(request.endpoints, request.clock);
+  const endpoints = new Endpoints([request.endpoint], request.clock);
   const open = new Gateway(request.tls, null);
   const asRoot = new Gateway(request.tls, { name: 'root', password: request.rootPassword });
   const through =
@@ -45,10 +43,11 @@ export async function enrolStore(request: EnrolmentRequest): Promise<void> {
   try {
     const enabled = await isAuthEnabled(through(open));
     const call = through(enabled ? asRoot : open);
-    await makeRole(call, request.role, request.prefix);
+    const role = roleOf(request.prefix);
+    await makeRole(call, role, request.prefix);
     await unlessThere(call('/v3/auth/role/add', { name: 'root' }));
     await makeUser(call, { name: 'root', password: request.rootPassword }, 'root');
-    for (const user of request.users) await makeUser(call, user, request.role);
+    for (const user of request.users) await makeUser(call, user, role);
     // Last: from here on only root may do any of the above.
     if (!enabled) await call('/v3/auth/enable', {});
   } finally {
@@ -66,6 +65,11 @@ async function isAuthEnabled(call: Call): Promise<boolean> {
     if (isUnderstudyError(error, 'STORE_DENIED')) return true;
     throw error;
   }
+}
+
+/** The role that may read and write the prefix, named after it. */
+function roleOf(prefix: string): string {
+  return prefix.replace(/^\/+|\/+$/g, '').replace(/[^A-Za-z0-9_-]+/g, '-');
 }
 
 async function makeRole(call: Call, role: string, prefix: string): Promise<void> {

@@ -39,7 +39,7 @@ const failure = z.object({ error: z.string().optional(), message: z.string().opt
 const grpc = { invalidArgument: 3, permissionDenied: 7, failedPrecondition: 9, unauthenticated: 16 } as const;
 
 const staleToken = /invalid auth token|revision of auth store is old|revision in header is old/;
-const wrongCredentials = /authentication failed|user name is empty|user name not found|password/;
+const wrongCredentials = /authentication failed|user name is empty|user name not found/;
 
 /** Reads an answer whose status is not 200. */
 export function refusalOf(answer: Answer): Refusal {
@@ -48,7 +48,9 @@ export function refusalOf(answer: Answer): Refusal {
   const text = (parsed.success ? (parsed.data.error ?? parsed.data.message) : undefined) ?? `status ${answer.status}`;
   if (code === grpc.unauthenticated || staleToken.test(text)) return { kind: 'stale-token', text };
   if (code === grpc.permissionDenied) return { kind: 'denied', text };
-  if (code === grpc.invalidArgument && wrongCredentials.test(text)) return { kind: 'denied', text };
+  // A call without a token, too, is answered so: code 9 and "user name not found" (3.4).
+  const isArgument = code === grpc.invalidArgument || code === grpc.failedPrecondition;
+  if (isArgument && wrongCredentials.test(text)) return { kind: 'denied', text };
   if (code === grpc.failedPrecondition && text.includes('already exists')) return { kind: 'exists', text };
   if (code === grpc.invalidArgument) return { kind: 'rejected', text };
   return { kind: 'unable', text };

@@ -20,7 +20,10 @@ export function storeContract(name: string, start: () => Promise<StoreUnderTest>
     let server: StoreUnderTest;
     const opened: Store[] = [];
     let prefixes = 0;
-    const freshPrefix = () => `/understudy/contract-${(prefixes += 1)}/`;
+    const freshPrefix = () => {
+      prefixes += 1;
+      return `/understudy/contract-${prefixes}/`;
+    };
     const open = (prefix = freshPrefix()): Store => {
       const store = server.open(prefix);
       opened.push(store);

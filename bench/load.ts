@@ -1,0 +1,203 @@
+/**
+ * A load of single-row inserts, each its own transaction, whose every outcome is known afterwards.
+ *
+ * Each row is unique (run, writer, number). Invariant of the account: `ok` was acknowledged; `failed` was refused by an
+ * answer that proves it was not committed; `unknown` was sent and not answered, or answered by a pooler that had lost
+ * its server. Lost = acknowledged and missing.
+ * Does not retry a row: a writer whose connection broke connects anew and goes on with its next number.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { Client, type ClientConfig, DatabaseError } from 'pg';
+
+export interface LoadOptions {
+  readonly connect: ClientConfig;
+  readonly writers: number;
+  /** Tells this load's rows from those of others in the same table. */
+  readonly run: string;
+  readonly table: string;
+  /** A wait between two inserts of a writer, in ms; 0: none. */
+  readonly thinkMs?: number;
+}
+
+export interface LoadFailure {
+  readonly writer: number;
+  readonly number: number;
+  readonly outcome: 'failed' | 'unknown';
+  readonly because: string;
+  /** On the clock of `monotonicMs`. */
+  readonly atMs: number;
+}
+
+export interface LoadAccount {
+  readonly run: string;
+  readonly table: string;
+  /** The highest number that each writer used; numbers begin at 1. All but the failures were acknowledged. */
+  readonly highest: readonly number[];
+  readonly failures: readonly LoadFailure[];
+  /** When each acknowledgement arrived, in order, on the clock of `monotonicMs`. */
+  readonly acknowledgedAtMs: readonly (readonly number[])[];
+}
+
+/** CLOCK_MONOTONIC in ms: the same clock in every thread and process of the machine. */
+export function monotonicMs(): number {
+  return Number(process.hrtime.bigint()) / 1e6;
+}
+
+export async function createLoadTable(connect: ClientConfig, table: string): Promise<void> {
+  const client = new Client(connect);
+  await client.connect();
+  try {
+    await client.query(
+      `create table if not exists ${table} (run text, writer int, number bigint, at timestamptz not null default now(), primary key (run, writer, number))`,
+    );
+  } finally {
+    await client.end();
+  }
+}
+
+export interface Load {
+  /** Acknowledged so far. */
+  acknowledged(): number;
+  /** Ends after the statements that are under way. */
+  stop(): Promise<LoadAccount>;
+}
+
+const reconnectMs = 20;
+
+export function startLoad(options: LoadOptions): Load {
+  const writers = Array.from({ length: options.writers }, (_, writer) => new Writer(options, writer));
+  const done = writers.map((writer) => writer.run());
+  return {
+    acknowledged: () => writers.reduce((sum, writer) => sum + writer.acknowledgedAtMs.length, 0),
+    async stop() {
+      for (const writer of writers) writer.ending = true;
+      await Promise.all(done);
+      return {
+        run: options.run,
+        table: options.table,
+        highest: writers.map((writer) => writer.highest),
+        failures: writers.flatMap((writer) => writer.failures),
+        acknowledgedAtMs: writers.map((writer) => writer.acknowledgedAtMs),
+      };
+    },
+  };
+}
+
+class Writer {
+  readonly acknowledgedAtMs: number[] = [];
+  readonly failures: LoadFailure[] = [];
+  highest = 0;
+  ending = false;
+  readonly #options: LoadOptions;
+  readonly #writer: number;
+
+  constructor(options: LoadOptions, writer: number) {
+    this.#options = options;
+    this.#writer = writer;
+  }
+
+  async run(): Promise<void> {
+    while (!this.ending) {
+      const client = new Client(this.#options.connect);
+      client.on('error', () => undefined); // told by the statement under way
+      try {
+        await client.connect();
+        await this.#insertUntilBroken(client);
+      } catch {
+        await delay(reconnectMs); // no statement was sent: nothing failed, the gap shows it
+      } finally {
+        await client.end().catch(() => undefined);
+      }
+    }
+  }
+
+  async #insertUntilBroken(client: Client): Promise<void> {
+    const { run, table, thinkMs = 0 } = this.#options;
+    const text = `insert into ${table} (run, writer, number) values ($1, $2, $3)`;
+    while (!this.ending) {
+      const number = this.highest + 1;
+      this.highest = number;
+      try {
+        await client.query(text, [run, this.#writer, number]);
+        this.acknowledgedAtMs.push(monotonicMs());
+      } catch (error) {
+        this.failures.push({ writer: this.#writer, number, ...judge(error), atMs: monotonicMs() });
+        if (!(error instanceof DatabaseError) || error.severity !== 'ERROR') return;
+      }
+      if (thinkMs > 0) await delay(thinkMs);
+    }
+  }
+}
+
+/** Errors of the pooler that never reached a server, and so committed nothing. */
+const neverSent = /query_wait_timeout|no more connections allowed|server_login_retry|pgbouncer cannot connect|server login failed/i;
+
+function judge(error: unknown): { readonly outcome: 'failed' | 'unknown'; readonly because: string } {
+  const because = error instanceof Error ? error.message : String(error);
+  if (!(error instanceof DatabaseError)) return { outcome: 'unknown', because };
+  // A server's own ERROR ends the transaction; anything FATAL may have come after the commit.
+  return { outcome: error.severity === 'ERROR' || neverSent.test(because) ? 'failed' : 'unknown', because };
+}
+
+export interface Verification {
+  readonly acknowledged: number;
+  /** Acknowledged and missing. */
+  readonly lost: readonly string[];
+  /** Refused and yet there. */
+  readonly phantom: readonly string[];
+  /** Of those with an unknown outcome. */
+  readonly unknownThere: number;
+  readonly unknownMissing: number;
+}
+
+/** Reads the table where `connect` leads and holds it against the account. */
+export async function verifyLoad(connect: ClientConfig, account: LoadAccount): Promise<Verification> {
+  const client = new Client(connect);
+  await client.connect();
+  const result = { acknowledged: 0, lost: [] as string[], phantom: [] as string[], unknownThere: 0, unknownMissing: 0 };
+  try {
+    for (const [writer, highest] of account.highest.entries()) {
+      const missing = await missingNumbers(client, account, writer, highest);
+      const failures = account.failures.filter((failure) => failure.writer === writer);
+      const failed = new Set(failures.map((failure) => failure.number));
+      result.acknowledged += highest - failed.size;
+      result.lost.push(...[...missing].filter((number) => !failed.has(number)).map((number) => `${writer}/${number}`));
+      for (const { number, outcome } of failures) {
+        if (outcome === 'failed' && !missing.has(number)) result.phantom.push(`${writer}/${number}`);
+        if (outcome === 'unknown' && missing.has(number)) result.unknownMissing += 1;
+        if (outcome === 'unknown' && !missing.has(number)) result.unknownThere += 1;
+      }
+    }
+    return result;
+  } finally {
+    await client.end();
+  }
+}
+
+async function missingNumbers(client: Client, account: LoadAccount, writer: number, highest: number): Promise<Set<number>> {
+  const text = `select g as number from generate_series(1, $3::bigint) g
+    except select number from ${account.table} where run = $1 and writer = $2`;
+  const { rows } = await client.query<{ number: string }>(text, [account.run, writer, highest]);
+  return new Set(rows.map((row) => Number(row.number)));
+}
+
+/** The longest time without an acknowledgement to any writer, between two instants, in ms. */
+export function longestGap(account: LoadAccount, fromMs: number, toMs: number): number {
+  const times = account.acknowledgedAtMs.flat().filter((at) => at >= fromMs && at <= toMs);
+  return gapOf(times.sort((a, b) => a - b), fromMs, toMs);
+}
+
+/** The same, as the unluckiest writer saw it. */
+export function longestWriterGap(account: LoadAccount, fromMs: number, toMs: number): number {
+  const gaps = account.acknowledgedAtMs.map((times) => gapOf(times.filter((at) => at >= fromMs && at <= toMs), fromMs, toMs));
+  return Math.max(...gaps);
+}
+
+function gapOf(times: readonly number[], fromMs: number, toMs: number): number {
+  let [last, longest] = [fromMs, 0];
+  for (const at of [...times, toMs]) {
+    longest = Math.max(longest, at - last);
+    last = at;
+  }
+  return longest;
+}

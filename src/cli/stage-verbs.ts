@@ -1,0 +1,107 @@
+/**
+ * Carries out `stage up`, `down` and `join`.
+ *
+ * Invariant: an `up` that fails or is interrupted leaves no process running; neither does one in the foreground, however
+ * it ends, save by SIGKILL (then `stage down`).
+ */
+import { exitCodes } from '../errors/exit-codes.ts';
+import { describeError, UnderstudyError } from '../errors/understudy-error.ts';
+import { contextFile, findStage, type StageRecord } from '../stage/record.ts';
+import { abandonStage, stageDown, stageJoin, stageUp } from '../stage/stage.ts';
+import { createLinuxClock } from '../timing/linux-clock.ts';
+import type { Call } from './call.ts';
+import { watchStatus } from './status.ts';
+import { countText } from './words.ts';
+
+export interface UpRequest {
+  readonly nodes: number;
+  readonly appNodes: number;
+  readonly detach?: boolean;
+}
+
+export async function upStage(call: Call, request: UpRequest): Promise<number> {
+  const { io, terminal } = call;
+  if (io.program === undefined) throw new UnderstudyError('STAGE_FAILED', 'the agents of a stage run the built program', { hint: 'npm run build' });
+  const begun = performance.now();
+  const report = (line: string): void => terminal.print(`${terminal.paint('dim', `${((performance.now() - begun) / 1_000).toFixed(1).padStart(5)} s`)}  ${line}`);
+  const record = await start(call, io.program, request, report);
+  report(terminal.paint('green', 'healthy'));
+  terminal.print(...summaryLines(call, record));
+  if (request.detach === true) return exitCodes.done;
+  return await keepUntilInterrupted(call);
+}
+
+async function start(call: Call, program: string, request: UpRequest, report: (line: string) => void): Promise<StageRecord> {
+  const { nodes, appNodes } = request;
+  const { signal } = call;
+  const { cwd: directory } = call.io;
+  const clock = createLinuxClock();
+  try {
+    const record = await stageUp({ directory, program, nodes, appNodes, clock, report, signal });
+    if (signal.aborted) throw new UnderstudyError('STAGE_FAILED', 'interrupted', { hint: 'nothing of it runs any more' });
+    return record;
+  } catch (error) {
+    // A stage that was up before is not this call's to end.
+    if (!(error instanceof UnderstudyError && error.code === 'STAGE_EXISTS')) {
+      if (signal.aborted) call.terminal.note('interrupted: ending what was started');
+      await abandonStage(directory, clock);
+    }
+    throw signal.aborted ? new UnderstudyError('STAGE_FAILED', 'interrupted before it was healthy', { hint: 'understudy stage up goes on from there' }) : error;
+  }
+}
+
+function summaryLines({ terminal }: Call, record: StageRecord): readonly string[] {
+  const databases = record.nodes.filter((node) => node.role === 'database');
+  const apps = record.nodes.filter((node) => node.role === 'app');
+  const bold = (text: string): string => terminal.paint('bold', text);
+  return [
+    '',
+    `${bold(record.cluster)}: ${countText(databases.length, 'database node')} (${databases.map((node) => `${node.name} ${node.address}`).join(', ')}), ${countText(apps.length, 'pooler')}`,
+    `files    ${record.root}`,
+    ...(apps.length === 0 ? [] : [`connect  ${bold(`psql "$(understudy uri)"`)}`]),
+    `look     ${bold('understudy status --watch')}`,
+    `move     ${bold('understudy switchover')}`,
+    `end      ${bold('understudy stage down --purge')}`,
+  ];
+}
+
+/** On a terminal the status each second; elsewhere nothing more than the wait. */
+async function keepUntilInterrupted(call: Call): Promise<number> {
+  const { io, signal, terminal } = call;
+  terminal.print('', terminal.paint('dim', 'Ctrl-C ends it.'));
+  try {
+    while (!signal.aborted && stageIsThere(io.cwd)) {
+      try {
+        if (terminal.live) await watchStatus(call);
+        else await call.sleep(1_000);
+      } catch (error) {
+        terminal.note(describeError(error));
+        await call.sleep(1_000);
+      }
+    }
+  } finally {
+    terminal.note('ending the stage');
+    await stageDown({ directory: io.cwd, purge: false, clock: createLinuxClock() });
+  }
+  return exitCodes.done;
+}
+
+/** `stage down --purge` in another window ends this one, too. */
+function stageIsThere(directory: string): boolean {
+  return findStage(directory) !== null;
+}
+
+export async function downStage({ io, terminal }: Call, purge: boolean): Promise<number> {
+  const result = await stageDown({ directory: io.cwd, purge, clock: createLinuxClock() });
+  if (result === null) terminal.print('There is no stage in this directory.');
+  else terminal.print(`${countText(result.ended, 'process', 'processes')} ended${purge ? ', files removed' : ''}.`);
+  return exitCodes.done;
+}
+
+export async function joinStage({ io, terminal }: Call, node: string): Promise<number> {
+  const joined = await stageJoin({ directory: io.cwd, node, clock: createLinuxClock() });
+  const record = findStage(io.cwd);
+  terminal.print(`The agent of ${joined.name} (${joined.role}, ${joined.address}) runs. See understudy status --watch.`);
+  if (record !== null) terminal.print(terminal.paint('dim', `Its address was added to ${contextFile(record)}.`));
+  return exitCodes.done;
+}

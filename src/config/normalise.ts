@@ -1,0 +1,130 @@
+/**
+ * From the cluster file to the complete spec: short forms unfolded, defaults filled in.
+ *
+ * Invariant: the nodes' order is database, witness, app, each as written. Nothing is judged here; a name that leads
+ * nowhere is kept as written, and `agreement.ts` refuses it.
+ */
+import type { ApplicationSpec, DatabaseSpec, NodeRole, NodeSpec, PostgresSpec, Spec, StoreSpec } from '../core/spec.ts';
+import type { ClusterFile } from './schema.ts';
+
+const mebibyte = 1024 ** 2;
+const storePort = 2379;
+
+export const defaultPriority = 100;
+
+type Written = Partial<Exclude<NonNullable<ClusterFile['nodes']['database']>[string], string>> & { address: string };
+
+/** The part after the first dot, if it is a declared datacenter. */
+export function impliedDatacenter(name: string, file: ClusterFile): string | null {
+  const dot = name.indexOf('.');
+  const suffix = dot < 0 ? '' : name.slice(dot + 1);
+  return Object.hasOwn(file.datacenters ?? {}, suffix) ? suffix : null;
+}
+
+function nodesOf(file: ClusterFile, role: NodeRole): readonly NodeSpec[] {
+  const entries: [string, string | Written][] = Object.entries(file.nodes[role] ?? {});
+  return entries.map(([name, value]) => {
+    const node: Written = typeof value === 'string' ? { address: value } : value;
+    return {
+      name,
+      address: node.address,
+      role,
+      datacenter: node.datacenter === undefined ? impliedDatacenter(name, file) : node.datacenter,
+      priority: node.priority ?? defaultPriority,
+      failover: node.failover ?? 'allowed',
+      purpose: node.purpose ?? null,
+      contact: node.contact ?? null,
+    };
+  });
+}
+
+/** The nodes that a name may mean: the full name if there is one, else every node whose first part it is. */
+export function nodesNamed(nodes: readonly NodeSpec[], name: string): readonly NodeSpec[] {
+  const exact = nodes.filter((node) => node.name === name);
+  return exact.length > 0 ? exact : nodes.filter((node) => node.name.startsWith(`${name}.`));
+}
+
+function fullName(nodes: readonly NodeSpec[], name: string): string {
+  const [only, ...others] = nodesNamed(nodes.filter((node) => node.role === 'app'), name);
+  return only === undefined || others.length > 0 ? name : only.name;
+}
+
+function parameterText(value: string | number | boolean): string {
+  return typeof value === 'boolean' ? (value ? 'on' : 'off') : String(value);
+}
+
+function postgresOf(written: ClusterFile['postgres']): PostgresSpec {
+  const postgres = typeof written === 'number' ? { version: written } : written;
+  const parameters = Object.entries(postgres.parameters ?? {});
+  return {
+    major: postgres.version,
+    port: postgres.port ?? 5432,
+    dataDirectory: postgres.data ?? null,
+    binaryDirectory: postgres.binaries ?? null,
+    parameters: Object.fromEntries(parameters.map(([name, value]) => [name.toLowerCase(), parameterText(value)])),
+    walBudgetMb: (postgres.wal_budget ?? 8 * 1024 * mebibyte) / mebibyte,
+  };
+}
+
+function storeOf(written: ClusterFile['store'], nodes: readonly NodeSpec[]): StoreSpec {
+  const members = nodes.filter((node) => node.role !== 'app').slice(0, 3);
+  const literal = (address: string) => (address.includes(':') ? `[${address}]` : address);
+  return {
+    kind: 'etcd',
+    endpoints: written?.endpoints ?? members.map((node) => `https://${literal(node.address)}:${storePort}`),
+    caFile: written?.ca ?? null,
+  };
+}
+
+function databasesOf(written: ClusterFile['databases']): readonly DatabaseSpec[] {
+  return Object.entries(written ?? {}).map(([name, value]) => ({
+    name,
+    owner: (typeof value === 'string' ? value : value?.owner) ?? name,
+  }));
+}
+
+function applicationsOf(written: ClusterFile['applications'], nodes: readonly NodeSpec[]): readonly ApplicationSpec[] {
+  return Object.entries(written ?? {}).map(([name, application]) => ({
+    name,
+    database: application.database ?? name,
+    rights: application.rights ?? 'rw',
+    nodes: application.nodes.map((node) => fullName(nodes, node)),
+    poolSize: application.pool_size ?? null,
+  }));
+}
+
+export function normalise(file: ClusterFile): Spec {
+  const nodes = [...nodesOf(file, 'database'), ...nodesOf(file, 'witness'), ...nodesOf(file, 'app')];
+  const datacenters = Object.entries(file.datacenters ?? {}).map(([name, value]) => [
+    name,
+    { provider: value?.provider ?? null, region: value?.region ?? null },
+  ]);
+  const { poolers, switchover } = file;
+  return {
+    version: 1,
+    cluster: file.cluster,
+    domain: file.domain,
+    contact: file.contact ?? null,
+    datacenters: Object.fromEntries(datacenters),
+    nodes,
+    postgres: postgresOf(file.postgres),
+    store: storeOf(file.store, nodes),
+    poolers: {
+      port: poolers?.port ?? 6432,
+      mode: poolers?.mode ?? 'transaction',
+      poolSize: poolers?.pool_size ?? 20,
+      maxClients: poolers?.max_clients ?? 200,
+      queryWaitTimeoutS: (poolers?.query_wait_timeout ?? 120_000) / 1_000,
+    },
+    databases: databasesOf(file.databases),
+    applications: applicationsOf(file.applications, nodes),
+    switchover: {
+      drainTimeoutMs: switchover?.drain_timeout ?? 10_000,
+      stopTimeoutMs: switchover?.stop_timeout ?? 10_000,
+      promoteTimeoutMs: switchover?.promote_timeout ?? 10_000,
+      longTransactionMs: switchover?.long_transaction ?? 5_000,
+      maxLagBytes: switchover?.max_lag ?? 16 * mebibyte,
+    },
+    lease: { ttlMs: file.lease?.ttl ?? 6_000 },
+  };
+}

@@ -1,0 +1,140 @@
+/**
+ * The cluster file, version 1: its keys, short forms and descriptions. Strict: a key that isn't here is refused.
+ *
+ * Descriptions become the JSON schema and must stand in docs/config.md. Defaults are `normalise.ts`'s, cross-field
+ * rules `agreement.ts`'s.
+ */
+import { z } from 'zod';
+import * as words from './words.ts';
+
+const mebibyte = 1024 ** 2;
+const dayMs = 86_400_000;
+
+/** An absent value (`witness:`) is an absent key. */
+function optional<T extends z.ZodType>(type: T) {
+  return type.nullish();
+}
+
+const plainNode = {
+  address: words.address.describe('The address that the other nodes reach it by, IPv4 or IPv6; never a name'),
+  datacenter: words.datacenterName
+    .nullable()
+    .optional()
+    .describe('Its datacenter; by default the part of its name after the first dot, if that is a declared datacenter'),
+  purpose: optional(words.freeText).describe('What it is for, for people'),
+  contact: optional(words.freeText).describe('Whom to ask about it'),
+};
+
+const databaseNode = z.strictObject({
+  ...plainNode,
+  priority: optional(words.wholeNumber(0, 1_000)).describe('Higher is preferred as primary among equals; 100 by default'),
+  failover: optional(z.enum(['allowed', 'never'])).describe('Whether it may ever become primary; allowed by default'),
+});
+const otherNode = z.strictObject(plainNode);
+
+function nodesOf<T extends z.ZodType>(node: T, description: string) {
+  return optional(z.record(words.nodeName, z.union([words.address, node]))).describe(description);
+}
+
+const parameterValue = z.union([
+  z.string().regex(/^[^\0\n\r]{0,1000}$/, 'has control characters or is too long. One line of at most 1000 characters'),
+  z.number(),
+  z.boolean(),
+]);
+
+const postgres = z.strictObject({
+  version: words.wholeNumber(13, 99).describe('The major version, such as 17'),
+  port: optional(words.port).describe('The port of every server; 5432 by default'),
+  data: optional(words.absolutePath).describe('The data directory on every database node; by default the node file names it'),
+  binaries: optional(words.absolutePath).describe('The directory of the programs; by default found by the version'),
+  parameters: optional(z.record(z.string(), parameterValue)).describe(
+    'Parameters of postgresql.conf, over the defaults; those that Understudy sets itself are refused',
+  ),
+  wal_budget: optional(words.size(64 * mebibyte, 1024 ** 4 * 1_000, mebibyte)).describe(
+    'How much WAL one standby may make the primary keep (max_slot_wal_keep_size); 8GB by default',
+  ),
+});
+
+const poolers = z.strictObject({
+  port: optional(words.port).describe('The port on which applications reach their pooler; 6432 by default'),
+  mode: optional(z.enum(['transaction', 'session'])).describe('When a server connection is given back; transaction by default'),
+  pool_size: optional(words.wholeNumber(1, 10_000)).describe('Server connections per application and alias; 20 by default'),
+  max_clients: optional(words.wholeNumber(1, 100_000)).describe('Client connections per pooler; 200 by default'),
+  query_wait_timeout: optional(words.duration(1_000, dayMs, { wholeSeconds: true })).describe(
+    'How long a client waits for a server connection before it gets an error; 120s by default',
+  ),
+});
+
+const endpointHint = `is no endpoint. 'https://' with address and port, such as https://10.0.1.10:2379`;
+const store = z.strictObject({
+  kind: optional(z.literal('etcd')).describe('The kind of store; etcd'),
+  endpoints: optional(
+    z
+      .array(z.url({ protocol: /^https$/, error: endpointHint }).regex(/^https:\/\/[^/?#@]+$/, endpointHint))
+      .min(1, 'is empty. At least one endpoint')
+      .max(9, 'has too many endpoints. Three or five members are enough'),
+  ).describe('Where the store listens; by default port 2379 on the first three database and witness nodes'),
+  ca: optional(words.absolutePath).describe(`The CA of the store's certificates, on every database node; by default the cluster's own`),
+});
+
+const database = z.strictObject({
+  owner: optional(words.identifier).describe('The role that owns it; the same name by default'),
+});
+
+const application = z.strictObject({
+  nodes: z.array(words.nodeName).min(1, 'is empty. At least one app node').describe('The app nodes it runs on; short names will do'),
+  database: optional(words.identifier).describe('Its database; the one of the same name by default'),
+  rights: optional(z.enum(['rw', 'ro'])).describe('rw reads and writes, ro only reads; rw by default'),
+  pool_size: optional(words.wholeNumber(1, 10_000)).describe(`Server connections per alias; the poolers' by default`),
+});
+
+const timeout = () => optional(words.duration(100, 3_600_000));
+const switchover = z.strictObject({
+  drain_timeout: timeout().describe('How long the poolers may take to drain before everything is undone; 10s by default'),
+  stop_timeout: timeout().describe('How long the primary may take to stop; 10s by default'),
+  promote_timeout: timeout().describe('How long the target may take to become writable; 10s by default'),
+  long_transaction: timeout().describe('A transaction older than this blocks a switchover; 5s by default'),
+  max_lag: optional(words.size(0, 1024 ** 4, 1)).describe('How far the target may be behind at the start; 16MB by default'),
+});
+
+const lease = z.strictObject({
+  ttl: optional(words.duration(2_000, 300_000)).describe('How long one renewal of the primary is good for; 6s by default'),
+});
+
+const datacenter = z.strictObject({
+  provider: optional(words.freeText).describe('Who runs it'),
+  region: optional(words.freeText).describe(`The provider's name for the place`),
+});
+
+export const clusterFile = z
+  .strictObject({
+    version: optional(z.literal(1)).describe('The version of this format; 1'),
+    cluster: words.clusterName.describe('The name of the cluster; it never changes'),
+    domain: words.domainName.describe(`The domain that completes the nodes' names, for certificates; it never changes`),
+    contact: optional(words.freeText).describe('Whom to ask about the cluster'),
+    datacenters: optional(z.record(words.datacenterName, datacenter.nullable())).describe('The datacenters, by name'),
+    nodes: z
+      .strictObject({
+        database: nodesOf(databaseNode, 'The servers that run PostgreSQL; the first one initialises the cluster'),
+        witness: nodesOf(otherNode, 'Servers that only vote in the store'),
+        app: nodesOf(otherNode, 'Servers that run applications, each with a pooler'),
+      })
+      .describe('The servers, by role and name: an address, or a map'),
+    postgres: z.union([postgres.shape.version, postgres]).describe('The major version, or a map'),
+    databases: optional(z.record(words.identifier, z.union([words.identifier, database]).nullable())).describe(
+      'The databases, by name: the owner, or a map',
+    ),
+    applications: optional(z.record(words.identifier, application)).describe('Who may use which database, and from where'),
+    poolers: optional(poolers).describe('The poolers on the app nodes'),
+    store: optional(store).describe('Where the cluster keeps what its nodes agree on'),
+    switchover: optional(switchover).describe('The limits of a switchover'),
+    lease: optional(lease).describe('The right to be primary'),
+  })
+  .describe(`A cluster of Understudy, version 1`);
+
+export type ClusterFile = z.output<typeof clusterFile>;
+
+/** The file's own form as a JSON schema (draft 2020-12), for editors. */
+export function clusterJsonSchema(): Readonly<Record<string, unknown>> {
+  return z.toJSONSchema(clusterFile, { io: 'input', target: 'draft-2020-12' });
+}

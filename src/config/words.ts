@@ -1,0 +1,109 @@
+/**
+ * The words of the cluster file: what a name, an address, a duration or a size may look like.
+ *
+ * Only the look of one value; whether values agree with each other is `agreement.ts`'s. Every message says what is
+ * wrong, then what would be right.
+ */
+import { isIP } from 'node:net';
+import { z } from 'zod';
+import { durationPattern, formatDuration, formatSize, parseDuration, parseSize, sizePattern } from './units.ts';
+
+const label = '[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?';
+/** RFC 1123 (2.1), in lower case: certificates, slots and store keys are compared byte by byte. */
+const hostPattern = new RegExp(`^(?=.{1,253}$)${label}(?:\\.${label})*$`);
+const labelPattern = new RegExp(`^${label}$`);
+export const identifierPattern = /^[a-z_][a-z0-9_-]{0,62}$/;
+
+const hostHint = 'Lower case letters, digits and hyphens, in parts of at most 63 joined by dots';
+
+export const clusterName = z
+  .string()
+  .regex(labelPattern, `is no cluster name. Lower case letters, digits and hyphens, at most 63, such as 'psf'`);
+export const datacenterName = z
+  .string()
+  .regex(labelPattern, `is no datacenter name. Lower case letters, digits and hyphens, at most 63, such as 'iad1'`);
+export const domainName = z
+  .string()
+  .regex(hostPattern, `is no domain name. ${hostHint}, such as 'psf.io'`)
+  .refine((text) => isIP(text) === 0, `is an address. A domain name, such as 'psf.io'`);
+export const nodeName = z
+  .string()
+  .regex(hostPattern, `is no node name. ${hostHint}, such as 'pg0.iad1'`)
+  .refine((text) => /[a-z]/.test(text), `is all digits. A name with a letter in it, such as 'pg0'`);
+
+function reservedName(text: string): boolean {
+  return /^(postgres|template0|template1|pgbouncer|public|none|all|replication)$|^(pg_|understudy_|__proto__$)/.test(text);
+}
+
+/** A database, a role or an application: each becomes a role or a database of PostgreSQL, or an alias of pgbouncer. */
+export const identifier = z
+  .string()
+  .regex(
+    identifierPattern,
+    `can't be a name in PostgreSQL here. A lower case letter or underscore, then lower case letters, digits, '_' or '-', at most 63`,
+  )
+  .refine(
+    (text) => !reservedName(text),
+    `is reserved for PostgreSQL, pgbouncer or Understudy. Another name, such as one for what the application does`,
+  );
+
+function usableAddress(text: string): boolean {
+  if (isIP(text) === 0 || text.includes('%')) return false;
+  const canonical = canonicalAddress(text);
+  return !/^(0\.|22[4-9]\.|23\d\.|24\d\.|25[0-5]\.|ff[0-9a-f]{2}:|::$)/.test(canonical);
+}
+
+/** The same text for the same address: `fd00:0::1` is `fd00::1`. */
+export function canonicalAddress(address: string): string {
+  return isIP(address) === 6 && !address.includes('%') ? new URL(`http://[${address}]`).hostname.slice(1, -1) : address;
+}
+
+export const address = z
+  .string()
+  .refine(usableAddress, `is no address of one host. An IPv4 or IPv6 address, such as 10.0.1.10 or 'fd00::10'`);
+
+export const absolutePath = z
+  .string()
+  .regex(/^\/[^\0\n\r]*$/, `is no absolute path. A path that begins with '/'`);
+export const freeText = z
+  .string()
+  .regex(/^[^\p{Cc}]{1,500}$/u, 'is empty, too long or has control characters. One line of at most 500 characters');
+export const port = z
+  .int('is no port. A whole number from 1 to 65535')
+  .min(1, 'is no port. A whole number from 1 to 65535')
+  .max(65_535, 'is no port. A whole number from 1 to 65535');
+
+export function wholeNumber(from: number, to: number) {
+  const message = `is out of bounds. A whole number from ${from} to ${to}`;
+  return z.int(message).min(from, message).max(to, message);
+}
+
+/** Milliseconds, within bounds. */
+export function duration(fromMs: number, toMs: number, options: { readonly wholeSeconds?: boolean } = {}) {
+  const whole = options.wholeSeconds ?? false;
+  return z
+    .string(`has no unit. A duration such as 10s, 500ms or 5min`)
+    .regex(durationPattern, 'is no duration. A number with ms, s, min or h, such as 10s or 500ms')
+    .transform((text, context) => {
+      const ms = parseDuration(text);
+      if (ms !== undefined && ms >= fromMs && ms <= toMs && (!whole || ms % 1_000 === 0)) return ms;
+      const message = `is out of bounds. ${whole ? 'Whole seconds' : 'A duration'} from ${formatDuration(fromMs)} to ${formatDuration(toMs)}`;
+      context.addIssue({ code: 'custom', message });
+      return z.NEVER;
+    });
+}
+
+/** Bytes, within bounds, in whole steps. */
+export function size(fromBytes: number, toBytes: number, stepBytes: number) {
+  return z
+    .string(`has no unit. A size such as 16MB or 8GB`)
+    .regex(sizePattern, 'is no size. A number with B, kB, MB, GB or TB, such as 16MB')
+    .transform((text, context) => {
+      const bytes = parseSize(text);
+      if (bytes !== undefined && bytes >= fromBytes && bytes <= toBytes && bytes % stepBytes === 0) return bytes;
+      const step = stepBytes === 1 ? '' : ` in steps of ${formatSize(stepBytes)}`;
+      const message = `is out of bounds. A size from ${formatSize(fromBytes)} to ${formatSize(toBytes)}${step}`;
+      context.addIssue({ code: 'custom', message });
+      return z.NEVER;
+    });
+}
