@@ -1,6 +1,7 @@
 /** A load in a thread of its own, so that neither it nor what is measured holds up the other's clock. */
 import { once } from 'node:events';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { z } from 'zod';
 import { type Load, type LoadAccount, type LoadOptions, startLoad } from './load.ts';
 
 export interface ThreadLoad {
@@ -8,28 +9,70 @@ export interface ThreadLoad {
   stop(): Promise<LoadAccount>;
 }
 
-export function startLoadThread(options: LoadOptions): ThreadLoad {
-  const worker = new Worker(new URL(import.meta.url), { workerData: options });
+/** What of pg's options can be handed to a thread. */
+const connect = z.object({
+  host: z.string(),
+  port: z.number(),
+  user: z.string(),
+  database: z.string(),
+  password: z.string().optional(),
+});
+
+const options = z.object({
+  connect,
+  writers: z.number(),
+  run: z.string(),
+  table: z.string(),
+  thinkMs: z.number().default(0),
+}) satisfies z.ZodType<LoadOptions>;
+
+const account = z.object({
+  run: z.string(),
+  table: z.string(),
+  highest: z.array(z.number()),
+  failures: z.array(
+    z.object({
+      writer: z.number(),
+      number: z.number(),
+      outcome: z.enum(['failed', 'unknown']),
+      because: z.string(),
+      atMs: z.number(),
+    }),
+  ),
+  acknowledgedAtMs: z.array(z.array(z.number())),
+}) satisfies z.ZodType<LoadAccount>;
+
+/** Threads of Node 20 do not inherit the loader that reads TypeScript. */
+const bootstrap = `import('tsx/esm/api').then(({ register }) => {
+  register();
+  return import(${JSON.stringify(import.meta.url)});
+})`;
+
+export function startLoadThread(wanted: z.input<typeof options>): ThreadLoad {
+  const worker = new Worker(bootstrap, { eval: true, workerData: options.parse(wanted) });
+  // Told by the question under way.
+  worker.on('error', () => undefined);
   const ask = async (what: 'count' | 'stop'): Promise<unknown> => {
     worker.postMessage(what);
     const [answer]: unknown[] = await once(worker, 'message');
     return answer;
   };
   return {
-    acknowledged: async () => Number(await ask('count')),
+    acknowledged: async () => z.number().parse(await ask('count')),
     async stop() {
-      const account = await ask('stop');
-      await worker.terminate();
-      return account as LoadAccount;
+      try {
+        return account.parse(await ask('stop'));
+      } finally {
+        await worker.terminate();
+      }
     },
   };
 }
 
 function serve(load: Load): void {
-  parentPort?.on('message', (what: 'count' | 'stop') => {
-    if (what === 'count') parentPort?.postMessage(load.acknowledged());
-    else void load.stop().then((account) => parentPort?.postMessage(account));
+  parentPort?.on('message', async (what: 'count' | 'stop') => {
+    parentPort?.postMessage(what === 'count' ? load.acknowledged() : await load.stop());
   });
 }
 
-if (!isMainThread) serve(startLoad(workerData as LoadOptions));
+if (!isMainThread) serve(startLoad(options.parse(workerData)));

@@ -130,7 +130,8 @@ class Writer {
 }
 
 /** Errors of the pooler that never reached a server, and so committed nothing. */
-const neverSent = /query_wait_timeout|no more connections allowed|server_login_retry|pgbouncer cannot connect|server login failed/i;
+const neverSent =
+  /query_wait_timeout|no more connections allowed|server_login_retry|pgbouncer cannot connect|server login failed/i;
 
 function judge(error: unknown): { readonly outcome: 'failed' | 'unknown'; readonly because: string } {
   const because = error instanceof Error ? error.message : String(error);
@@ -174,7 +175,12 @@ export async function verifyLoad(connect: ClientConfig, account: LoadAccount): P
   }
 }
 
-async function missingNumbers(client: Client, account: LoadAccount, writer: number, highest: number): Promise<Set<number>> {
+async function missingNumbers(
+  client: Client,
+  account: LoadAccount,
+  writer: number,
+  highest: number,
+): Promise<Set<number>> {
   const text = `select g as number from generate_series(1, $3::bigint) g
     except select number from ${account.table} where run = $1 and writer = $2`;
   const { rows } = await client.query<{ number: string }>(text, [account.run, writer, highest]);
@@ -184,12 +190,22 @@ async function missingNumbers(client: Client, account: LoadAccount, writer: numb
 /** The longest time without an acknowledgement to any writer, between two instants, in ms. */
 export function longestGap(account: LoadAccount, fromMs: number, toMs: number): number {
   const times = account.acknowledgedAtMs.flat().filter((at) => at >= fromMs && at <= toMs);
-  return gapOf(times.sort((a, b) => a - b), fromMs, toMs);
+  return gapOf(
+    times.sort((a, b) => a - b),
+    fromMs,
+    toMs,
+  );
 }
 
 /** The same, as the unluckiest writer saw it. */
 export function longestWriterGap(account: LoadAccount, fromMs: number, toMs: number): number {
-  const gaps = account.acknowledgedAtMs.map((times) => gapOf(times.filter((at) => at >= fromMs && at <= toMs), fromMs, toMs));
+  const gaps = account.acknowledgedAtMs.map((times) =>
+    gapOf(
+      times.filter((at) => at >= fromMs && at <= toMs),
+      fromMs,
+      toMs,
+    ),
+  );
   return Math.max(...gaps);
 }
 

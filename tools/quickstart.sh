@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# From a fresh clone to a running cluster: set-up, build, stage. Arguments are passed to `understudy stage up`.
+# From a fresh checkout to a running stage in the current directory.
 set -euo pipefail
-root=$(dirname "$(readlink -f "$0")")/..
-"$root/tools/setup.sh"
-exec "$root/bin/understudy" stage up "$@"
+here=$(dirname "$(readlink -f "$0")")
+bash "$here/setup.sh"
+exec "$here/../bin/understudy" stage up "$@"

@@ -1,136 +1,71 @@
 #!/usr/bin/env bash
-# Makes this checkout ready to run: the programs it needs, its packages, its bundle. May be run again at any time.
+# Makes a Debian machine ready: packages, npm dependencies, build. May be run again at any time; does only what is missing.
 #
-# Installs through apt when root, and otherwise prints the one line to run. Leaves no database cluster, no running and
-# no enabled service behind: whatever the packages would start belongs to the stage or to the operator, not to them.
-# Uses bash and Node's own modules only, since nothing else is there yet.
+# Packages are installed without starting or enabling what they bring: no default PostgreSQL cluster, no pgbouncer or
+# etcd service. Without root it prints the one line to run, and stops.
 set -euo pipefail
-cd "$(dirname "$(readlink -f "$0")")/.."
+cd "$(dirname "$(dirname "$(readlink -f "$0")")")"
 
-say() { printf '%s\n' "$*" >&2; }
+has_postgres() { compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null; }
 
-require_node() {
-  local problem
-  problem=$(node -e 'const [a, b] = process.versions.node.split(".").map(Number);
-    if (a < 20 || (a === 20 && b < 19)) console.log(process.versions.node)' 2>&1) || problem="none"
-  if [ -n "$problem" ]; then
-    say "Node.js 20.19 or later is needed; found: $problem"
-    exit 1
-  fi
-}
+missing=()
+has_postgres || missing+=(postgresql)
+command -v psql >/dev/null || missing+=(postgresql-client)
+[ -x /usr/sbin/pgbouncer ] || command -v pgbouncer >/dev/null || missing+=(pgbouncer)
+command -v etcd >/dev/null || missing+=(etcd-server)
+command -v openssl >/dev/null || missing+=(openssl)
 
-has() { command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ]; }
-
-has_postgres() {
-  local major
-  for major in 18 17 16 15 14 13; do
-    if [ -x "/usr/lib/postgresql/$major/bin/postgres" ] && [ -x "/usr/lib/postgresql/$major/bin/initdb" ]; then return 0; fi
-  done
-  return 1
-}
-
-missing_packages() {
-  has_postgres || echo postgresql
-  # `postgresql` brings psql along.
-  if has_postgres && ! has psql; then echo postgresql-client; fi
-  has pgbouncer || echo pgbouncer
-  has etcd || echo etcd-server
-  has openssl || echo openssl
-}
-
-# Directories and files that keep the packages' scripts from making a cluster and starting services.
-policy=/usr/sbin/policy-rc.d
-cluster_rule=/etc/postgresql-common/createcluster.d/understudy-setup.conf
-policy_mark='set by understudy tools/setup.sh'
-kept_policy=
-
-hold_back_services() {
-  # A run that was killed may have left its own behind.
-  if [ -e "$policy" ] && ! grep -q "$policy_mark" "$policy"; then
-    kept_policy="$policy.before-understudy-setup"
-    mv "$policy" "$kept_policy"
-  fi
-  printf '#!/bin/sh\n# %s\nexit 101\n' "$policy_mark" >"$policy"
-  chmod 755 "$policy"
-  mkdir -p "$(dirname "$cluster_rule")"
-  echo 'create_main_cluster = false' >"$cluster_rule"
-}
-
-release_services() {
-  rm -f "$policy" "$cluster_rule"
-  rmdir --ignore-fail-on-non-empty "$(dirname "$cluster_rule")" 2>/dev/null || true
-  if [ -n "$kept_policy" ]; then mv "$kept_policy" "$policy"; fi
-}
-
-enabled_units() {
-  command -v systemctl >/dev/null 2>&1 || return 0
-  systemctl list-unit-files --type=service --state=enabled --no-legend 2>/dev/null | awk '{ print $1 }' | sort || true
-}
-
-# Only what this installation enabled is disabled again.
-disable_new_units() {
-  local before=$1 unit
-  command -v systemctl >/dev/null 2>&1 || return 0
-  comm -13 <(printf '%s\n' "$before") <(enabled_units) | while read -r unit; do
-    case $unit in
-      postgresql*.service | pgbouncer*.service | etcd*.service) systemctl disable "$unit" >/dev/null 2>&1 || true ;;
-    esac
-  done
-}
-
-apt() {
-  DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 "$@" >&2
-}
+node_version=$(node --version 2>/dev/null || echo v0.0.0)
+if ! node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' 2>/dev/null; then
+  echo "understudy: Node.js 20.19 or later is needed, found $node_version" >&2
+  exit 1
+fi
 
 install_packages() {
-  local before
-  before=$(enabled_units)
-  trap release_services EXIT
-  hold_back_services
-  apt update
-  # First, so that its own scripts meet the rule above, whichever server version follows.
-  case " $* " in *' postgresql '*) apt install --no-install-recommends postgresql-common ;; esac
-  apt install --no-install-recommends "$@"
-  release_services
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get update -qq
+  # The server package makes and starts a default cluster unless postgresql-common was told not to, beforehand.
+  if printf '%s\n' "${missing[@]}" | grep -qx postgresql; then
+    apt-get install -y -qq --no-install-recommends postgresql-common >/dev/null
+    mkdir -p /etc/postgresql-common
+    if ! grep -qs '^create_main_cluster *= *false' /etc/postgresql-common/createcluster.conf; then
+      sed -i '/^ *#\? *create_main_cluster/d' /etc/postgresql-common/createcluster.conf 2>/dev/null || true
+      echo 'create_main_cluster = false' >>/etc/postgresql-common/createcluster.conf
+    fi
+  fi
+  # policy-rc.d with 101 keeps package scripts from starting services; a policy that was there is put back.
+  local policy=/usr/sbin/policy-rc.d saved=''
+  if [ -e "$policy" ]; then saved=$(mktemp); cp -p "$policy" "$saved"; fi
+  restore() { if [ -n "$saved" ]; then mv "$saved" "$policy"; else rm -f "$policy"; fi; }
+  trap restore EXIT
+  printf '#!/bin/sh\nexit 101\n' >"$policy"
+  chmod 755 "$policy"
+  apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  restore
   trap - EXIT
-  disable_new_units "$before"
-}
-
-install_programs() {
-  local packages
-  mapfile -t packages < <(missing_packages)
-  if [ "${#packages[@]}" -eq 0 ]; then return 0; fi
-  if ! command -v apt-get >/dev/null 2>&1; then
-    say "These programs are missing: ${packages[*]}. Install PostgreSQL 13 to 18, psql, pgbouncer, etcd and openssl."
-    exit 1
-  fi
-  if [ "$(id -u)" -ne 0 ]; then
-    say "These packages are missing; please run:"
-    say ""
-    say "    sudo $PWD/tools/setup.sh --programs"
-    say ""
-    say "It installs ${packages[*]} with apt-get and neither starts nor enables a service."
-    exit 1
-  fi
-  say "Installing ${packages[*]}"
-  install_packages "${packages[@]}"
-  mapfile -t packages < <(missing_packages)
-  if [ "${#packages[@]}" -gt 0 ]; then
-    say "Still missing after the installation: ${packages[*]}"
-    exit 1
+  if [ -d /run/systemd/system ]; then
+    for unit in pgbouncer etcd postgresql; do systemctl disable --now "$unit" >/dev/null 2>&1 || true; done
   fi
 }
 
-install_node_packages() {
-  # npm writes this file last; older than the lock file means that the lock file has changed since.
-  if [ -e node_modules/.package-lock.json ] && [ ! package-lock.json -nt node_modules/.package-lock.json ]; then return 0; fi
-  say 'Installing Node packages'
-  # No package here needs its installation script: esbuild finds the program of its platform's package by itself.
-  npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2
-}
+if [ ${#missing[@]} -gt 0 ]; then
+  if [ "$(id -u)" = 0 ]; then
+    echo "installing ${missing[*]}" >&2
+    install_packages
+  else
+    echo "understudy: these packages are missing: ${missing[*]}. Run this once, then try again:" >&2
+    echo "  sudo bash tools/setup.sh --packages" >&2
+    exit 1
+  fi
+fi
+[ "${1:-}" != --packages ] || exit 0
 
-require_node
-install_programs
-if [ "${1:-}" = --programs ]; then exit 0; fi
-install_node_packages
-node tools/build.mjs
+if [ ! -f node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
+  npm ci --no-audit --no-fund --loglevel=error >&2
+  touch node_modules/.package-lock.json
+fi
+
+newest=$(find src packages tools/build.mjs package.json -name node_modules -prune -o -type f -newer dist/understudy.mjs -print -quit 2>/dev/null || echo missing)
+if [ ! -f dist/understudy.mjs ] || [ -n "$newest" ]; then
+  node tools/build.mjs
+fi

@@ -20,7 +20,10 @@ export function createAppBackend(parts: AppBackendParts): AgentBackend {
   const elsewhere = (): never => {
     throw new UnderstudyError('NOT_FOUND', `${node} is an app node`, { hint: 'ask the agent of a database node' });
   };
-  const elsewhereLater = () => Promise.reject(new UnderstudyError('NOT_FOUND', `${node} is an app node`, { hint: 'ask the agent of a database node' }));
+  const elsewhereLater = () =>
+    Promise.reject(
+      new UnderstudyError('NOT_FOUND', `${node} is an app node`, { hint: 'ask the agent of a database node' }),
+    );
   return {
     node,
     cluster,

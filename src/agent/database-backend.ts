@@ -18,7 +18,7 @@ import type { MemberStatus, PoolerReport } from '../core/cluster-view.ts';
 import { emptyMemory } from '../core/memory.ts';
 import type { Operation } from '../core/operation.ts';
 import type { Receipt } from '../core/receipt.ts';
-import { type NodeName, findNode } from '../core/spec.ts';
+import { findNode, type NodeName } from '../core/spec.ts';
 import { type ClusterStatus, summarise } from '../core/status.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { EventRecord } from '../events/catalogue.ts';
@@ -72,7 +72,8 @@ export class DatabaseBackend implements AgentBackend {
 
   health() {
     const view = this.#agent.mirror.view;
-    const storeAgeMs = view.confirmedAtMs === null ? null : Math.round(this.#agent.clock.boottimeMs() - view.confirmedAtMs);
+    const storeAgeMs =
+      view.confirmedAtMs === null ? null : Math.round(this.#agent.clock.boottimeMs() - view.confirmedAtMs);
     return { node: this.node, version: this.#agent.version, term: view.lease?.value.term ?? 0, storeAgeMs };
   }
 
@@ -80,7 +81,11 @@ export class DatabaseBackend implements AgentBackend {
     const { view, memory } = this.#fresh();
     const seen = new Map([...memory.memberSeen].map(([node, last]) => [node, view.nowMs - last.atMs]));
     const status = summarise(view, seen);
-    return { ...status, cluster: status.cluster === '' ? this.cluster : status.cluster, lastReceipt: this.#agent.mirror.image.receipts.at(-1)?.id ?? null };
+    return {
+      ...status,
+      cluster: status.cluster === '' ? this.cluster : status.cluster,
+      lastReceipt: this.#agent.mirror.image.receipts.at(-1)?.id ?? null,
+    };
   }
 
   why(): WhyAnswer {
@@ -91,8 +96,14 @@ export class DatabaseBackend implements AgentBackend {
     return {
       node: this.node,
       at: latest.at.toISOString(),
-      inputDigest: digest({ ...view, store: { ...view.store, members: [...view.store.members], poolers: [...view.store.poolers] }, reports: [...view.reports], lastJobs: [...view.lastJobs] }),
-      reasons: trouble === null ? decision.reasons : [{ code: 'store-unreachable', text: trouble }, ...decision.reasons],
+      inputDigest: digest({
+        ...view,
+        store: { ...view.store, members: [...view.store.members], poolers: [...view.store.poolers] },
+        reports: [...view.reports],
+        lastJobs: [...view.lastJobs],
+      }),
+      reasons:
+        trouble === null ? decision.reasons : [{ code: 'store-unreachable', text: trouble }, ...decision.reasons],
       refused: decision.refused,
       actions: decision.actions.map((action) => ({ do: action.do, because: action.because })),
     };
@@ -109,10 +120,16 @@ export class DatabaseBackend implements AgentBackend {
     const stored = this.#agent.mirror.image.spec;
     const current = stored?.value.revision ?? 0;
     if (request.spec.cluster !== this.cluster) {
-      throw new UnderstudyError('REFUSED', `this agent belongs to cluster ${this.cluster}, the spec is for ${request.spec.cluster}`);
+      throw new UnderstudyError(
+        'REFUSED',
+        `this agent belongs to cluster ${this.cluster}, the spec is for ${request.spec.cluster}`,
+      );
     }
     if (request.baseRevision !== current) {
-      throw new UnderstudyError('CONFLICT', `the spec is at revision ${current}, the change was planned against ${request.baseRevision}`);
+      throw new UnderstudyError(
+        'CONFLICT',
+        `the spec is at revision ${current}, the change was planned against ${request.baseRevision}`,
+      );
     }
     const revision = current + 1;
     const appliedAt = this.#agent.clock.wallClock().toISOString();
@@ -184,7 +201,9 @@ export class DatabaseBackend implements AgentBackend {
   }
 
   #busy(request: SwitchoverRequest): SwitchoverAnswer {
-    const blockers = [{ what: 'switchover', blockedBy: 'operation-active', text: 'another switchover is being prepared' }];
+    const blockers = [
+      { what: 'switchover', blockedBy: 'operation-active', text: 'another switchover is being prepared' },
+    ];
     const preflight: Preflight = { from: this.node, to: request.to ?? '', poolers: [], blockers, warnings: [] };
     return { outcome: 'refused', preflight };
   }
@@ -205,9 +224,12 @@ export class DatabaseBackend implements AgentBackend {
 
   async cancel(operation: string, by: string): Promise<Answer> {
     const current = this.operation();
-    if (current === null || current.id !== operation) return { accepted: false, because: `there is no operation ${operation} under way` };
-    if (current.phase === 'finished' || current.phase === 'undone') return { accepted: false, because: `it is ${current.phase} already` };
-    if (current.phase === 'handed-over') return { accepted: false, because: `${current.to} has taken over already; it finishes` };
+    if (current === null || current.id !== operation)
+      return { accepted: false, because: `there is no operation ${operation} under way` };
+    if (current.phase === 'finished' || current.phase === 'undone')
+      return { accepted: false, because: `it is ${current.phase} already` };
+    if (current.phase === 'handed-over')
+      return { accepted: false, because: `${current.to} has taken over already; it finishes` };
     if (current.from !== this.node) return await this.#peer(current.from).cancel(operation, by);
     this.#agent.request({ cancelOperation: operation });
     return { accepted: true, because: 'it is being undone' };
@@ -246,7 +268,8 @@ export class DatabaseBackend implements AgentBackend {
       return { accepted: false, because: `${this.node} is the primary: \`understudy switchover\` first` };
     }
     const state = this.#agent.latest?.view.postgres.state ?? 'unknown';
-    if (what === 'restart' && state !== 'standby') return { accepted: false, because: `PostgreSQL on ${this.node} is ${state}` };
+    if (what === 'restart' && state !== 'standby')
+      return { accepted: false, because: `PostgreSQL on ${this.node} is ${state}` };
     this.#agent.request({ [what]: true });
     this.#agent.emit('request.accepted', { by, node: this.node, what: words });
     return { accepted: true, because: `${this.node} was asked for ${words}` };
@@ -255,13 +278,17 @@ export class DatabaseBackend implements AgentBackend {
   #holder(): NodeName {
     const lease = this.#agent.mirror.image.lease?.value;
     if (lease === undefined) throw new UnderstudyError('REFUSED', 'nobody holds the lease yet');
-    if (lease.state === 'released') throw new UnderstudyError('REFUSED', `the lease was released to ${lease.to}, which has not taken it yet`);
+    if (lease.state === 'released')
+      throw new UnderstudyError('REFUSED', `the lease was released to ${lease.to}, which has not taken it yet`);
     return lease.holder;
   }
 
   #fresh() {
     const fresh = this.#agent.freshView;
-    if (fresh === null) throw new UnderstudyError('STORE_UNREACHABLE', 'this agent has not made its first decision yet', { hint: 'try again in a second' });
+    if (fresh === null)
+      throw new UnderstudyError('STORE_UNREACHABLE', 'this agent has not made its first decision yet', {
+        hint: 'try again in a second',
+      });
     return fresh;
   }
 }

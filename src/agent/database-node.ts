@@ -6,7 +6,7 @@ import type { ClusterView, FinishedJob, LocalPostgres, Requests } from '../core/
 import type { Decision } from '../core/decision.ts';
 import type { DatabaseMemory, Outcome } from '../core/memory.ts';
 import { isActive } from '../core/operation.ts';
-import { type NodeName, type Spec, findNode, hostName } from '../core/spec.ts';
+import { findNode, hostName, type NodeName, type Spec } from '../core/spec.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Postgres, ServerConfiguration, Upstream } from '../ports/postgres.ts';
@@ -95,7 +95,13 @@ export class DatabaseNode {
   get freshView(): { readonly view: ClusterView; readonly memory: DatabaseMemory } | null {
     if (this.#latest === null) return null;
     const { view, decision } = this.#latest;
-    const now = { ...view, nowMs: this.clock.boottimeMs(), store: this.mirror.view, reports: this.reports.all, job: this.#jobs.running };
+    const now = {
+      ...view,
+      nowMs: this.clock.boottimeMs(),
+      store: this.mirror.view,
+      reports: this.reports.all,
+      job: this.#jobs.running,
+    };
     return { view: now, memory: decision.memory };
   }
 
@@ -149,7 +155,10 @@ export class DatabaseNode {
 
   spec(): Spec {
     const record = this.mirror.image.spec;
-    if (record === null) throw new UnderstudyError('NOT_FOUND', 'there is no spec in the store yet', { hint: 'understudy apply FILE stores one' });
+    if (record === null)
+      throw new UnderstudyError('NOT_FOUND', 'there is no spec in the store yet', {
+        hint: 'understudy apply FILE stores one',
+      });
     return record.value.spec;
   }
 
@@ -192,7 +201,13 @@ export class DatabaseNode {
     this.#notify();
     const now = this.clock.boottimeMs();
     const holds = view.store.lease?.value.state === 'held' && view.store.lease.value.holder === this.node;
-    if (!holds || this.#isMoving() || this.#storingReports !== null || now - this.#reportsStoredAtMs < storeReportsEveryMs) return;
+    if (
+      !holds ||
+      this.#isMoving() ||
+      this.#storingReports !== null ||
+      now - this.#reportsStoredAtMs < storeReportsEveryMs
+    )
+      return;
     this.#reportsStoredAtMs = now;
     this.#storingReports = this.reports
       .store(this.mirror, this.signal)

@@ -32,7 +32,14 @@ export class EventWriter {
   readonly #waiting: Omit<EventRecord, 'sequence'>[] = [];
   #writing: Promise<void> | null = null;
 
-  constructor(parts: { self: NodeName; mirror: StoreMirror; clock: Clock; log: ActionLog; signal: AbortSignal; isBusy: () => boolean }) {
+  constructor(parts: {
+    self: NodeName;
+    mirror: StoreMirror;
+    clock: Clock;
+    log: ActionLog;
+    signal: AbortSignal;
+    isBusy: () => boolean;
+  }) {
     this.#self = parts.self;
     this.#mirror = parts.mirror;
     this.#clock = parts.clock;

@@ -77,7 +77,11 @@ function cloneWork(context: ExecutionContext, action: Extract<JobAction, { do: '
   };
 }
 
-async function start(context: ExecutionContext, action: Extract<JobAction, { do: 'start' }>, signal: AbortSignal): Promise<void> {
+async function start(
+  context: ExecutionContext,
+  action: Extract<JobAction, { do: 'start' }>,
+  signal: AbortSignal,
+): Promise<void> {
   const options = { signal, withinMs: startWithinMs };
   await context.postgres.configure(context.configuration(context.spec()), options);
   if (action.as === 'primary') {
@@ -95,7 +99,11 @@ async function restart(context: ExecutionContext, from: string, signal: AbortSig
   await start(context, { do: 'start', as: 'standby', from, because: [] }, signal);
 }
 
-async function stop(context: ExecutionContext, action: Extract<JobAction, { do: 'stop' }>, signal: AbortSignal): Promise<void> {
+async function stop(
+  context: ExecutionContext,
+  action: Extract<JobAction, { do: 'stop' }>,
+  signal: AbortSignal,
+): Promise<void> {
   if (action.drain !== null) await awaitDirectClients(context, action.drain, signal);
   const how = { patienceMs: action.patienceMs, awaitStandby: action.awaitStandby };
   await context.postgres.stop(how, { signal, withinMs: action.patienceMs + 10_000 });
@@ -125,7 +133,12 @@ async function awaitDirectClients(
   }
 }
 
-async function promote(context: ExecutionContext, withinMs: number, signal: AbortSignal, view: ClusterView): Promise<void> {
+async function promote(
+  context: ExecutionContext,
+  withinMs: number,
+  signal: AbortSignal,
+  view: ClusterView,
+): Promise<void> {
   await context.postgres.promote({ signal, withinMs });
   const term = view.store.lease?.value.term ?? 0;
   const before = 'timeline' in view.postgres ? view.postgres.timeline : 0;

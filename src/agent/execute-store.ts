@@ -49,10 +49,15 @@ export async function performStoreAction(context: ExecutionContext, action: Stor
   }
   tell(context, action);
   const renewal = renewalOf(action, sentAtMs);
-  if (renewal !== null) return { outcomes: [{ kind: 'renewed', renewal }], goOn: true, lookAgain: action.do !== 'renew-lease' };
+  if (renewal !== null)
+    return { outcomes: [{ kind: 'renewed', renewal }], goOn: true, lookAgain: action.do !== 'renew-lease' };
   if (action.do === 'publish-status') {
     const { key, status } = action;
-    return { outcomes: [{ kind: 'status-published', key, counter: status.counter, atMs: sentAtMs }], goOn: true, lookAgain: false };
+    return {
+      outcomes: [{ kind: 'status-published', key, counter: status.counter, atMs: sentAtMs }],
+      goOn: true,
+      lookAgain: false,
+    };
   }
   return { outcomes: [], goOn: true, lookAgain: true };
 }
@@ -89,14 +94,20 @@ function transactionOf(context: ExecutionContext, action: StoreAction): Transact
       };
     }
     case 'release-lease':
-      return { conditions: [same(keys.lease, action.lease)], writes: [released(context, action.lease.value, action.to)] };
+      return {
+        conditions: [same(keys.lease, action.lease)],
+        writes: [released(context, action.lease.value, action.to)],
+      };
     case 'record-cluster':
       return {
         conditions: [same(keys.lease, action.lease), { key: keys.cluster, revision: 'absent' }],
         writes: [
           {
             key: keys.cluster,
-            value: encodeRecord('cluster', { systemIdentifier: action.systemIdentifier, postgresMajor: action.postgresMajor }),
+            value: encodeRecord('cluster', {
+              systemIdentifier: action.systemIdentifier,
+              postgresMajor: action.postgresMajor,
+            }),
           },
         ],
       };
@@ -154,11 +165,15 @@ function holding(context: ExecutionContext, term: number, ttlMs: number): readon
 }
 
 function released(context: ExecutionContext, lease: Lease, to: string): StoreWrite {
-  return { key: keys.lease, value: encodeRecord('lease', { state: 'released', term: lease.term, by: context.self, to }) };
+  return {
+    key: keys.lease,
+    value: encodeRecord('lease', { state: 'released', term: lease.term, by: context.self, to }),
+  };
 }
 
 function operationWrite(operation: Operation, phase: OperationPhase): StoreWrite {
-  const { id, kind, from, to, term, poolers, without, forceAfterMs, paceMs, timings, startedAt, requestedBy } = operation;
+  const { id, kind, from, to, term, poolers, without, forceAfterMs, paceMs, timings, startedAt, requestedBy } =
+    operation;
   const { drainTimeoutMs, stopTimeoutMs, promoteTimeoutMs } = operation;
   const plan = { id, kind, from, to, term, poolers, without, forceAfterMs, paceMs, startedAt, requestedBy };
   const limits = { drainTimeoutMs, stopTimeoutMs, promoteTimeoutMs };
@@ -204,7 +219,8 @@ function tell(context: ExecutionContext, action: StoreAction): void {
       return;
     case 'take-released-lease':
       context.emit('lease.taken', { node, term: action.lease.value.term + 1 });
-      if (action.undo !== null) tellUndone(context, action.undo.operation.value.id, action.undo.reason, action.undo.detail);
+      if (action.undo !== null)
+        tellUndone(context, action.undo.operation.value.id, action.undo.reason, action.undo.detail);
       return;
     case 'take-handover': {
       const term = action.lease.value.term + 1;

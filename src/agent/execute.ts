@@ -10,9 +10,9 @@ import type { Outcome } from '../core/memory.ts';
 import { slotsKey } from '../core/rules/upkeep.ts';
 import { slotName } from '../core/spec.ts';
 import { describeError } from '../errors/understudy-error.ts';
-import type { ExecutionContext } from './execution-context.ts';
 import { startJob } from './execute-jobs.ts';
 import { isStoreAction, performStoreAction } from './execute-store.ts';
+import type { ExecutionContext } from './execution-context.ts';
 import type { Performed } from './loop.ts';
 
 const shortActWithinMs = 900;

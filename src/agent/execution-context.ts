@@ -1,9 +1,10 @@
 /** What the executor works with: the ports, this node's identity, and where it tells what happened. */
+
+import type { Outcome } from '../core/memory.ts';
 import type { NodeName, Spec } from '../core/spec.ts';
 import type { EventFacts, EventName } from '../events/catalogue.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Postgres, ServerConfiguration, Upstream } from '../ports/postgres.ts';
-import type { Outcome } from '../core/memory.ts';
 import type { Jobs } from './jobs.ts';
 import type { StoreMirror } from './store-mirror.ts';
 

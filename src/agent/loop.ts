@@ -8,7 +8,7 @@ import type { Action } from '../core/actions.ts';
 import type { ClusterView } from '../core/cluster-view.ts';
 import { decide } from '../core/decide.ts';
 import type { Decision } from '../core/decision.ts';
-import { type DatabaseMemory, type Outcome, emptyMemory, learn } from '../core/memory.ts';
+import { type DatabaseMemory, emptyMemory, learn, type Outcome } from '../core/memory.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Wakeup } from './wakeup.ts';
 

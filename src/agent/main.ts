@@ -15,7 +15,7 @@ import { createApiServer } from '../api/server.ts';
 import { loadNodeFile } from '../config/load-node-file.ts';
 import type { NodeFile } from '../config/node-file.ts';
 import { serverConfiguration } from '../core/rules/settings.ts';
-import { type NodeName, type Spec, findNode, hostName } from '../core/spec.ts';
+import { findNode, hostName, type NodeName, type Spec } from '../core/spec.ts';
 import { examineNode } from '../doctor/examine-node.ts';
 import { describeError, UnderstudyError } from '../errors/understudy-error.ts';
 import { createEtcdStore } from '../etcd/store.ts';
@@ -26,8 +26,8 @@ import { createPostgres } from '../postgres/postgres.ts';
 import { createLinuxClock } from '../timing/linux-clock.ts';
 import { version } from '../version.ts';
 import { createAppBackend } from './app-backend.ts';
-import { openAppNodeJournal } from './app-node-journal.ts';
 import { startAppNode } from './app-node.ts';
+import { openAppNodeJournal } from './app-node-journal.ts';
 import { DatabaseBackend, type PeerAgent } from './database-backend.ts';
 import { DatabaseNode } from './database-node.ts';
 import type { ActionLog } from './execution-context.ts';
@@ -55,7 +55,11 @@ export async function runAgent(nodeFilePath: string): Promise<void> {
     mkdirSync(directory, { recursive: true, mode: 0o750 });
   }
   chmodSync(file.directories.state, 0o700);
-  const log = pino({ base: { node: file.node }, level: process.env['UNDERSTUDY_LOG'] ?? 'info', timestamp: pino.stdTimeFunctions.isoTime });
+  const log = pino({
+    base: { node: file.node },
+    level: process.env.UNDERSTUDY_LOG ?? 'info',
+    timestamp: pino.stdTimeFunctions.isoTime,
+  });
   let broken: unknown = null;
   const end = new AbortController();
   const foundation: Foundation = {
@@ -78,7 +82,10 @@ export async function runAgent(nodeFilePath: string): Promise<void> {
     await running.stop();
   }
   if (broken !== null) {
-    log.fatal({ because: describeError(broken), stack: broken instanceof Error ? broken.stack : undefined }, 'the agent broke');
+    log.fatal(
+      { because: describeError(broken), stack: broken instanceof Error ? broken.stack : undefined },
+      'the agent broke',
+    );
     throw broken;
   }
 }
@@ -119,7 +126,9 @@ function startDatabase(foundation: Foundation): Running {
     log,
     postgres: createLatePostgres(() => {
       const known = spec();
-      return known === null || findNode(known, file.node)?.role !== 'database' ? null : localPostgres(foundation, known);
+      return known === null || findNode(known, file.node)?.role !== 'database'
+        ? null
+        : localPostgres(foundation, known);
     }),
     configuration: (wanted) =>
       serverConfiguration(wanted, file.node, {
@@ -164,13 +173,26 @@ function localPostgres({ file, clock }: Foundation, spec: Spec) {
   });
 }
 
-function peerAgent(peers: Map<NodeName, AgentClient>, spec: Spec, file: NodeFile, tls: Credentials, node: NodeName): PeerAgent {
+function peerAgent(
+  peers: Map<NodeName, AgentClient>,
+  spec: Spec,
+  file: NodeFile,
+  tls: Credentials,
+  node: NodeName,
+): PeerAgent {
   let client = peers.get(node);
   if (client === undefined) {
     const found = findNode(spec, node);
     if (found === undefined) throw new UnderstudyError('NOT_FOUND', `the spec names no node ${node}`);
     const { cluster } = file;
-    client = createAgentClient({ cluster, node, hostName: hostName(spec, node), address: found.address, port: file.api.port, tls });
+    client = createAgentClient({
+      cluster,
+      node,
+      hostName: hostName(spec, node),
+      address: found.address,
+      port: file.api.port,
+      tls,
+    });
     peers.set(node, client);
   }
   const known = client;
@@ -191,7 +213,11 @@ async function diskFreeBytes(directory: string): Promise<number | null> {
 
 function startApp(foundation: Foundation): Running {
   const { file, clock, log, credentials } = foundation;
-  const agents = file.databaseAgents.map(({ node, address }) => ({ node, address, hostName: `${node}.${file.domain}` }));
+  const agents = file.databaseAgents.map(({ node, address }) => ({
+    node,
+    address,
+    hostName: `${node}.${file.domain}`,
+  }));
   const link = { cluster: file.cluster, port: file.api.port, credentials: () => credentials };
   const { state, run, log: logs } = file.directories;
   const pooler = new Pgbouncer({ state, run, log: logs, tls: file.tls, program: file.binaries.pgbouncer });

@@ -57,5 +57,15 @@ export class ReceivedReports {
 function materialKey(report: PoolerReport): string {
   const { state, operation, term, primary, specRevision, trouble, poolerVersion, lastPause } = report;
   const blockers = report.blockers.map((blocker) => blocker.serverPid);
-  return JSON.stringify([state, operation, term, primary, specRevision, trouble, poolerVersion, lastPause?.operation, blockers]);
+  return JSON.stringify([
+    state,
+    operation,
+    term,
+    primary,
+    specRevision,
+    trouble,
+    poolerVersion,
+    lastPause?.operation,
+    blockers,
+  ]);
 }

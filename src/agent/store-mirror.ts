@@ -8,7 +8,7 @@ import type { StoreView } from '../core/cluster-view.ts';
 import { isUnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { CallOptions, Store, StoreChange, StoreCondition, StoreWrite, TransactionResult } from '../ports/store.ts';
-import { type StoreImage, applyChanges, applyWrites, emptyImage, imageOf } from '../records/store-image.ts';
+import { applyChanges, applyWrites, emptyImage, imageOf, type StoreImage } from '../records/store-image.ts';
 
 /** Between attempts to read everything while the store does not answer, in ms. */
 const rereadAfterMs = 500;

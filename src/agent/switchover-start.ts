@@ -11,7 +11,7 @@ import type { DatabaseMemory } from '../core/memory.ts';
 import type { Operation, PhaseTiming } from '../core/operation.ts';
 import { inspectSwitchover } from '../core/rules/preflight.ts';
 import type { NodeName, Spec } from '../core/spec.ts';
-import { UnderstudyError, describeError } from '../errors/understudy-error.ts';
+import { describeError, UnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Postgres } from '../ports/postgres.ts';
 import { encodeRecord } from '../records/codecs.ts';
@@ -36,7 +36,11 @@ const sessionsWithinMs = 2_000;
 /** A second, short checkpoint when the first took long: what was written meanwhile would lengthen the stop. */
 const longCheckpointMs = 1_000;
 
-export async function startSwitchover(parts: SwitchoverParts, request: SwitchoverRequest, by: string): Promise<SwitchoverAnswer> {
+export async function startSwitchover(
+  parts: SwitchoverParts,
+  request: SwitchoverRequest,
+  by: string,
+): Promise<SwitchoverAnswer> {
   const begun = parts.clock.boottimeMs();
   const preflight = await inspect(parts, request);
   const preflightMs = parts.clock.boottimeMs() - begun;
@@ -54,7 +58,9 @@ async function inspect(parts: SwitchoverParts, request: SwitchoverRequest): Prom
   const latest = parts.latest();
   if (latest === null) throw new UnderstudyError('REFUSED', 'this agent has not made its first decision yet');
   const running = latest.view.postgres.state === 'primary';
-  const sessions = running ? await parts.postgres.openTransactions({ withinMs: sessionsWithinMs, signal: parts.signal }) : [];
+  const sessions = running
+    ? await parts.postgres.openTransactions({ withinMs: sessionsWithinMs, signal: parts.signal })
+    : [];
   const verdict = inspectSwitchover(latest.view, latest.memory, sessions, request);
   return { ...verdict, to: verdict.to ?? '' };
 }
@@ -64,7 +70,10 @@ async function checkpoints(parts: SwitchoverParts, target: NodeName): Promise<nu
   const own = parts.postgres.checkpoint({ withinMs: checkpointWithinMs, signal: parts.signal });
   const [mine] = await Promise.allSettled([own, parts.checkpointOn(target)]);
   if (mine.status === 'rejected') {
-    throw new UnderstudyError('POSTGRES_FAILED', `the checkpoint before the switchover failed: ${describeError(mine.reason)}`);
+    throw new UnderstudyError(
+      'POSTGRES_FAILED',
+      `the checkpoint before the switchover failed: ${describeError(mine.reason)}`,
+    );
   }
   if (parts.clock.boottimeMs() - begun > longCheckpointMs) {
     await parts.postgres.checkpoint({ withinMs: checkpointWithinMs, signal: parts.signal });

@@ -10,8 +10,8 @@ import type { ClusterView } from '../core/cluster-view.ts';
 import { bytesBehind, parseLsn } from '../core/lsn.ts';
 import type { DatabaseMemory } from '../core/memory.ts';
 import { isActive, pauseLimitMs } from '../core/operation.ts';
-import { type Situation, assess, isWritable, liveMember } from '../core/situation.ts';
-import { type NodeName, type NodeSpec, type Spec, findNode, hostName, nodesOfRole } from '../core/spec.ts';
+import { assess, isWritable, liveMember, type Situation } from '../core/situation.ts';
+import { findNode, hostName, type NodeName, type NodeSpec, nodesOfRole, type Spec } from '../core/spec.ts';
 
 export function buildTopology(view: ClusterView, memory: DatabaseMemory): Topology {
   const situation = assess(view, memory);
@@ -42,13 +42,17 @@ function primaryOf(situation: Situation, spec: Spec): TopologyPrimary | null {
   if (node === undefined) return null;
   const writable =
     lease.is === 'mine'
-      ? view.postgres.state === 'primary' && view.job?.kind !== 'stop' && lease.deadlineMs !== null && nowMs < lease.deadlineMs
+      ? view.postgres.state === 'primary' &&
+        view.job?.kind !== 'stop' &&
+        lease.deadlineMs !== null &&
+        nowMs < lease.deadlineMs
       : isWritable(situation, holder, term);
   return { ...address(spec, node), writable };
 }
 
 function standbysOf(situation: Situation, spec: Spec): readonly TopologyStandby[] {
-  const holder = situation.lease.is === 'mine' || situation.lease.is === 'other' ? situation.lease.lease.value.holder : null;
+  const holder =
+    situation.lease.is === 'mine' || situation.lease.is === 'other' ? situation.lease.lease.value.holder : null;
   const ahead = primaryLsn(situation, holder);
   return nodesOfRole(spec, 'database')
     .filter((node) => node.name !== holder)

@@ -4,7 +4,7 @@
  * Invariant: what was opened is closed when the verb ends, however it ends. What is heavy is loaded when first needed, so
  * that `version` and `--help` are quick.
  */
-import { UnderstudyError } from '../errors/understudy-error.ts';
+import { exitCodes } from '../errors/exit-codes.ts';
 import type { ClusterAccess } from './cluster-access.ts';
 import type { Context } from './context.ts';
 import { type CliIo, createTerminal, type Terminal } from './terminal.ts';
@@ -32,8 +32,13 @@ export type Perform = (options: CommonOptions, verb: (call: Call) => Promise<num
 
 export async function withCall(io: CliIo, options: CommonOptions, verb: (call: Call) => Promise<number>): Promise<number> {
   const interrupted = new AbortController();
-  let listener = (): void => interrupted.abort(new UnderstudyError('REFUSED', 'interrupted'));
-  const release = io.onInterrupt?.(() => listener());
+  const terminal = createTerminal(io, options.json === true);
+  let isTaken = false;
+  let listener = (): void => interrupted.abort(new Error('interrupted'));
+  const release = io.onInterrupt?.((how) => {
+    // Nobody asked for anything: a verb that takes Ctrl-C goes on to its end, unseen.
+    if (how === 'asked' || !isTaken) listener();
+  });
   const opened: { access?: Promise<ClusterAccess> } = {};
   const context = async (): Promise<Context> => {
     const { loadContext } = await import('./context.ts');
@@ -45,7 +50,7 @@ export async function withCall(io: CliIo, options: CommonOptions, verb: (call: C
   };
   const call: Call = {
     io,
-    terminal: createTerminal(io, options.json === true),
+    terminal,
     signal: interrupted.signal,
     context,
     cluster() {
@@ -54,11 +59,16 @@ export async function withCall(io: CliIo, options: CommonOptions, verb: (call: C
     },
     sleep: (ms) => sleep(ms, interrupted.signal),
     takeInterrupts(next) {
+      isTaken = true;
       listener = next;
     },
   };
   try {
     return await verb(call);
+  } catch (error) {
+    if (!interrupted.signal.aborted) throw error;
+    terminal.note('interrupted');
+    return exitCodes.failed;
   } finally {
     release?.();
     // One that could not be opened was told already.

@@ -2,12 +2,33 @@
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { runCli } from './run-cli.ts';
+import type { Interruptor } from './terminal.ts';
 
-// A reader that went away (`understudy events | head`) is no trouble of ours.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(0);
-  throw error;
-});
+const listeners = new Set<(how: Interruptor) => void>();
+
+function tell(how: Interruptor): void {
+  for (const listener of [...listeners]) listener(how);
+}
+
+/** Only while somebody listens: otherwise a signal does what it does to any process. */
+function listen(listener: (how: Interruptor) => void): () => void {
+  const asked = (): void => listener('asked');
+  const hungUp = (): void => listener('hung-up');
+  listeners.add(listener);
+  process.on('SIGINT', asked).on('SIGTERM', asked).on('SIGHUP', hungUp);
+  return () => {
+    listeners.delete(listener);
+    process.off('SIGINT', asked).off('SIGTERM', asked).off('SIGHUP', hungUp);
+  };
+}
+
+// A reader that went away (`understudy events | head`), or a terminal that was closed: a verb without an end shall find one.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
+    tell('hung-up');
+  });
+}
 
 process.exitCode = await runCli(process.argv.slice(2), {
   stdout: process.stdout,
@@ -15,12 +36,5 @@ process.exitCode = await runCli(process.argv.slice(2), {
   env: process.env,
   cwd: process.cwd(),
   program: fileURLToPath(import.meta.url),
-  onInterrupt(listener) {
-    const heard = (): void => listener();
-    const signals = ['SIGINT', 'SIGTERM'] as const;
-    for (const signal of signals) process.on(signal, heard);
-    return () => {
-      for (const signal of signals) process.off(signal, heard);
-    };
-  },
+  onInterrupt: listen,
 });

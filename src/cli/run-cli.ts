@@ -9,6 +9,8 @@ import { exitCodeFor, exitCodes } from '../errors/exit-codes.ts';
 import { version } from '../version.ts';
 import { declareAgent } from './agent.ts';
 import { type Perform, withCall } from './call.ts';
+import { declareCompletion } from './completion.ts';
+import { declareDoctor } from './doctor.ts';
 import { declareEvents } from './events.ts';
 import { declareNodeOrders } from './node-orders.ts';
 import { declareReceipts } from './receipts.ts';
@@ -28,6 +30,9 @@ const verbs = [
   declareEvents,
   declareWhy,
   declareReceipts,
+  declareNodeOrders,
+  declareDoctor,
+  declareCompletion,
   declareVersion,
   declareAgent,
 ];

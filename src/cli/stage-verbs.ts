@@ -38,15 +38,15 @@ async function start(call: Call, program: string, request: UpRequest, report: (l
   const clock = createLinuxClock();
   try {
     const record = await stageUp({ directory, program, nodes, appNodes, clock, report, signal });
-    if (signal.aborted) throw new UnderstudyError('STAGE_FAILED', 'interrupted', { hint: 'nothing of it runs any more' });
+    signal.throwIfAborted();
     return record;
   } catch (error) {
     // A stage that was up before is not this call's to end.
     if (!(error instanceof UnderstudyError && error.code === 'STAGE_EXISTS')) {
-      if (signal.aborted) call.terminal.note('interrupted: ending what was started');
+      if (signal.aborted) call.terminal.note('ending what was started');
       await abandonStage(directory, clock);
     }
-    throw signal.aborted ? new UnderstudyError('STAGE_FAILED', 'interrupted before it was healthy', { hint: 'understudy stage up goes on from there' }) : error;
+    throw error;
   }
 }
 

@@ -57,4 +57,13 @@ export function declareStage(program: Command, perform: Perform): void {
     .action((node: string, _, command: Command) =>
       perform(command.optsWithGlobals<CommonOptions>(), async (call) => (await import('./stage-verbs.ts')).joinStage(call, node)),
     );
+  // Started by `stage up` itself: it does for a stage's agents what systemd does on a server.
+  stage
+    .command('keep', { hidden: true })
+    .requiredOption('--directory <path>', 'where the stage is')
+    .action(async (options: { readonly directory: string }) => {
+      const { keepStage } = await import('../stage/keeper.ts');
+      const { createLinuxClock } = await import('../timing/linux-clock.ts');
+      await keepStage(options.directory, createLinuxClock(), new AbortController().signal);
+    });
 }

@@ -150,7 +150,7 @@ async function conclude(call: Call, access: ClusterAccess, receipt: Receipt, beg
   if (!terminal.json) terminal.print(...outcomeLines(receipt, terminal.paint));
   const isDone = receipt.outcome === 'finished';
   const streamingAfterMs = isDone ? await untilStreaming(call, access, receipt, begunAtMs, left) : null;
-  if (terminal.json) terminal.printJson({ outcome: receipt.outcome, operation: receipt.id, receipt, streamingAfterMs });
+  if (terminal.json) terminal.printJson({ ...receipt, streamingAfterMs });
   else printLastLine(terminal, receipt, streamingAfterMs);
   return isDone ? exitCodes.done : exitCodes.failed;
 }

@@ -47,7 +47,7 @@ export function declareSwitchover(program: Command, perform: Perform): void {
     .option('--without-pooler <node>', 'go on without this pooler; may be repeated', collect)
     .option('--dry-run', 'only say what would be done, and what blocks it')
     .addOption(new Option('--pace <ms>', 'wait so long at the start of each phase, to watch it').argParser(wholeNumber).default(0))
-    .option('--json', 'print the outcome as JSON')
+    .option('--json', 'print the receipt as JSON; the preflight when it is refused or dry')
     .addHelpText('after', examples)
     .action((_, command: Command) => {
       const options = command.optsWithGlobals<SwitchoverOptions>();
@@ -75,7 +75,7 @@ async function switchover(call: Call, options: SwitchoverOptions): Promise<numbe
 }
 
 function showPlan({ terminal }: Call, checked: SwitchoverAnswer, forceAfterMs: number | null): number {
-  if (terminal.json) terminal.printJson(checked);
+  if (terminal.json) terminal.printJson(checked.preflight);
   else terminal.print('Would be done:', ...planLines(checked.preflight, forceAfterMs));
   return exitCodes.done;
 }
@@ -89,7 +89,7 @@ async function carryOut(call: Call, access: ClusterAccess, request: SwitchoverRe
 }
 
 function refused({ terminal }: Call, preflight: Preflight): number {
-  if (terminal.json) terminal.printJson({ outcome: 'refused', preflight });
+  if (terminal.json) terminal.printJson(preflight);
   else terminal.print(...blockerLines(preflight, terminal.paint));
   const count = preflight.blockers.length;
   const target = preflight.to === '' ? 'the switchover' : `the switchover to ${preflight.to}`;

@@ -6,6 +6,9 @@
 import { styleText } from 'node:util';
 import { describeError, isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
 
+/** `asked`: Ctrl-C or SIGTERM. `hung-up`: the terminal was closed, or whoever read our output has gone. */
+export type Interruptor = 'asked' | 'hung-up';
+
 /** What of a stream is needed here; `process.stdout` is one. */
 export interface Output {
   write(text: string): unknown;
@@ -20,8 +23,8 @@ export interface CliIo {
   readonly cwd: string;
   /** The running bundle: a stage's agents run a copy of it. Without it no stage can be started. */
   readonly program?: string;
-  /** Calls back at each Ctrl-C until the answered function is called; without it Ctrl-C ends the process. */
-  readonly onInterrupt?: (listener: () => void) => () => void;
+  /** Calls back at each interruption until the answered function is called; without it Ctrl-C ends the process. */
+  readonly onInterrupt?: (listener: (how: Interruptor) => void) => () => void;
 }
 
 export type Tone = 'green' | 'yellow' | 'red' | 'bold' | 'dim';

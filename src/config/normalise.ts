@@ -15,10 +15,10 @@ export const defaultPriority = 100;
 type Written = Partial<Exclude<NonNullable<ClusterFile['nodes']['database']>[string], string>> & { address: string };
 
 /** The part after the first dot, if it is a declared datacenter. */
-export function impliedDatacenter(name: string, file: ClusterFile): string | null {
+export function impliedDatacenter(name: string, datacenters: Readonly<Record<string, unknown>>): string | null {
   const dot = name.indexOf('.');
   const suffix = dot < 0 ? '' : name.slice(dot + 1);
-  return Object.hasOwn(file.datacenters ?? {}, suffix) ? suffix : null;
+  return Object.hasOwn(datacenters, suffix) ? suffix : null;
 }
 
 function nodesOf(file: ClusterFile, role: NodeRole): readonly NodeSpec[] {
@@ -29,7 +29,7 @@ function nodesOf(file: ClusterFile, role: NodeRole): readonly NodeSpec[] {
       name,
       address: node.address,
       role,
-      datacenter: node.datacenter === undefined ? impliedDatacenter(name, file) : node.datacenter,
+      datacenter: node.datacenter === undefined ? impliedDatacenter(name, file.datacenters ?? {}) : node.datacenter,
       priority: node.priority ?? defaultPriority,
       failover: node.failover ?? 'allowed',
       purpose: node.purpose ?? null,

@@ -7,6 +7,7 @@
 import { stringify } from 'yaml';
 import type { ApplicationSpec, NodeRole, NodeSpec, Spec } from '../core/spec.ts';
 import { nodesOfRole } from '../core/spec.ts';
+import { defaultPriority, impliedDatacenter } from './normalise.ts';
 import { formatDuration, formatSize } from './units.ts';
 
 const mebibyte = 1024 * 1024;
@@ -18,12 +19,11 @@ function withoutAbsent(entries: Written): Written {
 }
 
 function node(spec: Spec, { name, address, datacenter, priority, failover, purpose, contact, role }: NodeSpec): unknown {
-  const implied = name.split('.')[1];
-  const declared = implied !== undefined && Object.hasOwn(spec.datacenters, implied) ? implied : null;
+  const declared = impliedDatacenter(name, spec.datacenters);
   const written = {
     ...withoutAbsent({
       // The default is not written: several nodes with the same priority are a mistake only when someone asked for it.
-      priority: role === 'database' && priority !== 100 ? priority : null,
+      priority: role === 'database' && priority !== defaultPriority ? priority : null,
       failover: role === 'database' && failover === 'never' ? failover : null,
       purpose,
       contact,

@@ -82,7 +82,7 @@ export function wholeNumber(from: number, to: number) {
 export function duration(fromMs: number, toMs: number, options: { readonly wholeSeconds?: boolean } = {}) {
   const whole = options.wholeSeconds ?? false;
   return z
-    .string(`has no unit. A duration such as 10s, 500ms or 5min`)
+    .string({ error: ({ input }) => (typeof input === 'number' ? 'has no unit. A duration such as 10s, 500ms or 5min' : undefined) })
     .regex(durationPattern, 'is no duration. A number with ms, s, min or h, such as 10s or 500ms')
     .transform((text, context) => {
       const ms = parseDuration(text);
@@ -96,7 +96,7 @@ export function duration(fromMs: number, toMs: number, options: { readonly whole
 /** Bytes, within bounds, in whole steps. */
 export function size(fromBytes: number, toBytes: number, stepBytes: number) {
   return z
-    .string(`has no unit. A size such as 16MB or 8GB`)
+    .string({ error: ({ input }) => (typeof input === 'number' ? 'has no unit. A size such as 16MB or 8GB' : undefined) })
     .regex(sizePattern, 'is no size. A number with B, kB, MB, GB or TB, such as 16MB')
     .transform((text, context) => {
       const bytes = parseSize(text);

@@ -33,15 +33,46 @@ export type Action = Because &
     /** Term 1, only while there is neither a lease nor a cluster. */
     | { readonly do: 'take-first-lease'; readonly ttlMs: number }
     /** After a release to this node by name. */
-    | { readonly do: 'take-released-lease'; readonly lease: Stored<Lease>; readonly ttlMs: number; readonly undo: (UndoneOperation & { readonly operation: Stored<Operation> }) | null }
+    | {
+        readonly do: 'take-released-lease';
+        readonly lease: Stored<Lease>;
+        readonly ttlMs: number;
+        readonly undo: (UndoneOperation & { readonly operation: Stored<Operation> }) | null;
+      }
     /** One transaction: the operation at this very revision, the lease's term and holder as seen. */
-    | { readonly do: 'take-handover'; readonly operation: Stored<Operation>; readonly lease: Stored<Lease>; readonly ttlMs: number }
+    | {
+        readonly do: 'take-handover';
+        readonly operation: Stored<Operation>;
+        readonly lease: Stored<Lease>;
+        readonly ttlMs: number;
+      }
     /** Only after PostgreSQL is proven gone. */
     | { readonly do: 'release-lease'; readonly lease: Stored<Lease>; readonly to: NodeName }
-    | { readonly do: 'record-cluster'; readonly systemIdentifier: string; readonly postgresMajor: number; readonly lease: Stored<Lease> }
-    | { readonly do: 'publish-stopped'; readonly operation: Stored<Operation>; readonly lease: Stored<Lease>; readonly shutdownLsn: string; readonly timeline: number; readonly timings: readonly PhaseTiming[] }
-    | ({ readonly do: 'undo-operation'; readonly operation: Stored<Operation>; readonly lease: Stored<Lease> } & UndoneOperation)
-    | { readonly do: 'finish-operation'; readonly operation: Stored<Operation>; readonly lease: Stored<Lease>; readonly receipt: Receipt }
+    | {
+        readonly do: 'record-cluster';
+        readonly systemIdentifier: string;
+        readonly postgresMajor: number;
+        readonly lease: Stored<Lease>;
+      }
+    | {
+        readonly do: 'publish-stopped';
+        readonly operation: Stored<Operation>;
+        readonly lease: Stored<Lease>;
+        readonly shutdownLsn: string;
+        readonly timeline: number;
+        readonly timings: readonly PhaseTiming[];
+      }
+    | ({
+        readonly do: 'undo-operation';
+        readonly operation: Stored<Operation>;
+        readonly lease: Stored<Lease>;
+      } & UndoneOperation)
+    | {
+        readonly do: 'finish-operation';
+        readonly operation: Stored<Operation>;
+        readonly lease: Stored<Lease>;
+        readonly receipt: Receipt;
+      }
     | { readonly do: 'end-blockers'; readonly pids: readonly number[] }
     // jobs
     | { readonly do: 'initialise' }
@@ -49,7 +80,12 @@ export type Action = Because &
     | { readonly do: 'start'; readonly as: 'primary' }
     | { readonly do: 'start'; readonly as: 'standby'; readonly from: NodeName }
     | { readonly do: 'restart-standby'; readonly from: NodeName }
-    | { readonly do: 'stop'; readonly awaitStandby: NodeName | null; readonly patienceMs: number; readonly drain: DirectDrain | null }
+    | {
+        readonly do: 'stop';
+        readonly awaitStandby: NodeName | null;
+        readonly patienceMs: number;
+        readonly drain: DirectDrain | null;
+      }
     | { readonly do: 'promote'; readonly withinMs: number }
     // short acts
     | { readonly do: 'follow'; readonly from: NodeName }

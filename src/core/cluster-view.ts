@@ -101,7 +101,12 @@ export interface PauseFigures {
   readonly drainMs: number;
   readonly pausedMs: number;
   /** Clients that waited for the pause to end, and the longest wait as far as the pooler's figures tell. */
-  readonly applications: readonly { readonly name: string; readonly delayed: number; readonly worstMs: number; readonly failed: number }[];
+  readonly applications: readonly {
+    readonly name: string;
+    readonly delayed: number;
+    readonly worstMs: number;
+    readonly failed: number;
+  }[];
 }
 
 export interface StoreView {

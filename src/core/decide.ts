@@ -23,7 +23,7 @@ import { decideAsHolder } from './rules/primary.ts';
 import { decideAsStandby } from './rules/standby.ts';
 import { decideAsTarget } from './rules/switchover.ts';
 import { decideUpkeep } from './rules/upkeep.ts';
-import { type Situation, type Verdict, act, assess, isWritable, nothing, refuse, wait } from './situation.ts';
+import { act, assess, isWritable, nothing, refuse, type Situation, type Verdict, wait } from './situation.ts';
 
 const restIntervalMs = 1_000;
 
@@ -36,7 +36,8 @@ export function decide(view: ClusterView, before: DatabaseMemory): Decision<Data
   const upkeep = decideUpkeep(situation);
   const chores = verdict.actions.length === 0 ? upkeep.actions : [];
   const due = dueStatus(situation, { unconverged: upkeep.unconverged, refused: verdict.refused });
-  const publish: Action[] = due === null ? [] : [{ do: 'publish-status', status: due.status, key: due.key, because: ['status-due'] }];
+  const publish: Action[] =
+    due === null ? [] : [{ do: 'publish-status', status: due.status, key: due.key, because: ['status-due'] }];
   return {
     // A status that says "writable" is what others wait for: it goes before the chores.
     actions: [...renewal, ...verdict.actions, ...publish, ...chores],
@@ -53,7 +54,10 @@ function observe(view: ClusterView, memory: DatabaseMemory): DatabaseMemory {
   const next = { ...memory, memberSeen: rememberMembers(view, memory), operation: observeOperation(view, memory) };
   const situation = assess(view, next);
   const { lease } = situation;
-  const waits = lease.is === 'other' && view.postgres.state === 'stopped' && !isWritable(situation, lease.holder, lease.lease.value.term);
+  const waits =
+    lease.is === 'other' &&
+    view.postgres.state === 'stopped' &&
+    !isWritable(situation, lease.holder, lease.lease.value.term);
   return {
     ...next,
     // What a server that is gone had been given must be given again.
@@ -75,7 +79,8 @@ function decideRole(situation: Situation): Verdict {
   if (view.job !== null) {
     return wait({ code: `job-${view.job.kind}`, text: `${view.job.kind} is under way` }, 200);
   }
-  if (spec === null) return wait({ code: 'no-spec', text: 'no spec in the store yet: `understudy apply FILE` stores one' });
+  if (spec === null)
+    return wait({ code: 'no-spec', text: 'no spec in the store yet: `understudy apply FILE` stores one' });
   if (me === null || me.role !== 'database') return leave(situation);
   switch (lease.is) {
     case 'unread':
@@ -96,15 +101,19 @@ function decideRole(situation: Situation): Verdict {
 /** A node that the spec no longer names stops its standby and keeps its data. */
 function leave(situation: Situation): Verdict {
   if (situation.lease.is === 'mine') {
-    return refuse({ what: 'leave', blockedBy: 'holds-lease', text: 'the spec no longer names this node, but it is the primary' });
+    return refuse({
+      what: 'leave',
+      blockedBy: 'holds-lease',
+      text: 'the spec no longer names this node, but it is the primary',
+    });
   }
   if (situation.view.postgres.state !== 'standby') {
     return wait({ code: 'not-in-spec', text: 'the spec does not name this node as a database node' }, 1_000);
   }
-  return act(
-    [{ do: 'stop', awaitStandby: null, patienceMs: 5_000, drain: null, because: ['not-in-spec'] }],
-    { code: 'not-in-spec', text: 'the spec no longer names this node: its standby is stopped, its data stay' },
-  );
+  return act([{ do: 'stop', awaitStandby: null, patienceMs: 5_000, drain: null, because: ['not-in-spec'] }], {
+    code: 'not-in-spec',
+    text: 'the spec no longer names this node: its standby is stopped, its data stay',
+  });
 }
 
 function unreachable(value: never): never {

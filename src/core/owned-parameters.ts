@@ -1,62 +1,91 @@
 /**
- * The PostgreSQL parameters that the cluster can't leave to anyone else: Understudy writes them, and the declaration may
- * not. Each with the reason, which is shown to whoever declares one.
+ * The parameters of postgresql.conf that a declaration can't set, and why. Pure.
  *
- * rules/settings.ts writes the values; a test holds the two against each other.
+ * Invariant: whatever `rules/settings.ts` writes over the user's value is named here, so that nobody declares a value
+ * in vain. More is refused than is written: what would move the server's files away from its agent, take recovery or
+ * archiving out of its hands, or let a crash corrupt the data.
  */
-const byName: Readonly<Record<string, string>> = {
-  // who listens where
-  listen_addresses: "a server listens on its node's declared address",
-  port: 'declare it as postgres.port',
-  unix_socket_directories: 'the agent connects through its own socket directory',
-  unix_socket_permissions: 'the agent connects through its own socket directory',
-  unix_socket_group: 'the agent connects through its own socket directory',
-  // where things are
-  data_directory: 'declare it as postgres.data',
-  config_file: 'the agent writes the configuration files',
-  hba_file: 'the agent writes the configuration files',
-  ident_file: 'the agent writes the configuration files',
-  external_pid_file: 'the agent finds the server by its data directory',
-  cluster_name: "it is the node's name, by which standbys are known",
-  // replication
-  wal_level: 'standbys need replica',
-  wal_log_hints: 'a former primary can be rewound only with it',
-  hot_standby: 'standbys serve reads',
-  primary_conninfo: 'the agent points standbys at the primary',
-  primary_slot_name: 'the agent gives each standby its slot',
-  promote_trigger_file: 'the agent alone promotes',
-  restore_command: 'the agent decides where missing WAL comes from',
-  max_slot_wal_keep_size: 'declare it as postgres.wal_budget',
-  synchronous_standby_names: 'a commit is acknowledged by what the agent knows to be safe',
-  synchronous_commit: 'it is local for everybody; a transaction or a role may ask for more',
-  wal_retrieve_retry_interval: 'a switchover relies on it',
-  wal_receiver_status_interval: 'the lag that is shown relies on it',
-  wal_receiver_timeout: 'a vanished primary must be noticed in time',
-  wal_receiver_create_temp_slot: 'the agent gives each standby its slot',
-  wal_sender_timeout: 'a vanished standby must be noticed in time',
-  // who is alive
-  restart_after_crash: 'a crashed server comes back only with the right to be primary',
-  default_transaction_read_only: 'the agent writes, too; give applications their rights with applications.<name>.rights',
-  // credentials
-  password_encryption: 'passwords are SCRAM only',
-  // what the agent reads in the log
-  lc_messages: 'the agent reads the log',
-  logging_collector: 'the agent keeps the log',
-  log_destination: 'the agent keeps the log',
-};
-
-const byPrefix: readonly (readonly [string, string])[] = [
-  ['ssl', 'connections are verified by the certificates of the cluster'],
-  ['recovery_', 'the agent alone decides about recovery'],
-  ['archive_', 'archiving comes with backups, which this version does not have'],
+const reasons: readonly { readonly names: readonly string[]; readonly reason: string }[] = [
+  { names: ['port'], reason: 'declare it as postgres.port' },
+  { names: ['max_slot_wal_keep_size'], reason: 'declare it as postgres.wal_budget' },
+  { names: ['data_directory'], reason: 'declare it as postgres.data' },
+  {
+    names: ['listen_addresses', 'unix_socket_directories', 'unix_socket_permissions', 'unix_socket_group'],
+    reason: `it follows from the node's address and its node file`,
+  },
+  {
+    names: [
+      'hba_file',
+      'ident_file',
+      'config_file',
+      'external_pid_file',
+      'include',
+      'include_dir',
+      'include_if_exists',
+    ],
+    reason: `the agent keeps the server's files`,
+  },
+  { names: ['cluster_name'], reason: `it is the node's name` },
+  {
+    names: [
+      'ssl',
+      'ssl_ca_file',
+      'ssl_cert_file',
+      'ssl_key_file',
+      'ssl_crl_file',
+      'ssl_crl_dir',
+      'ssl_min_protocol_version',
+      'ssl_max_protocol_version',
+      'ssl_ciphers',
+      'ssl_prefer_server_ciphers',
+      'ssl_passphrase_command',
+      'ssl_passphrase_command_supports_reload',
+    ],
+    reason: 'all connections use the certificates and the one cipher policy of the cluster',
+  },
+  { names: ['password_encryption'], reason: 'roles have SCRAM passwords only' },
+  {
+    names: ['wal_level', 'wal_log_hints', 'hot_standby', 'fsync', 'full_page_writes'],
+    reason: 'without it a standby, a rewind or a crash could lose data',
+  },
+  {
+    names: ['synchronous_commit', 'synchronous_standby_names'],
+    reason: 'the cluster decides whom a commit waits for; a transaction may set synchronous_commit for itself',
+  },
+  {
+    names: ['restart_after_crash'],
+    reason: 'a crashed server comes back only through its agent, if that holds the lease',
+  },
+  {
+    names: [
+      'wal_retrieve_retry_interval',
+      'wal_receiver_status_interval',
+      'wal_receiver_timeout',
+      'wal_sender_timeout',
+    ],
+    reason: 'a switchover depends on its timing',
+  },
+  {
+    names: ['lc_messages', 'logging_collector', 'log_destination'],
+    reason: `the agent reads the server's log`,
+  },
+  { names: ['restore_command', 'promote_trigger_file'], reason: 'the agent alone decides on recovery and promotion' },
 ];
 
-/** Why Understudy keeps this parameter to itself; `null` when anyone may set it. Case does not matter, as in PostgreSQL. */
-export function ownedBecause(parameter: string): string | null {
-  const name = parameter.toLowerCase();
-  if (Object.hasOwn(byName, name)) return byName[name] ?? null;
-  return byPrefix.find(([prefix]) => name.startsWith(prefix))?.[1] ?? null;
-}
+const families: readonly { readonly prefix: string; readonly reason: string }[] = [
+  { prefix: 'archive_', reason: 'archiving belongs to the cluster' },
+  { prefix: 'recovery_', reason: 'the agent alone decides on recovery and promotion' },
+  { prefix: 'primary_', reason: 'the agent alone decides whom a standby follows' },
+];
 
-/** Names, and beginnings of names written as `ssl*`. */
-export const ownedParameters: readonly string[] = [...Object.keys(byName), ...byPrefix.map(([prefix]) => `${prefix}*`)];
+const reasonOf: ReadonlyMap<string, string> = new Map(
+  reasons.flatMap(({ names, reason }) => names.map((name) => [name, reason] as const)),
+);
+
+export const ownedParameterNames: readonly string[] = [...reasonOf.keys()];
+
+/** Why Understudy sets this parameter itself; `undefined` when it is the user's. PostgreSQL ignores case in names. */
+export function whyOwned(parameter: string): string | undefined {
+  const name = parameter.toLowerCase();
+  return reasonOf.get(name) ?? families.find(({ prefix }) => name.startsWith(prefix))?.reason;
+}

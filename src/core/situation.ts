@@ -2,12 +2,13 @@
  * A view with what follows from it directly: whose the lease is, which node this is, what is still unknown. Every
  * rule starts from here, so that no two rules read the same fact differently.
  */
-import type { ClusterView, MemberStatus, Stored } from './cluster-view.ts';
+
 import type { Action } from './actions.ts';
+import type { ClusterView, MemberStatus, Stored } from './cluster-view.ts';
 import type { Reason, Refusal } from './decision.ts';
 import type { Lease } from './lease.ts';
 import { type DatabaseMemory, ownDeadlineMs } from './memory.ts';
-import { type NodeName, type NodeSpec, type Spec, findNode, nodesOfRole } from './spec.ts';
+import { findNode, type NodeName, type NodeSpec, nodesOfRole, type Spec } from './spec.ts';
 
 export type LeasePosition =
   | { readonly is: 'unread' }
@@ -59,7 +60,8 @@ function leasePosition(view: ClusterView, memory: DatabaseMemory): LeasePosition
   if (view.store.readAtMs === null || view.store.unreadable.includes('lease')) return { is: 'unread' };
   if (stored === null) return { is: 'missing' };
   const lease = stored.value;
-  if (lease.state === 'released') return { is: 'released', lease: { value: lease, revision: stored.revision }, to: lease.to };
+  if (lease.state === 'released')
+    return { is: 'released', lease: { value: lease, revision: stored.revision }, to: lease.to };
   const held = { value: lease, revision: stored.revision };
   if (lease.holder !== view.self) return { is: 'other', lease: held, holder: lease.holder };
   return { is: 'mine', lease: held, deadlineMs: ownDeadlineMs(memory, lease.term) };
@@ -80,7 +82,9 @@ export function isWritable(situation: Situation, node: NodeName, term: number): 
 }
 
 export function otherDatabaseNodes(situation: Situation): readonly NodeSpec[] {
-  return situation.spec === null ? [] : nodesOfRole(situation.spec, 'database').filter((node) => node.name !== situation.self);
+  return situation.spec === null
+    ? []
+    : nodesOfRole(situation.spec, 'database').filter((node) => node.name !== situation.self);
 }
 
 export function currentTerm(situation: Situation): number {

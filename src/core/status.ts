@@ -62,10 +62,16 @@ export interface ClusterStatus {
   readonly lastReceipt: string | null;
 }
 
-/** An agent that has not been heard for this long counts as unreachable, in ms. It speaks every 2 s. */
+/**
+ * An agent that has not been heard for this long counts as unreachable, in ms. It speaks every 2 s. Without an answer of
+ * the store for as long nobody could be heard through it.
+ */
 const silentAfterMs = 6_000;
 
-/** `heardMs`: how long ago each member's counter was last seen to change, in ms. */
+/**
+ * `heardMs`: how long ago each member's counter was last seen to change, in ms; members that are not in it are unknown.
+ * Never judges by a clock of another host.
+ */
 export function summarise(view: ClusterView, heardMs: ReadonlyMap<NodeName, number>): ClusterStatus {
   const { store } = view;
   const spec = store.spec?.value.spec ?? null;
@@ -109,7 +115,7 @@ function nodeStatus(
     datacenter: node.datacenter,
     priority: node.priority,
     failover: node.failover,
-    reachable: node.role === 'app' ? poolerReach(view, node.name) : reach(heard),
+    reachable: node.role === 'app' ? poolerReach(view, node.name) : memberReach(view, node.name, heard),
     postgres,
     serverVersion: member?.serverVersion ?? null,
     lagBytes: lagBytes(view, node.name, member, primary),
@@ -128,12 +134,28 @@ function reach(heardMs: number | undefined): 'yes' | 'no' | 'unknown' {
   return heardMs <= silentAfterMs ? 'yes' : 'no';
 }
 
+/** Members are heard through the store: while that is silent, their silence says nothing. */
+function memberReach(view: ClusterView, node: NodeName, heardMs: number | undefined): 'yes' | 'no' | 'unknown' {
+  if (node === view.self) return 'yes';
+  const reached = reach(heardMs);
+  return reached === 'no' && isStoreSilent(view) ? 'unknown' : reached;
+}
+
+function isStoreSilent({ nowMs, store }: ClusterView): boolean {
+  return store.confirmedAtMs === null || nowMs - store.confirmedAtMs > silentAfterMs;
+}
+
 function poolerReach(view: ClusterView, node: NodeName): 'yes' | 'no' | 'unknown' {
   const heard = view.reports.get(node);
   return heard === undefined ? 'unknown' : reach(view.nowMs - heard.atMs);
 }
 
-function lagBytes(view: ClusterView, node: NodeName, member: MemberStatus | null, primary: NodeName | null): number | null {
+function lagBytes(
+  view: ClusterView,
+  node: NodeName,
+  member: MemberStatus | null,
+  primary: NodeName | null,
+): number | null {
   if (member?.postgres.state !== 'standby') return null;
   const ahead = primaryPosition(view, primary);
   // The primary's own walsender knows better than a status that is up to 2 s old.
@@ -178,9 +200,11 @@ function shortcomings(
   else if (holder.reachable === 'no') found.push(`the agent of the primary ${primary} is silent`);
   for (const node of nodes) {
     if (node.role !== 'database' || node.node === primary) continue;
-    if (node.reachable !== 'yes') found.push(`the agent of ${node.node} is ${node.reachable === 'no' ? 'silent' : 'not known yet'}`);
+    if (node.reachable !== 'yes')
+      found.push(`the agent of ${node.node} is ${node.reachable === 'no' ? 'silent' : 'not known yet'}`);
     else if (node.postgres?.state !== 'standby') found.push(`${node.node} is ${node.postgres?.state ?? 'unknown'}`);
-    else if (node.postgres.streamingFrom !== primary) found.push(`${node.node} is not streaming from ${primary ?? 'a primary'}`);
+    else if (node.postgres.streamingFrom !== primary)
+      found.push(`${node.node} is not streaming from ${primary ?? 'a primary'}`);
     else if (node.slot?.walStatus === 'lost') found.push(`the slot of ${node.node} is lost`);
   }
   for (const node of nodes) if (node.trouble !== null) found.push(`${node.node}: ${node.trouble}`);
@@ -188,7 +212,8 @@ function shortcomings(
     const text = poolerShortcoming(pooler);
     if (text !== null) found.push(text);
   }
-  if (view.store.unreadable.length > 0) found.push(`values in the store can't be read: ${view.store.unreadable.join(', ')}`);
+  if (view.store.unreadable.length > 0)
+    found.push(`values in the store can't be read: ${view.store.unreadable.join(', ')}`);
   return found;
 }
 

@@ -1,73 +1,50 @@
 /**
- * What a person would check first on a node that misbehaves: programs and their versions, files and their modes,
- * certificates, disk, clock, limits. Reads only; changes nothing.
+ * What a person would check first on a node that misbehaves: programs and their versions, ports, files and their modes,
+ * certificates, disk, clocks, limits. Reads only; changes nothing, and judges the host, not the cluster.
  */
-import { statfs } from 'node:fs/promises';
-import { readFileSync, statSync } from 'node:fs';
 import type { DoctorFinding } from '../api/contract.ts';
 import type { NodeFile } from '../config/node-file.ts';
-import { describeError } from '../errors/understudy-error.ts';
-import { describeCertificate } from '../pki/description.ts';
-import { bad, ok } from './finding.ts';
-import { checkPrograms } from './programs.ts';
+import { checkCertificate, checkDataDirectory, checkRunDirectory, checkSecret } from './files.ts';
+import { checkPeerClocks } from './peer-clocks.ts';
+import { checkPorts, type ExpectedPort } from './ports.ts';
+import { checkPgbouncer, checkPostgres } from './programs.ts';
+import { checkClockSource, checkDisk, checkOpenFiles, checkSharedMemory } from './resources.ts';
 
-const lowDiskBytes = 1024 * 1024 * 1024;
-/** A socket's path may have 107 bytes (unix(7)); PostgreSQL adds its name. */
-const longestRunDirectory = 107 - '/.s.PGSQL.65535'.length;
-const soonMs = 2 * 86_400_000;
-
-export async function examineNode(file: NodeFile): Promise<readonly DoctorFinding[]> {
-  const secrets = [file.tls.key, ...(file.store === null ? [] : [file.store.key, file.store.passwordFile])];
-  return [
-    ...(await checkPrograms(file)),
-    ...secrets.map(checkSecret),
-    checkCertificate(file.tls.certificate),
-    await checkDisk(file.directories.data),
-    checkRunDirectory(file.directories.run),
-    checkClock(),
-  ];
+/** What the spec may say otherwise. */
+export interface NodePorts {
+  readonly postgres: number;
+  readonly pooler: number;
 }
 
-function checkSecret(path: string): DoctorFinding {
-  try {
-    const mode = statSync(path).mode & 0o777;
-    if ((mode & 0o077) === 0) return ok('permissions', `${path} is ${mode.toString(8)}`);
-    return bad('permissions', 'failure', `${path} is ${mode.toString(8)}: others can read it`, `chmod 600 ${path}`);
-  } catch (error) {
-    return bad('permissions', 'failure', describeError(error), 'the file must exist and belong to the agent');
-  }
+const usualPorts: NodePorts = { postgres: 5432, pooler: 6432 };
+
+export async function examineNode(file: NodeFile, ports: NodePorts = usualPorts): Promise<readonly DoctorFinding[]> {
+  const { directories, store, tls } = file;
+  const nowMs = Date.now();
+  const peers = file.databaseAgents
+    .filter(({ node }) => node !== file.node)
+    .map(({ node, address }) => ({ node, address, hostName: `${node}.${file.domain}`, port: file.api.port }));
+  const checks = await Promise.all([
+    programsOf(file),
+    checkPorts(expectedPorts(file, ports)),
+    [tls.key, ...(store === null ? [] : [store.key, store.passwordFile])].map(checkSecret),
+    [tls.certificate, tls.ca, ...(store === null ? [] : [store.certificate])].map((path) => checkCertificate(path, nowMs)),
+    file.role === 'database' ? [checkDataDirectory(directories.data)] : [],
+    checkDisk(file.role === 'database' ? directories.data : directories.state).then((finding) => [finding]),
+    [checkRunDirectory(directories.run), checkOpenFiles(), checkClockSource()],
+    file.role === 'database' ? checkSharedMemory().then((finding) => [finding]) : [],
+    checkPeerClocks(peers, tls),
+  ]);
+  return checks.flat();
 }
 
-function checkCertificate(path: string): DoctorFinding {
-  try {
-    const { notAfter } = describeCertificate(readFileSync(path, 'utf8'));
-    const leftMs = notAfter.getTime() - Date.now();
-    const text = `${path} is good until ${notAfter.toISOString()}`;
-    if (leftMs <= 0) return bad('certificate', 'failure', text, 'issue a new one');
-    return leftMs < soonMs ? bad('certificate', 'warning', text, 'issue a new one soon') : ok('certificate', text);
-  } catch (error) {
-    return bad('certificate', 'failure', describeError(error), 'the file must hold a certificate in PEM');
-  }
+function programsOf({ binaries, role }: NodeFile): Promise<readonly DoctorFinding[]> {
+  if (role === 'database') return checkPostgres(binaries.postgres);
+  return role === 'app' ? checkPgbouncer(binaries.pgbouncer) : Promise.resolve([]);
 }
 
-async function checkDisk(directory: string): Promise<DoctorFinding> {
-  const facts = (await statfs(directory).catch(() => null)) ?? (await statfs(`${directory}/..`).catch(() => null));
-  if (facts === null) return bad('disk', 'warning', `${directory} does not exist`, 'it is made at the first start');
-  const free = facts.bavail * facts.bsize;
-  const text = `${(free / 1024 ** 3).toFixed(1)} GiB free for ${directory}`;
-  return free < lowDiskBytes ? bad('disk', 'warning', text, 'a full disk stops PostgreSQL: free some space') : ok('disk', text);
-}
-
-function checkRunDirectory(run: string): DoctorFinding {
-  const bytes = Buffer.byteLength(run);
-  const text = `${run} has ${bytes} bytes`;
-  if (bytes <= longestRunDirectory) return ok('socket path', text);
-  return bad('socket path', 'failure', text, `choose a run directory of at most ${longestRunDirectory} bytes`);
-}
-
-/** The lease rests on boottime alone; a wall clock before this software was written spoils certificates. */
-function checkClock(): DoctorFinding {
-  const year = new Date().getUTCFullYear();
-  const text = `the wall clock says ${new Date().toISOString()}`;
-  return year < 2026 ? bad('clock', 'failure', text, 'set the clock; certificates depend on it') : ok('clock', text);
+function expectedPorts({ api, pooler, role }: NodeFile, ports: NodePorts): readonly ExpectedPort[] {
+  const agent = { address: api.address, port: api.port, program: 'node' };
+  if (role === 'database') return [agent, { address: api.address, port: ports.postgres, program: 'postgres' }];
+  return role === 'app' ? [agent, { address: pooler.listenAddress, port: ports.pooler, program: 'pgbouncer' }] : [agent];
 }

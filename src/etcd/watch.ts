@@ -6,6 +6,7 @@
  * Invariants: changes are reported in order of revision, each revision once and whole (etcd splits no revision over two
  * messages unless `fragment` is asked for); after `lost`, or once the caller's signal has fired, nothing is reported.
  */
+import { describeError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { StoreChange, StoreWatcher } from '../ports/store.ts';
 import { durations } from '../timing/policies.ts';
@@ -51,7 +52,6 @@ async function follow(parts: WatchParts, signal: AbortSignal): Promise<string | 
   let next = parts.fromRevision;
   for (let offset = 0; !signal.aborted; offset += 1) {
     const end = await followOnce(parts, parts.endpoints.at(offset), next, signal, (batch) => {
-      // A listener that throws must not end the watch for good, nor be asked about the same revision again.
       next = batch.revision + 1;
       parts.watcher.changed(batch.changes, batch.revision);
     });
@@ -85,7 +85,8 @@ async function followOnce(
       if (end !== null) return end;
       for (const batch of batchesOf(parts.prefix, message, fromRevision)) {
         if (signal.aborted) return 'again';
-        report(batch);
+        const failed = attempt(() => report(batch));
+        if (failed !== null) return { lost: failed };
       }
     }
     return 'again';
@@ -93,6 +94,16 @@ async function followOnce(
     return error instanceof RangeError ? { lost: error.message } : 'again';
   } finally {
     silence.end();
+  }
+}
+
+/** A listener that threw has missed a change: it must read everything anew. */
+function attempt(listener: () => void): string | null {
+  try {
+    listener();
+    return null;
+  } catch (error) {
+    return `its listener failed: ${describeError(error)}`;
   }
 }
 

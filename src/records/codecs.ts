@@ -9,8 +9,8 @@ import type { ClusterRecord, MemberStatus, PoolerReport, SpecRecord } from '../c
 import type { Lease, Renewal } from '../core/lease.ts';
 import type { Operation } from '../core/operation.ts';
 import type { Receipt } from '../core/receipt.ts';
-import { type EventRecord, eventCatalogue } from '../events/catalogue.ts';
-import { count, name, positive, spec, text } from './spec-schema.ts';
+import { type EventName, type EventRecord, eventCatalogue } from '../events/catalogue.ts';
+import { count, name, positive, storedSpec, text } from './spec-schema.ts';
 import { memberPostgres, operation, pendingRestart, poolerReport, receipt } from './status-schemas.ts';
 
 export interface Records {
@@ -28,7 +28,7 @@ export interface Records {
 export type RecordKind = keyof Records;
 export type Decoded<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly because: string };
 
-const specRecord = z.object({ revision: positive, spec, appliedAt: text, appliedBy: text });
+const specRecord = z.object({ revision: positive, spec: storedSpec, appliedAt: text, appliedBy: text });
 const clusterRecord = z.object({ systemIdentifier: z.string().regex(/^\d+$/), postgresMajor: positive });
 const lease = z.discriminatedUnion('state', [
   z.object({ state: z.literal('held'), term: positive, holder: name, ttlMs: positive }),
@@ -50,8 +50,16 @@ const member = z.object({
   trouble: text.nullable(),
 });
 const fact = z.union([z.string(), z.number(), z.boolean(), z.null()]);
-const eventName = z.enum(Object.keys(eventCatalogue) as [keyof typeof eventCatalogue]);
-const event = z.object({ sequence: positive, at: text, node: name, name: eventName, facts: z.record(z.string(), fact) });
+const isEventName = (value: unknown): value is EventName =>
+  typeof value === 'string' && Object.hasOwn(eventCatalogue, value);
+const eventName = z.custom<EventName>(isEventName, 'an event that this version does not know');
+const event = z.object({
+  sequence: positive,
+  at: text,
+  node: name,
+  name: eventName,
+  facts: z.record(z.string(), fact),
+});
 
 const schemas: { readonly [K in RecordKind]: z.ZodType<Records[K]> } = {
   spec: specRecord,

@@ -1,11 +1,13 @@
 /**
- * The shape of a complete spec on the wire. Strict both ways: a key that this version doesn't know would be dropped
- * silently, and dropped from the cluster with the next apply.
+ * The shape of a complete spec. Strict where one is applied: a key that this version doesn't know would be dropped
+ * silently, and dropped from the cluster. Tolerant where one is read from the store (`storedSpec`): a newer agent has
+ * checked it, and an older one, halfway through an upgrade, must go on with what it knows.
  *
  * Only shapes: whether the parts agree with each other is config's to judge.
  */
 import { z } from 'zod';
 import type { ApplicationSpec, PoolerSpec, Spec } from '../core/spec.ts';
+import { UnderstudyError } from '../errors/understudy-error.ts';
 
 export const name = z.string().min(1).max(253);
 export const text = z.string();
@@ -30,7 +32,7 @@ export const applicationSpec = z.strictObject({
   poolSize: positive.nullable(),
 }) satisfies z.ZodType<ApplicationSpec>;
 
-export const spec = z.strictObject({
+export const specSchema = z.strictObject({
   version: z.literal(1),
   cluster: name,
   domain: name,
@@ -71,3 +73,32 @@ export const spec = z.strictObject({
   }),
   lease: z.strictObject({ ttlMs: positive }),
 }) satisfies z.ZodType<Spec>;
+
+/** Throws CONFIG_INVALID with every mistake and its place. */
+export function parseSpec(json: unknown): Spec {
+  const parsed = specSchema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  throw new UnderstudyError('CONFIG_INVALID', `this is no spec:\n${z.prettifyError(parsed.error)}`);
+}
+
+/** A spec from the store: keys that this version doesn't know are left out. */
+export const storedSpec = z.preprocess((json) => {
+  const parsed = specSchema.safeParse(json);
+  if (parsed.success) return json;
+  const unknown = parsed.error.issues.flatMap((issue) =>
+    issue.code === 'unrecognized_keys' ? issue.keys.map((key) => [...issue.path, key].join('\u0000')) : [],
+  );
+  return without(json, new Set(unknown), '');
+}, specSchema);
+
+/** A copy without the named places; a place is its keys from the top, joined by NUL. */
+function without(json: unknown, places: ReadonlySet<string>, at: string): unknown {
+  const place = (key: string | number) => (at === '' ? String(key) : `${at}\u0000${key}`);
+  if (Array.isArray(json)) return json.map((value, index) => without(value, places, place(index)));
+  if (typeof json !== 'object' || json === null) return json;
+  const kept = Object.entries(json).filter(([key]) => !places.has(place(key)));
+  return Object.fromEntries(kept.map(([key, value]) => [key, without(value, places, place(key))]));
+}
+
+/** The strict shape under the name that the API's schemas know it by. */
+export { specSchema as spec };

@@ -12,8 +12,10 @@ import type { Receipt } from '../core/receipt.ts';
 import type { NodeName } from '../core/spec.ts';
 import type { EventRecord } from '../events/catalogue.ts';
 import type { StoreChange, StoreSnapshot, StoreWrite } from '../ports/store.ts';
-import { type RecordKind, type Records, decodeRecord } from './codecs.ts';
+import { decodeRecord, type RecordKind, type Records } from './codecs.ts';
 import { eventPrefix, keys, memberPrefix, poolerPrefix, receiptPrefix } from './keys.ts';
+
+type Read<T> = Stored<T> | null | 'unreadable';
 
 export interface StoreImage {
   /** The newest revision that is part of it. */
@@ -31,7 +33,12 @@ export interface StoreImage {
   readonly unreadable: readonly string[];
   /** Each key's last change, removals included. */
   readonly changed: ReadonlyMap<string, number>;
+  /** Those of them that are gone. */
+  readonly removed: ReadonlySet<string>;
 }
+
+/** Nothing that arrives out of order is this many revisions late; without an end, removed events would pile up. */
+const removalsKeptFor = 1_000;
 
 export function emptyImage(): StoreImage {
   return {
@@ -47,6 +54,7 @@ export function emptyImage(): StoreImage {
     receipts: [],
     unreadable: [],
     changed: new Map(),
+    removed: new Set(),
   };
 }
 
@@ -58,66 +66,102 @@ export function imageOf(snapshot: StoreSnapshot): StoreImage {
 export function applyChanges(image: StoreImage, changes: readonly StoreChange[], revision: number): StoreImage {
   let next: StoreImage = image;
   const changed = new Map(image.changed);
+  const removed = new Set(image.removed);
   for (const change of changes) {
     const key = change.kind === 'put' ? change.entry.key : change.key;
     const at = change.kind === 'put' ? change.entry.revision : change.revision;
     if ((changed.get(key) ?? 0) >= at) continue;
     changed.set(key, at);
+    if (change.kind === 'put') removed.delete(key);
+    else removed.add(key);
     next = place(next, key, change.kind === 'put' ? change.entry.value : null, at);
   }
-  return { ...next, revision: Math.max(image.revision, revision), changed };
+  const newest = Math.max(image.revision, revision);
+  for (const key of removed) {
+    if ((changed.get(key) ?? 0) >= newest - removalsKeptFor) continue;
+    removed.delete(key);
+    changed.delete(key);
+  }
+  return { ...next, revision: newest, changed, removed };
 }
 
 /** This agent's own committed transaction. */
 export function applyWrites(image: StoreImage, writes: readonly StoreWrite[], revision: number): StoreImage {
-  const changes = writes.map((write): StoreChange =>
-    'remove' in write
-      ? { kind: 'removed', key: write.key, revision }
-      : { kind: 'put', entry: { key: write.key, value: write.value, revision } },
+  const changes = writes.map(
+    (write): StoreChange =>
+      'remove' in write
+        ? { kind: 'removed', key: write.key, revision }
+        : { kind: 'put', entry: { key: write.key, value: write.value, revision } },
   );
   return applyChanges(image, changes, revision);
 }
 
+/** `value: null`: removed. A key of a newer version is none of ours. */
 function place(image: StoreImage, key: string, value: string | null, revision: number): StoreImage {
-  const readable = image.unreadable.includes(key) ? { ...image, unreadable: image.unreadable.filter((other) => other !== key) } : image;
-  const read = <K extends RecordKind>(kind: K): Stored<Records[K]> | null | 'unreadable' => {
-    if (value === null) return null;
-    const decoded = decodeRecord(kind, value);
-    return decoded.ok ? { value: decoded.value, revision } : 'unreadable';
-  };
-  const unreadable = { ...readable, unreadable: [...readable.unreadable, key] };
-  if (key === keys.spec) return orUnreadable(read('spec'), (spec) => ({ ...readable, spec }), { ...unreadable, spec: null });
-  if (key === keys.cluster) return orUnreadable(read('cluster'), (cluster) => ({ ...readable, cluster }), { ...unreadable, cluster: null });
-  if (key === keys.lease) return orUnreadable(read('lease'), (lease) => ({ ...readable, lease }), { ...unreadable, lease: null });
-  if (key === keys.renewal) return orUnreadable(read('renewal'), (renewal) => ({ ...readable, renewal }), { ...unreadable, renewal: null });
-  if (key === keys.operation) return orUnreadable(read('operation'), (operation) => ({ ...readable, operation }), { ...unreadable, operation: null });
+  switch (key) {
+    case keys.spec:
+      return settle(image, key, read('spec', value, revision), (spec) => ({ spec }));
+    case keys.cluster:
+      return settle(image, key, read('cluster', value, revision), (cluster) => ({ cluster }));
+    case keys.lease:
+      return settle(image, key, read('lease', value, revision), (lease) => ({ lease }));
+    case keys.renewal:
+      return settle(image, key, read('renewal', value, revision), (renewal) => ({ renewal }));
+    case keys.operation:
+      return settle(image, key, read('operation', value, revision), (operation) => ({ operation }));
+    default:
+      return placeListed(image, key, value, revision);
+  }
+}
+
+function placeListed(image: StoreImage, key: string, value: string | null, revision: number): StoreImage {
   if (key.startsWith(memberPrefix)) {
     const node = key.slice(memberPrefix.length);
-    const put = (member: Stored<MemberStatus> | null) => ({ ...readable, members: withEntry(image.members, node, member) });
-    return orUnreadable(read('member'), put, { ...unreadable, members: withEntry(image.members, node, null) });
+    const put = (member: Stored<MemberStatus> | null) => ({ members: withEntry(image.members, node, member) });
+    return settle(image, key, read('member', value, revision), put);
   }
   if (key.startsWith(poolerPrefix)) {
     const node = key.slice(poolerPrefix.length);
-    const put = (pooler: Stored<PoolerReport> | null) => ({ ...readable, poolers: withEntry(image.poolers, node, pooler) });
-    return orUnreadable(read('pooler'), put, { ...unreadable, poolers: withEntry(image.poolers, node, null) });
+    const put = (pooler: Stored<PoolerReport> | null) => ({ poolers: withEntry(image.poolers, node, pooler) });
+    return settle(image, key, read('pooler', value, revision), put);
   }
   if (key.startsWith(eventPrefix)) {
     const sequence = Number(key.slice(eventPrefix.length));
     const others = image.events.filter((event) => event.sequence !== sequence);
-    const put = (event: Stored<EventRecord> | null) => ({ ...readable, events: sorted(others, event?.value ?? null, (e) => e.sequence) });
-    return orUnreadable(read('event'), put, { ...readable, events: others });
+    const event = read('event', value, revision);
+    // An event that only a newer version knows is left out; nothing is decided by it.
+    const known = event === 'unreadable' ? null : event;
+    return settle(image, key, known, (stored) => ({
+      events: sorted(others, stored?.value ?? null, (e) => e.sequence),
+    }));
   }
   if (key.startsWith(receiptPrefix)) {
     const id = key.slice(receiptPrefix.length);
     const others = image.receipts.filter((receipt) => receipt.id !== id);
-    const put = (receipt: Stored<Receipt> | null) => ({ ...readable, receipts: sorted(others, receipt?.value ?? null, (r) => r.id) });
-    return orUnreadable(read('receipt'), put, { ...unreadable, receipts: others });
+    const put = (receipt: Stored<Receipt> | null) => ({
+      receipts: sorted(others, receipt?.value ?? null, (r) => r.id),
+    });
+    return settle(image, key, read('receipt', value, revision), put);
   }
-  return readable; // a newer version's key
+  return image;
 }
 
-function orUnreadable<T>(read: T | 'unreadable', put: (value: T) => StoreImage, unreadable: StoreImage): StoreImage {
-  return read === 'unreadable' ? unreadable : put(read);
+function read<K extends RecordKind>(kind: K, value: string | null, revision: number): Read<Records[K]> {
+  if (value === null) return null;
+  const decoded = decodeRecord(kind, value);
+  return decoded.ok ? { value: decoded.value, revision } : 'unreadable';
+}
+
+/** Unreadable counts as unknown: the place is emptied, and the key listed until it is readable or gone. */
+function settle<T>(
+  image: StoreImage,
+  key: string,
+  value: Read<T>,
+  put: (value: Stored<T> | null) => Partial<StoreImage>,
+): StoreImage {
+  const others = image.unreadable.filter((other) => other !== key);
+  if (value === 'unreadable') return { ...image, ...put(null), unreadable: [...others, key] };
+  return { ...image, ...put(value), unreadable: others };
 }
 
 function withEntry<T>(map: ReadonlyMap<string, T>, key: string, value: T | null): ReadonlyMap<string, T> {

@@ -1,191 +1,126 @@
 /**
- * A store in memory, with the semantics of the real one (test/contracts/store.ts runs against both) and faults that can
- * be switched on: no answer, and no answer to a transaction that was applied nevertheless.
+ * A store in memory with etcd's meaning of revisions, transactions, watches and compaction, and with faults on demand.
  *
- * Invariant: revisions grow by one with each transaction that writes; a watch reports each revision once and whole, in
- * order, and never from within the call that caused it. Prefixes share one history, as clusters share one etcd.
+ * One history, never wrong, with any number of clients. Each may have faults of its own, so that one agent can be cut
+ * off while others go on. Passes the same contract suite as the drivers.
+ *
+ * Invariants: the same calls in the same order give the same answers; time comes from the clock given and nowhere else;
+ * nothing is reported from within the call that caused it. Does not model elections: whether anybody answers is a fault.
  */
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
-import type {
-  CallOptions,
-  Store,
-  StoreChange,
-  StoreCondition,
-  StoreEntry,
-  StoreWatcher,
-  StoreWrite,
-  TransactionResult,
-} from '../ports/store.ts';
+import type { CallOptions, Store } from '../ports/store.ts';
+import { FakeHistory } from './fake-history.ts';
+import { followHistory } from './fake-watch.ts';
 
+/** May be changed at any time. */
 export interface StoreFaults {
-  /** No call is answered, and watches fall silent; what they miss they report when it is over. */
+  /** Nobody answers until a call's time is over, and nothing is carried out; watches are silent, and catch up later. */
   unreachable: boolean;
-  /** So many of the next transactions are applied without an answer. */
+  /** So many of the next transactions are carried out, and their answers lost. */
   lostReplies: number;
+  /** So many of the next transactions are not answered, and carried out `lateByMs` after their callers gave up. */
+  lateTransactions: number;
+  lateByMs: number;
+  /** Each way, in ms; asked for every call and every delivery of a watch. */
+  delayMs: () => number;
 }
 
 export interface FakeStore {
-  /** One client; every client of one prefix sees the same. */
-  open(prefix: string): Store;
+  readonly revision: number;
+  /** Of the clients that were opened without faults of their own. */
   readonly faults: StoreFaults;
-  /** Forgets the history before this revision, as etcd does. */
+  /** The prefix ends with a slash. */
+  open(prefix: string, faults?: StoreFaults): Store;
+  /** Forgets the history before `revision`; entries stay. */
   compact(revision: number): void;
-  readonly revision: number;
 }
 
-interface Change {
-  readonly key: string;
-  readonly revision: number;
-  /** `null`: removed. */
-  readonly value: string | null;
-}
-
-interface Watch {
-  readonly prefix: string;
-  readonly watcher: StoreWatcher;
-  readonly signal: AbortSignal;
-  next: number;
+export function noFaults(): StoreFaults {
+  return { unreachable: false, lostReplies: 0, lateTransactions: 0, lateByMs: 0, delayMs: () => 0 };
 }
 
 export function createFakeStore(clock: Clock): FakeStore {
-  return new Server(clock);
+  const history = new FakeHistory();
+  const shared = noFaults();
+  return {
+    get revision() {
+      return history.revision;
+    },
+    faults: shared,
+    open: (prefix, faults = shared) => openClient(history, clock, prefix, faults),
+    compact: (revision) => history.compact(revision),
+  };
 }
 
-class Server implements FakeStore {
+function openClient(history: FakeHistory, clock: Clock, prefix: string, faults: StoreFaults): Store {
+  const ended = new AbortController();
+  const link = new Link(clock, faults, ended.signal);
+  return {
+    readAll: (options) => link.call(options, () => history.snapshot(prefix)),
+    transact: (conditions, writes, options) =>
+      link.transact(options, () => history.transact(prefix, conditions, writes)),
+    watch(fromRevision, watcher, signal) {
+      followHistory({ history, clock, faults, prefix, fromRevision, watcher, signal, ended: ended.signal });
+    },
+    async close() {
+      ended.abort();
+    },
+  };
+}
+
+/** The way between one client and the store, and back. */
+class Link {
   readonly #clock: Clock;
-  readonly #entries = new Map<string, StoreEntry>();
-  readonly #watches = new Set<Watch>();
-  #history: Change[] = [];
-  #compacted = 0;
-  #unreachable = false;
-  revision = 1;
-  readonly faults: StoreFaults;
+  readonly #faults: StoreFaults;
+  readonly #ended: AbortSignal;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, faults: StoreFaults, ended: AbortSignal) {
     this.#clock = clock;
-    const isUnreachable = () => this.#unreachable;
-    const set = (unreachable: boolean): void => {
-      this.#unreachable = unreachable;
-      this.#deliverSoon();
-    };
-    this.faults = {
-      get unreachable() {
-        return isUnreachable();
-      },
-      set unreachable(value) {
-        set(value);
-      },
-      lostReplies: 0,
-    };
+    this.#faults = faults;
+    this.#ended = ended;
   }
 
-  open(prefix: string): Store {
-    const closed = new AbortController();
-    return {
-      readAll: async (call) => {
-        await this.#answered(call);
-        const ours = [...this.#entries.values()].filter(({ key }) => key.startsWith(prefix));
-        const entries = ours.map((entry) => ({ ...entry, key: entry.key.slice(prefix.length) }));
-        return { revision: this.revision, entries: new Map(entries.map((entry) => [entry.key, entry])) };
-      },
-      transact: (conditions, writes, call) => this.#transact(prefix, conditions, writes, call),
-      watch: (fromRevision, watcher, signal) => {
-        const either = AbortSignal.any([signal, closed.signal]);
-        if (either.aborted) return;
-        const watch = { prefix, watcher, signal: either, next: fromRevision };
-        this.#watches.add(watch);
-        either.addEventListener('abort', () => this.#watches.delete(watch), { once: true });
-        this.#deliverSoon();
-      },
-      close: async () => closed.abort(),
-    };
+  async call<T>(options: CallOptions, work: () => T, isReplyLost = false): Promise<T> {
+    const untilMs = this.#clock.boottimeMs() + options.withinMs;
+    if (this.#faults.unreachable) return await this.#silence(untilMs, options);
+    await this.#travel(untilMs, options);
+    const answer = work();
+    if (isReplyLost) return await this.#silence(untilMs, options);
+    await this.#travel(untilMs, options);
+    return answer;
   }
 
-  compact(revision: number): void {
-    this.#compacted = revision;
-    this.#history = this.#history.filter((change) => change.revision >= revision);
-  }
-
-  async #transact(
-    prefix: string,
-    conditions: readonly StoreCondition[],
-    writes: readonly StoreWrite[],
-    call: CallOptions,
-  ): Promise<TransactionResult> {
-    await this.#answered(call);
-    const at = (key: string) => this.#entries.get(prefix + key);
-    const holds = conditions.every(({ key, revision }) =>
-      revision === 'absent' ? at(key) === undefined : at(key)?.revision === revision,
-    );
-    if (holds) this.#apply(prefix, writes);
-    if (this.faults.lostReplies > 0) {
-      this.faults.lostReplies -= 1;
-      await this.#silence(call);
+  async transact<T>(options: CallOptions, work: () => T): Promise<T> {
+    const faults = this.#faults;
+    if (!faults.unreachable && faults.lateTransactions > 0) {
+      faults.lateTransactions -= 1;
+      void this.#later(options.withinMs + faults.lateByMs, work);
+      return await this.#silence(this.#clock.boottimeMs() + options.withinMs, options);
     }
-    if (holds) return { committed: true, revision: this.revision };
-    const found = new Map<string, StoreEntry>();
-    for (const { key } of conditions) {
-      const entry = at(key);
-      if (entry !== undefined) found.set(key, { ...entry, key });
-    }
-    return { committed: false, revision: this.revision, found };
+    const isReplyLost = !faults.unreachable && faults.lostReplies > 0;
+    if (isReplyLost) faults.lostReplies -= 1;
+    return await this.call(options, work, isReplyLost);
   }
 
-  #apply(prefix: string, writes: readonly StoreWrite[]): void {
-    const revision = this.revision + 1;
-    const changes = writes
-      .map((write): Change => ({ key: prefix + write.key, revision, value: 'remove' in write ? null : write.value }))
-      .filter(({ key, value }) => value !== null || this.#entries.has(key));
-    if (changes.length === 0) return;
-    this.revision = revision;
-    for (const { key, value } of changes) {
-      if (value === null) this.#entries.delete(key);
-      else this.#entries.set(key, { key, value, revision });
-    }
-    this.#history.push(...changes);
-    this.#deliverSoon();
+  async #travel(untilMs: number, options: CallOptions): Promise<void> {
+    const delayMs = this.#faults.delayMs();
+    if (delayMs > untilMs - this.#clock.boottimeMs()) await this.#silence(untilMs, options);
+    if (delayMs > 0) await this.#clock.sleep(delayMs, options.signal).catch(() => undefined);
+    if (options.signal?.aborted === true || this.#ended.aborted) throw unreachable();
   }
 
-  #deliverSoon(): void {
-    queueMicrotask(() => {
-      if (this.#unreachable) return;
-      for (const watch of [...this.#watches]) this.#deliver(watch);
-    });
+  async #silence(untilMs: number, { signal }: CallOptions): Promise<never> {
+    await this.#clock.sleep(Math.max(0, untilMs - this.#clock.boottimeMs()), signal).catch(() => undefined);
+    throw unreachable();
   }
 
-  #deliver(watch: Watch): void {
-    if (watch.next < this.#compacted) {
-      this.#watches.delete(watch);
-      watch.watcher.lost('the history from there on was compacted');
-      return;
-    }
-    const due = this.#history.filter(({ key, revision }) => revision >= watch.next && key.startsWith(watch.prefix));
-    watch.next = Math.max(watch.next, this.revision + 1);
-    for (const revision of new Set(due.map((change) => change.revision))) {
-      if (watch.signal.aborted) return;
-      const together = due.filter((change) => change.revision === revision);
-      watch.watcher.changed(
-        together.map((change) => toChange(watch.prefix, change)),
-        revision,
-      );
-    }
-  }
-
-  async #answered(call: CallOptions): Promise<void> {
-    if (this.#unreachable || call.signal?.aborted === true) await this.#silence(call);
-    // An answer never comes within the call itself.
-    await Promise.resolve();
-  }
-
-  async #silence(call: CallOptions): Promise<never> {
-    await this.#clock.sleep(call.withinMs, call.signal).catch(() => undefined);
-    throw new UnderstudyError('STORE_UNREACHABLE', 'no answer from the store');
+  async #later(ms: number, work: () => unknown): Promise<void> {
+    await this.#clock.sleep(ms);
+    work();
   }
 }
 
-function toChange(prefix: string, { key, revision, value }: Change): StoreChange {
-  const relative = key.slice(prefix.length);
-  if (value === null) return { kind: 'removed', key: relative, revision };
-  return { kind: 'put', entry: { key: relative, value, revision } };
+function unreachable(): UnderstudyError {
+  return new UnderstudyError('STORE_UNREACHABLE', 'no answer from the store');
 }

@@ -4,21 +4,28 @@ import { join } from 'node:path';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import { startDaemon } from '../process/daemon.ts';
 import type { RunAs } from '../process/program.ts';
-import { type StageNode, type StageRecord, nodeDirectory } from './record.ts';
 import { type StageProcessKind, stageProcesses } from './processes.ts';
+import { nodeDirectory, type StageNode, type StageRecord } from './record.ts';
 
 const etcdPlaces = ['/usr/bin/etcd', '/usr/local/bin/etcd', '/usr/sbin/etcd'];
 
 /** Nothing of the caller's environment is needed, and it may hold secrets. */
 function environment(record: StageRecord): Readonly<Record<string, string>> {
   const { name } = record.user;
-  return { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', HOME: record.root, LANG: 'C.UTF-8', USER: name, LOGNAME: name };
+  return {
+    PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+    HOME: record.root,
+    LANG: 'C.UTF-8',
+    USER: name,
+    LOGNAME: name,
+  };
 }
 
 export async function launchStore(record: StageRecord, node: StageNode): Promise<void> {
   if (isRunning(record, node, 'store')) return;
   const program = etcdPlaces.find((place) => existsSync(place));
-  if (program === undefined) throw new UnderstudyError('STAGE_FAILED', 'no etcd is installed', { hint: 'apt-get install etcd-server' });
+  if (program === undefined)
+    throw new UnderstudyError('STAGE_FAILED', 'no etcd is installed', { hint: 'apt-get install etcd-server' });
   const home = nodeDirectory(record, node.name);
   await startDaemon(program, ['--config-file', join(home, 'etcd.yaml')], options(record, home, 'etcd.out'));
 }

@@ -14,7 +14,9 @@ const connectWithinMs = 300;
 
 export async function chooseNetwork(directory: string, nodes: number): Promise<string> {
   for (let attempt = 0; attempt < attempts; attempt += 1) {
-    const hash = createHash('sha256').update(`${resolve(directory)} ${attempt}`).digest();
+    const hash = createHash('sha256')
+      .update(`${resolve(directory)} ${attempt}`)
+      .digest();
     const network = `127.${64 + ((hash[0] ?? 0) % 160)}.${hash[1] ?? 0}`;
     const addresses = Array.from({ length: nodes }, (_, index) => `${network}.${index + 1}`);
     if (!(await anyTaken(addresses))) return network;

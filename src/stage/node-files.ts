@@ -1,17 +1,18 @@
 /**
  * Writes a stage node's files: the same layout and the same node file as on a server, with its directories moved.
  */
-import { chmodSync, chownSync, existsSync, lchownSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+
 import { randomBytes } from 'node:crypto';
+import { chmodSync, chownSync, existsSync, lchownSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { renderNodeFile } from '../config/load-node-file.ts';
 import type { NodeFile } from '../config/node-file.ts';
+import { type EtcdMember, etcdConfiguration } from '../etcd/server-configuration.ts';
 import { type Authority, createAuthority } from '../pki/authority.ts';
 import { credentialFiles, writeCredentials } from '../pki/credential-files.ts';
 import { issue } from '../pki/issue.ts';
-import { type EtcdMember, etcdConfiguration } from '../etcd/server-configuration.ts';
 import { stagePorts } from './network.ts';
-import { type StageNode, type StageRecord, contextFile, nodeDirectory, runDirectory } from './record.ts';
+import { contextFile, nodeDirectory, runDirectory, type StageNode, type StageRecord } from './record.ts';
 
 const certificateDays = 365;
 
@@ -70,7 +71,15 @@ export async function writeNodeFiles(record: StageRecord, node: StageNode, autho
   const tls = credentialFiles(join(home, 'tls'), 'node');
   const { cluster, domain } = record;
   if (!existsSync(tls.key)) {
-    const request = { kind: 'node', cluster, domain, node: node.name, role: node.role, addresses: [node.address], days: certificateDays } as const;
+    const request = {
+      kind: 'node',
+      cluster,
+      domain,
+      node: node.name,
+      role: node.role,
+      addresses: [node.address],
+      days: certificateDays,
+    } as const;
     await writeCredentials(join(home, 'tls'), 'node', await issue(authority, request), owner);
   }
   const storeTls = credentialFiles(join(home, 'tls'), 'store');
@@ -125,12 +134,20 @@ export async function writeStoreMember(record: StageRecord, node: StageNode, aut
   if (!existsSync(files.key)) {
     // Members of one machine call each other from 127.0.0.1, and etcd checks the caller's address too.
     const addresses = [node.address, '127.0.0.1'];
-    const request = { kind: 'store-server', cluster: record.cluster, name: node.name, addresses, days: certificateDays } as const;
+    const request = {
+      kind: 'store-server',
+      cluster: record.cluster,
+      name: node.name,
+      addresses,
+      days: certificateDays,
+    } as const;
     const owner = process.getuid?.() === 0 ? record.user : null;
     await writeCredentials(join(home, 'tls'), 'etcd', await issue(authority, request), owner);
   }
   makeDirectory(record, join(home, 'etcd'), 0o700);
-  const members = record.nodes.filter((other) => record.storeMembers.includes(other.name)).map((other) => memberOf(record, other));
+  const members = record.nodes
+    .filter((other) => record.storeMembers.includes(other.name))
+    .map((other) => memberOf(record, other));
   const text = etcdConfiguration(memberOf(record, node), members, `understudy-${record.cluster}-${record.network}`);
   writeOwned(record, join(home, 'etcd.yaml'), text, 0o640);
 }
@@ -153,7 +170,7 @@ export async function writeOperator(record: StageRecord, authority: Authority): 
   const directory = join(record.root, 'operator');
   const files = credentialFiles(directory, 'operator');
   if (!existsSync(files.key)) {
-    const name = process.env['USER'] ?? 'operator';
+    const name = process.env.USER ?? 'operator';
     const request = { kind: 'operator', cluster: record.cluster, name, days: certificateDays } as const;
     await writeCredentials(directory, 'operator', await issue(authority, request));
     chmodSync(directory, 0o700);
@@ -161,7 +178,11 @@ export async function writeOperator(record: StageRecord, authority: Authority): 
   const agents = record.nodes.map(({ name, role, address }) => ({ node: name, role, address, port: stagePorts.api }));
   const apps = record.nodes
     .filter((node) => node.role === 'app')
-    .map((node) => ({ node: node.name, address: node.address, state: join(nodeDirectory(record, node.name), 'state') }));
+    .map((node) => ({
+      node: node.name,
+      address: node.address,
+      state: join(nodeDirectory(record, node.name), 'state'),
+    }));
   const context = { cluster: record.cluster, domain: record.domain, agents, tls: files, apps };
   writeFileSync(contextFile(record), `${JSON.stringify(context, null, 2)}\n`, { mode: 0o600 });
 }

@@ -5,9 +5,17 @@
  */
 import { readdirSync } from 'node:fs';
 import { basename, sep } from 'node:path';
-import { type ProcessIdentity, identify, isAlive, readCommandLine, readExecutable, readProcess, readWorkingDirectory } from '../process/identity.ts';
-import { sendSignal } from '../process/signal.ts';
 import type { Clock } from '../ports/clock.ts';
+import {
+  identify,
+  isAlive,
+  type ProcessIdentity,
+  readCommandLine,
+  readExecutable,
+  readProcess,
+  readWorkingDirectory,
+} from '../process/identity.ts';
+import { sendSignal } from '../process/signal.ts';
 import type { StageRecord } from './record.ts';
 
 export type StageProcessKind = 'agent' | 'postmaster' | 'backend' | 'pooler' | 'store' | 'other';
@@ -52,7 +60,11 @@ function kindOf(pid: number): StageProcessKind {
   return readCommandLine(pid).includes('agent') ? 'agent' : 'other';
 }
 
-const stops: readonly { readonly kinds: readonly StageProcessKind[]; readonly signal: NodeJS.Signals; readonly withinMs: number }[] = [
+const stops: readonly {
+  readonly kinds: readonly StageProcessKind[];
+  readonly signal: NodeJS.Signals;
+  readonly withinMs: number;
+}[] = [
   { kinds: ['agent', 'other'], signal: 'SIGTERM', withinMs: 5_000 },
   { kinds: ['pooler'], signal: 'SIGTERM', withinMs: 2_000 },
   { kinds: ['postmaster'], signal: 'SIGINT', withinMs: 15_000 },
@@ -61,7 +73,11 @@ const stops: readonly { readonly kinds: readonly StageProcessKind[]; readonly si
 ];
 
 /** Ends everything: agents first, so that none starts again what is stopped after it. Answers how many there were. */
-export async function endProcesses(record: StageRecord, clock: Clock, only?: (found: StageProcess) => boolean): Promise<number> {
+export async function endProcesses(
+  record: StageRecord,
+  clock: Clock,
+  only?: (found: StageProcess) => boolean,
+): Promise<number> {
   let ended = 0;
   for (const { kinds, signal, withinMs } of stops) {
     const concerned = stageProcesses(record).filter((found) => kinds.includes(found.kind) && (only?.(found) ?? true));

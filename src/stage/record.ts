@@ -5,7 +5,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { UnderstudyError, describeError } from '../errors/understudy-error.ts';
+import { describeError, UnderstudyError } from '../errors/understudy-error.ts';
 
 const stageNode = z.object({ name: z.string(), role: z.enum(['database', 'app', 'witness']), address: z.string() });
 

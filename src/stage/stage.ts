@@ -6,20 +6,37 @@ import { chmodSync, chownSync, copyFileSync, existsSync, mkdirSync, readdirSync,
 import { dirname, join } from 'node:path';
 import { type AgentClient, createAgentClient } from '../api/client.ts';
 import { renderClusterFile } from '../config/render.ts';
-import type { ClusterStatus } from '../core/status.ts';
 import { findNode } from '../core/spec.ts';
-import { UnderstudyError, describeError, isUnderstudyError } from '../errors/understudy-error.ts';
+import type { ClusterStatus } from '../core/status.ts';
+import { describeError, isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
 import { enrolStore } from '../etcd/enrolment.ts';
-import { readCredentials, credentialFiles } from '../pki/credential-files.ts';
+import { credentialFiles, readCredentials } from '../pki/credential-files.ts';
 import type { Clock } from '../ports/clock.ts';
 import { findBinaries, supportedMajors } from '../postgres/binaries.ts';
 import { stageAccount, stageRoot, stageRunRoot } from './account.ts';
 import { demonstrationSpec } from './demonstration.ts';
+import { endKeeper, launchKeeper } from './keeper.ts';
 import { launchAgent, launchStore } from './launch.ts';
 import { chooseNetwork, stagePorts } from './network.ts';
-import { makeDirectory, stageAuthority, storeRootPassword, storeUser, writeNodeFiles, writeOperator, writeStoreMember } from './node-files.ts';
+import {
+  makeDirectory,
+  stageAuthority,
+  storeRootPassword,
+  storeUser,
+  writeNodeFiles,
+  writeOperator,
+  writeStoreMember,
+} from './node-files.ts';
 import { endProcesses, stageProcesses } from './processes.ts';
-import { type StageNode, type StageRecord, clusterFile, findStage, nodeDirectory, recordFile, stageDirectory } from './record.ts';
+import {
+  clusterFile,
+  findStage,
+  nodeDirectory,
+  recordFile,
+  type StageNode,
+  type StageRecord,
+  stageDirectory,
+} from './record.ts';
 
 export interface StageRequest {
   readonly directory: string;
@@ -49,32 +66,46 @@ export async function stageUp(request: StageRequest): Promise<StageRecord> {
   await startStore(record, request);
   request.report('store: etcd is up, with users and roles');
   for (const node of record.nodes) await launchAgent(record, node);
+  await launchKeeper(record, request.directory);
   if (isNew) await declare(record, major, request);
   await untilHealthy(record, request);
   return record;
 }
 
 /** Ends every process; with `purge` every file goes too. Answers whether there was a stage. */
-export async function stageDown(request: { readonly directory: string; readonly purge: boolean; readonly clock: Clock }): Promise<{ readonly ended: number } | null> {
+export async function stageDown(request: {
+  readonly directory: string;
+  readonly purge: boolean;
+  readonly clock: Clock;
+}): Promise<{ readonly ended: number } | null> {
   const record = findStage(request.directory);
   if (record === null) return null;
+  await endKeeper(record, request.clock);
   const ended = await endProcesses(record, request.clock);
   const left = stageProcesses(record);
-  if (left.length > 0) throw new UnderstudyError('STAGE_FAILED', `processes that did not end: ${left.map((one) => one.pid).join(', ')}`);
+  if (left.length > 0)
+    throw new UnderstudyError('STAGE_FAILED', `processes that did not end: ${left.map((one) => one.pid).join(', ')}`);
   if (request.purge) {
-    for (const path of [record.root, record.run, stageDirectory(request.directory)]) rmSync(path, { recursive: true, force: true });
+    for (const path of [record.root, record.run, stageDirectory(request.directory)])
+      rmSync(path, { recursive: true, force: true });
   }
   return { ended };
 }
 
 /** Starts the agent of a node that the spec names and the stage has not. Throws NOT_FOUND, STAGE_MISSING. */
-export async function stageJoin(request: { readonly directory: string; readonly node: string; readonly clock: Clock }): Promise<StageNode> {
+export async function stageJoin(request: {
+  readonly directory: string;
+  readonly node: string;
+  readonly clock: Clock;
+}): Promise<StageNode> {
   const record = findStage(request.directory);
   if (record === null) throw new UnderstudyError('STAGE_MISSING', `there is no stage in ${request.directory}`);
   const spec = (await firstAnswer(record, (client) => client.spec())).spec;
   const declared = findNode(spec, request.node);
   if (declared === undefined) {
-    throw new UnderstudyError('NOT_FOUND', `the spec names no node ${request.node}`, { hint: 'add it to the cluster file and apply that first' });
+    throw new UnderstudyError('NOT_FOUND', `the spec names no node ${request.node}`, {
+      hint: 'add it to the cluster file and apply that first',
+    });
   }
   const node = { name: declared.name, role: declared.role, address: declared.address };
   const next = { ...record, nodes: [...record.nodes.filter((other) => other.name !== node.name), node] };
@@ -95,7 +126,11 @@ async function newRecord(request: StageRequest): Promise<StageRecord> {
   const root = stageRoot(request.directory, user);
   const network = await chooseNetwork(request.directory, request.nodes + request.appNodes);
   const named = (prefix: string, role: StageNode['role'], count: number, offset: number): StageNode[] =>
-    Array.from({ length: count }, (_, index) => ({ name: `${prefix}${index + 1}`, role, address: `${network}.${offset + index + 1}` }));
+    Array.from({ length: count }, (_, index) => ({
+      name: `${prefix}${index + 1}`,
+      role,
+      address: `${network}.${offset + index + 1}`,
+    }));
   const databases = named('db', 'database', request.nodes, 0);
   return {
     version: 1,
@@ -232,7 +267,9 @@ async function untilHealthy(record: StageRecord, request: StageRequest): Promise
     }
     await request.clock.sleep(pollMs, request.signal);
   }
-  throw new UnderstudyError('STAGE_FAILED', `not healthy after ${healthyWithinMs / 1_000} s: ${last}`, { hint: `read ${record.root}/*/log` });
+  throw new UnderstudyError('STAGE_FAILED', `not healthy after ${healthyWithinMs / 1_000} s: ${last}`, {
+    hint: `read ${record.root}/*/log`,
+  });
 }
 
 function progressOf(status: ClusterStatus): readonly string[] {
@@ -254,7 +291,14 @@ async function firstAnswer<T>(record: StageRecord, ask: (client: AgentClient) =>
   let last: unknown = null;
   for (const node of record.nodes.filter((other) => other.role === 'database')) {
     const { cluster, domain } = record;
-    const client = createAgentClient({ cluster, node: node.name, hostName: `${node.name}.${domain}`, address: node.address, port: stagePorts.api, tls });
+    const client = createAgentClient({
+      cluster,
+      node: node.name,
+      hostName: `${node.name}.${domain}`,
+      address: node.address,
+      port: stagePorts.api,
+      tls,
+    });
     try {
       return await ask(client);
     } catch (error) {
@@ -270,5 +314,7 @@ async function firstAnswer<T>(record: StageRecord, ask: (client: AgentClient) =>
 /** Used by `stage up` when it failed or was interrupted half way: nothing may be left running. */
 export async function abandonStage(directory: string, clock: Clock): Promise<void> {
   const record = findStage(directory);
-  if (record !== null && existsSync(record.root)) await endProcesses(record, clock);
+  if (record === null || !existsSync(record.root)) return;
+  await endKeeper(record, clock);
+  await endProcesses(record, clock);
 }

@@ -6,9 +6,9 @@
  * stays with it until it renews again.
  */
 import type { Action } from '../actions.ts';
-import { type Situation, type Verdict, act, nothing, refuse, wait } from '../situation.ts';
 import type { Stored } from '../cluster-view.ts';
-import { type Lease, driftMs, killTimeMs, renewEveryMs } from '../lease.ts';
+import { driftMs, killTimeMs, type Lease, renewEveryMs } from '../lease.ts';
+import { act, nothing, refuse, type Situation, type Verdict, wait } from '../situation.ts';
 import { nodesOfRole } from '../spec.ts';
 import { drawReceipt } from './receipt.ts';
 
@@ -24,7 +24,13 @@ export function decideDemotion(situation: Situation): Verdict | null {
   if (view.postgres.state !== 'primary' || view.job?.kind === 'stop') return null;
   const because = whyDemote();
   if (because === null) return null;
-  const stop: Action = { do: 'stop', awaitStandby: null, patienceMs: demotionPatienceMs, drain: null, because: [because.code] };
+  const stop: Action = {
+    do: 'stop',
+    awaitStandby: null,
+    patienceMs: demotionPatienceMs,
+    drain: null,
+    because: [because.code],
+  };
   return act([stop], because, 50);
 
   function whyDemote() {
@@ -38,7 +44,10 @@ export function decideDemotion(situation: Situation): Verdict | null {
         if (view.store.cluster === null) return null;
         return { code: 'lease-missing', text: 'the store has no lease any more' };
       case 'released':
-        return { code: 'lease-released', text: `the lease of term ${lease.lease.value.term} was released to ${lease.to}` };
+        return {
+          code: 'lease-released',
+          text: `the lease of term ${lease.lease.value.term} was released to ${lease.to}`,
+        };
       case 'other':
         return { code: 'lease-held-by-other', text: `${lease.holder} holds term ${lease.lease.value.term}` };
       case 'mine': {
@@ -76,7 +85,10 @@ export function decideTaking(situation: Situation): Verdict | null {
   if (lease.is === 'released' && lease.to === situation.self) {
     const { state } = view.postgres;
     if (state !== 'stopped' && state !== 'standby') {
-      return wait({ code: 'released-to-me', text: 'waiting for the local PostgreSQL before taking the released lease' }, 100);
+      return wait(
+        { code: 'released-to-me', text: 'waiting for the local PostgreSQL before taking the released lease' },
+        100,
+      );
     }
     return takeReleased(situation, lease.lease, spec.lease.ttlMs);
   }
@@ -124,7 +136,10 @@ function decideFirstTerm(situation: Situation): Verdict {
   }
   const first = nodesOfRole(spec, 'database')[0];
   if (first?.name !== self) {
-    return wait({ code: 'not-first-node', text: `waiting for ${first?.name ?? 'a database node'} to begin the cluster` });
+    return wait({
+      code: 'not-first-node',
+      text: `waiting for ${first?.name ?? 'a database node'} to begin the cluster`,
+    });
   }
   switch (view.postgres.state) {
     case 'absent':

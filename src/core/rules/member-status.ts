@@ -3,7 +3,7 @@ import type { ClusterView, MemberPostgres, MemberStatus } from '../cluster-view.
 import type { Refusal } from '../decision.ts';
 import { formatLsn } from '../lsn.ts';
 import type { DatabaseMemory } from '../memory.ts';
-import { type Situation, currentTerm } from '../situation.ts';
+import { currentTerm, type Situation } from '../situation.ts';
 
 /** Others call a member silent after 6 s: three of these may be lost. */
 const publishEveryMs = 2_000;
@@ -79,8 +79,19 @@ function compose(
 /** Everything but positions and counters, which change all the time. */
 function materialKey(status: MemberStatus): string {
   const { postgres } = status;
-  const role = postgres.state === 'standby' ? [postgres.state, postgres.timeline, postgres.streamingFrom] : [postgres.state, 'timeline' in postgres ? postgres.timeline : 0];
-  return JSON.stringify([role, status.term, status.specRevision, status.unconverged, status.pendingRestart, status.trouble, status.serverVersion]);
+  const role =
+    postgres.state === 'standby'
+      ? [postgres.state, postgres.timeline, postgres.streamingFrom]
+      : [postgres.state, 'timeline' in postgres ? postgres.timeline : 0];
+  return JSON.stringify([
+    role,
+    status.term,
+    status.specRevision,
+    status.unconverged,
+    status.pendingRestart,
+    status.trouble,
+    status.serverVersion,
+  ]);
 }
 
 export function rememberMembers(view: ClusterView, memory: DatabaseMemory): DatabaseMemory['memberSeen'] {

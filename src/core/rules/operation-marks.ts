@@ -24,15 +24,28 @@ export function observeOperation(view: ClusterView, memory: DatabaseMemory): Ope
   return measure(view, operation, marks, before !== null && sameOperation ? before : null);
 }
 
-function measure(view: ClusterView, operation: Operation, marks: OperationMarks, before: OperationMarks | null): OperationMarks {
-  if (operation.phase === 'pausing' && operation.from === view.self && marks.drainedAtMs === null && undrained(view, operation).length === 0) {
+function measure(
+  view: ClusterView,
+  operation: Operation,
+  marks: OperationMarks,
+  before: OperationMarks | null,
+): OperationMarks {
+  if (
+    operation.phase === 'pausing' &&
+    operation.from === view.self &&
+    marks.drainedAtMs === null &&
+    undrained(view, operation).length === 0
+  ) {
     return withTiming({ ...marks, drainedAtMs: view.nowMs }, { phase: 'pause', ms: view.nowMs - marks.phaseSinceMs });
   }
   if (operation.phase === 'handed-over' && operation.to === view.self) {
     const tookOver = before?.phase === 'stopped';
     const taken = tookOver ? withTiming(marks, { phase: 'handover', ms: view.nowMs - before.phaseSinceMs }) : marks;
     if (view.postgres.state !== 'primary' || taken.writableAtMs !== null) return taken;
-    return withTiming({ ...taken, writableAtMs: view.nowMs }, { phase: 'promote', ms: view.nowMs - taken.phaseSinceMs });
+    return withTiming(
+      { ...taken, writableAtMs: view.nowMs },
+      { phase: 'promote', ms: view.nowMs - taken.phaseSinceMs },
+    );
   }
   return marks;
 }
@@ -53,6 +66,11 @@ export function undrained(view: ClusterView, operation: Operation): readonly Nod
 export function unresumed(view: ClusterView, operation: Operation, term: number): readonly NodeName[] {
   return operation.poolers.filter((node) => {
     const report = view.reports.get(node)?.report;
-    return report === undefined || report.term < term || report.state !== 'open' || report.lastPause?.operation !== operation.id;
+    return (
+      report === undefined ||
+      report.term < term ||
+      report.state !== 'open' ||
+      report.lastPause?.operation !== operation.id
+    );
   });
 }

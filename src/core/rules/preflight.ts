@@ -8,8 +8,8 @@ import type { ClusterView, MemberStatus, PostgresSession } from '../cluster-view
 import type { Reason, Refusal } from '../decision.ts';
 import { bytesBehind, parseLsn } from '../lsn.ts';
 import type { DatabaseMemory } from '../memory.ts';
-import { type Situation, assess, liveMember } from '../situation.ts';
-import { type NodeName, type NodeSpec, type Spec, findNode, nodesOfRole } from '../spec.ts';
+import { assess, liveMember, type Situation } from '../situation.ts';
+import { findNode, type NodeName, type NodeSpec, nodesOfRole, type Spec } from '../spec.ts';
 import { activeOperation } from './switchover.ts';
 
 export interface SwitchoverWish {
@@ -46,7 +46,10 @@ export function inspectSwitchover(
   const target = chooseTarget(situation, spec, wish.to);
   const poolers = pausablePoolers(spec).filter((node) => !wish.without.includes(node));
   const held = sessionFindings(spec, sessions, wish.forceAfterMs);
-  const exceptions = wish.without.map((node) => ({ code: 'pooler-excepted', text: `${node} is left out: its writers will see errors while the primary moves` }));
+  const exceptions = wish.without.map((node) => ({
+    code: 'pooler-excepted',
+    text: `${node} is left out: its writers will see errors while the primary moves`,
+  }));
   return {
     from: view.self,
     to: target.node?.name ?? wish.to,
@@ -65,7 +68,9 @@ export function inspectSwitchover(
 /** App nodes whose poolers serve at least one application. */
 export function pausablePoolers(spec: Spec): readonly NodeName[] {
   const named = new Set(spec.applications.flatMap((application) => application.nodes));
-  return nodesOfRole(spec, 'app').filter((node) => named.has(node.name)).map((node) => node.name);
+  return nodesOfRole(spec, 'app')
+    .filter((node) => named.has(node.name))
+    .map((node) => node.name);
 }
 
 function block(blockedBy: string, text: string): Refusal {
@@ -75,30 +80,45 @@ function block(blockedBy: string, text: string): Refusal {
 function holderBlockers(situation: Situation): readonly Refusal[] {
   const { view, lease, nowMs } = situation;
   const active = activeOperation(situation);
-  if (active !== null) return [block('operation-active', `switchover ${active.value.id} to ${active.value.to} is under way`)];
+  if (active !== null)
+    return [block('operation-active', `switchover ${active.value.id} to ${active.value.to} is under way`)];
   const operation = view.store.operation?.value;
-  if (operation?.phase === 'handed-over') return [block('operation-active', `switchover ${operation.id} is not finished yet`)];
+  if (operation?.phase === 'handed-over')
+    return [block('operation-active', `switchover ${operation.id} is not finished yet`)];
   if (lease.is !== 'mine') return [block('not-primary', `${situation.self} does not hold the lease`)];
-  if (lease.deadlineMs === null || nowMs >= lease.deadlineMs) return [block('lease-not-renewed', 'the lease was not renewed in time: is the store reachable?')];
-  if (view.postgres.state !== 'primary') return [block('primary-not-running', `PostgreSQL on ${situation.self} is ${view.postgres.state}`)];
+  if (lease.deadlineMs === null || nowMs >= lease.deadlineMs)
+    return [block('lease-not-renewed', 'the lease was not renewed in time: is the store reachable?')];
+  if (view.postgres.state !== 'primary')
+    return [block('primary-not-running', `PostgreSQL on ${situation.self} is ${view.postgres.state}`)];
   if (view.job !== null) return [block('busy', `${view.job.kind} is under way on ${situation.self}`)];
   return [];
 }
 
-function chooseTarget(situation: Situation, spec: Spec, to: NodeName | null): { node: NodeSpec | null; blockers: readonly Refusal[] } {
+function chooseTarget(
+  situation: Situation,
+  spec: Spec,
+  to: NodeName | null,
+): { node: NodeSpec | null; blockers: readonly Refusal[] } {
   const database = nodesOfRole(spec, 'database');
   if (to !== null) {
     const node = findNode(spec, to);
     const known = database.map((other) => other.name).join(', ');
-    if (node === undefined) return { node: null, blockers: [block('unknown-node', `there is no node ${to}; database nodes are ${known}`)] };
-    if (node.role !== 'database') return { node: null, blockers: [block('not-a-database-node', `${to} is an ${node.role} node; database nodes are ${known}`)] };
-    if (to === situation.self) return { node: null, blockers: [block('already-primary', `${to} is the primary already`)] };
+    if (node === undefined)
+      return { node: null, blockers: [block('unknown-node', `there is no node ${to}; database nodes are ${known}`)] };
+    if (node.role !== 'database')
+      return {
+        node: null,
+        blockers: [block('not-a-database-node', `${to} is an ${node.role} node; database nodes are ${known}`)],
+      };
+    if (to === situation.self)
+      return { node: null, blockers: [block('already-primary', `${to} is the primary already`)] };
     return { node, blockers: [] };
   }
   const candidates = database.filter((node) => node.name !== situation.self && node.failover === 'allowed');
   const fit = candidates.filter((node) => targetBlockers(situation, spec, node).length === 0);
   const best = [...(fit.length > 0 ? fit : candidates)].sort((a, b) => preference(situation, a, b))[0];
-  if (best === undefined) return { node: null, blockers: [block('no-standby', 'no other database node may become primary')] };
+  if (best === undefined)
+    return { node: null, blockers: [block('no-standby', 'no other database node may become primary')] };
   return { node: best, blockers: [] };
 }
 
@@ -115,7 +135,9 @@ function lagBytes(situation: Situation, node: NodeName): number {
   if (postgres.state !== 'primary' || member?.postgres.state !== 'standby') return Number.MAX_SAFE_INTEGER;
   const peer = postgres.peers.find((other) => other.name === node);
   const replayed = peer?.replayLsn ?? parseLsn(member.postgres.replayedLsn);
-  return replayed === undefined || replayed === null ? Number.MAX_SAFE_INTEGER : bytesBehind(postgres.insertLsn, replayed);
+  return replayed === undefined || replayed === null
+    ? Number.MAX_SAFE_INTEGER
+    : bytesBehind(postgres.insertLsn, replayed);
 }
 
 function targetBlockers(situation: Situation, spec: Spec, target: NodeSpec): readonly Refusal[] {
@@ -128,12 +150,22 @@ function targetBlockers(situation: Situation, spec: Spec, target: NodeSpec): rea
     return [block('target-not-standby', `PostgreSQL on ${name} is ${member.postgres.state}`)];
   }
   const peer = postgres.peers.find((other) => other.name === name);
-  if (peer === undefined || peer.state !== 'streaming') return [block('target-not-streaming', `${name} is not streaming from ${situation.self}`)];
+  if (peer === undefined || peer.state !== 'streaming')
+    return [block('target-not-streaming', `${name} is not streaming from ${situation.self}`)];
   const lag = lagBytes(situation, name);
   const limit = spec.switchover.maxLagBytes;
   return [
-    ...(lag > limit ? [block('target-lags', `${name} is ${lag} bytes behind; the limit is ${limit}. Wait, or find what holds it up`)] : []),
-    ...(member.postgres.timeline === postgres.timeline ? [] : [block('target-timeline', `${name} is on timeline ${member.postgres.timeline}, the primary on ${postgres.timeline}`)]),
+    ...(lag > limit
+      ? [block('target-lags', `${name} is ${lag} bytes behind; the limit is ${limit}. Wait, or find what holds it up`)]
+      : []),
+    ...(member.postgres.timeline === postgres.timeline
+      ? []
+      : [
+          block(
+            'target-timeline',
+            `${name} is on timeline ${member.postgres.timeline}, the primary on ${postgres.timeline}`,
+          ),
+        ]),
     ...settingsBehind(situation, member),
   ];
 }
@@ -141,14 +173,24 @@ function targetBlockers(situation: Situation, spec: Spec, target: NodeSpec): rea
 /** A standby stops replaying when its primary allows more than it does itself (documentation 27.4.3). */
 function settingsBehind(situation: Situation, target: MemberStatus): readonly Refusal[] {
   const { postgres, store } = situation.view;
-  const others = [...store.members.values()].map((stored) => stored.value).filter((member) => member.node !== target.node);
+  const others = [...store.members.values()]
+    .map((stored) => stored.value)
+    .filter((member) => member.node !== target.node);
   return others.flatMap((member) => {
-    const minimums = member.node === situation.self && postgres.state === 'primary' ? postgres.standbyMinimums : member.standbyMinimums;
+    const minimums =
+      member.node === situation.self && postgres.state === 'primary'
+        ? postgres.standbyMinimums
+        : member.standbyMinimums;
     const low = Object.entries(target.standbyMinimums).filter(([name, value]) => (minimums[name] ?? value) < value);
     // The old primary starts anew as a standby and so takes its pending settings up by itself.
     if (low.length === 0 || member.node === situation.self) return [];
     const names = low.map(([name, value]) => `${name} ${minimums[name]} < ${value}`).join(', ');
-    return [block('settings-behind', `${member.node} would stop replaying from ${target.node} (${names}): \`understudy restart ${member.node}\` first`)];
+    return [
+      block(
+        'settings-behind',
+        `${member.node} would stop replaying from ${target.node} (${names}): \`understudy restart ${member.node}\` first`,
+      ),
+    ];
   });
 }
 
@@ -161,7 +203,9 @@ function poolerBlockers(situation: Situation, poolers: readonly NodeName[]): rea
     }
     const { state, trouble } = heard.report;
     if (state === 'open') return [];
-    return [block('pooler-not-open', `pooler ${node} is ${state}${trouble === null ? '' : ` (${trouble})`}; ${except}`)];
+    return [
+      block('pooler-not-open', `pooler ${node} is ${state}${trouble === null ? '' : ` (${trouble})`}; ${except}`),
+    ];
   });
 }
 
@@ -182,7 +226,8 @@ function sessionFindings(spec: Spec, sessions: readonly PostgresSession[], force
   const warnings: Reason[] = [];
   const blockers: Refusal[] = [];
   for (const text of texts) {
-    if (forceAfterMs === null) blockers.push(block('long-transaction', `${text}. End it, or \`--force-after SECONDS\` ends it`));
+    if (forceAfterMs === null)
+      blockers.push(block('long-transaction', `${text}. End it, or \`--force-after SECONDS\` ends it`));
     else warnings.push({ code: 'long-transaction', text: `${text}; it is ended after ${forceAfterMs / 1_000} s` });
   }
   if (spec.poolers.mode === 'session' && spec.applications.length > 0) {

@@ -7,9 +7,9 @@
 import type { Action } from '../actions.ts';
 import type { Stored } from '../cluster-view.ts';
 import type { Lease } from '../lease.ts';
-import { type Situation, type Verdict, act, nothing, otherDatabaseNodes, refuse, wait } from '../situation.ts';
-import { decideAsNewPrimary, decideAsOldPrimary } from './switchover.ts';
+import { act, nothing, otherDatabaseNodes, refuse, type Situation, type Verdict, wait } from '../situation.ts';
 import { retryAfterMs } from './job-retry.ts';
+import { decideAsNewPrimary, decideAsOldPrimary } from './switchover.ts';
 
 type Held = Stored<Lease & { state: 'held' }>;
 
@@ -42,7 +42,8 @@ export function decideAsHolder(situation: Situation, lease: Held): Verdict {
       return withoutData(situation);
     case 'stopped':
     case 'standby':
-      if (!fresh) return wait({ code: 'renewal-awaited', text: 'nothing starts before a fresh renewal of the lease' }, 100);
+      if (!fresh)
+        return wait({ code: 'renewal-awaited', text: 'nothing starts before a fresh renewal of the lease' }, 100);
       return postgres.state === 'standby' ? promote(situation) : startAgain(situation);
     default:
       return unreachable(postgres);
@@ -52,7 +53,8 @@ export function decideAsHolder(situation: Situation, lease: Held): Verdict {
 function asPrimary(situation: Situation, lease: Held): Verdict {
   const { postgres, store } = situation.view;
   const text = `${situation.self} holds term ${lease.value.term}`;
-  if (postgres.state !== 'primary' || store.cluster !== null) return { ...nothing(), reasons: [{ code: 'holds-lease', text }] };
+  if (postgres.state !== 'primary' || store.cluster !== null)
+    return { ...nothing(), reasons: [{ code: 'holds-lease', text }] };
   const record: Action = {
     do: 'record-cluster',
     systemIdentifier: postgres.systemIdentifier,
@@ -73,7 +75,11 @@ function withoutData(situation: Situation): Verdict {
   }
   const backOff = retryAfterMs(situation.view, 'initialise');
   if (backOff > 0) return wait({ code: 'initialise-failed', text: lastError(situation, 'initialise') }, backOff);
-  return act([{ do: 'initialise', because: ['cluster-new'] }], { code: 'cluster-new', text: 'a new cluster is made here' }, 50);
+  return act(
+    [{ do: 'initialise', because: ['cluster-new'] }],
+    { code: 'cluster-new', text: 'a new cluster is made here' },
+    50,
+  );
 }
 
 function promote(situation: Situation): Verdict {
@@ -110,7 +116,11 @@ function startAgain(situation: Situation): Verdict {
       50,
     );
   }
-  return act([{ do: 'start', as: 'primary', because: ['holds-lease'] }], { code: 'holds-lease', text: 'the holder starts its PostgreSQL' }, 50);
+  return act(
+    [{ do: 'start', as: 'primary', because: ['holds-lease'] }],
+    { code: 'holds-lease', text: 'the holder starts its PostgreSQL' },
+    50,
+  );
 }
 
 function lastError(situation: Situation, kind: 'initialise' | 'promote' | 'start'): string {

@@ -5,7 +5,7 @@
  * that says itself that it is writable in the lease's term (or, after a while, as a mere follower that waits for it).
  * Divergence rescue and rewind are not decided here: a diverged node waits for a person.
  */
-import { type Situation, type Verdict, act, isWritable, nothing, refuse, wait } from '../situation.ts';
+import { act, isWritable, nothing, refuse, type Situation, type Verdict, wait } from '../situation.ts';
 import type { NodeName } from '../spec.ts';
 import { retryAfterMs } from './job-retry.ts';
 
@@ -42,14 +42,18 @@ export function decideAsStandby(situation: Situation, holder: NodeName, term: nu
 function clone(situation: Situation, holder: NodeName, writable: boolean, code: string, text: string): Verdict {
   const cluster = situation.view.store.cluster;
   if (cluster === null || !writable) {
-    return wait({ code: 'holder-not-writable', text: `waiting for ${holder} to be writable before cloning (${text})` }, 500);
+    return wait(
+      { code: 'holder-not-writable', text: `waiting for ${holder} to be writable before cloning (${text})` },
+      500,
+    );
   }
   const backOff = retryAfterMs(situation.view, 'clone');
-  if (backOff > 0) return wait({ code: 'clone-failed', text: situation.view.lastJobs.get('clone')?.error ?? 'clone failed' }, backOff);
-  return act(
-    [{ do: 'clone', from: holder, systemIdentifier: cluster.value.systemIdentifier, because: [code] }],
-    { code, text: `${text}: cloning from ${holder}` },
-  );
+  if (backOff > 0)
+    return wait({ code: 'clone-failed', text: situation.view.lastJobs.get('clone')?.error ?? 'clone failed' }, backOff);
+  return act([{ do: 'clone', from: holder, systemIdentifier: cluster.value.systemIdentifier, because: [code] }], {
+    code,
+    text: `${text}: cloning from ${holder}`,
+  });
 }
 
 function startStandby(situation: Situation, holder: NodeName, writable: boolean): Verdict {
@@ -63,17 +67,19 @@ function startStandby(situation: Situation, holder: NodeName, writable: boolean)
       text: `the data directory belongs to system ${view.postgres.systemIdentifier}, this cluster is ${known}; it is never touched`,
     });
   }
-  if (view.requests.reinit) return clone(situation, holder, writable, 'reinit-requested', 'the operator asked for a new clone');
+  if (view.requests.reinit)
+    return clone(situation, holder, writable, 'reinit-requested', 'the operator asked for a new clone');
   const waited = nowMs - (memory.waitingForHolderSinceMs ?? nowMs);
   if (!writable && waited < startAnywayAfterMs) {
     return wait({ code: 'holder-not-writable', text: `waiting for ${holder} to be writable` }, 200);
   }
   const backOff = retryAfterMs(view, 'start');
-  if (backOff > 0) return wait({ code: 'start-failed', text: view.lastJobs.get('start')?.error ?? 'start failed' }, backOff);
-  return act(
-    [{ do: 'start', as: 'standby', from: holder, because: ['lease-held-by-other'] }],
-    { code: 'lease-held-by-other', text: `${holder} is primary; starting as its standby` },
-  );
+  if (backOff > 0)
+    return wait({ code: 'start-failed', text: view.lastJobs.get('start')?.error ?? 'start failed' }, backOff);
+  return act([{ do: 'start', as: 'standby', from: holder, because: ['lease-held-by-other'] }], {
+    code: 'lease-held-by-other',
+    text: `${holder} is primary; starting as its standby`,
+  });
 }
 
 function keepStandby(situation: Situation, holder: NodeName, writable: boolean): Verdict {
@@ -81,13 +87,20 @@ function keepStandby(situation: Situation, holder: NodeName, writable: boolean):
   const { postgres } = view;
   if (postgres.state !== 'standby') return nothing();
   if (view.requests.reinit || postgres.cannotStream === 'wal-removed') {
-    if (!writable) return wait({ code: 'holder-not-writable', text: `waiting for ${holder} before this standby is cloned again` });
+    if (!writable)
+      return wait({ code: 'holder-not-writable', text: `waiting for ${holder} before this standby is cloned again` });
     const code = view.requests.reinit ? 'reinit-requested' : 'wal-removed';
-    const text = view.requests.reinit ? 'the operator asked for a new clone' : 'the WAL it needs is gone from the primary';
+    const text = view.requests.reinit
+      ? 'the operator asked for a new clone'
+      : 'the WAL it needs is gone from the primary';
     const backOff = retryAfterMs(view, 'clone');
-    if (backOff > 0) return wait({ code: 'clone-failed', text: view.lastJobs.get('clone')?.error ?? 'clone failed' }, backOff);
+    if (backOff > 0)
+      return wait({ code: 'clone-failed', text: view.lastJobs.get('clone')?.error ?? 'clone failed' }, backOff);
     const systemIdentifier = view.store.cluster?.value.systemIdentifier ?? postgres.systemIdentifier;
-    return act([{ do: 'clone', from: holder, systemIdentifier, because: [code] }], { code, text: `${text}: cloning from ${holder}` });
+    return act([{ do: 'clone', from: holder, systemIdentifier, because: [code] }], {
+      code,
+      text: `${text}: cloning from ${holder}`,
+    });
   }
   if (postgres.cannotStream === 'diverged') {
     return refuse({
@@ -97,10 +110,18 @@ function keepStandby(situation: Situation, holder: NodeName, writable: boolean):
     });
   }
   if (view.requests.restart && retryAfterMs(view, 'restart') === 0) {
-    return act([{ do: 'restart-standby', from: holder, because: ['restart-requested'] }], { code: 'restart-requested', text: 'the operator asked for a restart' }, 50);
+    return act(
+      [{ do: 'restart-standby', from: holder, because: ['restart-requested'] }],
+      { code: 'restart-requested', text: 'the operator asked for a restart' },
+      50,
+    );
   }
   if (postgres.upstream !== holder && writable) {
-    return act([{ do: 'follow', from: holder, because: ['upstream-moved'] }], { code: 'upstream-moved', text: `${holder} is primary now` }, 100);
+    return act(
+      [{ do: 'follow', from: holder, because: ['upstream-moved'] }],
+      { code: 'upstream-moved', text: `${holder} is primary now` },
+      100,
+    );
   }
   const streaming = postgres.receiver === 'streaming' && postgres.upstream === holder;
   return wait({

@@ -10,8 +10,8 @@ import type { Action } from '../actions.ts';
 import type { Stored } from '../cluster-view.ts';
 import type { Lease } from '../lease.ts';
 import { formatLsn, parseLsn } from '../lsn.ts';
-import { type Operation, type UndoReason, isActive } from '../operation.ts';
-import { type Situation, type Verdict, act, currentTerm, refuse, wait } from '../situation.ts';
+import { isActive, type Operation, type UndoReason } from '../operation.ts';
+import { act, currentTerm, refuse, type Situation, type Verdict, wait } from '../situation.ts';
 import { undrained, unresumed } from './operation-marks.ts';
 import { drawReceipt } from './receipt.ts';
 
@@ -36,7 +36,10 @@ export function decideAsOldPrimary(situation: Situation, lease: Held): Verdict |
   const undoing = whyUndo(situation, operation);
   if (undoing !== null) return undo(situation, stored, lease, undoing.reason, undoing.detail);
   if (operation.phase === 'stopped') {
-    return wait({ code: 'awaiting-target', text: `stopped at ${operation.shutdownLsn}; ${operation.to} is to take over` }, 100);
+    return wait(
+      { code: 'awaiting-target', text: `stopped at ${operation.shutdownLsn}; ${operation.to} is to take over` },
+      100,
+    );
   }
   return stopWhenDrained(situation, stored, lease);
 }
@@ -50,7 +53,8 @@ function whyUndo(situation: Situation, operation: Operation): { reason: UndoReas
   if (view.requests.driving !== operation.id) {
     return { reason: 'agent-restarted', detail: `the agent of ${operation.from} restarted while it was under way` };
   }
-  if (view.requests.cancelOperation === operation.id) return { reason: 'cancelled', detail: 'the operator asked for it' };
+  if (view.requests.cancelOperation === operation.id)
+    return { reason: 'cancelled', detail: 'the operator asked for it' };
   const elapsed = marks === null ? 0 : nowMs - marks.phaseSinceMs;
   if (operation.phase === 'stopped') {
     const limit = operation.promoteTimeoutMs + operation.paceMs;
@@ -96,9 +100,15 @@ function awaitDrain(situation: Situation, operation: Operation, missing: readonl
   const elapsed = nowMs - (memory.operation?.phaseSinceMs ?? nowMs);
   const text = describeUndrained(situation, missing);
   if (operation.forceAfterMs !== null && elapsed >= operation.forceAfterMs) {
-    const pids = missing.flatMap((node) => view.reports.get(node)?.report.blockers.map((blocker) => blocker.serverPid) ?? []);
+    const pids = missing.flatMap(
+      (node) => view.reports.get(node)?.report.blockers.map((blocker) => blocker.serverPid) ?? [],
+    );
     if (pids.length > 0) {
-      return act([{ do: 'end-blockers', pids, because: ['force-after-elapsed'] }], { code: 'force-after-elapsed', text }, 100);
+      return act(
+        [{ do: 'end-blockers', pids, because: ['force-after-elapsed'] }],
+        { code: 'force-after-elapsed', text },
+        100,
+      );
     }
   }
   return wait({ code: 'draining', text }, 50);
@@ -108,7 +118,9 @@ function describeUndrained(situation: Situation, missing: readonly string[]): st
   const parts = missing.map((node) => {
     const report = situation.view.reports.get(node)?.report;
     if (report === undefined) return `${node} has not reported`;
-    const blockers = report.blockers.map((b) => `${b.alias} pid ${b.serverPid} for ${b.client} since ${Math.round(b.ageMs / 100) / 10} s`);
+    const blockers = report.blockers.map(
+      (b) => `${b.alias} pid ${b.serverPid} for ${b.client} since ${Math.round(b.ageMs / 100) / 10} s`,
+    );
     return blockers.length === 0 ? `${node} is ${report.state}` : `${node} waits for ${blockers.join(', ')}`;
   });
   return parts.join('; ');
@@ -122,7 +134,13 @@ function publishOrUndo(situation: Situation, stored: Stored<Operation>, lease: H
   const since = memory.operation?.phaseSinceMs ?? situation.nowMs;
   const stoppedByUs = stop !== undefined && stop.outcome === 'done' && stop.startedAtMs >= since;
   if (postgres.shutdown !== 'clean' || !stoppedByUs) {
-    return undo(situation, stored, lease, 'primary-failed', 'PostgreSQL ended by itself or without its shutdown checkpoint');
+    return undo(
+      situation,
+      stored,
+      lease,
+      'primary-failed',
+      'PostgreSQL ended by itself or without its shutdown checkpoint',
+    );
   }
   const lsn = formatLsn(postgres.checkpointLsn);
   const publish: Action = {
@@ -141,7 +159,13 @@ function publishOrUndo(situation: Situation, stored: Stored<Operation>, lease: H
   return act([publish], { code: 'stopped-cleanly', text: `shut down at ${lsn}, every process gone` }, 0);
 }
 
-function undo(situation: Situation, stored: Stored<Operation>, lease: Held, reason: UndoReason, detail: string): Verdict {
+function undo(
+  situation: Situation,
+  stored: Stored<Operation>,
+  lease: Held,
+  reason: UndoReason,
+  detail: string,
+): Verdict {
   const receipt = drawReceipt({
     operation: stored.value,
     termAfter: lease.value.term,
@@ -165,23 +189,47 @@ export function decideAsTarget(situation: Situation, lease: Held): Verdict | nul
   const stored = activeOperation(situation);
   if (stored === null || stored.value.to !== situation.self) return null;
   const operation = stored.value;
-  if (operation.phase === 'pausing') return wait({ code: 'target-of-switchover', text: `${operation.from} is pausing its writers` });
+  if (operation.phase === 'pausing')
+    return wait({ code: 'target-of-switchover', text: `${operation.from} is pausing its writers` });
   if (operation.phase !== 'stopped') return null;
   if (lease.value.holder !== operation.from || lease.value.term !== operation.term) {
-    return refuse({ what: 'take over', blockedBy: 'lease-moved', text: 'the lease is not the one the operation began with' });
+    return refuse({
+      what: 'take over',
+      blockedBy: 'lease-moved',
+      text: 'the lease is not the one the operation began with',
+    });
   }
   const { postgres } = situation.view;
   const shutdown = parseLsn(operation.shutdownLsn);
   if (postgres.state !== 'standby' || shutdown === undefined || postgres.timeline !== operation.timeline) {
-    return refuse({ what: 'take over', blockedBy: 'not-a-standby', text: `the local PostgreSQL is ${postgres.state}` }, 50);
+    return refuse(
+      { what: 'take over', blockedBy: 'not-a-standby', text: `the local PostgreSQL is ${postgres.state}` },
+      50,
+    );
   }
   const pause = (situation.memory.operation?.phaseSinceMs ?? situation.nowMs) + operation.paceMs - situation.nowMs;
   if (pause > 0) return wait({ code: 'paced', text: 'waiting before the handover, as asked' }, pause);
   if (postgres.replayedLsn <= shutdown) {
-    return wait({ code: 'replay-behind', text: `replayed ${formatLsn(postgres.replayedLsn)} of ${operation.shutdownLsn}` }, soonMs);
+    return wait(
+      { code: 'replay-behind', text: `replayed ${formatLsn(postgres.replayedLsn)} of ${operation.shutdownLsn}` },
+      soonMs,
+    );
   }
-  const take: Action = { do: 'take-handover', operation: stored, lease, ttlMs: lease.value.ttlMs, because: ['replayed-past-shutdown'] };
-  return act([take], { code: 'replayed-past-shutdown', text: `replayed past ${operation.shutdownLsn}, where ${operation.from} shut down` }, 0);
+  const take: Action = {
+    do: 'take-handover',
+    operation: stored,
+    lease,
+    ttlMs: lease.value.ttlMs,
+    because: ['replayed-past-shutdown'],
+  };
+  return act(
+    [take],
+    {
+      code: 'replayed-past-shutdown',
+      text: `replayed past ${operation.shutdownLsn}, where ${operation.from} shut down`,
+    },
+    0,
+  );
 }
 
 /** The new holder's part after the handover: promote, see the poolers resume, write the receipt; or give back. */
@@ -198,18 +246,28 @@ export function decideAsNewPrimary(situation: Situation, lease: Held): Verdict |
   const failed = promotion?.outcome === 'failed' && promotion.startedAtMs >= since;
   if (late || failed) return giveBack(situation, operation.timeline, operation.from, lease, promotion?.error ?? null);
   const pause = since + operation.paceMs - nowMs;
-  if (pause > 0 && postgres.state === 'standby') return wait({ code: 'paced', text: 'waiting before the promotion, as asked' }, pause);
+  if (pause > 0 && postgres.state === 'standby')
+    return wait({ code: 'paced', text: 'waiting before the promotion, as asked' }, pause);
   return null;
 }
 
-function giveBack(situation: Situation, timeline: number, to: string, lease: Held, error: string | null): Verdict | null {
+function giveBack(
+  situation: Situation,
+  timeline: number,
+  to: string,
+  lease: Held,
+  error: string | null,
+): Verdict | null {
   const { postgres } = situation.view;
   if (postgres.state === 'stopped') {
     // It left the old timeline after all: its WAL is the cluster's now, and the old primary's is not complete.
     if (postgres.timeline !== timeline || postgres.lastRole === 'primary') return null;
     return act(
       [{ do: 'release-lease', lease, to, because: ['promotion-failed'] }],
-      { code: 'promotion-failed', text: `${error ?? 'not writable in time'}; ${to} has everything and takes the lease back` },
+      {
+        code: 'promotion-failed',
+        text: `${error ?? 'not writable in time'}; ${to} has everything and takes the lease back`,
+      },
       0,
     );
   }
@@ -238,5 +296,9 @@ function finish(situation: Situation, stored: Stored<Operation>, lease: Held): V
     undone: null,
   });
   const action: Action = { do: 'finish-operation', operation: stored, lease, receipt, because: ['poolers-resumed'] };
-  return act([action], { code: 'poolers-resumed', text: `${operation.poolers.length - missing.length} poolers serve ${situation.self}` }, 0);
+  return act(
+    [action],
+    { code: 'poolers-resumed', text: `${operation.poolers.length - missing.length} poolers serve ${situation.self}` },
+    0,
+  );
 }

@@ -8,7 +8,7 @@ import type { Action } from '../actions.ts';
 import type { SlotTarget } from '../cluster-view.ts';
 import { parseLsn } from '../lsn.ts';
 import { mayRetry } from '../memory.ts';
-import { type Situation, liveMember, otherDatabaseNodes } from '../situation.ts';
+import { liveMember, otherDatabaseNodes, type Situation } from '../situation.ts';
 import { findNode, slotName } from '../spec.ts';
 import { retryAfterMs } from './job-retry.ts';
 import { activeOperation } from './switchover.ts';
@@ -25,7 +25,13 @@ export function decideUpkeep(situation: Situation): Upkeep {
   const { view, spec } = situation;
   const running = view.postgres.state === 'primary' || view.postgres.state === 'standby';
   if (spec === null || !running) return { actions: [], unconverged: [] };
-  const chores = [configuration(situation), slots(situation), kept(situation), databases(situation), forgotten(situation)];
+  const chores = [
+    configuration(situation),
+    slots(situation),
+    kept(situation),
+    databases(situation),
+    forgotten(situation),
+  ];
   const quiet = activeOperation(situation) !== null || view.job !== null;
   return {
     actions: quiet ? [] : chores.flatMap((chore) => chore.actions),
@@ -59,7 +65,11 @@ function slots(situation: Situation): Upkeep {
   const due = memory.slotsKey !== key || nowMs - (memory.slotsDoneAtMs ?? 0) >= slotsEveryMs;
   if (!due) return done;
   const owed = memory.slotsKey === key ? [] : ['slots'];
-  const action: Action = { do: 'apply-slots', targets, because: [memory.slotsKey === key ? 'slots-aged' : 'members-changed'] };
+  const action: Action = {
+    do: 'apply-slots',
+    targets,
+    because: [memory.slotsKey === key ? 'slots-aged' : 'members-changed'],
+  };
   return { actions: mayRetry(memory, 'apply-slots', nowMs) ? [action] : [], unconverged: owed };
 }
 

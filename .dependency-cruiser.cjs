@@ -1,0 +1,61 @@
+/** Which way imports may point: docs/ARCHITECTURE.md, "One direction". tools/check-direction.mjs plants violations. */
+const adapters = ['etcd', 'postgres', 'pgbouncer', 'pki', 'process', 'doctor', 'timing'];
+
+module.exports = {
+  forbidden: [
+    { name: 'no-circles', severity: 'error', from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } } },
+    {
+      name: 'core-is-pure',
+      comment: 'core imports core, and the wire types of the topology',
+      severity: 'error',
+      from: { path: '^src/core', pathNot: '[.]test[.]ts$' },
+      to: { pathNot: '^src/core|^@understudy/client|^packages/client/src' },
+    },
+    { name: 'ports-know-only-core', severity: 'error', from: { path: '^src/ports' }, to: { pathNot: '^src/(ports|core)' } },
+    {
+      name: 'records-know-core-and-ports',
+      severity: 'error',
+      from: { path: '^src/records', pathNot: '[.]test[.]ts$' },
+      to: { pathNot: '^src/(records|core|ports|events|config)|^node_modules/zod' },
+    },
+    ...adapters.map((name) => ({
+      name: `${name}-knows-no-other-adapter`,
+      severity: 'error',
+      from: { path: `^src/${name}/`, pathNot: '[.]test[.]ts$' },
+      to: {
+        path: '^src/(etcd|postgres|pgbouncer|pki|doctor|api|agent|cli|stage|sim|config)/',
+        pathNot: name === 'doctor' ? '^src/(doctor|pki|api/contract|config/node-file)' : `^src/${name}/`,
+      },
+    })),
+    {
+      name: 'loop-and-executor-know-only-ports',
+      comment: 'so that the simulator runs them as they are; main composes, the backends answer the API',
+      severity: 'error',
+      from: { path: '^src/agent/', pathNot: '^src/agent/main[.]ts$|[.]test[.]ts$' },
+      to: {
+        path: '^src/(etcd|postgres|pgbouncer|pki|process|doctor|api|cli|stage|sim|config)/',
+        pathNot: '^src/api/contract[.]ts$|^src/records/',
+      },
+    },
+    {
+      name: 'api-knows-no-agent',
+      severity: 'error',
+      from: { path: '^src/api/', pathNot: '[.]test[.]ts$' },
+      to: { path: '^src/(etcd|postgres|pgbouncer|process|doctor|agent|cli|stage|sim|config)/|^src/pki/(?!identity|credential-files)' },
+    },
+    {
+      name: 'only-process-spawns',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/process/' },
+      to: { path: '^(node:)?child_process$' },
+    },
+    { name: 'client-stands-alone', severity: 'error', from: { path: '^packages/client' }, to: { path: '^src/' } },
+    { name: 'nobody-imports-a-command', severity: 'error', from: { path: '^src/(?!cli/)' }, to: { path: '^src/cli/' } },
+  ],
+  options: {
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '^(dist|bench|test)/' },
+  },
+};

@@ -1,0 +1,82 @@
+/** `understudy completion SHELL`: a script for the shell, made from the declared verbs and their options. */
+import { Argument, type Command } from 'commander';
+import { exitCodes } from '../errors/exit-codes.ts';
+import type { CommonOptions, Perform } from './call.ts';
+
+const shells = ['bash', 'zsh', 'fish'] as const;
+
+export function declareCompletion(program: Command, perform: Perform): void {
+  program
+    .command('completion')
+    .summary('a script that completes verbs and options')
+    .description('Prints a script for the shell; it asks nothing of the cluster.')
+    .addArgument(new Argument('<shell>').choices(shells))
+    .addHelpText('after', '\nExamples:\n  eval "$(understudy completion bash)"\n  understudy completion fish | source\n')
+    .action((shell: string, _, command: Command) =>
+      perform(command.optsWithGlobals<CommonOptions>(), async ({ terminal }) => {
+        terminal.print(completionScript(program, shell));
+        return exitCodes.done;
+      }),
+    );
+}
+
+interface Entry {
+  /** The verbs that lead here: `''`, `status`, `stage up`. */
+  readonly path: string;
+  readonly verbs: readonly { readonly name: string; readonly summary: string }[];
+  readonly options: readonly string[];
+}
+
+export function completionScript(program: Command, shell: string): string {
+  const entries = entriesOf(program, '');
+  switch (shell) {
+    case 'fish':
+      return fishScript(entries);
+    case 'zsh':
+      return `autoload -U +X bashcompinit && bashcompinit\n${bashScript(entries)}`;
+    default:
+      return bashScript(entries);
+  }
+}
+
+function entriesOf(command: Command, path: string): readonly Entry[] {
+  const verbs = command.commands.map((sub) => ({ name: sub.name(), summary: sub.summary() || sub.description() }));
+  const options = [...command.options.map((option) => option.long ?? option.short ?? ''), '--help'];
+  const below = command.commands.flatMap((sub) => entriesOf(sub, path === '' ? sub.name() : `${path} ${sub.name()}`));
+  return [{ path, verbs, options }, ...below];
+}
+
+/** Files where nothing of ours fits: `plan`, `apply`, and after `--config`. */
+function bashScript(entries: readonly Entry[]): string {
+  const cases = entries.map(({ path, verbs, options }) => `    '${path}') words='${[...verbs.map((verb) => verb.name), ...options].join(' ')}' ;;`);
+  return [
+    '_understudy() {',
+    "  local path='' word words",
+    '  for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do',
+    '    case "$word" in -*) ;; *) path="${path:+$path }$word" ;; esac',
+    '  done',
+    '  case "$path" in',
+    ...cases,
+    "    *) words='' ;;",
+    '  esac',
+    '  COMPREPLY=($(compgen -W "$words" -- "${COMP_WORDS[COMP_CWORD]}"))',
+    '}',
+    'complete -o default -F _understudy understudy',
+  ].join('\n');
+}
+
+function fishScript(entries: readonly Entry[]): string {
+  const quoted = (text: string): string => `'${text.replace(/[\\']/g, '\\$&')}'`;
+  const lines = entries.flatMap(({ path, verbs, options }) => {
+    const names = verbs.map((verb) => verb.name).join(' ');
+    const reached = path === '' ? [] : path.split(' ').map((verb) => `__fish_seen_subcommand_from ${verb}`);
+    const open = names === '' ? [] : [`not __fish_seen_subcommand_from ${names}`];
+    const condition = [...reached, ...open].join('; and ');
+    const base = `complete -c understudy${condition === '' ? '' : ` -n ${quoted(condition)}`}`;
+    return [
+      ...verbs.map(({ name, summary }) => `${base} -f -a ${name} -d ${quoted(summary)}`),
+      ...options.filter((option) => option.startsWith('--')).map((option) => `${base} -l ${option.slice(2)}`),
+    ];
+  });
+  return lines.join('\n');
+}

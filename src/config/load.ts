@@ -1,0 +1,73 @@
+/**
+ * Reads the cluster file: text, shape, agreement of its parts, and last the complete spec.
+ *
+ * Invariant: either a spec that every part of the cluster can work with, or every mistake with its place. Never throws,
+ * whatever the text is.
+ */
+import { readFileSync, statSync } from 'node:fs';
+import { basename } from 'node:path';
+import type { Spec } from '../core/spec.ts';
+import { describeError } from '../errors/understudy-error.ts';
+import { disagreements, doubts } from './agreement.ts';
+import { type ConfigIssue, type Finding, sortIssues } from './issue.ts';
+import { normalise } from './normalise.ts';
+import { clusterFile } from './schema.ts';
+import { shapeFindings } from './shape-findings.ts';
+import { readYaml, type YamlText } from './yaml-text.ts';
+
+export type { ConfigIssue } from './issue.ts';
+export { formatIssues } from './issue.ts';
+
+export type LoadedClusterFile =
+  | { readonly ok: true; readonly spec: Spec; readonly warnings: readonly ConfigIssue[] }
+  | { readonly ok: false; readonly issues: readonly ConfigIssue[] };
+
+function placed(yaml: YamlText, file: string, findings: readonly Finding[]): readonly ConfigIssue[] {
+  return findings.map(({ path, at, message }) => ({ file, ...yaml.place(path, at), path: path.join('.'), message }));
+}
+
+function failure(issues: readonly ConfigIssue[]): LoadedClusterFile {
+  return { ok: false, issues: sortIssues(issues) };
+}
+
+function fileIssue(file: string, message: string): LoadedClusterFile {
+  return failure([{ file, line: 1, column: 1, path: '', message }]);
+}
+
+function isMap(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** `fileName` stands in the messages. */
+export function parseClusterText(text: string, fileName: string): LoadedClusterFile {
+  const yaml = readYaml(text);
+  const mistakes = yaml.mistakes.map((each) => ({ ...each, file: fileName, path: each.path.join('.') }));
+  if (!isMap(yaml.value)) {
+    if (mistakes.length > 0) return failure(mistakes);
+    const what = yaml.value === null ? 'the file is empty' : 'the file is not a map';
+    return fileIssue(fileName, `${what}. At least cluster, domain, nodes and postgres, as in examples/minimal.yaml`);
+  }
+  const parsed = clusterFile.safeParse(yaml.value);
+  if (!parsed.success) {
+    return failure([...mistakes, ...placed(yaml, fileName, shapeFindings(clusterFile, yaml.value, parsed.error))]);
+  }
+  const spec = normalise(parsed.data);
+  const issues = [...mistakes, ...placed(yaml, fileName, disagreements(parsed.data, spec))];
+  if (issues.length > 0) return failure(issues);
+  return { ok: true, spec, warnings: sortIssues(placed(yaml, fileName, doubts(parsed.data, spec))) };
+}
+
+/** Reads at most 1 MiB of UTF-8. The messages name the file by its last part. */
+export function loadClusterFile(path: string): LoadedClusterFile {
+  const fileName = basename(path);
+  try {
+    const stat = statSync(path);
+    if (!stat.isFile()) return fileIssue(fileName, 'is no file. The path of a cluster file');
+    if (stat.size > 1024 * 1024) return fileIssue(fileName, 'the file is too large. At most 1 MiB; is it a cluster file?');
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path));
+    return parseClusterText(text, fileName);
+  } catch (error) {
+    if (error instanceof TypeError) return fileIssue(fileName, 'the file is not UTF-8. A text file in UTF-8');
+    return fileIssue(fileName, `the file can't be read: ${describeError(error)}. A file that may be read`);
+  }
+}

@@ -1,0 +1,141 @@
+/**
+ * YAML text to plain values, with the place of each.
+ *
+ * Refuses what a declaration has no use for and what makes YAML dangerous or ambiguous: anchors and aliases, tags,
+ * several documents, keys that aren't text, the same key twice, more than 1 MiB, more than a few levels.
+ */
+import { isAlias, isMap, isPair, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
+import { quote } from './issue.ts';
+
+export interface Place {
+  readonly line: number;
+  readonly column: number;
+}
+
+export interface YamlMistake extends Place {
+  readonly path: readonly (string | number)[];
+  readonly message: string;
+}
+
+export interface YamlText {
+  readonly value: unknown;
+  readonly mistakes: readonly YamlMistake[];
+  /** The place of a key or value; the nearest one above it if it isn't there. */
+  place(path: readonly (string | number)[], at: 'key' | 'value'): Place;
+}
+
+const largest = 1024 * 1024;
+const deepest = 12;
+
+interface Located {
+  readonly value: unknown;
+  readonly keyOffset: number;
+  readonly valueOffset: number;
+  readonly children: ReadonlyMap<string | number, Located>;
+}
+
+type Report = (offset: number, path: readonly (string | number)[], message: string) => void;
+
+function offsetOf(node: unknown, otherwise: number): number {
+  return isScalar(node) || isMap(node) || isSeq(node) || isAlias(node) ? (node.range?.[0] ?? otherwise) : otherwise;
+}
+
+function readMap(node: unknown, path: readonly (string | number)[], report: Report): Map<string, Located> {
+  const children = new Map<string, Located>();
+  if (!isMap(node)) return children;
+  for (const pair of node.items) {
+    if (!isPair(pair)) continue;
+    const offset = offsetOf(pair.key, offsetOf(node, 0));
+    const key = isScalar(pair.key) ? pair.key.value : undefined;
+    if (typeof key !== 'string') {
+      report(offset, path, 'a key is not a text. Put it in quotes');
+    } else if (key === '__proto__') {
+      report(offset, [...path, key], 'this name is reserved. Choose another one');
+    } else if (children.has(key)) {
+      report(offset, [...path, key], 'the key is there twice. Keep one of them');
+    } else {
+      children.set(key, read(pair.value, offset, [...path, key], report));
+    }
+  }
+  return children;
+}
+
+function read(node: unknown, keyOffset: number, path: readonly (string | number)[], report: Report): Located {
+  const valueOffset = offsetOf(node, keyOffset);
+  const leaf = (value: unknown): Located => ({ value, keyOffset, valueOffset, children: new Map() });
+  if (path.length > deepest) {
+    report(valueOffset, path.slice(0, deepest), 'is nested too deeply. Nothing here needs so many levels');
+    return leaf(null);
+  }
+  if (isAlias(node)) {
+    report(valueOffset, path, 'aliases are not supported. Write the value itself');
+    return leaf(null);
+  }
+  if ((isScalar(node) || isMap(node) || isSeq(node)) && node.anchor !== undefined) {
+    report(valueOffset, path, 'anchors are not supported. Write the value out where it is needed');
+  }
+  if ((isScalar(node) || isMap(node) || isSeq(node)) && node.tag !== undefined) {
+    report(valueOffset, path, 'tags are not supported. A plain value');
+  }
+  if (isMap(node)) {
+    const children = readMap(node, path, report);
+    const value = Object.fromEntries([...children].map(([key, child]) => [key, child.value]));
+    return { value, keyOffset, valueOffset, children };
+  }
+  if (isSeq(node)) {
+    const items = node.items.map((item, index) => read(item, valueOffset, [...path, index], report));
+    return { value: items.map((item) => item.value), keyOffset, valueOffset, children: new Map(items.entries()) };
+  }
+  return leaf(isScalar(node) ? node.value : null);
+}
+
+function placeIn(root: Located, lines: LineCounter): YamlText['place'] {
+  return (path, at) => {
+    let node = root;
+    let found = 0;
+    for (const step of path) {
+      const next = node.children.get(step);
+      if (next === undefined) break;
+      node = next;
+      found += 1;
+    }
+    const offset = at === 'key' || found < path.length ? node.keyOffset : node.valueOffset;
+    const { line, col } = lines.linePos(offset);
+    return { line: Math.max(1, line), column: Math.max(1, col) };
+  };
+}
+
+function refused(message: string): YamlText {
+  const start = { line: 1, column: 1 };
+  return { value: null, mistakes: [{ ...start, path: [], message }], place: () => start };
+}
+
+/** Never throws. Values are only complete without mistakes. */
+export function readYaml(text: string): YamlText {
+  if (text.length > largest) return refused('the file is too large. At most 1 MiB; is it a cluster file?');
+  try {
+    return readDocument(text);
+  } catch (error) {
+    // The parser recurses: some thousand brackets exhaust the stack.
+    if (error instanceof RangeError) return refused('the file is nested too deeply. Nothing here needs so many levels');
+    const reason = error instanceof Error ? error.message.split('\n')[0] : '';
+    return refused(`the file can't be read as YAML (${reason}). YAML 1.2 as in the examples`);
+  }
+}
+
+function readDocument(text: string): YamlText {
+  const lines = new LineCounter();
+  const mistakes: YamlMistake[] = [];
+  const report: Report = (offset, path, message) => {
+    const { line, col } = lines.linePos(offset);
+    mistakes.push({ line: Math.max(1, line), column: Math.max(1, col), path, message });
+  };
+  // Duplicate keys are found while reading, all at once; the parser's own search takes quadratic time.
+  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: false, prettyErrors: false, logLevel: 'error' });
+  for (const { code, pos, message } of [...document.errors, ...document.warnings]) {
+    const what = code === 'MULTIPLE_DOCS' ? 'there is more than one document. One declaration per file' : undefined;
+    report(pos[0], [], what ?? `${quote(message.split('\n')[0]).slice(1, -1)}. YAML 1.2, with special characters in quotes`);
+  }
+  const root = read(document.contents, 0, [], report);
+  return { value: root.value, mistakes, place: placeIn(root, lines) };
+}

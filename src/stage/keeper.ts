@@ -1,0 +1,85 @@
+/**
+ * Starts a stage's agents and store members again when they end: what systemd does for the unit on a server
+ * (packaging/understudy-agent.service), in a small process of its own that lives as long as the stage.
+ *
+ * Invariant: it ends when the stage's record is gone or another keeper has taken over, and it starts nothing that runs.
+ */
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Clock } from '../ports/clock.ts';
+import { startDaemon } from '../process/daemon.ts';
+import { identify, isAlive, readCommandLine } from '../process/identity.ts';
+import { sendSignal } from '../process/signal.ts';
+import { launchAgent, launchStore } from './launch.ts';
+import { stageProcesses } from './processes.ts';
+import { findStage, type StageRecord } from './record.ts';
+
+/** Like `RestartSec=1` in the unit. */
+const restartAfterMs = 1_000;
+const lookEveryMs = 500;
+
+export async function keepStage(directory: string, clock: Clock, signal: AbortSignal): Promise<void> {
+  const first = findStage(directory);
+  if (first === null) return;
+  writeFileSync(keeperFile(first), String(process.pid));
+  const missingSince = new Map<string, number>();
+  while (!signal.aborted) {
+    const record = findStage(directory);
+    if (record === null || readKeeper(record) !== process.pid) return;
+    await keepOnce(record, clock, missingSince).catch((error: unknown) => console.error(error));
+    await clock.sleep(lookEveryMs, signal).catch(() => undefined);
+  }
+}
+
+async function keepOnce(record: StageRecord, clock: Clock, missingSince: Map<string, number>): Promise<void> {
+  const running = stageProcesses(record);
+  for (const node of record.nodes) {
+    const wanted = record.storeMembers.includes(node.name) ? (['store', 'agent'] as const) : (['agent'] as const);
+    for (const kind of wanted) {
+      const key = `${kind} ${node.name}`;
+      if (running.some((found) => found.kind === kind && found.node === node.name)) {
+        missingSince.delete(key);
+        continue;
+      }
+      const since = missingSince.get(key) ?? clock.boottimeMs();
+      missingSince.set(key, since);
+      if (clock.boottimeMs() - since < restartAfterMs) continue;
+      missingSince.delete(key);
+      await (kind === 'store' ? launchStore(record, node) : launchAgent(record, node));
+    }
+  }
+}
+
+/** Starts the keeper of a stage, as whoever calls this: root's keeper can start agents as another user again. */
+export async function launchKeeper(record: StageRecord, directory: string): Promise<void> {
+  if (livingKeeper(record) !== null) return;
+  const program = join(record.root, 'program', 'understudy.mjs');
+  const args = ['--max-old-space-size=64', program, 'stage', 'keep', '--directory', directory];
+  await startDaemon(process.execPath, args, { cwd: '/', logFile: join(record.root, 'keeper.log') });
+}
+
+export async function endKeeper(record: StageRecord, clock: Clock): Promise<void> {
+  const keeper = livingKeeper(record);
+  rmSync(keeperFile(record), { force: true });
+  if (keeper === null) return;
+  sendSignal(keeper, 'SIGKILL'); // it holds nothing, and must start nothing more
+  while (isAlive(keeper)) await clock.sleep(10);
+}
+
+function livingKeeper(record: StageRecord) {
+  const pid = readKeeper(record);
+  if (pid === null || !readCommandLine(pid).includes('keep')) return null;
+  return identify(pid);
+}
+
+function keeperFile(record: StageRecord): string {
+  return join(record.root, 'keeper.pid');
+}
+
+function readKeeper(record: StageRecord): number | null {
+  try {
+    return Number(readFileSync(keeperFile(record), 'utf8'));
+  } catch {
+    return null; // `stage down` removed it
+  }
+}

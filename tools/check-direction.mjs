@@ -1,0 +1,70 @@
+/**
+ * Holds the direction of imports, and proves that the check can fail: each planted violation must be found.
+ * Also holds the purity of src/core: no clock, no timer, no chance, no process.
+ */
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** The topology's wire types may be named in the core; nothing of the client may run there. */
+const clientCode = /import (?!type)[^;]*@understudy\/client/;
+const impure = /\bDate\b|\bsetTimeout\b|\bsetInterval\b|\bsetImmediate\b|Math\.random|\bprocess\.|\bperformance\b/;
+const planted = [
+  {
+    file: 'src/core/planted-violation.ts',
+    text: "import { readFileSync } from 'node:fs';\nexport const planted = readFileSync;\n",
+  },
+  {
+    file: 'src/etcd/planted-violation.ts',
+    text: "import { parseVersion } from '../postgres/binaries.ts';\nexport const planted = parseVersion;\n",
+  },
+  {
+    file: 'src/agent/planted-violation.ts',
+    text: "import { createEtcdStore } from '../etcd/store.ts';\nexport const planted = createEtcdStore;\n",
+  },
+  {
+    file: 'src/api/planted-violation.ts',
+    text: "import { spawn } from 'node:child_process';\nexport const planted = spawn;\n",
+  },
+];
+
+function cruise() {
+  const result = spawnSync('npx', ['depcruise', '--output-type', 'err', 'src', 'packages/client/src'], {
+    encoding: 'utf8',
+  });
+  return { failed: result.status !== 0, text: `${result.stdout}${result.stderr}` };
+}
+
+function impureFiles() {
+  return readdirSync('src/core', { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
+    .filter((name) => {
+      const code = readFileSync(join('src/core', name), 'utf8').replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '');
+      return impure.test(code) || clientCode.test(code);
+    });
+}
+
+for (const { file } of planted) rmSync(file, { force: true });
+const clean = cruise();
+if (clean.failed) {
+  console.error(clean.text);
+  process.exit(1);
+}
+const impureNames = impureFiles();
+if (impureNames.length > 0) {
+  console.error(`the pure core touches the world in ${impureNames.join(', ')}`);
+  process.exit(1);
+}
+for (const { file, text } of planted) {
+  try {
+    writeFileSync(file, text);
+    if (!cruise().failed) {
+      console.error(`the check did not see the violation planted in ${file}`);
+      process.exitCode = 1;
+    }
+  } finally {
+    rmSync(file, { force: true });
+  }
+}
+if (process.exitCode === undefined)
+  console.log(`imports point the right way; ${planted.length} planted violations were seen`);
