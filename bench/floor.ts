@@ -17,7 +17,7 @@ import { sendSignal } from '../src/process/signal.ts';
 import { stageAccount } from '../src/stage/account.ts';
 import { chooseNetwork } from '../src/stage/network.ts';
 import { benchSpec } from './bench-spec.ts';
-import { medians, spread } from './figures.ts';
+import { figuresOf, rounded, spread } from './figures.ts';
 import { FloorServers } from './floor-servers.ts';
 import { createLoadTable, longestGap, monotonicMs, verifyLoad } from './load.ts';
 import { startLoadThread } from './load-thread.ts';
@@ -148,8 +148,7 @@ export async function measureFloor(moves: number, writers: number, tell: (line: 
     const verification = await verifyLoad(floor.connect, account);
     return {
       gapsMs: gaps,
-      gapMs: spread(gaps),
-      phasesMs: medians(done.map((move) => move.phases)),
+      phases: done.map((move) => move.phases),
       commits: verification.acknowledged,
       failedTransactions: account.failures.length,
       lostTransactions: verification.lost.length,
@@ -160,6 +159,7 @@ export async function measureFloor(moves: number, writers: number, tell: (line: 
 }
 
 if (isMain(import.meta.url)) {
-  const { gapsMs, ...figures } = await measureFloor(10, 8, (line) => console.error(line));
-  console.log(JSON.stringify({ ...figures, gapsMs: gapsMs.map(Math.round), machine: await machineFacts() }, null, 2));
+  const { gapsMs, phases, ...counts } = await measureFloor(10, 8, (line) => console.error(line));
+  const figures = { gapMs: spread(gapsMs), phasesMs: figuresOf(phases), gapsMs: gapsMs.map((gap) => rounded(gap)) };
+  console.log(JSON.stringify({ ...figures, ...counts, machine: await machineFacts() }, null, 2));
 }

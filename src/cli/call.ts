@@ -30,7 +30,11 @@ export interface Call {
 /** Carries out one verb; what it answers becomes the exit code. */
 export type Perform = (options: CommonOptions, verb: (call: Call) => Promise<number>) => Promise<void>;
 
-export async function withCall(io: CliIo, options: CommonOptions, verb: (call: Call) => Promise<number>): Promise<number> {
+export async function withCall(
+  io: CliIo,
+  options: CommonOptions,
+  verb: (call: Call) => Promise<number>,
+): Promise<number> {
   const interrupted = new AbortController();
   const terminal = createTerminal(io, options.json === true);
   let isTaken = false;

@@ -16,6 +16,8 @@ import type { Context, ContextAgent } from './context.ts';
 const questionWithinMs = 2_500;
 /** After so long without an answer the next agent is asked as well, in ms. */
 const impatientAfterMs = 300;
+/** How long the primary's agent may take when another has answered already, in ms. */
+const firstHandWithinMs = 1_000;
 
 export interface Asking {
   readonly withinMs: number;
@@ -127,7 +129,12 @@ export class ClusterAccess {
   learn(status: ClusterStatus): void {
     if (status.nodes.length === 0) return;
     const usual = this.#agents[0]?.port ?? defaultApiPort;
-    const learned = status.nodes.map(({ node, role, address }) => ({ node, role, address, port: this.agent(node)?.port ?? usual }));
+    const learned = status.nodes.map(({ node, role, address }) => ({
+      node,
+      role,
+      address,
+      port: this.agent(node)?.port ?? usual,
+    }));
     if (!learned.some((agent) => agent.role === 'database')) return;
     for (const agent of this.#agents) {
       const now = learned.find((other) => other.node === agent.node);
@@ -136,11 +143,23 @@ export class ClusterAccess {
     this.#agents = learned;
   }
 
-  /** The status, from whichever agent; what it says of the nodes is learned. */
+  /**
+   * The status; what it says of the nodes is learned. The primary's own agent knows slots and poolers at first hand, so
+   * its answer is preferred to that of whoever answered first.
+   */
   async status(): Promise<ClusterStatus> {
-    const status = await this.ask((client, asking) => client.status(asking));
-    this.learn(status);
-    return status;
+    const first = await this.ask((client, asking) => client.status(asking));
+    this.learn(first);
+    const { from, primary } = first;
+    if (primary === null || primary === from || this.agent(primary) === undefined) return first;
+    try {
+      const status = await this.askNode(primary, (client, asking) => client.status(asking), firstHandWithinMs);
+      this.learn(status);
+      return status;
+    } catch (error) {
+      if (isUnderstudyError(error)) return first;
+      throw error;
+    }
   }
 
   client(agent: ContextAgent): AgentClient {
@@ -170,11 +189,15 @@ export class ClusterAccess {
   }
 
   #nobody(refusals: readonly Refusal[]): UnderstudyError {
-    const lines = refusals.map(({ agent, error }) => `  ${agent.node} ${agent.address}:${agent.port}: ${reasonOf(error)}`);
+    const lines = refusals.map(
+      ({ agent, error }) => `  ${agent.node} ${agent.address}:${agent.port}: ${reasonOf(error)}`,
+    );
     // What is not mere silence says more: a refused certificate, a store that is away.
     const telling = refusals.find(({ error }) => !isUnderstudyError(error, 'AGENT_UNREACHABLE'))?.error;
     const code = isUnderstudyError(telling) ? telling.code : 'AGENT_UNREACHABLE';
-    const hint = isUnderstudyError(telling) ? { hint: telling.hint } : { hint: 'check that the agents run: understudy doctor on each node' };
+    const hint = isUnderstudyError(telling)
+      ? { hint: telling.hint }
+      : { hint: 'check that the agents run: understudy doctor on each node' };
     return new UnderstudyError(code, ['no database agent could answer:', ...lines].join('\n'), hint);
   }
 }

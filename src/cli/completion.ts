@@ -11,7 +11,10 @@ export function declareCompletion(program: Command, perform: Perform): void {
     .summary('a script that completes verbs and options')
     .description('Prints a script for the shell; it asks nothing of the cluster.')
     .addArgument(new Argument('<shell>').choices(shells))
-    .addHelpText('after', '\nExamples:\n  eval "$(understudy completion bash)"\n  understudy completion fish | source\n')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  eval "$(understudy completion bash)"\n  understudy completion fish | source\n',
+    )
     .action((shell: string, _, command: Command) =>
       perform(command.optsWithGlobals<CommonOptions>(), async ({ terminal }) => {
         terminal.print(completionScript(program, shell));
@@ -40,15 +43,21 @@ export function completionScript(program: Command, shell: string): string {
 }
 
 function entriesOf(command: Command, path: string): readonly Entry[] {
-  const verbs = command.commands.map((sub) => ({ name: sub.name(), summary: sub.summary() || sub.description() }));
+  const below = command.createHelp().visibleCommands(command);
+  const verbs = below.map((sub) => ({ name: sub.name(), summary: sub.summary() || sub.description() }));
   const options = [...command.options.map((option) => option.long ?? option.short ?? ''), '--help'];
-  const below = command.commands.flatMap((sub) => entriesOf(sub, path === '' ? sub.name() : `${path} ${sub.name()}`));
-  return [{ path, verbs, options }, ...below];
+  return [
+    { path, verbs, options },
+    ...below.flatMap((sub) => entriesOf(sub, path === '' ? sub.name() : `${path} ${sub.name()}`)),
+  ];
 }
 
 /** Files where nothing of ours fits: `plan`, `apply`, and after `--config`. */
 function bashScript(entries: readonly Entry[]): string {
-  const cases = entries.map(({ path, verbs, options }) => `    '${path}') words='${[...verbs.map((verb) => verb.name), ...options].join(' ')}' ;;`);
+  const cases = entries.map(
+    ({ path, verbs, options }) =>
+      `    '${path}') words='${[...verbs.map((verb) => verb.name), ...options].join(' ')}' ;;`,
+  );
   return [
     '_understudy() {',
     "  local path='' word words",

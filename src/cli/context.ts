@@ -50,9 +50,13 @@ export function findContextFile({ named, env, cwd }: ContextPlace): string | nul
 export function loadContext(place: ContextPlace): Context {
   const file = findContextFile(place);
   if (file === null) {
-    throw new UnderstudyError('CONFIG_UNREADABLE', `no cluster is named, ${place.cwd} has no stage, and there is no ${systemContextFile}`, {
-      hint: 'understudy stage up starts one here; or name a context file with --context or UNDERSTUDY_CONTEXT',
-    });
+    throw new UnderstudyError(
+      'CONFIG_UNREADABLE',
+      `no cluster is named, ${place.cwd} has no stage, and there is no ${systemContextFile}`,
+      {
+        hint: 'understudy stage up starts one here; or name a context file with --context or UNDERSTUDY_CONTEXT',
+      },
+    );
   }
   return parseContext(readContext(file), file);
 }
@@ -61,7 +65,9 @@ function readContext(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (cause) {
-    throw new UnderstudyError('CONFIG_UNREADABLE', `the context file can't be read: ${describeError(cause)}`, { cause });
+    throw new UnderstudyError('CONFIG_UNREADABLE', `the context file can't be read: ${describeError(cause)}`, {
+      cause,
+    });
   }
 }
 

@@ -14,13 +14,24 @@ export function unreachableFinding(error: UnderstudyError): DoctorFinding {
   return { check: 'agent', verdict: 'failure', text: describeError(error), hint: error.hint };
 }
 
-export function doctorLines(all: readonly NodeFindings[], paint: Paint): readonly string[] {
-  return [...all.flatMap((one) => nodeLines(one, paint)), totalLine(all, paint)];
+/** `all`: what is well line by line, too. */
+export function doctorLines(nodes: readonly NodeFindings[], all: boolean, paint: Paint): readonly string[] {
+  return [...nodes.flatMap((one) => nodeLines(one, all, paint)), totalLine(nodes, paint)];
 }
 
-function nodeLines({ node, findings }: NodeFindings, paint: Paint): readonly string[] {
-  const byWeight = (['failure', 'warning', 'ok'] as const).flatMap((verdict) => findings.filter((finding) => finding.verdict === verdict));
-  return [paint('bold', node ?? 'this machine'), ...byWeight.flatMap((finding) => findingLines(finding, paint))];
+function nodeLines({ node, findings }: NodeFindings, all: boolean, paint: Paint): readonly string[] {
+  const of = (verdict: DoctorFinding['verdict']) => findings.filter((finding) => finding.verdict === verdict);
+  const well = of('ok');
+  return [
+    paint('bold', node ?? 'this machine'),
+    ...[...of('failure'), ...of('warning'), ...(all ? well : [])].flatMap((finding) => findingLines(finding, paint)),
+    ...(all || well.length === 0 ? [] : [wellLine(well, paint)]),
+  ];
+}
+
+function wellLine(findings: readonly DoctorFinding[], paint: Paint): string {
+  const checks = [...new Set(findings.map(({ check }) => check))].join(', ');
+  return `  ${paint('green', '✓')} ${countText(findings.length, 'check')} passed: ${checks}`;
 }
 
 function findingLines({ check, verdict, text, hint }: DoctorFinding, paint: Paint): readonly string[] {
@@ -30,9 +41,13 @@ function findingLines({ check, verdict, text, hint }: DoctorFinding, paint: Pain
 
 function totalLine(all: readonly NodeFindings[], paint: Paint): string {
   const findings = all.flatMap((one) => one.findings);
-  const count = (verdict: DoctorFinding['verdict']): number => findings.filter((finding) => finding.verdict === verdict).length;
+  const count = (verdict: DoctorFinding['verdict']): number =>
+    findings.filter((finding) => finding.verdict === verdict).length;
   const failures = count('failure');
   const warnings = count('warning');
   if (failures + warnings === 0) return paint('green', `Nothing found; ${countText(findings.length, 'check')} passed.`);
-  return paint(failures > 0 ? 'red' : 'yellow', `${countText(failures, 'failure')}, ${countText(warnings, 'warning')}.`);
+  return paint(
+    failures > 0 ? 'red' : 'yellow',
+    `${countText(failures, 'failure')}, ${countText(warnings, 'warning')}.`,
+  );
 }

@@ -9,6 +9,7 @@ import { doctorLines, type NodeFindings, unreachableFinding } from './doctor-tex
 
 interface DoctorOptions extends CommonOptions {
   readonly node?: string;
+  readonly all?: boolean;
 }
 
 const systemNodeFile = '/etc/understudy/node.yaml';
@@ -25,8 +26,11 @@ export function declareDoctor(program: Command, perform: Perform): void {
   program
     .command('doctor')
     .summary('look for trouble on every node')
-    .description('Has every agent examine its node: programs, ports, files, certificates, disk, clocks, limits. Without a cluster it looks at this machine.')
+    .description(
+      'Has every agent examine its node: programs, ports, files, certificates, disk, clocks, limits. Without a cluster it looks at this machine.',
+    )
     .option('--node <node>', 'only this node')
+    .option('--all', 'show what is well line by line, too')
     .option('--json', 'print it as JSON')
     .addHelpText('after', `${examples}\nExit code 1: something fails, or an agent does not answer.\n`)
     .action((_, command: Command) => {
@@ -39,17 +43,24 @@ async function doctor(call: Call, options: DoctorOptions): Promise<number> {
   const { terminal } = call;
   const { findContextFile } = await import('./context.ts');
   const isAlone = findContextFile({ named: options.context, env: call.io.env, cwd: call.io.cwd }) === null;
-  const all = isAlone ? [{ node: null, findings: await here(call) }] : await everyNode(await call.cluster(), options.node);
+  const all = isAlone
+    ? [{ node: null, findings: await here(call) }]
+    : await everyNode(await call.cluster(), options.node);
   if (terminal.json) terminal.printJson(all);
-  else terminal.print(...doctorLines(all, terminal.paint));
-  return all.some(({ findings }) => findings.some((finding) => finding.verdict === 'failure')) ? exitCodes.failed : exitCodes.done;
+  else terminal.print(...doctorLines(all, options.all === true, terminal.paint));
+  return all.some(({ findings }) => findings.some((finding) => finding.verdict === 'failure'))
+    ? exitCodes.failed
+    : exitCodes.done;
 }
 
 /** A server that was enrolled has a node file, which says what to look at; any other machine may be about to carry a stage. */
 async function here({ io }: Call): Promise<readonly DoctorFinding[]> {
   const { existsSync } = await import('node:fs');
   if (existsSync(systemNodeFile)) {
-    const [{ loadNodeFile }, { examineNode }] = await Promise.all([import('../config/load-node-file.ts'), import('../doctor/examine-node.ts')]);
+    const [{ loadNodeFile }, { examineNode }] = await Promise.all([
+      import('../config/load-node-file.ts'),
+      import('../doctor/examine-node.ts'),
+    ]);
     return await examineNode(loadNodeFile(systemNodeFile));
   }
   const { examineMachine } = await import('../doctor/examine-machine.ts');

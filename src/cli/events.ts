@@ -32,7 +32,9 @@ export function declareEvents(program: Command, perform: Perform): void {
     .addHelpText('after', examples)
     .action((_, command: Command) => {
       const options = command.optsWithGlobals<EventsOptions>();
-      return perform(options, (call) => (options.follow === true ? followEvents(call, options) : showEvents(call, options)));
+      return perform(options, (call) =>
+        options.follow === true ? followEvents(call, options) : showEvents(call, options),
+      );
     });
 }
 

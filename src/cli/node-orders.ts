@@ -4,9 +4,8 @@ import type { AgentClient } from '../api/client.ts';
 import { exitCodes } from '../errors/exit-codes.ts';
 import { isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
 import type { EventName, EventRecord } from '../events/catalogue.ts';
-import type { Asking } from './cluster-access.ts';
-import type { ClusterAccess } from './cluster-access.ts';
 import type { Call, CommonOptions, Perform } from './call.ts';
+import type { Asking, ClusterAccess } from './cluster-access.ts';
 import { eventLine } from './events-text.ts';
 import { duration } from './option-values.ts';
 
@@ -16,17 +15,25 @@ interface OrderOptions extends CommonOptions {
 
 interface NodeOrder {
   readonly name: 'reinit' | 'restart';
-  readonly ask: (client: AgentClient, asking: Asking) => Promise<{ readonly accepted: boolean; readonly because: string }>;
+  readonly ask: (
+    client: AgentClient,
+    asking: Asking,
+  ) => Promise<{ readonly accepted: boolean; readonly because: string }>;
   /** Comes once it was carried out. */
   readonly ends: EventName;
   readonly timeoutMs: number;
 }
 
-const orders: readonly (NodeOrder & { readonly summary: string; readonly description: string; readonly example: string })[] = [
+const orders: readonly (NodeOrder & {
+  readonly summary: string;
+  readonly description: string;
+  readonly example: string;
+})[] = [
   {
     name: 'reinit',
     summary: 'clone a standby again from the primary',
-    description: 'Has a standby cloned anew from the primary. Its old data directory is kept until the new one is healthy.',
+    description:
+      'Has a standby cloned anew from the primary. Its old data directory is kept until the new one is healthy.',
     example: '\nExample:\n  understudy reinit pg1\n',
     ask: (client, asking) => client.reinit(asking),
     ends: 'postgres.cloned',
@@ -35,7 +42,8 @@ const orders: readonly (NodeOrder & { readonly summary: string; readonly descrip
   {
     name: 'restart',
     summary: "restart a standby's PostgreSQL, which applies pending settings",
-    description: "Restarts PostgreSQL on a standby, so that settings which need it take effect. A primary's wait for the next switchover.",
+    description:
+      "Restarts PostgreSQL on a standby, so that settings which need it take effect. A primary's wait for the next switchover.",
     example: '\nExample:\n  understudy restart pg1\n',
     ask: (client, asking) => client.restart(asking),
     ends: 'postgres.started',
@@ -83,7 +91,11 @@ interface Watched {
 }
 
 /** Until the event has come and the node streams again. Throws TIMEOUT, CLONE_FAILED. */
-async function untilServed(call: Call, access: ClusterAccess, { order, node, before, timeoutMs }: Watched): Promise<void> {
+async function untilServed(
+  call: Call,
+  access: ClusterAccess,
+  { order, node, before, timeoutMs }: Watched,
+): Promise<void> {
   const { terminal, signal } = call;
   const begunAtMs = performance.now();
   let last = before;
@@ -95,7 +107,8 @@ async function untilServed(call: Call, access: ClusterAccess, { order, node, bef
         last = event.sequence;
         if (event.node !== node) continue;
         if (!terminal.json) terminal.print(eventLine(event, terminal.paint));
-        if (event.name === 'postgres.clone_failed') throw new UnderstudyError('CLONE_FAILED', `${node} was not cloned: ${String(event.facts.because)}`);
+        if (event.name === 'postgres.clone_failed')
+          throw new UnderstudyError('CLONE_FAILED', `${node} was not cloned: ${String(event.facts.because)}`);
         if (event.name === order.ends) isServed = true;
       }
       if (isServed && (await isStreaming(access, node))) return;

@@ -7,9 +7,15 @@ import { columns, spanText } from './words.ts';
 export function outcomeLines(receipt: Receipt, paint: Paint): readonly string[] {
   if (receipt.outcome === 'undone') {
     const detail = receipt.detail === null || receipt.detail === '' ? '' : `: ${receipt.detail}`;
-    return [`${paint('yellow', 'undone')} (${receipt.undoReason})${detail}. ${receipt.from} is primary, term ${receipt.termAfter}.`, ...pauseLines(receipt)];
+    return [
+      `${paint('yellow', 'undone')} (${receipt.undoReason})${detail}. ${receipt.from} is primary, term ${receipt.termAfter}.`,
+      ...pauseLines(receipt),
+    ];
   }
-  return [`${paint('bold', receipt.to)} is primary, term ${receipt.termAfter}.${pauseText(receipt)}`, ...applicationLines(receipt)];
+  return [
+    `${paint('bold', receipt.to)} is primary, term ${receipt.termAfter}.${pauseText(receipt)}`,
+    ...applicationLines(receipt),
+  ];
 }
 
 function pauseLines(receipt: Receipt): readonly string[] {
@@ -22,7 +28,12 @@ function pauseText(receipt: Receipt): string {
 
 export function applicationLines(receipt: Receipt): readonly string[] {
   if (receipt.applications.length === 0) return [];
-  const rows = receipt.applications.map(({ name, delayed, worstMs, failed }) => [name, `${delayed}`, spanText(worstMs), `${failed}`]);
+  const rows = receipt.applications.map(({ name, delayed, worstMs, failed }) => [
+    name,
+    `${delayed}`,
+    spanText(worstMs),
+    `${failed}`,
+  ]);
   return columns([['', 'delayed', 'worst', 'failed'], ...rows]);
 }
 
@@ -42,16 +53,23 @@ export function receiptLines(receipt: Receipt, paint: Paint): readonly string[] 
     ...(receipt.phases.length === 0 ? [] : [phasesText(receipt, paint)]),
     ...outcomeLines(receipt, paint),
     ...wal,
-    ...receipt.poolers.map(({ node, drainMs, pausedMs }) => `pooler ${node}: drained in ${spanText(drainMs)}, paused ${spanText(pausedMs)}`),
+    ...receipt.poolers.map(
+      ({ node, drainMs, pausedMs }) => `pooler ${node}: drained in ${spanText(drainMs)}, paused ${spanText(pausedMs)}`,
+    ),
     ...(receipt.without.length === 0 ? [] : [`left out on request: ${receipt.without.join(', ')}`]),
     ...(receipt.unreported.length === 0 ? [] : [`had not reported: ${receipt.unreported.join(', ')}`]),
     ...(receipt.undo === null ? [] : [`Undo: ${receipt.undo}`]),
   ];
 }
 
-function walText({ from, to, termBefore, termAfter, timelineBefore, timelineAfter }: Receipt, shutdownLsn: string): string {
+function walText(
+  { from, to, termBefore, termAfter, timelineBefore, timelineAfter }: Receipt,
+  shutdownLsn: string,
+): string {
   const replayed = `${from} stopped at ${shutdownLsn} (term ${termBefore}, timeline ${timelineBefore})`;
-  return timelineAfter === timelineBefore ? `${replayed}.` : `${replayed}; ${to} replayed all of it before term ${termAfter}, timeline ${timelineAfter}.`;
+  return timelineAfter === timelineBefore
+    ? `${replayed}.`
+    : `${replayed}; ${to} replayed all of it before term ${termAfter}, timeline ${timelineAfter}.`;
 }
 
 /** One line of a list. */

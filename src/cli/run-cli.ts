@@ -70,7 +70,10 @@ export function createProgram(io: CliIo, perform: Perform): Command {
   const program = new Command('understudy')
     .description('High availability for PostgreSQL on ordinary servers.')
     .usage('VERB [options]')
-    .option('--context <file>', 'the cluster to speak to; otherwise UNDERSTUDY_CONTEXT, the stage of this directory, or /etc/understudy/context.json')
+    .option(
+      '--context <file>',
+      'the cluster to speak to; otherwise UNDERSTUDY_CONTEXT, the stage of this directory, or /etc/understudy/context.json',
+    )
     .version(version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'show this help')
     .helpCommand('help [verb]', 'show the help of a verb')

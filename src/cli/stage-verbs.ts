@@ -21,9 +21,13 @@ export interface UpRequest {
 
 export async function upStage(call: Call, request: UpRequest): Promise<number> {
   const { io, terminal } = call;
-  if (io.program === undefined) throw new UnderstudyError('STAGE_FAILED', 'the agents of a stage run the built program', { hint: 'npm run build' });
+  if (io.program === undefined)
+    throw new UnderstudyError('STAGE_FAILED', 'the agents of a stage run the built program', { hint: 'npm run build' });
   const begun = performance.now();
-  const report = (line: string): void => terminal.print(`${terminal.paint('dim', `${((performance.now() - begun) / 1_000).toFixed(1).padStart(5)} s`)}  ${line}`);
+  const report = (line: string): void =>
+    terminal.print(
+      `${terminal.paint('dim', `${((performance.now() - begun) / 1_000).toFixed(1).padStart(5)} s`)}  ${line}`,
+    );
   const record = await start(call, io.program, request, report);
   report(terminal.paint('green', 'healthy'));
   terminal.print(...summaryLines(call, record));
@@ -31,7 +35,12 @@ export async function upStage(call: Call, request: UpRequest): Promise<number> {
   return await keepUntilInterrupted(call);
 }
 
-async function start(call: Call, program: string, request: UpRequest, report: (line: string) => void): Promise<StageRecord> {
+async function start(
+  call: Call,
+  program: string,
+  request: UpRequest,
+  report: (line: string) => void,
+): Promise<StageRecord> {
   const { nodes, appNodes } = request;
   const { signal } = call;
   const { cwd: directory } = call.io;
@@ -101,7 +110,9 @@ export async function downStage({ io, terminal }: Call, purge: boolean): Promise
 export async function joinStage({ io, terminal }: Call, node: string): Promise<number> {
   const joined = await stageJoin({ directory: io.cwd, node, clock: createLinuxClock() });
   const record = findStage(io.cwd);
-  terminal.print(`The agent of ${joined.name} (${joined.role}, ${joined.address}) runs. See understudy status --watch.`);
+  terminal.print(
+    `The agent of ${joined.name} (${joined.role}, ${joined.address}) runs. See understudy status --watch.`,
+  );
   if (record !== null) terminal.print(terminal.paint('dim', `Its address was added to ${contextFile(record)}.`));
   return exitCodes.done;
 }

@@ -25,11 +25,15 @@ export function declareStage(program: Command, perform: Perform): void {
   const stage = program
     .command('stage')
     .summary('a whole throw-away cluster on this machine')
-    .description('Starts and ends a cluster of real processes on loopback addresses, kept under .understudy in this directory.');
+    .description(
+      'Starts and ends a cluster of real processes on loopback addresses, kept under .understudy in this directory.',
+    );
   stage
     .command('up')
     .summary('start it, and keep it until Ctrl-C')
-    .description('Starts store, agents, PostgreSQL and poolers, and declares a small cluster. Shows its status until Ctrl-C, which ends everything.')
+    .description(
+      'Starts store, agents, PostgreSQL and poolers, and declares a small cluster. Shows its status until Ctrl-C, which ends everything.',
+    )
     .option('--nodes <count>', 'database nodes', countFrom(1, mostNodes), 3)
     .option('--app-nodes <count>', 'app nodes, each with its pooler', countFrom(0, mostAppNodes), 1)
     .option('-d, --detach', 'return when it is healthy, and leave it running')
@@ -41,21 +45,29 @@ export function declareStage(program: Command, perform: Perform): void {
   stage
     .command('down')
     .summary('end every process of it')
-    .description('Ends every process of the stage in this directory. Its data stay for the next `stage up`, unless --purge.')
+    .description(
+      'Ends every process of the stage in this directory. Its data stay for the next `stage up`, unless --purge.',
+    )
     .option('--purge', 'remove its files, too')
     .addHelpText('after', '\nExamples:\n  understudy stage down\n  understudy stage down --purge\n')
     .action((_, command: Command) => {
       const options = command.optsWithGlobals<DownOptions>();
-      return perform(options, async (call) => (await import('./stage-verbs.ts')).downStage(call, options.purge === true));
+      return perform(options, async (call) =>
+        (await import('./stage-verbs.ts')).downStage(call, options.purge === true),
+      );
     });
   stage
     .command('join')
     .argument('<node>', 'a node that the cluster file names and the stage has not')
     .summary('start the agent of a new node')
-    .description('Gives a node that was declared with `apply` its certificates and starts its agent; it enrols by itself.')
+    .description(
+      'Gives a node that was declared with `apply` its certificates and starts its agent; it enrols by itself.',
+    )
     .addHelpText('after', '\nExample:\n  understudy stage join db4\n')
     .action((node: string, _, command: Command) =>
-      perform(command.optsWithGlobals<CommonOptions>(), async (call) => (await import('./stage-verbs.ts')).joinStage(call, node)),
+      perform(command.optsWithGlobals<CommonOptions>(), async (call) =>
+        (await import('./stage-verbs.ts')).joinStage(call, node),
+      ),
     );
   // Started by `stage up` itself: it does for a stage's agents what systemd does on a server.
   stage

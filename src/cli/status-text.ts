@@ -126,7 +126,9 @@ function poolerText({ report, reachable }: PoolerStatus): string {
   const parts = [
     reachable === 'no' ? `agent silent, was ${report.state}` : report.state,
     ...(report.operation === null || report.state === 'open' ? [] : [`for ${report.operation}`]),
-    ...report.blockers.map((blocker) => `${blocker.alias} pid ${blocker.serverPid} of ${blocker.client} since ${spanText(blocker.ageMs)}`),
+    ...report.blockers.map(
+      (blocker) => `${blocker.alias} pid ${blocker.serverPid} of ${blocker.client} since ${spanText(blocker.ageMs)}`,
+    ),
     ...(report.trouble === null ? [] : [report.trouble]),
   ];
   return parts.join(', ');
@@ -161,7 +163,9 @@ export function todo(status: ClusterStatus): readonly string[] {
   }
   const versions = new Set(status.nodes.flatMap((node) => node.agentVersion ?? []));
   return [
-    ...[...restarts].map(([text, nodes]) => `${text} waits for a restart of ${nodes.map((node) => restartText(status, node)).join(', ')}`),
+    ...[...restarts].map(
+      ([text, nodes]) => `${text} waits for a restart of ${nodes.map((node) => restartText(status, node)).join(', ')}`,
+    ),
     ...status.nodes.flatMap((node) => node.unconverged.map((what) => `${node.node}: ${what}`)),
     ...(versions.size > 1 ? [`agents run different versions: ${[...versions].sort().join(', ')}`] : []),
   ];

@@ -2,8 +2,8 @@
 import type { Command } from 'commander';
 import type { Receipt } from '../core/receipt.ts';
 import type { ClusterStatus } from '../core/status.ts';
-import { describeError, isUnderstudyError } from '../errors/understudy-error.ts';
 import { exitCodes } from '../errors/exit-codes.ts';
+import { describeError, isUnderstudyError } from '../errors/understudy-error.ts';
 import type { Call, CommonOptions, Perform } from './call.ts';
 import type { ClusterAccess } from './cluster-access.ts';
 import { statusLines } from './status-text.ts';
@@ -24,7 +24,9 @@ export function declareStatus(program: Command, perform: Perform): void {
   program
     .command('status')
     .summary('how the cluster is: roles, lag, poolers, what is left to do')
-    .description('Shows the cluster as one of its agents sees it, the verdict first: HEALTHY, DEGRADED, STARTING or DOWN.')
+    .description(
+      'Shows the cluster as one of its agents sees it, the verdict first: HEALTHY, DEGRADED, STARTING or DOWN.',
+    )
     .option('--json', 'print it as JSON')
     .option('-w, --watch', 'draw it again each second, until Ctrl-C')
     .addHelpText('after', examples)
@@ -44,7 +46,9 @@ async function showStatus(call: Call): Promise<number> {
 async function printStatus(call: Call, access: ClusterAccess, status: ClusterStatus): Promise<void> {
   const { terminal } = call;
   if (terminal.json) return terminal.printJson(status);
-  terminal.print(...statusLines({ status, receipt: await lastReceipt(access, status), nowMs: Date.now(), paint: terminal.paint }));
+  terminal.print(
+    ...statusLines({ status, receipt: await lastReceipt(access, status), nowMs: Date.now(), paint: terminal.paint }),
+  );
 }
 
 /** Of use, but not worth failing for. */

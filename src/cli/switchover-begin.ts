@@ -47,7 +47,11 @@ function beganBy(answer: SwitchoverAnswer): Begun {
   throw new UnderstudyError('ANSWER_INVALID', 'a switchover was asked for, and only a preflight was answered');
 }
 
-async function begunEarlier(access: ClusterAccess, before: Operation | null, request: SwitchoverRequest): Promise<Operation | null> {
+async function begunEarlier(
+  access: ClusterAccess,
+  before: Operation | null,
+  request: SwitchoverRequest,
+): Promise<Operation | null> {
   const now = await currentOperation(access);
   return now !== null && now.id !== before?.id && now.to === request.to ? now : null;
 }

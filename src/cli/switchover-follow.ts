@@ -31,7 +31,12 @@ const streamingWithinMs = 20_000;
 type Started = Extract<Begun, { readonly outcome: 'started' }>;
 type Ended = { readonly how: 'receipt'; readonly receipt: Receipt } | { readonly how: 'left' };
 
-export async function followSwitchover(call: Call, access: ClusterAccess, started: Started, interruption: Interruption): Promise<number> {
+export async function followSwitchover(
+  call: Call,
+  access: ClusterAccess,
+  started: Started,
+  interruption: Interruption,
+): Promise<number> {
   const progress = new SwitchoverProgress(call.terminal);
   const begunAtMs = performance.now();
   try {
@@ -139,13 +144,21 @@ async function receiptOf(call: Call, access: ClusterAccess, id: string): Promise
     const receipt = await findReceipt(access, id);
     if (receipt !== null) return receipt;
     if (performance.now() - begunAtMs > receiptWithinMs) {
-      throw new UnderstudyError('NOT_FOUND', `${id} has ended, but no agent has its receipt`, { hint: 'understudy events shows how it ended' });
+      throw new UnderstudyError('NOT_FOUND', `${id} has ended, but no agent has its receipt`, {
+        hint: 'understudy events shows how it ended',
+      });
     }
     await call.sleep(pollMs);
   }
 }
 
-async function conclude(call: Call, access: ClusterAccess, receipt: Receipt, begunAtMs: number, left: AbortSignal): Promise<number> {
+async function conclude(
+  call: Call,
+  access: ClusterAccess,
+  receipt: Receipt,
+  begunAtMs: number,
+  left: AbortSignal,
+): Promise<number> {
   const { terminal } = call;
   if (!terminal.json) terminal.print(...outcomeLines(receipt, terminal.paint));
   const isDone = receipt.outcome === 'finished';
@@ -158,7 +171,7 @@ async function conclude(call: Call, access: ClusterAccess, receipt: Receipt, beg
 function printLastLine(terminal: Terminal, receipt: Receipt, streamingAfterMs: number | null): void {
   const parts = [
     ...(receipt.outcome === 'undone' ? [] : [streamingText(receipt, streamingAfterMs)]),
-    ...(receipt.unreported.length === 0 ? [] : [`Not reported yet: ${receipt.unreported.join(', ')}.`]),
+    ...(receipt.outcome === 'undone' || receipt.unreported.length === 0 ? [] : [`Not reported yet: ${receipt.unreported.join(', ')}.`]),
     ...(receipt.without.length === 0 ? [] : [`Left out: ${receipt.without.join(', ')}.`]),
     `Receipt ${receipt.id}.`,
     ...(receipt.undo === null ? [] : [`Undo: ${receipt.undo}`]),

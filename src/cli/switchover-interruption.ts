@@ -53,7 +53,9 @@ export class Interruption {
     const { terminal } = this.#call;
     try {
       const answer = await this.#access.order((client, asking) => client.cancel(operation, asking), cancelWithinMs);
-      terminal.note(answer.accepted ? `${operation}: ${answer.because}` : `${operation} can't be undone: ${answer.because}`);
+      terminal.note(
+        answer.accepted ? `${operation}: ${answer.because}` : `${operation} can't be undone: ${answer.because}`,
+      );
     } catch (error) {
       terminal.note(`${operation} could not be cancelled: ${describeError(error)}`);
     }

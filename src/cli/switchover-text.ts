@@ -28,7 +28,10 @@ const advice: Readonly<Record<string, (preflight: Preflight) => string>> = {
 export function blockerLines(preflight: Preflight, paint: Paint): readonly string[] {
   return preflight.blockers.flatMap((blocker) => {
     const what = adviceFor(blocker, preflight);
-    return [`${paint('red', '✗')} ${blocker.text} ${paint('dim', `(${blocker.blockedBy})`)}`, ...(what === null ? [] : [`  -> ${what}`])];
+    return [
+      `${paint('red', '✗')} ${blocker.text} ${paint('dim', `(${blocker.blockedBy})`)}`,
+      ...(what === null ? [] : [`  -> ${what}`]),
+    ];
   });
 }
 

@@ -11,9 +11,9 @@ import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { Call, CommonOptions, Perform } from './call.ts';
 import type { ClusterAccess } from './cluster-access.ts';
 import { collect, duration, wholeNumber } from './option-values.ts';
+import { beginSwitchover } from './switchover-begin.ts';
 import { followSwitchover } from './switchover-follow.ts';
 import { Interruption } from './switchover-interruption.ts';
-import { beginSwitchover } from './switchover-begin.ts';
 import { blockerLines, planLines, preflightLines } from './switchover-text.ts';
 
 interface SwitchoverOptions extends CommonOptions {
@@ -46,7 +46,11 @@ export function declareSwitchover(program: Command, perform: Perform): void {
     .option('--force-after <seconds>', 'end the sessions that still hold it up after so long', duration)
     .option('--without-pooler <node>', 'go on without this pooler; may be repeated', collect)
     .option('--dry-run', 'only say what would be done, and what blocks it')
-    .addOption(new Option('--pace <ms>', 'wait so long at the start of each phase, to watch it').argParser(wholeNumber).default(0))
+    .addOption(
+      new Option('--pace <ms>', 'wait so long at the start of each phase, to watch it')
+        .argParser(wholeNumber)
+        .default(0),
+    )
     .option('--json', 'print the receipt as JSON; the preflight when it is refused or dry')
     .addHelpText('after', examples)
     .action((_, command: Command) => {
@@ -94,9 +98,13 @@ function refused({ terminal }: Call, preflight: Preflight): number {
   const count = preflight.blockers.length;
   const target = preflight.to === '' ? 'the switchover' : `the switchover to ${preflight.to}`;
   terminal.fail(
-    new UnderstudyError('REFUSED', `${target} was refused: ${count === 1 ? 'one thing blocks it' : `${count} things block it`}; nothing was changed`, {
-      hint: 'see the reasons given above',
-    }),
+    new UnderstudyError(
+      'REFUSED',
+      `${target} was refused: ${count === 1 ? 'one thing blocks it' : `${count} things block it`}; nothing was changed`,
+      {
+        hint: 'see the reasons given above',
+      },
+    ),
   );
   return exitCodes.refused;
 }

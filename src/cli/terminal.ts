@@ -97,7 +97,12 @@ export function errorAsJson(error: unknown) {
 /** Commander says `error: what is wrong`, and on a second line what it takes to be meant. */
 export function usageFailure(message: string): UnderstudyError {
   const [first = '', ...more] = message.split('\n');
-  const suggestion = more.join(' ').replace(/^\((.*)\)$/, '$1').replace('Did you mean', 'did you mean').trim();
-  const hint = suggestion === '' ? 'understudy --help shows every verb, understudy VERB --help its options' : suggestion;
+  const suggestion = more
+    .join(' ')
+    .replace(/^\((.*)\)$/, '$1')
+    .replace('Did you mean', 'did you mean')
+    .trim();
+  const hint =
+    suggestion === '' ? 'understudy --help shows every verb, understudy VERB --help its options' : suggestion;
   return new UnderstudyError('REQUEST_INVALID', first.replace(/^error: /, ''), { hint });
 }

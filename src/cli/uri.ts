@@ -65,7 +65,8 @@ async function showUri(call: Call, options: UriOptions): Promise<number> {
   const uri = connectionUri(connection, database);
   const { host, port, passfile, socketDirectory, user } = connection;
   const { application, node } = found;
-  if (call.terminal.json) call.terminal.printJson({ uri, application, node, host, port, socketDirectory, user, database, passfile });
+  if (call.terminal.json)
+    call.terminal.printJson({ uri, application, node, host, port, socketDirectory, user, database, passfile });
   else call.terminal.print(uri);
   return exitCodes.done;
 }
@@ -98,7 +99,11 @@ async function ownNode(): Promise<readonly AppNode[]> {
 function connectionsOn(nodes: readonly AppNode[]): readonly Found[] {
   return nodes.flatMap(({ node, state }) => {
     const directory = join(state, 'apps');
-    return applicationsIn(directory).map((application) => ({ node, application, file: join(directory, application, 'connection.json') }));
+    return applicationsIn(directory).map((application) => ({
+      node,
+      application,
+      file: join(directory, application, 'connection.json'),
+    }));
   });
 }
 
@@ -134,12 +139,16 @@ function choose(found: readonly Found[], { app }: UriOptions): Found {
     });
   }
   if (app === undefined && names.length > 1) {
-    throw new UnderstudyError('REQUEST_INVALID', `which application? There are ${names.join(', ')}`, { hint: 'add --app NAME' });
+    throw new UnderstudyError('REQUEST_INVALID', `which application? There are ${names.join(', ')}`, {
+      hint: 'add --app NAME',
+    });
   }
   const wanted = app ?? names[0];
   const chosen = found.find(({ application }) => application === wanted);
   if (chosen !== undefined) return chosen;
-  throw new UnderstudyError('NOT_FOUND', `there is no application ${wanted} here`, { hint: `applications are ${names.join(', ')}` });
+  throw new UnderstudyError('NOT_FOUND', `there is no application ${wanted} here`, {
+    hint: `applications are ${names.join(', ')}`,
+  });
 }
 
 function aliasOf(connection: PoolerConnection, readOnly: boolean, { application, node }: Found): string {

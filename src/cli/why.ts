@@ -41,7 +41,11 @@ async function why(call: Call, node: string | undefined): Promise<number> {
   const readings = await Promise.all(nodes.map((name) => read(access, name)));
   if (readings.every((reading) => 'error' in reading)) throw nobody(readings);
   if (terminal.json) {
-    terminal.printJson(readings.map((reading) => ('why' in reading ? reading.why : { node: reading.node, error: errorAsJson(reading.error) })));
+    terminal.printJson(
+      readings.map((reading) =>
+        'why' in reading ? reading.why : { node: reading.node, error: errorAsJson(reading.error) },
+      ),
+    );
   } else {
     terminal.print(...readings.flatMap((reading) => readingLines(reading, terminal.paint)));
   }
@@ -69,7 +73,10 @@ function nobody(readings: readonly Reading[]): unknown {
   const errors = readings.flatMap((reading) => ('error' in reading ? [reading.error] : []));
   const [first] = errors;
   if (errors.length === 1 || !isUnderstudyError(first)) return first;
-  return new UnderstudyError(first.code, ['no agent could answer:', ...errors.map((error) => `  ${describeError(error)}`)].join('\n'));
+  return new UnderstudyError(
+    first.code,
+    ['no agent could answer:', ...errors.map((error) => `  ${describeError(error)}`)].join('\n'),
+  );
 }
 
 function readingLines(reading: Reading, paint: Paint): readonly string[] {
@@ -84,7 +91,10 @@ export function whyLines(answer: WhyAnswer, paint: Paint): readonly string[] {
     ...(answer.reasons.length === 0 ? ['  nothing to do'] : []),
     ...answer.reasons.map(({ code, text }) => `  ${text} ${paint('dim', `(${code})`)}`),
     ...answer.actions.map((action) => `  ${paint('green', 'did')} ${action.do}${becauseText(action.because)}`),
-    ...answer.refused.map(({ what, blockedBy, text }) => `  ${paint('yellow', 'refused')} ${what}: ${text} ${paint('dim', `(${blockedBy})`)}`),
+    ...answer.refused.map(
+      ({ what, blockedBy, text }) =>
+        `  ${paint('yellow', 'refused')} ${what}: ${text} ${paint('dim', `(${blockedBy})`)}`,
+    ),
   ];
 }
 

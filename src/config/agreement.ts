@@ -101,14 +101,15 @@ function parameters(file: ClusterFile): readonly Finding[] {
 }
 
 /** A client that came just before a switchover must still be waiting when it ends, also if it has to be undone. */
-function times(spec: Spec): readonly Finding[] {
+function times(file: ClusterFile, spec: Spec): readonly Finding[] {
   const { drainTimeoutMs, stopTimeoutMs, promoteTimeoutMs } = spec.switchover;
   const longest = drainTimeoutMs + stopTimeoutMs + 2 * promoteTimeoutMs + 1_000;
   if (longest < spec.poolers.queryWaitTimeoutS * 1_000) return [];
   const message =
     `clients give up after ${spec.poolers.queryWaitTimeoutS}s, while a switchover may take ${formatDuration(longest)} ` +
     `(drain + stop + 2 x promote + 1s). More than ${formatDuration(longest)}, or shorter timeouts under switchover`;
-  return [{ path: ['poolers', 'query_wait_timeout'], at: 'value', message }];
+  const blamed = typeof file.poolers?.query_wait_timeout === 'number' ? ['poolers', 'query_wait_timeout'] : ['switchover'];
+  return [{ path: blamed, at: 'key', message }];
 }
 
 /** Does a holder that lost two renewals in a row still have time to renew before it must stop? */
@@ -124,8 +125,8 @@ function lease(spec: Spec): readonly Finding[] {
   return [{ path: ['lease', 'ttl'], at: 'value', message }];
 }
 
-function endpoints(spec: Spec): readonly Finding[] {
-  return spec.store.endpoints.flatMap((endpoint, index, all) =>
+function endpoints(file: ClusterFile): readonly Finding[] {
+  return (file.store?.endpoints ?? []).flatMap((endpoint, index, all) =>
     all.indexOf(endpoint) === index
       ? []
       : [{ path: ['store', 'endpoints', index], at: 'value' as const, message: `${quote(endpoint)} is there twice. Each endpoint once` }],
@@ -137,14 +138,14 @@ export function disagreements(file: ClusterFile, spec: Spec): readonly Finding[]
     ...nodeDisagreements(file, spec),
     ...applications(file, spec),
     ...parameters(file),
-    ...times(spec),
+    ...times(file, spec),
     ...lease(spec),
-    ...endpoints(spec),
+    ...endpoints(file),
   ];
 }
 
 /** What is allowed and probably not meant. */
-export function doubts(_file: ClusterFile, spec: Spec): readonly Finding[] {
+export function doubts(spec: Spec): readonly Finding[] {
   const members = spec.store.endpoints.length;
   const store: readonly Finding[] =
     members % 2 === 1

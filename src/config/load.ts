@@ -38,6 +38,22 @@ function isMap(value: unknown): boolean {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/**
+ * Disagreements behind unknown keys, so that a misspelling doesn't hide them. Other mistakes of shape do: what would be
+ * found without the values could be wrong.
+ */
+function behind(value: unknown, findings: readonly Finding[]): readonly Finding[] {
+  const pruned: unknown = structuredClone(value);
+  for (const { path } of findings) {
+    let at: unknown = pruned;
+    for (const step of path.slice(0, -1)) at = typeof at === 'object' && at !== null ? Reflect.get(at, step) : undefined;
+    if (typeof at === 'object' && at !== null) Reflect.deleteProperty(at, path.at(-1) ?? '');
+  }
+  const unknownKeys = findings.every(({ at, message }) => at === 'key' && !message.startsWith('is missing'));
+  const parsed = unknownKeys ? clusterFile.safeParse(pruned) : undefined;
+  return parsed?.success === true ? disagreements(parsed.data, normalise(parsed.data)) : [];
+}
+
 /** `fileName` stands in the messages. */
 export function parseClusterText(text: string, fileName: string): LoadedClusterFile {
   const yaml = readYaml(text);
@@ -47,14 +63,16 @@ export function parseClusterText(text: string, fileName: string): LoadedClusterF
     const what = yaml.value === null ? 'the file is empty' : 'the file is not a map';
     return fileIssue(fileName, `${what}. At least cluster, domain, nodes and postgres, as in examples/minimal.yaml`);
   }
+  if (!yaml.wellFormed) return failure(mistakes);
   const parsed = clusterFile.safeParse(yaml.value);
   if (!parsed.success) {
-    return failure([...mistakes, ...placed(yaml, fileName, shapeFindings(clusterFile, yaml.value, parsed.error))]);
+    const findings = shapeFindings(clusterFile, yaml.value, parsed.error);
+    return failure([...mistakes, ...placed(yaml, fileName, [...findings, ...behind(yaml.value, findings)])]);
   }
   const spec = normalise(parsed.data);
   const issues = [...mistakes, ...placed(yaml, fileName, disagreements(parsed.data, spec))];
   if (issues.length > 0) return failure(issues);
-  return { ok: true, spec, warnings: sortIssues(placed(yaml, fileName, doubts(parsed.data, spec))) };
+  return { ok: true, spec, warnings: sortIssues(placed(yaml, fileName, doubts(spec))) };
 }
 
 /** Reads at most 1 MiB of UTF-8. The messages name the file by its last part. */

@@ -33,14 +33,17 @@ const databaseNode = z.strictObject({
 const otherNode = z.strictObject(plainNode);
 
 function nodesOf<T extends z.ZodType>(node: T, description: string) {
-  return optional(z.record(words.nodeName, z.union([words.address, node]))).describe(description);
+  return optional(z.record(words.nodeName, z.union([words.address, node], `can't stand here. An address, or a map with the key 'address'`))).describe(description);
 }
 
-const parameterValue = z.union([
-  z.string().regex(/^[^\0\n\r]{0,1000}$/, 'has control characters or is too long. One line of at most 1000 characters'),
-  z.number(),
-  z.boolean(),
-]);
+const parameterValue = z.union(
+  [
+    z.string().regex(/^[^\0\n\r]{0,1000}$/, 'has control characters or is too long. One line of at most 1000 characters'),
+    z.number(),
+    z.boolean(),
+  ],
+  `can't stand here. A text, a number, true or false`,
+);
 
 const postgres = z.strictObject({
   version: words.wholeNumber(13, 99).describe('The major version, such as 17'),
@@ -120,8 +123,8 @@ export const clusterFile = z
         app: nodesOf(otherNode, 'Servers that run applications, each with a pooler'),
       })
       .describe('The servers, by role and name: an address, or a map'),
-    postgres: z.union([postgres.shape.version, postgres]).describe('The major version, or a map'),
-    databases: optional(z.record(words.identifier, z.union([words.identifier, database]).nullable())).describe(
+    postgres: z.union([postgres.shape.version, postgres], `can't stand here. A major version such as 17, or a map with the key 'version'`).describe('The major version, or a map'),
+    databases: optional(z.record(words.identifier, z.union([words.identifier, database], `can't stand here. The owner's name, or a map with the key 'owner'`).nullable())).describe(
       'The databases, by name: the owner, or a map',
     ),
     applications: optional(z.record(words.identifier, application)).describe('Who may use which database, and from where'),

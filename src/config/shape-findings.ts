@@ -86,10 +86,7 @@ function findingsOf(schema: z.ZodType, input: unknown, issue: Issue, path: Path)
     case 'invalid_union': {
       if (value === undefined) return [missing(path)];
       const branch = meantBranch(issue.errors);
-      if (branch === undefined) {
-        const choices = issue.errors.flatMap((each) => each.slice(0, 1).map(expected));
-        return [finding(`can't stand here. ${[...new Set(choices)].join(', or: ')}`)];
-      }
+      if (branch === undefined) return [finding(issue.message)];
       return branch.flatMap((each) => findingsOf(schema, input, each, [...path, ...pathOf(each)]));
     }
     case 'invalid_type':

@@ -74,7 +74,7 @@ export const port = z
   .max(65_535, 'is no port. A whole number from 1 to 65535');
 
 export function wholeNumber(from: number, to: number) {
-  const message = `is out of bounds. A whole number from ${from} to ${to}`;
+  const message = `can't stand here. A whole number from ${from} to ${to}`;
   return z.int(message).min(from, message).max(to, message);
 }
 

@@ -20,6 +20,8 @@ export interface YamlMistake extends Place {
 export interface YamlText {
   readonly value: unknown;
   readonly mistakes: readonly YamlMistake[];
+  /** Was it YAML at all? If not, the value is a guess. */
+  readonly wellFormed: boolean;
   /** The place of a key or value; the nearest one above it if it isn't there. */
   place(path: readonly (string | number)[], at: 'key' | 'value'): Place;
 }
@@ -107,7 +109,7 @@ function placeIn(root: Located, lines: LineCounter): YamlText['place'] {
 
 function refused(message: string): YamlText {
   const start = { line: 1, column: 1 };
-  return { value: null, mistakes: [{ ...start, path: [], message }], place: () => start };
+  return { value: null, wellFormed: false, mistakes: [{ ...start, path: [], message }], place: () => start };
 }
 
 /** Never throws. Values are only complete without mistakes. */
@@ -132,10 +134,12 @@ function readDocument(text: string): YamlText {
   };
   // Duplicate keys are found while reading, all at once; the parser's own search takes quadratic time.
   const document = parseDocument(text, { lineCounter: lines, uniqueKeys: false, prettyErrors: false, logLevel: 'error' });
-  for (const { code, pos, message } of [...document.errors, ...document.warnings]) {
+  // An unresolved tag is found again while reading.
+  const unreadable = [...document.errors, ...document.warnings].filter(({ code }) => code !== 'TAG_RESOLVE_FAILED');
+  for (const { code, pos, message } of unreadable) {
     const what = code === 'MULTIPLE_DOCS' ? 'there is more than one document. One declaration per file' : undefined;
     report(pos[0], [], what ?? `${quote(message.split('\n')[0]).slice(1, -1)}. YAML 1.2, with special characters in quotes`);
   }
   const root = read(document.contents, 0, [], report);
-  return { value: root.value, mistakes, place: placeIn(root, lines) };
+  return { value: root.value, wellFormed: unreadable.length === 0, mistakes, place: placeIn(root, lines) };
 }

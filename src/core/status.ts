@@ -145,9 +145,28 @@ function isStoreSilent({ nowMs, store }: ClusterView): boolean {
   return store.confirmedAtMs === null || nowMs - store.confirmedAtMs > silentAfterMs;
 }
 
+/**
+ * A pooler speaks to the holder of the lease every second or two, to the others only when its state changes: only the
+ * holder may take silence for absence.
+ */
 function poolerReach(view: ClusterView, node: NodeName): 'yes' | 'no' | 'unknown' {
   const heard = view.reports.get(node);
-  return heard === undefined ? 'unknown' : reach(view.nowMs - heard.atMs);
+  if (heard === undefined) return 'unknown';
+  const reached = reach(view.nowMs - heard.atMs);
+  return reached === 'no' && !isHolder(view) ? 'unknown' : reached;
+}
+
+function isHolder({ self, store }: ClusterView): boolean {
+  const lease = store.lease?.value;
+  return lease?.state === 'held' && lease.holder === self;
+}
+
+/** What was heard lately counts; otherwise the holder keeps a fresher report in the store than an old one of our own. */
+function latestReport(view: ClusterView, node: NodeName): PoolerReport | null {
+  const own = view.reports.get(node);
+  const stored = view.store.poolers.get(node)?.value ?? null;
+  if (own === undefined) return stored;
+  return isHolder(view) || stored === null || reach(view.nowMs - own.atMs) === 'yes' ? own.report : stored;
 }
 
 function lagBytes(
@@ -180,11 +199,11 @@ function slotOf(view: ClusterView, node: NodeName): SlotStatus | null {
 }
 
 function poolerStatuses(view: ClusterView, spec: Spec): readonly PoolerStatus[] {
-  return nodesOfRole(spec, 'app').map((node) => {
-    const direct = view.reports.get(node.name);
-    const report = direct?.report ?? view.store.poolers.get(node.name)?.value ?? null;
-    return { node: node.name, reachable: poolerReach(view, node.name), report };
-  });
+  return nodesOfRole(spec, 'app').map((node) => ({
+    node: node.name,
+    reachable: poolerReach(view, node.name),
+    report: latestReport(view, node.name),
+  }));
 }
 
 function shortcomings(
@@ -193,42 +212,61 @@ function shortcomings(
   poolers: readonly PoolerStatus[],
   primary: NodeName | null,
 ): readonly string[] {
-  const found: string[] = [];
-  const holder = nodes.find((node) => node.node === primary);
-  if (primary === null) found.push('nobody holds the lease');
-  else if (holder?.postgres?.state !== 'primary') found.push(`${primary} holds the lease but is not writable yet`);
-  else if (holder.reachable === 'no') found.push(`the agent of the primary ${primary} is silent`);
-  for (const node of nodes) {
-    if (node.role !== 'database' || node.node === primary) continue;
-    if (node.reachable !== 'yes')
-      found.push(`the agent of ${node.node} is ${node.reachable === 'no' ? 'silent' : 'not known yet'}`);
-    else if (node.postgres?.state !== 'standby') found.push(`${node.node} is ${node.postgres?.state ?? 'unknown'}`);
-    else if (node.postgres.streamingFrom !== primary)
-      found.push(`${node.node} is not streaming from ${primary ?? 'a primary'}`);
-    else if (node.slot?.walStatus === 'lost') found.push(`the slot of ${node.node} is lost`);
-  }
-  for (const node of nodes) if (node.trouble !== null) found.push(`${node.node}: ${node.trouble}`);
-  for (const pooler of poolers) {
-    const text = poolerShortcoming(pooler);
-    if (text !== null) found.push(text);
-  }
-  if (view.store.unreadable.length > 0)
-    found.push(`values in the store can't be read: ${view.store.unreadable.join(', ')}`);
-  return found;
+  const holder = nodes.find((node) => node.node === primary) ?? null;
+  const others = nodes.filter((node) => node.role === 'database' && node.node !== primary);
+  const { unreadable } = view.store;
+  const present = [
+    operationShortcoming(view),
+    isStoreSilent(view) ? storeShortcoming(view) : null,
+    primaryShortcoming(primary, holder),
+    ...others.map((node) => standbyShortcoming(node, primary)),
+    ...nodes.map((node) => (node.trouble === null ? null : `${node.node}: ${node.trouble}`)),
+    ...poolers.map(poolerShortcoming),
+    unreadable.length === 0 ? null : `values in the store can't be read: ${unreadable.join(', ')}`,
+  ];
+  return present.filter((text) => text !== null);
 }
 
-/** Only the agent that a pooler reports to knows whether it lives; others know what is in the store. */
-function poolerShortcoming(pooler: PoolerStatus): string | null {
-  const { node, report, reachable } = pooler;
+function operationShortcoming({ store }: ClusterView): string | null {
+  const operation = store.operation?.value;
+  if (operation === undefined || operation.phase === 'finished' || operation.phase === 'undone') return null;
+  return `switchover ${operation.id} from ${operation.from} to ${operation.to} is under way: ${operation.phase}`;
+}
+
+function storeShortcoming({ nowMs, self, store }: ClusterView): string {
+  if (store.confirmedAtMs === null) return `${self} has not reached the store yet`;
+  return `${self} has not reached the store for ${Math.round((nowMs - store.confirmedAtMs) / 1_000)} s`;
+}
+
+function primaryShortcoming(primary: NodeName | null, holder: NodeStatus | null): string | null {
+  if (primary === null) return 'nobody holds the lease';
+  if (holder === null) return `${primary} holds the lease, and the spec does not name it`;
+  if (holder.postgres?.state !== 'primary') return `${primary} holds the lease but is not writable yet`;
+  return holder.reachable === 'no' ? `the agent of the primary ${primary} is silent` : null;
+}
+
+function standbyShortcoming(node: NodeStatus, primary: NodeName | null): string | null {
+  if (node.reachable === 'no') return `the agent of ${node.node} is silent`;
+  if (node.reachable === 'unknown') return `the agent of ${node.node} is not known yet`;
+  if (node.postgres?.state !== 'standby') return `${node.node} is ${node.postgres?.state ?? 'unknown'}`;
+  if (node.postgres.streamingFrom === null) return `${node.node} is not streaming`;
+  if (node.postgres.streamingFrom !== primary) return `${node.node} is not streaming from ${primary ?? 'a primary'}`;
+  return node.slot?.walStatus === 'lost' ? `the slot of ${node.node} is lost` : null;
+}
+
+/** A silent pooler's last report says nothing of now. */
+function poolerShortcoming({ node, reachable, report }: PoolerStatus): string | null {
   if (report === null) return `the pooler on ${node} has not reported yet`;
   if (reachable === 'no') return `the agent of pooler ${node} is silent`;
+  if (reachable === 'unknown' && isPrimarysAgent) return `the pooler on ${node} has not reported to this agent yet`;
   if (report.trouble !== null) return `pooler ${node}: ${report.trouble}`;
   return report.state === 'open' ? null : `the pooler on ${node} is ${report.state}`;
 }
 
 function verdictOf(view: ClusterView, because: readonly string[], holder: NodeStatus | null): Verdict {
   if (because.length === 0) return 'HEALTHY';
-  const writable = holder?.postgres?.state === 'primary' && holder.reachable !== 'no';
-  if (writable) return 'DEGRADED';
+  const isWritable = holder?.postgres?.state === 'primary' && holder.reachable !== 'no';
+  // Nobody is writable for a moment of a switchover, which ends by itself.
+  if (isWritable || operationShortcoming(view) !== null) return 'DEGRADED';
   return view.store.cluster === null || view.store.spec === null ? 'STARTING' : 'DOWN';
 }

@@ -29,5 +29,10 @@ function checkAccount(): DoctorFinding {
   if (process.getuid?.() !== 0) return ok('account', 'an ordinary user');
   const hasAccount = /^postgres:/m.test(readFileSync('/etc/passwd', 'utf8'));
   if (hasAccount) return ok('account', 'root; PostgreSQL runs as postgres');
-  return bad('account', 'failure', 'root, and there is no user postgres for PostgreSQL to run as', 'install the postgresql package, or run as an ordinary user');
+  return bad(
+    'account',
+    'failure',
+    'root, and there is no user postgres for PostgreSQL to run as',
+    'install the postgresql package, or run as an ordinary user',
+  );
 }

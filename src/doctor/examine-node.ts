@@ -28,7 +28,9 @@ export async function examineNode(file: NodeFile, ports: NodePorts = usualPorts)
     programsOf(file),
     checkPorts(expectedPorts(file, ports)),
     [tls.key, ...(store === null ? [] : [store.key, store.passwordFile])].map(checkSecret),
-    [tls.certificate, tls.ca, ...(store === null ? [] : [store.certificate])].map((path) => checkCertificate(path, nowMs)),
+    [tls.certificate, tls.ca, ...(store === null ? [] : [store.certificate])].map((path) =>
+      checkCertificate(path, nowMs),
+    ),
     file.role === 'database' ? [checkDataDirectory(directories.data)] : [],
     checkDisk(file.role === 'database' ? directories.data : directories.state).then((finding) => [finding]),
     [checkRunDirectory(directories.run), checkOpenFiles(), checkClockSource()],
@@ -46,5 +48,7 @@ function programsOf({ binaries, role }: NodeFile): Promise<readonly DoctorFindin
 function expectedPorts({ api, pooler, role }: NodeFile, ports: NodePorts): readonly ExpectedPort[] {
   const agent = { address: api.address, port: api.port, program: 'node' };
   if (role === 'database') return [agent, { address: api.address, port: ports.postgres, program: 'postgres' }];
-  return role === 'app' ? [agent, { address: pooler.listenAddress, port: ports.pooler, program: 'pgbouncer' }] : [agent];
+  return role === 'app'
+    ? [agent, { address: pooler.listenAddress, port: ports.pooler, program: 'pgbouncer' }]
+    : [agent];
 }

@@ -15,9 +15,19 @@ export function checkSecret(path: string): DoctorFinding {
   try {
     const mode = statSync(path).mode & 0o777;
     if ((mode & 0o077) === 0) return ok('permissions', `${path} is private`);
-    return bad('permissions', 'failure', `${path} has mode ${mode.toString(8)}: others may read it`, `chmod 600 ${path}, and replace it if somebody did`);
+    return bad(
+      'permissions',
+      'failure',
+      `${path} has mode ${mode.toString(8)}: others may read it`,
+      `chmod 600 ${path}, and replace it if somebody did`,
+    );
   } catch (error) {
-    return bad('permissions', 'failure', `${path}: ${describeError(error)}`, 'it must exist, and belong to the user that the agent runs as');
+    return bad(
+      'permissions',
+      'failure',
+      `${path}: ${describeError(error)}`,
+      'it must exist, and belong to the user that the agent runs as',
+    );
   }
 }
 
@@ -27,9 +37,18 @@ export function checkCertificate(path: string, nowMs: number): DoctorFinding {
     const { validFrom, validTo } = new X509Certificate(readFileSync(path));
     const [fromMs, toMs] = [Date.parse(validFrom), Date.parse(validTo)];
     const text = `${path} is good until ${new Date(toMs).toISOString()}`;
-    if (nowMs < fromMs) return bad('certificate', 'failure', `${path} is good only from ${new Date(fromMs).toISOString()}`, 'check the clocks of this host and of the one that issued it');
-    if (nowMs >= toMs) return bad('certificate', 'failure', `${path} has expired at ${new Date(toMs).toISOString()}`, 'issue a new one');
-    return toMs - nowMs < soonMs ? bad('certificate', 'warning', text, 'issue a new one soon') : ok('certificate', text);
+    if (nowMs < fromMs)
+      return bad(
+        'certificate',
+        'failure',
+        `${path} is good only from ${new Date(fromMs).toISOString()}`,
+        'check the clocks of this host and of the one that issued it',
+      );
+    if (nowMs >= toMs)
+      return bad('certificate', 'failure', `${path} has expired at ${new Date(toMs).toISOString()}`, 'issue a new one');
+    return toMs - nowMs < soonMs
+      ? bad('certificate', 'warning', text, 'issue a new one soon')
+      : ok('certificate', text);
   } catch (error) {
     return bad('certificate', 'failure', `${path}: ${describeError(error)}`, 'the file must hold a certificate in PEM');
   }
@@ -38,7 +57,12 @@ export function checkCertificate(path: string, nowMs: number): DoctorFinding {
 export function checkRunDirectory(run: string): DoctorFinding {
   const bytes = Buffer.byteLength(run);
   if (bytes <= longestRunDirectory) return ok('socket path', `${run} leaves room for socket names`);
-  return bad('socket path', 'failure', `${run} has ${bytes} bytes: sockets can't be made in it`, `choose a run directory of at most ${longestRunDirectory} bytes`);
+  return bad(
+    'socket path',
+    'failure',
+    `${run} has ${bytes} bytes: sockets can't be made in it`,
+    `choose a run directory of at most ${longestRunDirectory} bytes`,
+  );
 }
 
 export function checkDataDirectory(data: string): DoctorFinding {
@@ -48,15 +72,31 @@ export function checkDataDirectory(data: string): DoctorFinding {
     names = readdirSync(data);
     mode = statSync(data).mode & 0o777;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return ok('data directory', `${data} does not exist yet`);
-    return bad('data directory', 'failure', `${data}: ${describeError(error)}`, 'the user that the agent runs as must be able to read it');
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT')
+      return ok('data directory', `${data} does not exist yet`);
+    return bad(
+      'data directory',
+      'failure',
+      `${data}: ${describeError(error)}`,
+      'the user that the agent runs as must be able to read it',
+    );
   }
   if (names.length === 0) return ok('data directory', `${data} is empty`);
   if (!names.includes('PG_VERSION')) {
-    return bad('data directory', 'warning', `${data} holds files, but no PostgreSQL cluster`, 'an unfinished clone is begun again by itself; anything else is never touched: move it away');
+    return bad(
+      'data directory',
+      'warning',
+      `${data} holds files, but no PostgreSQL cluster`,
+      'an unfinished clone is begun again by itself; anything else is never touched: move it away',
+    );
   }
   if (mode !== 0o700 && mode !== 0o750) {
-    return bad('data directory', 'failure', `${data} has mode ${mode.toString(8)}: PostgreSQL does not start in it`, `chmod 700 ${data}`);
+    return bad(
+      'data directory',
+      'failure',
+      `${data} has mode ${mode.toString(8)}: PostgreSQL does not start in it`,
+      `chmod 700 ${data}`,
+    );
   }
   return ok('data directory', `${data} holds PostgreSQL ${readFileSync(join(data, 'PG_VERSION'), 'utf8').trim()}`);
 }

@@ -28,7 +28,10 @@ const withinMs = 2_000;
 const toleranceMs = 3_000;
 
 /** `tls`: paths. */
-export async function checkPeerClocks(peers: readonly ClockPeer[], tls: ClockCredentials): Promise<readonly DoctorFinding[]> {
+export async function checkPeerClocks(
+  peers: readonly ClockPeer[],
+  tls: ClockCredentials,
+): Promise<readonly DoctorFinding[]> {
   let credentials: { readonly ca: Buffer; readonly cert: Buffer; readonly key: Buffer };
   try {
     credentials = { ca: readFileSync(tls.ca), cert: readFileSync(tls.certificate), key: readFileSync(tls.key) };
@@ -36,17 +39,29 @@ export async function checkPeerClocks(peers: readonly ClockPeer[], tls: ClockCre
     return []; // told by the checks of these files
   }
   const offsets = await Promise.all(
-    peers.map(async (peer) => ({ peer, offsetMs: await offsetOf(peer, credentials).catch((error: unknown) => describeError(error)) })),
+    peers.map(async (peer) => ({
+      peer,
+      offsetMs: await offsetOf(peer, credentials).catch((error: unknown) => describeError(error)),
+    })),
   );
-  const off = offsets.flatMap(({ peer, offsetMs }) => (typeof offsetMs === 'number' && Math.abs(offsetMs) > toleranceMs ? [{ peer, offsetMs }] : []));
+  const off = offsets.flatMap(({ peer, offsetMs }) =>
+    typeof offsetMs === 'number' && Math.abs(offsetMs) > toleranceMs ? [{ peer, offsetMs }] : [],
+  );
   if (off.length > 0) {
     return off.map(({ peer, offsetMs }) => {
       const text = `the wall clock of ${peer.node} is ${Math.round(Math.abs(offsetMs) / 1_000)} s ${offsetMs > 0 ? 'ahead' : 'behind'}`;
-      return bad('clock', 'warning', text, 'let a time service set the clocks of all hosts; certificates depend on them');
+      return bad(
+        'clock',
+        'warning',
+        text,
+        'let a time service set the clocks of all hosts; certificates depend on them',
+      );
     });
   }
   const heard = offsets.filter(({ offsetMs }) => typeof offsetMs === 'number');
-  return heard.length === 0 ? [] : [ok('clock', `the wall clock agrees with ${heard.map(({ peer }) => peer.node).join(', ')}`)];
+  return heard.length === 0
+    ? []
+    : [ok('clock', `the wall clock agrees with ${heard.map(({ peer }) => peer.node).join(', ')}`)];
 }
 
 /** How far the peer's wall clock is ahead, in ms, to a second or two. */

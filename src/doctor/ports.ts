@@ -55,7 +55,12 @@ function judge({ address, port, program }: ExpectedPort, holders: readonly Liste
   const names = [...new Set(holders.map(({ inode }) => nameOfHolder(inode)))];
   const strangers = names.filter((name) => name !== null && name !== program);
   if (strangers.length > 0) {
-    return bad('ports', 'failure', `${place} is held by ${strangers.join(', ')}, not by ${program}`, 'end that program, or declare another port');
+    return bad(
+      'ports',
+      'failure',
+      `${place} is held by ${strangers.join(', ')}, not by ${program}`,
+      'end that program, or declare another port',
+    );
   }
   if (names.includes(null)) return ok('ports', `${place} is held by a process of another user`);
   return ok('ports', `${place} is held by ${program}`);

@@ -22,16 +22,28 @@ function isExecutable(path: string): boolean {
 }
 
 function findProgram(name: string): string | undefined {
-  const directories = [...systemDirectories, ...(process.env.PATH ?? '').split(delimiter).filter((entry) => entry.startsWith('/'))];
+  const directories = [
+    ...systemDirectories,
+    ...(process.env.PATH ?? '').split(delimiter).filter((entry) => entry.startsWith('/')),
+  ];
   return directories.map((directory) => join(directory, name)).find(isExecutable);
 }
 
 /** `directory`: where the node file says that they are; `null`: wherever packages put them. */
 export async function checkPostgres(directory: string | null): Promise<readonly DoctorFinding[]> {
-  const found = (directory === null ? postgresDirectories() : [directory]).filter((bin) => isExecutable(join(bin, 'postgres')));
+  const found = (directory === null ? postgresDirectories() : [directory]).filter((bin) =>
+    isExecutable(join(bin, 'postgres')),
+  );
   if (found.length === 0) {
     const where = directory === null ? '' : ` in ${directory}`;
-    return [bad('postgres', 'failure', `no PostgreSQL server is installed${where}`, 'install the postgresql package, or name its directory in the node file')];
+    return [
+      bad(
+        'postgres',
+        'failure',
+        `no PostgreSQL server is installed${where}`,
+        'install the postgresql package, or name its directory in the node file',
+      ),
+    ];
   }
   const whole = found.filter((bin) => neededBeside.every((name) => isExecutable(join(bin, name))));
   // A lone `postgres` somewhere on the PATH is nobody's concern while a whole installation is there.
@@ -41,26 +53,46 @@ export async function checkPostgres(directory: string | null): Promise<readonly 
 function postgresDirectories(): readonly string[] {
   const majors = existsSync(debianHome) ? readdirSync(debianHome) : [];
   const onPath = findProgram('postgres');
-  return [...majors.map((major) => join(debianHome, major, 'bin')), ...(onPath === undefined ? [] : [join(onPath, '..')])];
+  return [
+    ...majors.map((major) => join(debianHome, major, 'bin')),
+    ...(onPath === undefined ? [] : [join(onPath, '..')]),
+  ];
 }
 
 async function checkPostgresIn(bin: string): Promise<DoctorFinding> {
   const missing = neededBeside.filter((name) => !isExecutable(join(bin, name)));
   if (missing.length > 0) {
-    return bad('postgres', 'failure', `${bin} lacks ${missing.join(', ')}`, 'install the server and client packages of that version');
+    return bad(
+      'postgres',
+      'failure',
+      `${bin} lacks ${missing.join(', ')}`,
+      'install the server and client packages of that version',
+    );
   }
   const [server, backup] = await Promise.all([versionOf(join(bin, 'postgres')), versionOf(join(bin, 'pg_basebackup'))]);
   const text = `PostgreSQL ${server.version ?? '?'} in ${bin}`;
   if (server.version === null) return notRunning('postgres', join(bin, 'postgres'), server.because);
   if (backup.version === server.version) return ok('postgres', text);
-  return bad('postgres', 'warning', `${text}, but pg_basebackup is ${backup.version ?? backup.because}`, 'install server and client of the same version');
+  return bad(
+    'postgres',
+    'warning',
+    `${text}, but pg_basebackup is ${backup.version ?? backup.because}`,
+    'install server and client of the same version',
+  );
 }
 
 /** `program`: as the node file says; `null`: wherever packages put it. */
 export async function checkPgbouncer(program: string | null): Promise<readonly DoctorFinding[]> {
   const found = program ?? findProgram('pgbouncer');
   if (found === undefined || !isExecutable(found)) {
-    return [bad('pgbouncer', 'failure', `no pgbouncer${program === null ? ' is installed' : ` at ${program}`}`, 'install the pgbouncer package')];
+    return [
+      bad(
+        'pgbouncer',
+        'failure',
+        `no pgbouncer${program === null ? ' is installed' : ` at ${program}`}`,
+        'install the pgbouncer package',
+      ),
+    ];
   }
   const { version, because } = await versionOf(found);
   if (version === null) return [notRunning('pgbouncer', found, because)];
@@ -70,16 +102,27 @@ export async function checkPgbouncer(program: string | null): Promise<readonly D
 /** `isPackaged`: distributions mend old versions, and leave their number as it is. */
 export function pgbouncerFindings(version: string, program: string, isPackaged: boolean): readonly DoctorFinding[] {
   if (isOlder(version, [1, 18])) {
-    return [bad('pgbouncer', 'failure', `pgbouncer ${version} at ${program}; 1.18 or later is needed`, 'install the pgbouncer package of Debian 12 or later')];
+    return [
+      bad(
+        'pgbouncer',
+        'failure',
+        `pgbouncer ${version} at ${program}; 1.18 or later is needed`,
+        'install the pgbouncer package of Debian 12 or later',
+      ),
+    ];
   }
   const findings: DoctorFinding[] = [];
   if (isOlder(version, [1, 21])) {
     const text = `pgbouncer ${version} knows no named prepared statements in transaction pooling; 1.21 does`;
-    findings.push(bad('pgbouncer', 'warning', text, 'let drivers use unnamed statements, or install a newer pgbouncer'));
+    findings.push(
+      bad('pgbouncer', 'warning', text, 'let drivers use unnamed statements, or install a newer pgbouncer'),
+    );
   }
   if (isOlder(version, [1, 25, 2]) && !isPackaged) {
     const text = `pgbouncer ${version}: before 1.25.2 a client could end it without logging in`;
-    findings.push(bad('pgbouncer', 'warning', text, 'install 1.25.2 or later, or a package that your distribution keeps mended'));
+    findings.push(
+      bad('pgbouncer', 'warning', text, 'install 1.25.2 or later, or a package that your distribution keeps mended'),
+    );
   }
   return findings.length > 0 ? findings : [ok('pgbouncer', `pgbouncer ${version} at ${program}`)];
 }
@@ -91,7 +134,12 @@ export async function checkEtcd(): Promise<DoctorFinding> {
   const { version, because } = await versionOf(found);
   if (version === null) return notRunning('etcd', found, because);
   if (!isOlder(version, [3, 4])) return ok('etcd', `etcd ${version} at ${found}`);
-  return bad('etcd', 'failure', `etcd ${version} at ${found}; 3.4 or later is needed`, 'install the etcd-server package of Debian 12 or later');
+  return bad(
+    'etcd',
+    'failure',
+    `etcd ${version} at ${found}; 3.4 or later is needed`,
+    'install the etcd-server package of Debian 12 or later',
+  );
 }
 
 function notRunning(check: string, program: string, because: string): DoctorFinding {

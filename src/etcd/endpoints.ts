@@ -4,9 +4,10 @@
  * Sticky: the last one that answered is asked first, so that connections stay warm. This is the only layer that repeats
  * a request to the store.
  */
-import { UnderstudyError } from '../errors/understudy-error.ts';
+import { isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { CallOptions } from '../ports/store.ts';
+import { withDeadline } from '../timing/deadline.ts';
 import { durations } from '../timing/policies.ts';
 import { Unanswered } from './failure.ts';
 
@@ -22,11 +23,17 @@ export class Endpoints {
   readonly #urls: readonly string[];
   readonly #clock: Clock;
   #current = 0;
+  #isClosed = false;
 
   constructor(urls: readonly string[], clock: Clock) {
     if (urls.length === 0) throw new UnderstudyError('CONFIG_INVALID', 'the store has no endpoints');
     this.#urls = urls.map((url) => url.replace(/\/+$/, ''));
     this.#clock = clock;
+  }
+
+  /** Calls under way end with STORE_UNREACHABLE as soon as their requests do. */
+  close(): void {
+    this.#isClosed = true;
   }
 
   get count(): number {
@@ -49,14 +56,19 @@ export class Endpoints {
     for (let tries = 0; ; tries += 1) {
       if (tries > 0 && tries % this.count === 0) {
         if (isCertificate(last)) throw last;
-        await this.#clock.sleep(durations.storeRoundPauseMs, call.signal).catch(() => undefined);
+        const pauseMs = Math.min(durations.storeRoundPauseMs, Math.max(0, untilMs - this.#clock.boottimeMs()));
+        await this.#clock.sleep(pauseMs, call.signal).catch(() => undefined);
       }
       const withinMs = untilMs - this.#clock.boottimeMs();
-      if (withinMs <= 0 || call.signal?.aborted === true) throw this.#unreachable(last);
+      if (withinMs <= 0 || this.#isOver(call)) throw this.#unreachable(last);
       const endpoint = this.at(0);
       try {
-        return await work({ endpoint, call: { ...call, withinMs }, maybeApplied });
+        // One attempt may be several requests: a token, the request, a new token, the request again.
+        return await withDeadline(withinMs, call.signal, (signal) =>
+          work({ endpoint, call: { withinMs, signal }, maybeApplied }),
+        );
       } catch (error) {
+        if (isUnderstudyError(error, 'TIMEOUT') || this.#isOver(call)) throw this.#unreachable(last ?? error);
         if (!(error instanceof Unanswered) && !isCertificate(error)) throw error;
         if (error instanceof Unanswered && error.applied === 'maybe') maybeApplied = true;
         // A certificate is the worse news only as long as there is no other.
@@ -64,6 +76,10 @@ export class Endpoints {
         this.#leave(endpoint);
       }
     }
+  }
+
+  #isOver({ signal }: CallOptions): boolean {
+    return this.#isClosed || signal?.aborted === true;
   }
 
   /** Of many calls that fail at one endpoint together, the first moves all of them on. */

@@ -56,6 +56,7 @@ export function createEtcdStore(options: EtcdStoreOptions): Store {
     },
     async close() {
       ended.abort();
+      endpoints.close();
       await gateway.close();
     },
   };

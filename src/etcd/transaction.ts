@@ -3,8 +3,9 @@
  * when it had to be sent twice.
  *
  * An attempt without an answer may have been carried out, or may be later. It may be repeated only when one of its
- * conditions names a key that it also writes: then whichever of the copies comes first makes the other's conditions
- * false, and at most one counts. If the repeat is refused, one of three things is true:
+ * conditions names the exact revision of a key that it also writes: then whichever of the copies comes first makes the
+ * other's conditions false for good, and at most one counts. (A key that was absent may be made and removed in between,
+ * and be absent again for the late copy.) If the repeat is refused, one of three things is true:
  *
  * - *Ours stands*: everything we put is there, with our values and at one and the same revision. Every value of this
  *   product carries a counter, a term, an id or a revision of its writer's own, so nobody else wrote the same: committed.
@@ -40,8 +41,8 @@ export function transactionBody(
 
 /** May it be sent again after an attempt without an answer? */
 export function isRepeatable(conditions: readonly StoreCondition[], writes: readonly StoreWrite[]): boolean {
-  const compared = new Set(conditions.map(({ key }) => key));
-  return writes.length === 0 || writes.some(({ key }) => compared.has(key));
+  const exact = new Set(conditions.filter(({ revision }) => revision !== 'absent').map(({ key }) => key));
+  return writes.length === 0 || writes.some(({ key }) => exact.has(key));
 }
 
 export type RepeatVerdict =

@@ -6,7 +6,7 @@
  * Invariants: changes are reported in order of revision, each revision once and whole (etcd splits no revision over two
  * messages unless `fragment` is asked for); after `lost`, or once the caller's signal has fired, nothing is reported.
  */
-import { describeError } from '../errors/understudy-error.ts';
+import { describeError, isUnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { StoreChange, StoreWatcher } from '../ports/store.ts';
 import { durations } from '../timing/policies.ts';
@@ -28,7 +28,8 @@ export interface WatchParts {
 }
 
 type Batch = { readonly revision: number; readonly changes: readonly StoreChange[] };
-type StreamEnd = { readonly lost: string } | 'again';
+/** `refused`: the token is unknown there, or its user may not watch; etcd says the same of both. */
+type StreamEnd = { readonly lost: string } | 'again' | 'refused';
 
 /** Returns at once; everything after goes through the watcher. */
 export function watchPrefix(parts: WatchParts): void {
@@ -50,13 +51,17 @@ export function watchPrefix(parts: WatchParts): void {
 /** Answers why it can't go on; `null` when it was told to stop. */
 async function follow(parts: WatchParts, signal: AbortSignal): Promise<string | null> {
   let next = parts.fromRevision;
+  let wasRefused = false;
   for (let offset = 0; !signal.aborted; offset += 1) {
     const end = await followOnce(parts, parts.endpoints.at(offset), next, signal, (batch) => {
       next = batch.revision + 1;
       parts.watcher.changed(batch.changes, batch.revision);
     });
     if (signal.aborted) return null;
-    if (end !== 'again') return end.lost;
+    if (typeof end === 'object') return end.lost;
+    // The second time it was a new token, so it is the user: whoever reads anew learns why.
+    if (end === 'refused' && wasRefused) return 'the store refuses to let this user watch';
+    wasRefused = end === 'refused';
     await parts.clock.sleep(durations.storeRoundPauseMs, signal).catch(() => undefined);
   }
   return null;
@@ -81,7 +86,7 @@ async function followOnce(
       const message = watchMessage.parse(JSON.parse(line));
       const end = endOf(message);
       // etcd answers an unknown token on a watch as a permission denied, in the stream.
-      if (end === 'again') parts.gateway.forgetToken(stream.token);
+      if (end === 'again' || end === 'refused') parts.gateway.forgetToken(stream.token);
       if (end !== null) return end;
       for (const batch of batchesOf(parts.prefix, message, fromRevision)) {
         if (signal.aborted) return 'again';
@@ -91,7 +96,8 @@ async function followOnce(
     }
     return 'again';
   } catch (error) {
-    return error instanceof RangeError ? { lost: error.message } : 'again';
+    if (error instanceof RangeError || isUnderstudyError(error, 'STORE_DENIED')) return { lost: error.message };
+    return 'again';
   } finally {
     silence.end();
   }
@@ -140,7 +146,7 @@ class Silence {
 function endOf({ error, result }: WatchMessage): StreamEnd | null {
   if (error !== undefined) return 'again';
   if (result?.canceled !== true) return null;
-  return result.compact_revision > 0 ? { lost: 'the history from there on was compacted' } : 'again';
+  return result.compact_revision > 0 ? { lost: 'the history from there on was compacted' } : 'refused';
 }
 
 function batchesOf(prefix: string, { result }: WatchMessage, fromRevision: number): readonly Batch[] {

@@ -8,11 +8,11 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../ports/clock.ts';
 import { startDaemon } from '../process/daemon.ts';
-import { identify, isAlive, readCommandLine } from '../process/identity.ts';
+import { identify, isAlive, type ProcessIdentity, readCommandLine } from '../process/identity.ts';
 import { sendSignal } from '../process/signal.ts';
 import { launchAgent, launchStore } from './launch.ts';
 import { stageProcesses } from './processes.ts';
-import { findStage, type StageRecord } from './record.ts';
+import { findStage, type StageNode, type StageRecord } from './record.ts';
 
 /** Like `RestartSec=1` in the unit. */
 const restartAfterMs = 1_000;
@@ -22,32 +22,32 @@ export async function keepStage(directory: string, clock: Clock, signal: AbortSi
   const first = findStage(directory);
   if (first === null) return;
   writeFileSync(keeperFile(first), String(process.pid));
-  const missingSince = new Map<string, number>();
+  const known = new Map<string, ProcessIdentity>();
   while (!signal.aborted) {
     const record = findStage(directory);
     if (record === null || readKeeper(record) !== process.pid) return;
-    await keepOnce(record, clock, missingSince).catch((error: unknown) => console.error(error));
+    await keepOnce(record, clock, known).catch((error: unknown) => console.error(error));
     await clock.sleep(lookEveryMs, signal).catch(() => undefined);
   }
 }
 
-async function keepOnce(record: StageRecord, clock: Clock, missingSince: Map<string, number>): Promise<void> {
-  const running = stageProcesses(record);
-  for (const node of record.nodes) {
-    const wanted = record.storeMembers.includes(node.name) ? (['store', 'agent'] as const) : (['agent'] as const);
-    for (const kind of wanted) {
-      const key = `${kind} ${node.name}`;
-      if (running.some((found) => found.kind === kind && found.node === node.name)) {
-        missingSince.delete(key);
-        continue;
-      }
-      const since = missingSince.get(key) ?? clock.boottimeMs();
-      missingSince.set(key, since);
-      if (clock.boottimeMs() - since < restartAfterMs) continue;
-      missingSince.delete(key);
-      await (kind === 'store' ? launchStore(record, node) : launchAgent(record, node));
-    }
-  }
+/** Everything is looked for only when something that was known has ended: reading all of /proc is dear. */
+async function keepOnce(record: StageRecord, clock: Clock, known: Map<string, ProcessIdentity>): Promise<void> {
+  const wanted = record.nodes.flatMap((node): { key: string; node: StageNode; kind: 'agent' | 'store' }[] => {
+    const agent = { key: `agent ${node.name}`, node, kind: 'agent' as const };
+    const store = { key: `store ${node.name}`, node, kind: 'store' as const };
+    return record.storeMembers.includes(node.name) ? [store, agent] : [agent];
+  });
+  const isMissing = ({ key }: { key: string }) => {
+    const process = known.get(key);
+    return process === undefined || !isAlive(process);
+  };
+  if (!wanted.some(isMissing)) return;
+  for (const found of stageProcesses(record)) known.set(`${found.kind} ${found.node}`, found);
+  const missing = wanted.filter(isMissing);
+  if (missing.length === 0) return;
+  await clock.sleep(restartAfterMs);
+  for (const { kind, node } of missing) await (kind === 'store' ? launchStore(record, node) : launchAgent(record, node));
 }
 
 /** Starts the keeper of a stage, as whoever calls this: root's keeper can start agents as another user again. */

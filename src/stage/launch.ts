@@ -9,6 +9,9 @@ import { nodeDirectory, type StageNode, type StageRecord } from './record.ts';
 
 const etcdPlaces = ['/usr/bin/etcd', '/usr/local/bin/etcd', '/usr/sbin/etcd'];
 
+/** As in packaging/understudy-agent.service: a small young generation, since the agent makes little garbage at a time. */
+const agentFlags = ['--max-old-space-size=128', '--max-semi-space-size=1'];
+
 /** Nothing of the caller's environment is needed, and it may hold secrets. */
 function environment(record: StageRecord): Readonly<Record<string, string>> {
   const { name } = record.user;
@@ -34,7 +37,7 @@ export async function launchAgent(record: StageRecord, node: StageNode): Promise
   if (isRunning(record, node, 'agent')) return;
   const home = nodeDirectory(record, node.name);
   const program = join(record.root, 'program', 'understudy.mjs');
-  const args = ['--max-old-space-size=128', program, 'agent', '--config', join(home, 'node.yaml')];
+  const args = [...agentFlags, program, 'agent', '--config', join(home, 'node.yaml')];
   await startDaemon(nodeBinary(), args, options(record, home, 'agent.log'));
 }
 

@@ -1,0 +1,81 @@
+/**
+ * What writers see of planned switchovers, beside the floor of the same run: half of the floor's moves are made before
+ * the stage's and half after, so that a machine that grows slower or faster weighs on both.
+ *
+ * Prints JSON. A gap is the longest time without an acknowledged commit to any writer around one move.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { figuresOf, rounded, spread } from './figures.ts';
+import { measureFloor } from './floor.ts';
+import { createLoadTable, longestGap, longestWriterGap, monotonicMs, verifyLoad } from './load.ts';
+import { startLoadThread } from './load-thread.ts';
+import { machineFacts } from './machine.ts';
+import { StageUnderTest } from './stage-under-test.ts';
+
+const moves = 10;
+const writers = 8;
+const calmMs = 1_500;
+const aroundMs = 500;
+
+const tell = (line: string): void => console.error(line);
+
+async function measureStage(stage: StageUnderTest) {
+  const connect = stage.application();
+  await createLoadTable(connect, 'load');
+  const load = startLoadThread({ connect, writers, run: 'stage', table: 'load' });
+  const windows: { readonly fromMs: number; readonly toMs: number }[] = [];
+  const receipts = [];
+  for (let count = 0; count < moves; count += 1) {
+    await delay(calmMs);
+    const beganMs = monotonicMs();
+    const receipt = await stage.move();
+    windows.push({ fromMs: beganMs, toMs: monotonicMs() + aroundMs });
+    receipts.push(receipt);
+    await stage.untilHealthy();
+    tell(
+      `stage ${count + 1}: ${receipt.from} to ${receipt.to}, paused ${Math.round(receipt.pauseMs ?? Number.NaN)} ms`,
+    );
+  }
+  await delay(calmMs);
+  const account = await load.stop();
+  return {
+    gaps: windows.map(({ fromMs, toMs }) => longestGap(account, fromMs, toMs)),
+    writerGaps: windows.map(({ fromMs, toMs }) => longestWriterGap(account, fromMs, toMs)),
+    pauses: receipts.flatMap((receipt) => receipt.pauseMs ?? []),
+    phases: receipts.map((receipt) => Object.fromEntries(receipt.phases.map(({ phase, ms }) => [phase, ms]))),
+    failures: account.failures,
+    verification: await verifyLoad(connect, account),
+  };
+}
+
+const before = await measureFloor(moves / 2, writers, tell);
+const stage = await StageUnderTest.with({ nodes: 3, appNodes: 1 }, measureStage);
+const after = await measureFloor(moves / 2, writers, tell);
+
+const gapMs = spread(stage.gaps);
+const floorMs = spread([...before.gapsMs, ...after.gapsMs]);
+console.log(
+  JSON.stringify(
+    {
+      gapMs,
+      floorMs,
+      ratioMedian: rounded(gapMs.median / floorMs.median, 2),
+      /** The worst move against the usual one of the floor. */
+      ratioWorst: rounded(gapMs.worst / floorMs.median, 2),
+      failedTransactions: stage.failures.length,
+      failures: stage.failures.slice(0, 5).map(({ outcome, because }) => `${outcome}: ${because}`),
+      lostTransactions: stage.verification.lost.length,
+      phasesMs: figuresOf(stage.phases),
+      pauseMs: spread(stage.pauses),
+      unluckiestWriterMs: spread(stage.writerGaps),
+      floorPhasesMs: figuresOf([...before.phases, ...after.phases]),
+      gapsMs: stage.gaps.map((gap) => rounded(gap)),
+      floorGapsMs: [...before.gapsMs, ...after.gapsMs].map((gap) => rounded(gap)),
+      commits: { stage: stage.verification.acknowledged, floor: before.commits + after.commits },
+      floorFailedTransactions: before.failedTransactions + after.failedTransactions,
+      machine: await machineFacts(),
+    },
+    null,
+    2,
+  ),
+);

@@ -1,0 +1,125 @@
+/** The command line from arguments to exit code, with injected streams and no cluster at all. */
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { completionScript } from '../src/cli/completion.ts';
+import { createProgram, runCli } from '../src/cli/run-cli.ts';
+import { version } from '../src/version.ts';
+
+let directory: string;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'understudy-cli-'));
+});
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+async function cli(...argv: readonly string[]) {
+  const written = { out: '', err: '' };
+  const exit = await runCli(argv, {
+    stdout: { write: (text) => (written.out += text) },
+    stderr: { write: (text) => (written.err += text) },
+    env: {},
+    cwd: directory,
+  });
+  return { exit, ...written };
+}
+
+function verbsOf(command: Command): readonly Command[] {
+  return command.commands.flatMap((verb) => [verb, ...verbsOf(verb)]);
+}
+
+const program = createProgram(
+  { stdout: { write: () => true }, stderr: { write: () => true }, env: {}, cwd: '/' },
+  async () => {},
+);
+
+describe('usage', () => {
+  it('an unknown verb names the nearest', async () => {
+    expect(await cli('statsu')).toEqual({
+      exit: 2,
+      out: '',
+      err: "understudy: unknown command 'statsu'\nhint: did you mean status?\n",
+    });
+  });
+
+  it('a mistake is told as JSON when JSON was asked for', async () => {
+    const { exit, err } = await cli('status', '--json', '--wacth');
+    expect(exit).toBe(2);
+    expect(JSON.parse(err)).toMatchObject({ code: 'REQUEST_INVALID', hint: 'did you mean --watch?' });
+  });
+
+  it.each([
+    ['switchover', '--pace', 'soon'],
+    ['switchover', '--force-after', 'soon'],
+    ['stage', 'up', '--nodes', '0'],
+    ['events', '--after', '-1'],
+    ['completion', 'tcsh'],
+    ['reinit'],
+    ['stage'],
+    [],
+  ])('%s %s %s is wrong usage', async (...argv) => {
+    expect((await cli(...argv)).exit).toBe(2);
+  });
+
+  it.each(verbsOf(program).map((verb) => [pathOf(verb)]))('%s --help succeeds', async (path) => {
+    const { exit, out, err } = await cli(...path.split(' '), '--help');
+    expect({ exit, err }).toEqual({ exit: 0, err: '' });
+    expect(out).toContain('Usage: understudy');
+  });
+
+  it.each(
+    verbsOf(program)
+      .filter((verb) => verb.commands.length === 0 && verb.name() !== 'keep')
+      .map((verb) => [pathOf(verb)]),
+  )('the help of %s has an example', async (path) => {
+    const { out } = await cli(...path.split(' '), '--help');
+    expect(out).toMatch(/Examples?:\n/);
+    expect(out).toContain(`understudy ${path}`);
+  });
+
+  it('tells its version', async () => {
+    expect(await cli('version')).toEqual({ exit: 0, out: `understudy ${version}\n`, err: '' });
+    expect(JSON.parse((await cli('version', '--json')).out)).toMatchObject({ version });
+    expect((await cli('--version')).out).toBe(`${version}\n`);
+  });
+});
+
+function pathOf(verb: Command): string {
+  const { parent } = verb;
+  return parent === null || parent.parent === null ? verb.name() : `${pathOf(parent)} ${verb.name()}`;
+}
+
+describe('without a cluster', () => {
+  // A machine that is enrolled has one.
+  it.skipIf(existsSync('/etc/understudy/context.json'))('says how to name or start one', async () => {
+    const { exit, err } = await cli('status');
+    expect(exit).toBe(2);
+    expect(err).toMatch(/^understudy: no cluster is named.*\nhint: understudy stage up starts one here/);
+  });
+
+  it('names what is wrong in a context file', async () => {
+    const file = join(directory, 'context.json');
+    writeFileSync(file, '{"cluster":"psf","domain":"psf.io","agents":[],"tls":{"ca":"a","certificate":"b"}}');
+    const { exit, err } = await cli('status', '--context', file);
+    expect(exit).toBe(2);
+    expect(err).toContain('at least one database agent is needed');
+    expect(err).toContain('tls.key');
+    expect((await cli('--context', join(directory, 'none.json'), 'status')).exit).toBe(2);
+  });
+
+  it('has no stage to end', async () => {
+    expect(await cli('stage', 'down')).toMatchObject({ exit: 0, out: 'There is no stage in this directory.\n' });
+    expect((await cli('stage', 'join', 'db9')).exit).toBe(4);
+  });
+});
+
+describe('completion', () => {
+  it.each(['bash', 'zsh', 'fish'])('for %s knows verbs, verbs below them, and options', (shell) => {
+    const script = completionScript(program, shell);
+    for (const word of ['switchover', 'join', 'without-pooler']) expect(script).toContain(word);
+    // `stage keep` is started by `stage up` alone.
+    expect(script).not.toContain('directory');
+  });
+});
