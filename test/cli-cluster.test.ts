@@ -5,10 +5,11 @@ import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { runCli } from '../src/cli/run-cli.ts';
 import type { Interruptor } from '../src/cli/terminal.ts';
+import { renderClusterFile } from '../src/config/render.ts';
 import { UnderstudyError } from '../src/errors/understudy-error.ts';
 import { credentialFiles, writeCredentials } from '../src/pki/credential-files.ts';
 import { type ApiWorld, type Callers, issueCallers, startApi, until } from './fixtures/api-world.ts';
-import { exampleEvent, exampleOperation, exampleReceipt } from './fixtures/fake-backend.ts';
+import { exampleEvent, exampleOperation, exampleReceipt, exampleSpec } from './fixtures/fake-backend.ts';
 
 let callers: Callers;
 let directory: string;
@@ -282,5 +283,50 @@ describe('uri', () => {
     expect(err).toContain('shop, wiki');
     expect((await cli('uri', '--app', 'shop', '--node', 'web0')).out).toContain('postgresql://shop@');
     expect((await cli('uri', '--app', 'pay')).exit).toBe(2);
+  });
+});
+
+describe('plan and apply', () => {
+  const clusterFile = () => join(directory, 'cluster.yaml');
+  beforeEach(() => writeFileSync(clusterFile(), renderClusterFile(exampleSpec)));
+
+  it('names every mistake with its place, and asks nobody', async () => {
+    writeFileSync(clusterFile(), 'cluster: psf\nnonsense: 1\n');
+    const { exit, err } = await cli('apply', clusterFile());
+    expect(exit).toBe(2);
+    expect(err).toContain('cluster.yaml:2:1 nonsense');
+    expect(world.backend.calls).toEqual([]);
+  });
+
+  it('shows what would change, and changes nothing', async () => {
+    writeFileSync(clusterFile(), renderClusterFile(exampleSpec).replace('8MB', '16MB'));
+    const { exit, out } = await cli('plan', clusterFile());
+    expect(exit).toBe(0);
+    expect(out).toContain('work_mem 8MB -> 16MB');
+    expect(world.backend.calls).toEqual([]);
+  });
+
+  it('refuses what is not safe', async () => {
+    writeFileSync(clusterFile(), renderClusterFile({ ...exampleSpec, cluster: 'other' }));
+    expect((await cli('plan', clusterFile())).exit).toBe(3);
+    expect((await cli('apply', clusterFile())).exit).toBe(3);
+    expect(world.backend.calls).toEqual([]);
+  });
+
+  it('says who is not as declared when the time is over', async () => {
+    writeFileSync(clusterFile(), renderClusterFile(exampleSpec).replace('8MB', '16MB'));
+    const { exit, out, err } = await cli('apply', clusterFile(), '--timeout', '0.2', '--json');
+    expect(exit).toBe(1);
+    expect(JSON.parse(out)).toMatchObject({ revision: 4, converged: false });
+    expect(JSON.parse(err).message).toContain('pg0: its agent does not answer');
+    expect(world.backend.calls).toEqual([['apply', 'ernest']]);
+  });
+
+  it('passes a conflict on', async () => {
+    writeFileSync(clusterFile(), renderClusterFile(exampleSpec).replace('8MB', '16MB'));
+    world.backend.apply = async () => {
+      throw new UnderstudyError('CONFLICT', 'the spec is at revision 5');
+    };
+    expect((await cli('apply', clusterFile())).exit).toBe(3);
   });
 });

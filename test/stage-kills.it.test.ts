@@ -14,7 +14,14 @@ import { sendSignal } from '../src/process/signal.ts';
 import { startWriters, type TestStage, withStage } from './fixtures/stage.ts';
 
 const phases = ['pausing', 'stopped', 'handed-over'] as const;
-const victims = ["old primary's agent", "target's agent", "other standby's agent", "pooler's agent", 'pgbouncer', 'command line'] as const;
+const victims = [
+  "old primary's agent",
+  "target's agent",
+  "other standby's agent",
+  "pooler's agent",
+  'pgbouncer',
+  'command line',
+] as const;
 const paceMs = 1_000;
 
 interface Row {
@@ -33,7 +40,9 @@ const cases = phases
   .flatMap((phase) => victims.map((victim) => ({ phase, victim })))
   .filter(({ phase, victim }) => only === undefined || only === `${phase}:${victim}`);
 
-test('whatever is killed in whichever phase, the cluster ends healthy with every acknowledged row', { timeout: 900_000 }, async () => {
+test('whatever is killed in whichever phase, the cluster ends healthy with every acknowledged row', {
+  timeout: 900_000,
+}, async () => {
   await withStage({ nodes: 3, appNodes: 1 }, async (stage) => {
     for (const { phase, victim } of cases) {
       const writers = await startWriters(stage, 4);
@@ -47,7 +56,13 @@ test('whatever is killed in whichever phase, the cluster ends healthy with every
       const ended = await untilEnded(stage, before.operation?.id ?? null);
       const after = await stage.untilHealthy(90_000);
       const verdict = await writers.stop();
-      const row = { phase, killed: victim, outcome: describe(ended), failed: verdict.failed.length, missing: verdict.missing };
+      const row = {
+        phase,
+        killed: victim,
+        outcome: describe(ended),
+        failed: verdict.failed.length,
+        missing: verdict.missing,
+      };
       table.push(row);
       console.log(JSON.stringify({ ...row, errors: [...new Set(verdict.failed)].slice(0, 3) }));
       expect(verdict.missing).toBe(0);
@@ -62,11 +77,14 @@ test('whatever is killed in whichever phase, the cluster ends healthy with every
 async function startSwitchover(stage: TestStage, to: string) {
   const program = join(stage.record.root, 'program', 'understudy.mjs');
   const args = [program, 'switchover', '--to', to, '--pace', String(paceMs), '--json'];
-  return await startDaemon(process.execPath, args, { cwd: stage.directory, logFile: join(stage.directory, 'switchover.log') });
+  return await startDaemon(process.execPath, args, {
+    cwd: stage.directory,
+    logFile: join(stage.directory, 'switchover.log'),
+  });
 }
 
 async function untilPhase(stage: TestStage, last: string | null, phase: Operation['phase']): Promise<void> {
-  for (let tries = 0; tries < 600; tries += 1) {
+  for (let tries = 0; tries < 2_000; tries += 1) {
     const operation = await stage.operation();
     if (operation !== null && operation.id !== last && operation.phase === phase) return;
     await new Promise((resume) => setTimeout(resume, 20));
@@ -77,7 +95,9 @@ async function untilPhase(stage: TestStage, last: string | null, phase: Operatio
 
 async function untilEnded(stage: TestStage, last: string | null): Promise<Operation> {
   const ended = await stage.until('the operation ended', ({ operation }) => {
-    return operation !== null && operation.id !== last && (operation.phase === 'finished' || operation.phase === 'undone');
+    return (
+      operation !== null && operation.id !== last && (operation.phase === 'finished' || operation.phase === 'undone')
+    );
   });
   if (ended.operation === null) throw new Error('no operation');
   return ended.operation;

@@ -39,10 +39,19 @@ test('a stage comes up, moves its primary under load without a failed transactio
     expect((await stage.status()).term).toBe(4);
 
     // --- refused, and named
-    expect(await refusals(stage, '--to', 'db9')).toMatchObject({ code: 3, text: expect.stringContaining('no node db9') });
-    expect(await refusals(stage, '--to', 'db1')).toMatchObject({ code: 3, text: expect.stringContaining('primary already') });
+    expect(await refusals(stage, '--to', 'db9')).toMatchObject({
+      code: 3,
+      text: expect.stringContaining('no node db9'),
+    });
+    expect(await refusals(stage, '--to', 'db1')).toMatchObject({
+      code: 3,
+      text: expect.stringContaining('primary already'),
+    });
     expect(await refusals(stage, '--to', 'app1')).toMatchObject({ code: 3 });
-    expect(await refusals(stage, '--without-pooler', 'app7')).toMatchObject({ code: 3, text: expect.stringContaining('app7') });
+    expect(await refusals(stage, '--without-pooler', 'app7')).toMatchObject({
+      code: 3,
+      text: expect.stringContaining('app7'),
+    });
     const dry = await stage.cli('switchover', '--dry-run', '--json');
     expect(dry.code).toBe(0);
     expect((await stage.status()).term).toBe(4);
@@ -53,7 +62,10 @@ test('a stage comes up, moves its primary under load without a failed transactio
     await idler.connect();
     await idler.query('begin');
     await idler.query('select 1');
-    const [seen] = await stage.local('db1', "select pid from pg_stat_activity where usename = 'shop' and state = 'idle in transaction'");
+    const [seen] = await stage.local(
+      'db1',
+      "select pid from pg_stat_activity where usename = 'shop' and state = 'idle in transaction'",
+    );
     expect(seen).toBeDefined();
     const shortly = await stage.cli('switchover', '--force-after', '1', '--json');
     expect(shortly.code, shortly.stdout + shortly.stderr).toBe(0);

@@ -1,71 +1,149 @@
 #!/usr/bin/env bash
-# Makes a Debian machine ready: packages, npm dependencies, build. May be run again at any time; does only what is missing.
+# Makes this checkout ready to run: the programs it needs, its packages, its bundle. May be run again at any time; does
+# only what is missing. With --packages it stops after the programs.
 #
-# Packages are installed without starting or enabling what they bring: no default PostgreSQL cluster, no pgbouncer or
-# etcd service. Without root it prints the one line to run, and stops.
+# Installs through apt when root, and otherwise prints the one line to run. Leaves no database cluster, no running and
+# no enabled service behind: whatever the packages would start belongs to the stage or to the operator, not to them.
+# Uses bash and Node's own modules only, since nothing else is there yet.
 set -euo pipefail
 cd "$(dirname "$(dirname "$(readlink -f "$0")")")"
 
-has_postgres() { compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null; }
+say() { printf '%s\n' "$*" >&2; }
 
-missing=()
-has_postgres || missing+=(postgresql)
-command -v psql >/dev/null || missing+=(postgresql-client)
-[ -x /usr/sbin/pgbouncer ] || command -v pgbouncer >/dev/null || missing+=(pgbouncer)
-command -v etcd >/dev/null || missing+=(etcd-server)
-command -v openssl >/dev/null || missing+=(openssl)
-
-node_version=$(node --version 2>/dev/null || echo v0.0.0)
-if ! node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' 2>/dev/null; then
-  echo "understudy: Node.js 20.19 or later is needed, found $node_version" >&2
-  exit 1
-fi
-
-install_packages() {
-  export DEBIAN_FRONTEND=noninteractive
-  apt-get update -qq
-  # The server package makes and starts a default cluster unless postgresql-common was told not to, beforehand.
-  if printf '%s\n' "${missing[@]}" | grep -qx postgresql; then
-    apt-get install -y -qq --no-install-recommends postgresql-common >/dev/null
-    mkdir -p /etc/postgresql-common
-    if ! grep -qs '^create_main_cluster *= *false' /etc/postgresql-common/createcluster.conf; then
-      sed -i '/^ *#\? *create_main_cluster/d' /etc/postgresql-common/createcluster.conf 2>/dev/null || true
-      echo 'create_main_cluster = false' >>/etc/postgresql-common/createcluster.conf
-    fi
-  fi
-  # policy-rc.d with 101 keeps package scripts from starting services; a policy that was there is put back.
-  local policy=/usr/sbin/policy-rc.d saved=''
-  if [ -e "$policy" ]; then saved=$(mktemp); cp -p "$policy" "$saved"; fi
-  restore() { if [ -n "$saved" ]; then mv "$saved" "$policy"; else rm -f "$policy"; fi; }
-  trap restore EXIT
-  printf '#!/bin/sh\nexit 101\n' >"$policy"
-  chmod 755 "$policy"
-  apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
-  restore
-  trap - EXIT
-  if [ -d /run/systemd/system ]; then
-    for unit in pgbouncer etcd postgresql; do systemctl disable --now "$unit" >/dev/null 2>&1 || true; done
+require_node() {
+  local found
+  found=$(node -p process.versions.node 2>/dev/null || echo none)
+  if ! node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' 2>/dev/null; then
+    say "understudy: Node.js 20.19 or later is needed; found: $found"
+    exit 1
   fi
 }
 
-if [ ${#missing[@]} -gt 0 ]; then
-  if [ "$(id -u)" = 0 ]; then
-    echo "installing ${missing[*]}" >&2
-    install_packages
-  else
-    echo "understudy: these packages are missing: ${missing[*]}. Run this once, then try again:" >&2
-    echo "  sudo bash tools/setup.sh --packages" >&2
+# An ordinary user's PATH may lack the sbin directories.
+has() { command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ]; }
+
+has_postgres() {
+  local major
+  for major in 18 17 16 15 14 13; do
+    if [ -x "/usr/lib/postgresql/$major/bin/postgres" ]; then return 0; fi
+  done
+  return 1
+}
+
+missing_packages() {
+  # The package `postgresql` brings psql along.
+  if ! has_postgres; then echo postgresql; elif ! has psql; then echo postgresql-client; fi
+  has pgbouncer || echo pgbouncer
+  has etcd || echo etcd-server
+  has openssl || echo openssl
+}
+
+# These keep the packages' scripts from making a cluster and from starting services; both are temporary.
+policy=/usr/sbin/policy-rc.d
+policy_mark='set by understudy tools/setup.sh'
+kept_policy=
+cluster_rule=/etc/postgresql-common/createcluster.d/understudy-setup.conf
+
+hold_services_back() {
+  # A run that was killed may have left its own behind.
+  if [ -e "$policy" ] && ! grep -q "$policy_mark" "$policy"; then
+    kept_policy=$policy.before-understudy
+    mv "$policy" "$kept_policy"
+  fi
+  printf '#!/bin/sh\n# %s\nexit 101\n' "$policy_mark" >"$policy"
+  chmod 755 "$policy"
+  mkdir -p "$(dirname "$cluster_rule")"
+  echo 'create_main_cluster = false' >"$cluster_rule"
+}
+
+release_services() {
+  rm -f "$policy" "$cluster_rule"
+  rmdir --ignore-fail-on-non-empty "$(dirname "$cluster_rule")" 2>/dev/null || true
+  if [ -n "$kept_policy" ]; then mv "$kept_policy" "$policy"; fi
+}
+
+services=(postgresql pgbouncer etcd)
+
+installed_services() {
+  local service
+  for service in "${services[@]}"; do
+    if [ -e "/lib/systemd/system/$service.service" ] || [ -e "/etc/init.d/$service" ]; then echo "$service"; fi
+  done
+}
+
+# Disables what this installation brought along, and nothing that was there before.
+disable_new_services() {
+  local before=$1 service
+  comm -13 <(sort <<<"$before") <(installed_services | sort) | while read -r service; do
+    if command -v systemctl >/dev/null 2>&1; then
+      systemctl disable "$service" >/dev/null 2>&1 || true
+    else
+      deb-systemd-helper disable "$service.service" >/dev/null 2>&1 || true
+      update-rc.d "$service" disable >/dev/null 2>&1 || true
+    fi
+  done
+}
+
+apt() { DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o DPkg::Lock::Timeout=300 "$@" </dev/null >&2; }
+
+install_packages() {
+  local before
+  before=$(installed_services)
+  trap release_services EXIT
+  hold_services_back
+  apt update
+  # First, and alone: the server's scripts ask it whether to make a cluster.
+  case " $* " in *' postgresql '*) apt install --no-install-recommends postgresql-common ;; esac
+  apt install --no-install-recommends "$@"
+  release_services
+  trap - EXIT
+  disable_new_services "$before"
+}
+
+install_programs() {
+  local packages
+  mapfile -t packages < <(missing_packages)
+  if [ "${#packages[@]}" -eq 0 ]; then return 0; fi
+  if ! command -v apt-get >/dev/null 2>&1; then
+    say "understudy: missing programs (${packages[*]}): install PostgreSQL 13 to 18 with psql, pgbouncer, etcd and openssl"
     exit 1
   fi
-fi
-[ "${1:-}" != --packages ] || exit 0
+  if [ "$(id -u)" -ne 0 ]; then
+    say "understudy: these packages are missing: ${packages[*]}. Run this once, then try again:"
+    say "  sudo bash $PWD/tools/setup.sh --packages"
+    exit 1
+  fi
+  say "installing ${packages[*]}"
+  install_packages "${packages[@]}"
+  mapfile -t packages < <(missing_packages)
+  if [ "${#packages[@]}" -gt 0 ]; then
+    say "understudy: still missing after the installation: ${packages[*]}"
+    exit 1
+  fi
+}
 
-if [ ! -f node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
-  npm ci --no-audit --no-fund --loglevel=error >&2
+install_node_packages() {
+  # npm writes this file last; when it is older than the lock file, that has changed since.
+  if [ -e node_modules/.package-lock.json ] && [ ! package-lock.json -nt node_modules/.package-lock.json ]; then return 0; fi
+  say 'installing Node packages'
+  # No package here needs its installation script: esbuild finds the program of its platform's package by itself.
+  npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2
+  # npm may keep the time stamps of its cache.
   touch node_modules/.package-lock.json
-fi
+}
 
-newest=$(find src packages tools/build.mjs package.json -name node_modules -prune -o -type f -newer dist/understudy.mjs -print -quit 2>/dev/null || echo missing)
-if [ ! -f dist/understudy.mjs ] || [ -n "$newest" ]; then
+build_when_changed() {
+  if [ -f dist/understudy.mjs ]; then
+    local newer
+    newer=$(find src packages tools/build.mjs package.json node_modules/.package-lock.json tsconfig.json \
+      -name node_modules -prune -o -type f -newer dist/understudy.mjs -print -quit)
+    if [ -z "$newer" ]; then return 0; fi
+  fi
   node tools/build.mjs
-fi
+}
+
+require_node
+install_programs
+if [ "${1:-}" = --packages ]; then exit 0; fi
+install_node_packages
+build_when_changed

@@ -28,6 +28,8 @@ interface Entry {
   readonly path: string;
   readonly verbs: readonly { readonly name: string; readonly summary: string }[];
   readonly options: readonly string[];
+  /** Those that take a value. */
+  readonly valued: readonly string[];
 }
 
 export function completionScript(program: Command, shell: string): string {
@@ -46,32 +48,41 @@ function entriesOf(command: Command, path: string): readonly Entry[] {
   const below = command.createHelp().visibleCommands(command);
   const verbs = below.map((sub) => ({ name: sub.name(), summary: sub.summary() || sub.description() }));
   const options = [...command.options.map((option) => option.long ?? option.short ?? ''), '--help'];
+  const valued = command.options
+    .filter((option) => option.required)
+    .flatMap((option) => [option.long, option.short].flatMap((name) => name ?? []));
   return [
-    { path, verbs, options },
+    { path, verbs, options, valued },
     ...below.flatMap((sub) => entriesOf(sub, path === '' ? sub.name() : `${path} ${sub.name()}`)),
   ];
 }
 
 /** Files where nothing of ours fits: `plan`, `apply`, and after `--config`. */
 function bashScript(entries: readonly Entry[]): string {
+  const valued = [...new Set(entries.flatMap((entry) => entry.valued))];
   const cases = entries.map(
     ({ path, verbs, options }) =>
       `    '${path}') words='${[...verbs.map((verb) => verb.name), ...options].join(' ')}' ;;`,
   );
-  return [
-    '_understudy() {',
-    "  local path='' word words",
-    '  for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do',
-    '    case "$word" in -*) ;; *) path="${path:+$path }$word" ;; esac',
-    '  done',
-    '  case "$path" in',
-    ...cases,
-    "    *) words='' ;;",
-    '  esac',
-    '  COMPREPLY=($(compgen -W "$words" -- "${COMP_WORDS[COMP_CWORD]}"))',
-    '}',
-    'complete -o default -F _understudy understudy',
-  ].join('\n');
+  // What takes a value is skipped together with it, so that the value is not taken for a verb.
+  return `_understudy() {
+  local path='' word words skip=''
+  for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+    if [ -n "$skip" ]; then skip=''; continue; fi
+    case "$word" in
+      ${valued.join('|')}) skip=1 ;;
+      -*) ;;
+      *) path="\${path:+$path }$word" ;;
+    esac
+  done
+  [ -n "$skip" ] && return
+  case "$path" in
+${cases.join('\n')}
+    *) words='' ;;
+  esac
+  COMPREPLY=($(compgen -W "$words" -- "\${COMP_WORDS[COMP_CWORD]}"))
+}
+complete -o default -F _understudy understudy`;
 }
 
 function fishScript(entries: readonly Entry[]): string {

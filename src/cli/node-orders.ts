@@ -107,8 +107,7 @@ async function untilServed(
         last = event.sequence;
         if (event.node !== node) continue;
         if (!terminal.json) terminal.print(eventLine(event, terminal.paint));
-        if (event.name === 'postgres.clone_failed')
-          throw new UnderstudyError('CLONE_FAILED', `${node} was not cloned: ${String(event.facts.because)}`);
+        refuseFailure(event, order);
         if (event.name === order.ends) isServed = true;
       }
       if (isServed && (await isStreaming(access, node))) return;
@@ -120,6 +119,18 @@ async function untilServed(
   throw new UnderstudyError('TIMEOUT', `${node} was not seen to stream again in time; it goes on by itself`, {
     hint: `understudy why --node ${node}`,
   });
+}
+
+/** The agent goes on trying by itself; whoever waits for it is told of the first failure. */
+function refuseFailure({ facts, name, node }: EventRecord, order: NodeOrder): void {
+  const because = String(facts.because ?? '');
+  const hint = `it tries again by itself: understudy why --node ${node}`;
+  if (name === 'postgres.clone_failed') {
+    throw new UnderstudyError('CLONE_FAILED', `${node} was not cloned: ${because}`, { hint });
+  }
+  if (name === 'action.failed' && facts.action === order.name) {
+    throw new UnderstudyError('POSTGRES_FAILED', `${node} did not ${order.name}: ${because}`, { hint });
+  }
 }
 
 function eventsAfter(access: ClusterAccess, sequence: number): Promise<readonly EventRecord[]> {

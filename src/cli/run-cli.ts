@@ -8,12 +8,15 @@ import { Command, CommanderError } from 'commander';
 import { exitCodeFor, exitCodes } from '../errors/exit-codes.ts';
 import { version } from '../version.ts';
 import { declareAgent } from './agent.ts';
+import { declareApply } from './apply.ts';
 import { type Perform, withCall } from './call.ts';
 import { declareCompletion } from './completion.ts';
 import { declareDoctor } from './doctor.ts';
 import { declareEvents } from './events.ts';
 import { declareNodeOrders } from './node-orders.ts';
+import { declarePlan } from './plan.ts';
 import { declareReceipts } from './receipts.ts';
+import { declareSchema } from './schema.ts';
 import { declareStage } from './stage.ts';
 import { declareStatus } from './status.ts';
 import { declareSwitchover } from './switchover.ts';
@@ -25,6 +28,8 @@ import { declareWhy } from './why.ts';
 const verbs = [
   declareStage,
   declareStatus,
+  declarePlan,
+  declareApply,
   declareSwitchover,
   declareUri,
   declareEvents,
@@ -32,6 +37,7 @@ const verbs = [
   declareReceipts,
   declareNodeOrders,
   declareDoctor,
+  declareSchema,
   declareCompletion,
   declareVersion,
   declareAgent,

@@ -4,7 +4,7 @@ import type { Operation } from '../core/operation.ts';
 import type { Receipt } from '../core/receipt.ts';
 import type { ClusterStatus, NodeStatus, PoolerStatus, Verdict } from '../core/status.ts';
 import type { Paint, Tone } from './terminal.ts';
-import { ageText, bytesText, columns, countText, spanText } from './words.ts';
+import { ageText, bytesText, columns, countText, oneLine, spanText } from './words.ts';
 
 /** An agent's word is renewed every 2 s: the store's answer behind it should not be older than that by much. */
 const oldAnswerMs = 3_000;
@@ -29,7 +29,7 @@ export function statusLines(scene: StatusScene): readonly string[] {
   const { status, paint } = scene;
   return [
     headline(scene),
-    ...status.because.map((reason) => `  ${paint('yellow', '!')} ${reason}`),
+    ...status.because.map((reason) => `  ${paint('yellow', '!')} ${oneLine(reason)}`),
     ...columns(status.nodes.filter((node) => node.role !== 'app').map((node) => nodeRow(status, node, paint))),
     ...poolerLines(status.poolers, paint),
     ...operationLines(status.operation),
@@ -95,7 +95,7 @@ function notes(status: ClusterStatus, node: NodeStatus, paint: Paint): string {
     ...(slot === null ? [] : slotNotes(slot, paint)),
     ...(node.failover === 'never' ? ['never primary'] : []),
     ...(node.pendingRestart.length === 0 ? [] : ['restart pending']),
-    ...(node.trouble === null ? [] : [paint('red', node.trouble)]),
+    ...(node.trouble === null ? [] : [paint('red', 'in trouble')]),
   ].join(', ');
 }
 

@@ -171,7 +171,9 @@ async function conclude(
 function printLastLine(terminal: Terminal, receipt: Receipt, streamingAfterMs: number | null): void {
   const parts = [
     ...(receipt.outcome === 'undone' ? [] : [streamingText(receipt, streamingAfterMs)]),
-    ...(receipt.outcome === 'undone' || receipt.unreported.length === 0 ? [] : [`Not reported yet: ${receipt.unreported.join(', ')}.`]),
+    ...(receipt.outcome === 'undone' || receipt.unreported.length === 0
+      ? []
+      : [`Not reported yet: ${receipt.unreported.join(', ')}.`]),
     ...(receipt.without.length === 0 ? [] : [`Left out: ${receipt.without.join(', ')}.`]),
     `Receipt ${receipt.id}.`,
     ...(receipt.undo === null ? [] : [`Undo: ${receipt.undo}`]),

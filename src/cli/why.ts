@@ -6,6 +6,7 @@ import { describeError, isUnderstudyError, UnderstudyError } from '../errors/und
 import type { Call, CommonOptions, Perform } from './call.ts';
 import type { ClusterAccess } from './cluster-access.ts';
 import { errorAsJson, type Paint } from './terminal.ts';
+import { oneLine } from './words.ts';
 
 interface WhyOptions extends CommonOptions {
   readonly node?: string;
@@ -89,7 +90,7 @@ export function whyLines(answer: WhyAnswer, paint: Paint): readonly string[] {
   return [
     `${paint('bold', answer.node)} at ${answer.at}${digest}`,
     ...(answer.reasons.length === 0 ? ['  nothing to do'] : []),
-    ...answer.reasons.map(({ code, text }) => `  ${text} ${paint('dim', `(${code})`)}`),
+    ...answer.reasons.map(({ code, text }) => `  ${oneLine(text)} ${paint('dim', `(${code})`)}`),
     ...answer.actions.map((action) => `  ${paint('green', 'did')} ${action.do}${becauseText(action.because)}`),
     ...answer.refused.map(
       ({ what, blockedBy, text }) =>

@@ -30,13 +30,15 @@ export function ageText(ms: number): string {
   return `${Math.round(seconds / 86_400)} d`;
 }
 
-export function countText(count: number, one: string, many = `${one}s`): string {
-  return `${count} ${count === 1 ? one : many}`;
+/** A trouble in one line: its first, and the one in which a server says what was fatal. */
+export function oneLine(text: string): string {
+  const [first = '', ...more] = text.split('\n');
+  const fatal = more.find((line) => /\b(?:FATAL|PANIC):/.test(line));
+  return fatal === undefined ? first : `${first} … ${fatal.trim()}`;
 }
 
-/** A duration typed by a person, in seconds, as ms. */
-export function secondsAsMs(seconds: number): number {
-  return Math.round(seconds * 1_000);
+export function countText(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`;
 }
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the colours' escape sequences.

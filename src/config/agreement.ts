@@ -21,7 +21,10 @@ function runsOn(spec: Spec, application: string, written: string, index: number)
   if (apps.length > 1) return say(`may be ${apps.map((node) => node.name).join(' or ')}. The full name`);
   const [other] = named;
   if (other !== undefined) return say(`is a ${other.role} node. Applications run on app nodes, which have a pooler`);
-  const near = closest(written, nodesOfRole(spec, 'app').flatMap((node) => [node.name, node.name.split('.')[0] ?? '']));
+  const near = closest(
+    written,
+    nodesOfRole(spec, 'app').flatMap((node) => [node.name, node.name.split('.')[0] ?? '']),
+  );
   return say(`is no node. ${near === undefined ? `Declare it under nodes.app` : `Did you mean '${near}'?`}`);
 }
 
@@ -42,8 +45,12 @@ function databaseOf(spec: Spec, application: ApplicationSpec): readonly Finding[
   const { name, rights } = application;
   const database = spec.databases.find((each) => each.name === application.database);
   if (database === undefined) {
-    const near = closest(application.database, spec.databases.map((each) => each.name));
-    const right = near === undefined ? `Declare it under databases: '${application.database}: ${name}'` : `Did you mean '${near}'?`;
+    const near = closest(
+      application.database,
+      spec.databases.map((each) => each.name),
+    );
+    const right =
+      near === undefined ? `Declare it under databases: '${application.database}: ${name}'` : `Did you mean '${near}'?`;
     const message = `uses the database ${quote(application.database)}, which is not declared. ${right}`;
     return [{ path: ['applications', name, 'database'], at: 'value', message }];
   }
@@ -60,7 +67,9 @@ function aliasesOf(spec: Spec, application: ApplicationSpec): readonly Finding[]
   const path = ['applications', application.name];
   const alias = readAlias(application);
   if (alias.length > longestAlias) {
-    return [{ path, at: 'key', message: `is too long, since ${quote(alias)} is its alias for reads. At most 60 letters` }];
+    return [
+      { path, at: 'key', message: `is too long, since ${quote(alias)} is its alias for reads. At most 60 letters` },
+    ];
   }
   return spec.applications
     .filter((other) => other.name === alias)
@@ -108,7 +117,8 @@ function times(file: ClusterFile, spec: Spec): readonly Finding[] {
   const message =
     `clients give up after ${spec.poolers.queryWaitTimeoutS}s, while a switchover may take ${formatDuration(longest)} ` +
     `(drain + stop + 2 x promote + 1s). More than ${formatDuration(longest)}, or shorter timeouts under switchover`;
-  const blamed = typeof file.poolers?.query_wait_timeout === 'number' ? ['poolers', 'query_wait_timeout'] : ['switchover'];
+  const blamed =
+    typeof file.poolers?.query_wait_timeout === 'number' ? ['poolers', 'query_wait_timeout'] : ['switchover'];
   return [{ path: blamed, at: 'key', message }];
 }
 
@@ -129,7 +139,13 @@ function endpoints(file: ClusterFile): readonly Finding[] {
   return (file.store?.endpoints ?? []).flatMap((endpoint, index, all) =>
     all.indexOf(endpoint) === index
       ? []
-      : [{ path: ['store', 'endpoints', index], at: 'value' as const, message: `${quote(endpoint)} is there twice. Each endpoint once` }],
+      : [
+          {
+            path: ['store', 'endpoints', index],
+            at: 'value' as const,
+            message: `${quote(endpoint)} is there twice. Each endpoint once`,
+          },
+        ],
   );
 }
 

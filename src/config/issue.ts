@@ -28,7 +28,9 @@ export function formatIssues(issues: readonly ConfigIssue[]): readonly string[] 
 
 /** By position, each once. */
 export function sortIssues(issues: readonly ConfigIssue[]): readonly ConfigIssue[] {
-  const distinct = new Map(issues.map((issue) => [`${issue.line}:${issue.column} ${issue.path} ${issue.message}`, issue]));
+  const distinct = new Map(
+    issues.map((issue) => [`${issue.line}:${issue.column} ${issue.path} ${issue.message}`, issue]),
+  );
   return [...distinct.values()].sort((a, b) => a.line - b.line || a.column - b.column);
 }
 

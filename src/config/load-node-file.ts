@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { LineCounter, parseDocument, stringify } from 'yaml';
 import { z } from 'zod';
-import { UnderstudyError, describeError } from '../errors/understudy-error.ts';
+import { describeError, UnderstudyError } from '../errors/understudy-error.ts';
 import type { NodeFile } from './node-file.ts';
 import { defaultApiPort } from './node-file.ts';
 
@@ -60,7 +60,10 @@ export function parseNodeFile(text: string, file: string): NodeFile {
   if (!result.success) {
     const texts = result.error.issues.map((issue) => {
       const node = document.getIn(issue.path, true) ?? document.getIn(issue.path.slice(0, -1), true);
-      const offset = typeof node === 'object' && node !== null && 'range' in node && Array.isArray(node.range) ? Number(node.range[0]) : 0;
+      const offset =
+        typeof node === 'object' && node !== null && 'range' in node && Array.isArray(node.range)
+          ? Number(node.range[0])
+          : 0;
       const { line, col } = lines.linePos(offset);
       return `${file}:${line}:${col} ${issue.path.join('.')}: ${issue.message}`;
     });

@@ -12,7 +12,7 @@ import { disagreements, doubts } from './agreement.ts';
 import { type ConfigIssue, type Finding, sortIssues } from './issue.ts';
 import { normalise } from './normalise.ts';
 import { clusterFile } from './schema.ts';
-import { shapeFindings } from './shape-findings.ts';
+import { isMissing, shapeFindings } from './shape-findings.ts';
 import { readYaml, type YamlText } from './yaml-text.ts';
 
 export type { ConfigIssue } from './issue.ts';
@@ -46,10 +46,11 @@ function behind(value: unknown, findings: readonly Finding[]): readonly Finding[
   const pruned: unknown = structuredClone(value);
   for (const { path } of findings) {
     let at: unknown = pruned;
-    for (const step of path.slice(0, -1)) at = typeof at === 'object' && at !== null ? Reflect.get(at, step) : undefined;
+    for (const step of path.slice(0, -1))
+      at = typeof at === 'object' && at !== null ? Reflect.get(at, step) : undefined;
     if (typeof at === 'object' && at !== null) Reflect.deleteProperty(at, path.at(-1) ?? '');
   }
-  const unknownKeys = findings.every(({ at, message }) => at === 'key' && !message.startsWith('is missing'));
+  const unknownKeys = findings.every((each) => each.at === 'key' && !isMissing(each));
   const parsed = unknownKeys ? clusterFile.safeParse(pruned) : undefined;
   return parsed?.success === true ? disagreements(parsed.data, normalise(parsed.data)) : [];
 }
@@ -81,7 +82,8 @@ export function loadClusterFile(path: string): LoadedClusterFile {
   try {
     const stat = statSync(path);
     if (!stat.isFile()) return fileIssue(fileName, 'is no file. The path of a cluster file');
-    if (stat.size > 1024 * 1024) return fileIssue(fileName, 'the file is too large. At most 1 MiB; is it a cluster file?');
+    if (stat.size > 1024 * 1024)
+      return fileIssue(fileName, 'the file is too large. At most 1 MiB; is it a cluster file?');
     const text = new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path));
     return parseClusterText(text, fileName);
   } catch (error) {

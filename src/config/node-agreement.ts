@@ -42,7 +42,9 @@ function names(spec: Spec): readonly Finding[] {
     (node, earlier) => atKey(node, `is also declared as ${earlier.role} node. Every node has one name and one role`),
   );
   const slots = repeated(
-    nodesOfRole(spec, 'database').filter((node, index, all) => all.findIndex(({ name }) => name === node.name) === index),
+    nodesOfRole(spec, 'database').filter(
+      (node, index, all) => all.findIndex(({ name }) => name === node.name) === index,
+    ),
     (node) => slotName(node.name),
     (node, earlier) =>
       atKey(
@@ -52,7 +54,9 @@ function names(spec: Spec): readonly Finding[] {
   );
   const long = spec.nodes.flatMap((node) => {
     if (node.role === 'database' && slotName(node.name).length > longestSlotName) {
-      return [atKey(node, `is too long for a replication slot. At most ${longestSlotName - slotName('').length} letters`)];
+      return [
+        atKey(node, `is too long for a replication slot. At most ${longestSlotName - slotName('').length} letters`),
+      ];
     }
     if (node.name.length > longestCommonName) {
       return [atKey(node, `is too long for a certificate. At most ${longestCommonName} letters`)];
@@ -70,7 +74,11 @@ function addresses(spec: Spec): readonly Finding[] {
     spec.nodes,
     (node) => canonicalAddress(node.address),
     (node, earlier) =>
-      atField(node, 'address', `${quote(node.address)} is already the address of ${earlier.name}. Every node has its own`),
+      atField(
+        node,
+        'address',
+        `${quote(node.address)} is already the address of ${earlier.name}. Every node has its own`,
+      ),
   );
 }
 

@@ -45,7 +45,10 @@ export function nodesNamed(nodes: readonly NodeSpec[], name: string): readonly N
 }
 
 function fullName(nodes: readonly NodeSpec[], name: string): string {
-  const [only, ...others] = nodesNamed(nodes.filter((node) => node.role === 'app'), name);
+  const [only, ...others] = nodesNamed(
+    nodes.filter((node) => node.role === 'app'),
+    name,
+  );
   return only === undefined || others.length > 0 ? name : only.name;
 }
 

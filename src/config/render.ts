@@ -18,7 +18,10 @@ function withoutAbsent(entries: Written): Written {
   return Object.fromEntries(Object.entries(entries).filter(([, value]) => value !== null && value !== undefined));
 }
 
-function node(spec: Spec, { name, address, datacenter, priority, failover, purpose, contact, role }: NodeSpec): unknown {
+function node(
+  spec: Spec,
+  { name, address, datacenter, priority, failover, purpose, contact, role }: NodeSpec,
+): unknown {
   const declared = impliedDatacenter(name, spec.datacenters);
   const written = {
     ...withoutAbsent({
@@ -85,5 +88,7 @@ export function renderClusterFile(spec: Spec): string {
       },
       lease: { ttl: formatDuration(lease.ttlMs) },
     }),
+    // The loader refuses aliases.
+    { aliasDuplicateObjects: false },
   );
 }

@@ -27,18 +27,27 @@ const plainNode = {
 
 const databaseNode = z.strictObject({
   ...plainNode,
-  priority: optional(words.wholeNumber(0, 1_000)).describe('Higher is preferred as primary among equals; 100 by default'),
+  priority: optional(words.wholeNumber(0, 1_000)).describe(
+    'Higher is preferred as primary among equals; 100 by default',
+  ),
   failover: optional(z.enum(['allowed', 'never'])).describe('Whether it may ever become primary; allowed by default'),
 });
 const otherNode = z.strictObject(plainNode);
 
 function nodesOf<T extends z.ZodType>(node: T, description: string) {
-  return optional(z.record(words.nodeName, z.union([words.address, node], `can't stand here. An address, or a map with the key 'address'`))).describe(description);
+  return optional(
+    z.record(
+      words.nodeName,
+      z.union([words.address, node], `can't stand here. An address, or a map with the key 'address'`),
+    ),
+  ).describe(description);
 }
 
 const parameterValue = z.union(
   [
-    z.string().regex(/^[^\0\n\r]{0,1000}$/, 'has control characters or is too long. One line of at most 1000 characters'),
+    z
+      .string()
+      .regex(/^[^\0\n\r]{0,1000}$/, 'has control characters or is too long. One line of at most 1000 characters'),
     z.number(),
     z.boolean(),
   ],
@@ -48,7 +57,9 @@ const parameterValue = z.union(
 const postgres = z.strictObject({
   version: words.wholeNumber(13, 99).describe('The major version, such as 17'),
   port: optional(words.port).describe('The port of every server; 5432 by default'),
-  data: optional(words.absolutePath).describe('The data directory on every database node; by default the node file names it'),
+  data: optional(words.absolutePath).describe(
+    'The data directory on every database node; by default the node file names it',
+  ),
   binaries: optional(words.absolutePath).describe('The directory of the programs; by default found by the version'),
   parameters: optional(z.record(z.string(), parameterValue)).describe(
     'Parameters of postgresql.conf, over the defaults; those that Understudy sets itself are refused',
@@ -60,8 +71,12 @@ const postgres = z.strictObject({
 
 const poolers = z.strictObject({
   port: optional(words.port).describe('The port on which applications reach their pooler; 6432 by default'),
-  mode: optional(z.enum(['transaction', 'session'])).describe('When a server connection is given back; transaction by default'),
-  pool_size: optional(words.wholeNumber(1, 10_000)).describe('Server connections per application and alias; 20 by default'),
+  mode: optional(z.enum(['transaction', 'session'])).describe(
+    'When a server connection is given back; transaction by default',
+  ),
+  pool_size: optional(words.wholeNumber(1, 10_000)).describe(
+    'Server connections per application and alias; 20 by default',
+  ),
   max_clients: optional(words.wholeNumber(1, 100_000)).describe('Client connections per pooler; 200 by default'),
   query_wait_timeout: optional(words.duration(1_000, dayMs, { wholeSeconds: true })).describe(
     'How long a client waits for a server connection before it gets an error; 120s by default',
@@ -77,7 +92,9 @@ const store = z.strictObject({
       .min(1, 'is empty. At least one endpoint')
       .max(9, 'has too many endpoints. Three or five members are enough'),
   ).describe('Where the store listens; by default port 2379 on the first three database and witness nodes'),
-  ca: optional(words.absolutePath).describe(`The CA of the store's certificates, on every database node; by default the cluster's own`),
+  ca: optional(words.absolutePath).describe(
+    `The CA of the store's certificates, on every database node; by default the cluster's own`,
+  ),
 });
 
 const database = z.strictObject({
@@ -85,7 +102,10 @@ const database = z.strictObject({
 });
 
 const application = z.strictObject({
-  nodes: z.array(words.nodeName).min(1, 'is empty. At least one app node').describe('The app nodes it runs on; short names will do'),
+  nodes: z
+    .array(words.nodeName)
+    .min(1, 'is empty. At least one app node')
+    .describe('The app nodes it runs on; short names will do'),
   database: optional(words.identifier).describe('Its database; the one of the same name by default'),
   rights: optional(z.enum(['rw', 'ro'])).describe('rw reads and writes, ro only reads; rw by default'),
   pool_size: optional(words.wholeNumber(1, 10_000)).describe(`Server connections per alias; the poolers' by default`),
@@ -93,15 +113,21 @@ const application = z.strictObject({
 
 const timeout = () => optional(words.duration(100, 3_600_000));
 const switchover = z.strictObject({
-  drain_timeout: timeout().describe('How long the poolers may take to drain before everything is undone; 10s by default'),
+  drain_timeout: timeout().describe(
+    'How long the poolers may take to drain before everything is undone; 10s by default',
+  ),
   stop_timeout: timeout().describe('How long the primary may take to stop; 10s by default'),
   promote_timeout: timeout().describe('How long the target may take to become writable; 10s by default'),
   long_transaction: timeout().describe('A transaction older than this blocks a switchover; 5s by default'),
-  max_lag: optional(words.size(0, 1024 ** 4, 1)).describe('How far the target may be behind at the start; 16MB by default'),
+  max_lag: optional(words.size(0, 1024 ** 4, 1)).describe(
+    'How far the target may be behind at the start; 16MB by default',
+  ),
 });
 
 const lease = z.strictObject({
-  ttl: optional(words.duration(2_000, 300_000)).describe('How long one renewal of the primary is good for; 6s by default'),
+  ttl: optional(words.duration(2_000, 300_000)).describe(
+    'How long one renewal of the primary is good for; 6s by default',
+  ),
 });
 
 const datacenter = z.strictObject({
@@ -123,11 +149,23 @@ export const clusterFile = z
         app: nodesOf(otherNode, 'Servers that run applications, each with a pooler'),
       })
       .describe('The servers, by role and name: an address, or a map'),
-    postgres: z.union([postgres.shape.version, postgres], `can't stand here. A major version such as 17, or a map with the key 'version'`).describe('The major version, or a map'),
-    databases: optional(z.record(words.identifier, z.union([words.identifier, database], `can't stand here. The owner's name, or a map with the key 'owner'`).nullable())).describe(
-      'The databases, by name: the owner, or a map',
+    postgres: z
+      .union(
+        [postgres.shape.version, postgres],
+        `can't stand here. A major version such as 17, or a map with the key 'version'`,
+      )
+      .describe('The major version, or a map'),
+    databases: optional(
+      z.record(
+        words.identifier,
+        z
+          .union([words.identifier, database], `can't stand here. The owner's name, or a map with the key 'owner'`)
+          .nullable(),
+      ),
+    ).describe('The databases, by name: the owner, or a map'),
+    applications: optional(z.record(words.identifier, application)).describe(
+      'Who may use which database, and from where',
     ),
-    applications: optional(z.record(words.identifier, application)).describe('Who may use which database, and from where'),
     poolers: optional(poolers).describe('The poolers on the app nodes'),
     store: optional(store).describe('Where the cluster keeps what its nodes agree on'),
     switchover: optional(switchover).describe('The limits of a switchover'),

@@ -47,15 +47,23 @@ export function keysAt(schema: z.ZodType, path: Path): readonly string[] {
   return schemasAt(schema, path).flatMap((each) => (each instanceof z.ZodObject ? Object.keys(each.shape) : []));
 }
 
-function unknownKey(schema: z.ZodType, path: Path, key: string): Finding {
+interface ShapeFinding extends Finding {
+  /** The key that a misspelt one was meant for. */
+  readonly meant?: Path;
+}
+
+function unknownKey(schema: z.ZodType, path: Path, key: string): ShapeFinding {
   const found = { path: [...path, key], at: 'key' } as const;
   const known = keysAt(schema, path);
   if (isLaterKey(path, key)) {
-    return { ...found, message: 'is not supported by this version of Understudy. Remove it until a version supports it' };
+    return {
+      ...found,
+      message: 'is not supported by this version of Understudy. Remove it until a version supports it',
+    };
   }
   const near = closest(key, known);
-  const right = near === undefined ? `Known here: ${known.join(', ')}` : `Did you mean '${near}'?`;
-  return { ...found, message: `this key is not known. ${right}` };
+  if (near === undefined) return { ...found, message: `this key is not known. Known here: ${known.join(', ')}` };
+  return { ...found, message: `this key is not known. Did you mean '${near}'?`, meant: [...path, near] };
 }
 
 function expected(issue: Issue): string {
@@ -73,7 +81,12 @@ function missing(path: Path): Finding {
   return { path, at: 'key', message: 'is missing. Every declaration needs it here' };
 }
 
-function findingsOf(schema: z.ZodType, input: unknown, issue: Issue, path: Path): readonly Finding[] {
+/** Unlike every other finding, it is about a key that isn't there. */
+export function isMissing(finding: Finding): boolean {
+  return finding.message.startsWith('is missing.');
+}
+
+function findingsOf(schema: z.ZodType, input: unknown, issue: Issue, path: Path): readonly ShapeFinding[] {
   const value = valueAt(input, path);
   const finding = (message: string): Finding => ({ path, at: 'value', message: `${quote(value)} ${message}` });
   switch (issue.code) {
@@ -101,7 +114,7 @@ function findingsOf(schema: z.ZodType, input: unknown, issue: Issue, path: Path)
 
 /** `input` is what was parsed: its values are quoted. */
 export function shapeFindings(schema: z.ZodType, input: unknown, error: z.ZodError): readonly Finding[] {
-  const seen = new Map<string, Finding>();
+  const seen = new Map<string, ShapeFinding>();
   for (const issue of error.issues) {
     for (const finding of findingsOf(schema, input, issue, pathOf(issue))) {
       // One value, one message: the first check that fails is the plainest.
@@ -109,5 +122,14 @@ export function shapeFindings(schema: z.ZodType, input: unknown, error: z.ZodErr
       if (!seen.has(place)) seen.set(place, finding);
     }
   }
-  return [...seen.values()];
+  const findings = [...seen.values()];
+  // A required key that was misspelt isn't missing too.
+  return findings.filter(
+    (each) =>
+      !isMissing(each) || !findings.some((other) => other.meant !== undefined && samePlace(other.meant, each.path)),
+  );
+}
+
+function samePlace(a: Path, b: Path): boolean {
+  return a.length === b.length && a.every((step, index) => step === b[index]);
 }

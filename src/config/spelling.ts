@@ -31,8 +31,11 @@ function plain(word: string): string {
 export function closest(word: string, known: readonly string[]): string | undefined {
   if (word.length > 100) return undefined;
   const ranked = known
-    .map((each) => ({ each, distance: plain(each) === plain(word) ? 0 : edits(word.toLowerCase(), each.toLowerCase()) }))
-    .filter(({ each, distance }) => distance <= Math.max(1, Math.floor(Math.min(each.length, word.length) / 3)))
+    .map((each) => ({
+      each,
+      distance: plain(each) === plain(word) ? 0 : edits(word.toLowerCase(), each.toLowerCase()),
+    }))
+    .filter(({ each, distance }) => distance <= Math.floor(Math.max(each.length, word.length) / 3))
     .sort((a, b) => a.distance - b.distance);
   return ranked[0]?.each;
 }

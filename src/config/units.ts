@@ -26,9 +26,10 @@ function parse(text: string, pattern: RegExp, units: ReadonlyMap<string, number>
   const [, digits, unit] = pattern.exec(text) ?? [];
   const factor = units.get(unit ?? '');
   if (digits === undefined || factor === undefined) return undefined;
-  // 0.1 h is 360000.00000000006 ms in floating point.
-  const value = Math.round(Number(digits) * factor * 1e6) / 1e6;
-  return Number.isSafeInteger(value) ? value : undefined;
+  // A fraction of a unit is off by a rounding error: 0.07 MB is 73400.32000000001 B.
+  const exact = Number(digits) * factor;
+  const whole = Math.round(exact);
+  return Math.abs(exact - whole) <= whole * 1e-12 && Number.isSafeInteger(whole) ? whole : undefined;
 }
 
 function format(value: number, units: ReadonlyMap<string, number>): string {

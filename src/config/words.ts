@@ -32,7 +32,9 @@ export const nodeName = z
   .refine((text) => /[a-z]/.test(text), `is all digits. A name with a letter in it, such as 'pg0'`);
 
 function reservedName(text: string): boolean {
-  return /^(postgres|template0|template1|pgbouncer|public|none|all|replication)$|^(pg_|understudy_|__proto__$)/.test(text);
+  return /^(postgres|template0|template1|pgbouncer|public|none|all|replication)$|^(pg_|understudy_|__proto__$)/.test(
+    text,
+  );
 }
 
 /** A database, a role or an application: each becomes a role or a database of PostgreSQL, or an alias of pgbouncer. */
@@ -62,9 +64,7 @@ export const address = z
   .string()
   .refine(usableAddress, `is no address of one host. An IPv4 or IPv6 address, such as 10.0.1.10 or 'fd00::10'`);
 
-export const absolutePath = z
-  .string()
-  .regex(/^\/[^\0\n\r]*$/, `is no absolute path. A path that begins with '/'`);
+export const absolutePath = z.string().regex(/^\/[^\0\n\r]*$/, `is no absolute path. A path that begins with '/'`);
 export const freeText = z
   .string()
   .regex(/^[^\p{Cc}]{1,500}$/u, 'is empty, too long or has control characters. One line of at most 500 characters');
@@ -82,7 +82,10 @@ export function wholeNumber(from: number, to: number) {
 export function duration(fromMs: number, toMs: number, options: { readonly wholeSeconds?: boolean } = {}) {
   const whole = options.wholeSeconds ?? false;
   return z
-    .string({ error: ({ input }) => (typeof input === 'number' ? 'has no unit. A duration such as 10s, 500ms or 5min' : undefined) })
+    .string({
+      error: ({ input }) =>
+        typeof input === 'number' ? 'has no unit. A duration such as 10s, 500ms or 5min' : undefined,
+    })
     .regex(durationPattern, 'is no duration. A number with ms, s, min or h, such as 10s or 500ms')
     .transform((text, context) => {
       const ms = parseDuration(text);
@@ -96,7 +99,9 @@ export function duration(fromMs: number, toMs: number, options: { readonly whole
 /** Bytes, within bounds, in whole steps. */
 export function size(fromBytes: number, toBytes: number, stepBytes: number) {
   return z
-    .string({ error: ({ input }) => (typeof input === 'number' ? 'has no unit. A size such as 16MB or 8GB' : undefined) })
+    .string({
+      error: ({ input }) => (typeof input === 'number' ? 'has no unit. A size such as 16MB or 8GB' : undefined),
+    })
     .regex(sizePattern, 'is no size. A number with B, kB, MB, GB or TB, such as 16MB')
     .transform((text, context) => {
       const bytes = parseSize(text);

@@ -28,6 +28,8 @@ export interface YamlText {
 
 const largest = 1024 * 1024;
 const deepest = 12;
+/** More are only consequences of the first. */
+const mostSyntaxErrors = 20;
 
 interface Located {
   readonly value: unknown;
@@ -101,7 +103,9 @@ function placeIn(root: Located, lines: LineCounter): YamlText['place'] {
       node = next;
       found += 1;
     }
-    const offset = at === 'key' || found < path.length ? node.keyOffset : node.valueOffset;
+    // Of a short form the whole value is meant, of a missing key the place where it should be.
+    const there = found === path.length || (at === 'value' && node.children.size === 0);
+    const offset = at === 'value' && there ? node.valueOffset : node.keyOffset;
     const { line, col } = lines.linePos(offset);
     return { line: Math.max(1, line), column: Math.max(1, col) };
   };
@@ -133,12 +137,21 @@ function readDocument(text: string): YamlText {
     mistakes.push({ line: Math.max(1, line), column: Math.max(1, col), path, message });
   };
   // Duplicate keys are found while reading, all at once; the parser's own search takes quadratic time.
-  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: false, prettyErrors: false, logLevel: 'error' });
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    uniqueKeys: false,
+    prettyErrors: false,
+    logLevel: 'error',
+  });
   // An unresolved tag is found again while reading.
   const unreadable = [...document.errors, ...document.warnings].filter(({ code }) => code !== 'TAG_RESOLVE_FAILED');
-  for (const { code, pos, message } of unreadable) {
+  for (const { code, pos, message } of unreadable.slice(0, mostSyntaxErrors)) {
     const what = code === 'MULTIPLE_DOCS' ? 'there is more than one document. One declaration per file' : undefined;
-    report(pos[0], [], what ?? `${quote(message.split('\n')[0]).slice(1, -1)}. YAML 1.2, with special characters in quotes`);
+    report(
+      pos[0],
+      [],
+      what ?? `${quote(message.split('\n')[0]).slice(1, -1)}. YAML 1.2, with special characters in quotes`,
+    );
   }
   const root = read(document.contents, 0, [], report);
   return { value: root.value, wellFormed: unreadable.length === 0, mistakes, place: placeIn(root, lines) };

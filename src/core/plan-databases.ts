@@ -1,21 +1,36 @@
 /** The plan's part about databases and the applications that use them. Pure. */
-import type { Change, PlanFacts, PlanPart } from './plan.ts';
+import type { Change, PlanFacts, PlanPart } from './plan-change.ts';
 import { type ApplicationSpec, type NodeName, nodesOfRole, type Spec } from './spec.ts';
 
 export function planDatabases(current: Spec | null, next: Spec, facts: PlanFacts): PlanPart {
-  const nodes = facts.primary === null ? nodesOfRole(next, 'database').slice(0, current === null ? 1 : 0).map(({ name }) => name) : [facts.primary];
+  const nodes =
+    facts.primary === null
+      ? nodesOfRole(next, 'database')
+          .slice(0, current === null ? 1 : 0)
+          .map(({ name }) => name)
+      : [facts.primary];
   const before = new Map((current?.databases ?? []).map((database) => [database.name, database]));
   const after = new Map(next.databases.map((database) => [database.name, database]));
   const written = next.databases.flatMap(({ name, owner }): readonly Change[] => {
     const what = `database ${name}`;
     const old = before.get(name);
-    if (old === undefined) return [{ kind: 'add', nodes, what, from: null, to: owner === name ? null : `owned by ${owner}`, effect: 'now' }];
+    if (old === undefined)
+      return [{ kind: 'add', nodes, what, from: null, to: owner === name ? null : `owned by ${owner}`, effect: 'now' }];
     if (old.owner === owner) return [];
     return [{ kind: 'change', nodes, what: `owner of ${name}`, from: old.owner, to: owner, effect: 'now' }];
   });
   const removed = [...before.keys()]
     .filter((name) => !after.has(name))
-    .map((name): Change => ({ kind: 'remove', nodes, what: `database ${name}`, from: '(stays until dropped by hand)', to: null, effect: 'now' }));
+    .map(
+      (name): Change => ({
+        kind: 'remove',
+        nodes,
+        what: `database ${name}`,
+        from: '(stays until dropped by hand)',
+        to: null,
+        effect: 'now',
+      }),
+    );
   return { changes: [...written, ...removed], destroyed: [], interrupted: [], refusals: [] };
 }
 
@@ -30,12 +45,29 @@ function changed(before: ApplicationSpec, after: ApplicationSpec): readonly Chan
   const values = fields.flatMap((field): readonly Change[] => {
     if (before[field] === after[field]) return [];
     const [from, to] = [before[field], after[field]].map((value) => (value === null ? null : String(value)));
-    return [{ kind: 'change', nodes: after.nodes, what: `${words[field]} of ${after.name}`, from: from ?? null, to: to ?? null, effect: 'now' }];
+    return [
+      {
+        kind: 'change',
+        nodes: after.nodes,
+        what: `${words[field]} of ${after.name}`,
+        from: from ?? null,
+        to: to ?? null,
+        effect: 'now',
+      },
+    ];
   });
   return [
-    ...access(after.name, 'add', after.nodes.filter((node) => !before.nodes.includes(node))),
+    ...access(
+      after.name,
+      'add',
+      after.nodes.filter((node) => !before.nodes.includes(node)),
+    ),
     ...values,
-    ...access(after.name, 'remove', before.nodes.filter((node) => !after.nodes.includes(node))),
+    ...access(
+      after.name,
+      'remove',
+      before.nodes.filter((node) => !after.nodes.includes(node)),
+    ),
   ];
 }
 

@@ -1,5 +1,5 @@
 /** The plan's part about servers. Pure. */
-import type { Change, PlanFacts, PlanPart, Refusal } from './plan.ts';
+import type { Change, PlanFacts, PlanPart, Refusal } from './plan-change.ts';
 import { findNode, type NodeSpec, type Spec, slotName } from './spec.ts';
 
 const fixed = ['address', 'role'] as const;
@@ -37,7 +37,10 @@ function whyKept(node: NodeSpec, facts: PlanFacts): Refusal | null {
   if (node.role !== 'database') return null;
   const what = `removing ${node.name}`;
   if (facts.primary === null) {
-    return { what, reason: 'It is not known which node is primary, and this one may be: wait until there is a primary' };
+    return {
+      what,
+      reason: 'It is not known which node is primary, and this one may be: wait until there is a primary',
+    };
   }
   return facts.primary === node.name ? { what, reason: 'It is the primary: switch over to another node first' } : null;
 }
@@ -68,7 +71,9 @@ function addition(node: NodeSpec): Change {
 }
 
 export function planNodes(current: Spec | null, next: Spec, facts: PlanFacts): PlanPart {
-  const removals = (current?.nodes ?? []).filter(({ name }) => findNode(next, name) === undefined).map((node) => removal(node, facts));
+  const removals = (current?.nodes ?? [])
+    .filter(({ name }) => findNode(next, name) === undefined)
+    .map((node) => removal(node, facts));
   const kept = next.nodes.flatMap((after) => {
     const before = current === null ? undefined : findNode(current, after.name);
     return before === undefined ? [] : [{ before, after }];

@@ -1,5 +1,5 @@
 /** The plan's part about everything that isn't a server, a database or an application. Pure. */
-import type { Change, Effect, PlanPart, Refusal } from './plan.ts';
+import type { Change, Effect, PlanPart, Refusal } from './plan-change.ts';
 import { needsRestart } from './postmaster-parameters.ts';
 import { type NodeName, nodesOfRole, type Spec } from './spec.ts';
 
@@ -36,7 +36,12 @@ const settings: readonly Setting[] = [
     reason: 'The data would stay where it is: declare new nodes instead, then remove these',
     of: (spec) => spec.postgres.dataDirectory,
   },
-  { what: 'binary directory', where: 'database', effect: 'restart, deferred', of: (spec) => spec.postgres.binaryDirectory },
+  {
+    what: 'binary directory',
+    where: 'database',
+    effect: 'restart, deferred',
+    of: (spec) => spec.postgres.binaryDirectory,
+  },
   { what: 'WAL budget (MB)', where: 'database', effect: 'reload', of: (spec) => spec.postgres.walBudgetMb },
   { what: 'store endpoints', where: 'cluster', effect: 'now', of: (spec) => spec.store.endpoints.join(' ') },
   { what: 'store CA', where: 'database', effect: 'now', of: (spec) => spec.store.caFile },
@@ -96,14 +101,16 @@ function datacenterChanges(current: Spec, next: Spec): readonly Change[] {
 
 export function planSettings(current: Spec, next: Spec): PlanPart {
   const differing = settings.filter((setting) => setting.of(current) !== setting.of(next));
-  const changes = differing.map((setting): Change => ({
-    kind: 'change',
-    nodes: placesIn(current, next, setting.where),
-    what: setting.what,
-    from: text(setting.of(current)),
-    to: text(setting.of(next)),
-    effect: setting.effect,
-  }));
+  const changes = differing.map(
+    (setting): Change => ({
+      kind: 'change',
+      nodes: placesIn(current, next, setting.where),
+      what: setting.what,
+      from: text(setting.of(current)),
+      to: text(setting.of(next)),
+      effect: setting.effect,
+    }),
+  );
   const refusals = differing.flatMap(({ what, reason, of }): readonly Refusal[] =>
     reason === undefined ? [] : [{ what: `${what} ${of(current) ?? 'default'} -> ${of(next) ?? 'default'}`, reason }],
   );

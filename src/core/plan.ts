@@ -5,36 +5,13 @@
  * it as refused. Data is never destroyed by a plan: a database or a data directory that is no longer declared stays
  * until someone removes it by hand.
  */
+import type { Change, PlanFacts, Refusal } from './plan-change.ts';
 import { planApplications, planDatabases } from './plan-databases.ts';
 import { planNodes } from './plan-nodes.ts';
 import { planSettings } from './plan-settings.ts';
 import type { NodeName, Spec } from './spec.ts';
 
-export type Effect = 'now' | 'reload' | 'restart, deferred' | 'refused';
-
-export interface Change {
-  readonly kind: 'add' | 'remove' | 'change';
-  /** Where it happens; empty for the cluster as a whole. */
-  readonly nodes: readonly NodeName[];
-  readonly what: string;
-  readonly from: string | null;
-  readonly to: string | null;
-  readonly effect: Effect;
-}
-
-export interface Refusal {
-  readonly what: string;
-  /** Why, and what would be right. */
-  readonly reason: string;
-}
-
-/** What one part of the declaration brings to the plan. */
-export interface PlanPart {
-  readonly changes: readonly Change[];
-  readonly destroyed: readonly string[];
-  readonly interrupted: readonly string[];
-  readonly refusals: readonly Refusal[];
-}
+export type { Change, Effect, PlanFacts, Refusal } from './plan-change.ts';
 
 export interface Plan {
   readonly changes: readonly Change[];
@@ -44,11 +21,6 @@ export interface Plan {
   readonly interruption: readonly string[];
   /** Not empty: the plan must not be applied. */
   readonly refusals: readonly Refusal[];
-}
-
-export interface PlanFacts {
-  /** `null`: not known, or there is none. */
-  readonly primary: NodeName | null;
 }
 
 /** `current` is `null` for a cluster that doesn't exist yet. */

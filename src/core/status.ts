@@ -221,7 +221,7 @@ function shortcomings(
     primaryShortcoming(primary, holder),
     ...others.map((node) => standbyShortcoming(node, primary)),
     ...nodes.map((node) => (node.trouble === null ? null : `${node.node}: ${node.trouble}`)),
-    ...poolers.map(poolerShortcoming),
+    ...poolers.map((pooler) => poolerShortcoming(pooler, isHolder(view))),
     unreadable.length === 0 ? null : `values in the store can't be read: ${unreadable.join(', ')}`,
   ];
   return present.filter((text) => text !== null);
@@ -254,11 +254,14 @@ function standbyShortcoming(node: NodeStatus, primary: NodeName | null): string 
   return node.slot?.walStatus === 'lost' ? `the slot of ${node.node} is lost` : null;
 }
 
-/** A silent pooler's last report says nothing of now. */
-function poolerShortcoming({ node, reachable, report }: PoolerStatus): string | null {
+/**
+ * A silent pooler's last report says nothing of now. The holder must have heard each pooler itself, since a switchover
+ * is refused without it; to the others the store's report is good enough.
+ */
+function poolerShortcoming({ node, reachable, report }: PoolerStatus, isHolders: boolean): string | null {
   if (report === null) return `the pooler on ${node} has not reported yet`;
   if (reachable === 'no') return `the agent of pooler ${node} is silent`;
-  if (reachable === 'unknown' && isPrimarysAgent) return `the pooler on ${node} has not reported to this agent yet`;
+  if (reachable === 'unknown' && isHolders) return `the pooler on ${node} has not reported to the primary's agent yet`;
   if (report.trouble !== null) return `pooler ${node}: ${report.trouble}`;
   return report.state === 'open' ? null : `the pooler on ${node} is ${report.state}`;
 }

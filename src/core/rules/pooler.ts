@@ -156,8 +156,10 @@ function decideShut(draft: Draft, gate: Exclude<PoolerGateView, { state: 'open' 
   const holdAtMs = limitAtMs + pauseHoldMs;
   const over = isOver(gate, memory, view) ?? (view.nowMs >= limitAtMs ? 'pause-limit-passed' : null);
   const known = writablePrimary(ranking, Math.max(gate.term, memory.term), view.nowMs);
-  // A drain that is given up changes nothing: the primary that it was pointed at is still the one.
-  const target = known ?? (gate.state === 'draining' || view.nowMs >= holdAtMs ? 'last-known' : null);
+  // A drain that is given up changes nothing, as long as the term it began in goes on: the primary that it was pointed
+  // at is still the one. In a higher term only a confirmed primary will do (a restarted agent may drain anew here).
+  const changesNothing = gate.state === 'draining' && !ranking.some(({ topology }) => topology.term > gate.term);
+  const target = known ?? (changesNothing || view.nowMs >= holdAtMs ? 'last-known' : null);
   if (over !== null && target !== null) return open(draft, memory, over, target);
   const wait = over === null ? limitAtMs : holdAtMs;
   const text = over === null ? `operation ${gate.operation} goes on` : `${over}; no primary is confirmed writable`;

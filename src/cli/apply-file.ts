@@ -1,0 +1,151 @@
+/** Carries out `apply`: sends the spec, then watches the nodes take it up, whichever agents come and go. */
+import { isDeepStrictEqual } from 'node:util';
+import type { Spec } from '../core/spec.ts';
+import type { ClusterStatus } from '../core/status.ts';
+import { exitCodes } from '../errors/exit-codes.ts';
+import { describeError, isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
+import { findStage } from '../stage/record.ts';
+import type { Call } from './call.ts';
+import type { ClusterAccess } from './cluster-access.ts';
+import { type Owed, owedBy } from './convergence.ts';
+import { planFile, planLines, refusalOf, type SpecInForce, specInForce } from './plan-file.ts';
+import { todo } from './status-text.ts';
+import { countText, spanText } from './words.ts';
+
+const pollMs = 100;
+const applyWithinMs = 10_000;
+
+export async function applyFile(call: Call, file: string, timeoutMs: number): Promise<number> {
+  const { terminal } = call;
+  const { base, plan, spec } = await planFile(call, file);
+  const access = await call.cluster();
+  if (!terminal.json) terminal.print(...planLines(plan, terminal.paint));
+  const refusal = refusalOf(plan);
+  if (refusal !== null) throw refusal;
+  const isNew = !isDeepStrictEqual(base.spec, spec);
+  const revision = isNew ? await send(access, base, spec) : base.revision;
+  if (!terminal.json && isNew) terminal.print(`Declared as revision ${revision}.`);
+  const outcome = await untilConverged(call, access, { spec, revision, timeoutMs });
+  return conclude(call, revision, outcome);
+}
+
+/** An answer that got lost is looked up: the agent may have carried it out. Throws CONFLICT. */
+async function send(access: ClusterAccess, { revision: baseRevision }: SpecInForce, spec: Spec): Promise<number> {
+  try {
+    return (await access.order((client, asking) => client.apply({ baseRevision, spec }, asking), applyWithinMs))
+      .revision;
+  } catch (error) {
+    if (!isUnderstudyError(error, 'AGENT_UNREACHABLE') && !isUnderstudyError(error, 'TIMEOUT')) throw error;
+    const now = await specInForce(access);
+    if (now.revision > baseRevision && isDeepStrictEqual(now.spec, spec)) return now.revision;
+    throw error;
+  }
+}
+
+interface Wanted {
+  readonly spec: Spec;
+  readonly revision: number;
+  readonly timeoutMs: number;
+}
+
+interface Outcome {
+  readonly status: ClusterStatus | null;
+  readonly owed: readonly Owed[];
+  readonly tookMs: number;
+}
+
+async function untilConverged(call: Call, access: ClusterAccess, wanted: Wanted): Promise<Outcome> {
+  const begunAtMs = performance.now();
+  const progress = new NodeProgress(call, wanted.spec);
+  let last: Omit<Outcome, 'tookMs'> = { status: null, owed: [] };
+  for (;;) {
+    try {
+      const status = await access.status();
+      last = { status, owed: owedBy(status, wanted.spec, wanted.revision) };
+      progress.show(last.owed);
+      if ((status.specRevision ?? 0) >= wanted.revision && last.owed.length === 0) break;
+    } catch (error) {
+      if (!isUnderstudyError(error) || error.retry === 'never') throw error;
+      progress.wait(describeError(error));
+    }
+    if (call.signal.aborted || performance.now() - begunAtMs > wanted.timeoutMs) break;
+    await call.sleep(pollMs);
+  }
+  progress.close();
+  return { ...last, tookMs: performance.now() - begunAtMs };
+}
+
+/** Tells each node when it is as declared, and on a terminal what the others still owe. */
+class NodeProgress {
+  readonly #call: Call;
+  readonly #nodes: readonly string[];
+  readonly #done = new Set<string>();
+  readonly #hinted = new Set<string>();
+  readonly #onStage: ReadonlySet<string> | null;
+
+  constructor(call: Call, spec: Spec) {
+    this.#call = call;
+    this.#nodes = spec.nodes.filter((node) => node.role !== 'witness').map((node) => node.name);
+    const stage = findStage(call.io.cwd);
+    this.#onStage = stage?.cluster === spec.cluster ? new Set(stage.nodes.map((node) => node.name)) : null;
+  }
+
+  show(owed: readonly Owed[]): void {
+    const { terminal } = this.#call;
+    if (terminal.json) return;
+    this.close();
+    for (const node of this.#nodes) {
+      if (this.#done.has(node) || owed.some((debt) => debt.node === node)) continue;
+      this.#done.add(node);
+      terminal.print(`${terminal.paint('green', '✓')} ${node}`);
+    }
+    for (const { node, isSilent } of owed) if (isSilent) this.#hint(node);
+    if (owed.length > 0) this.wait(owed.map(({ node, text }) => `${node}: ${text}`).join('; '));
+  }
+
+  wait(text: string): void {
+    const { terminal } = this.#call;
+    if (!terminal.live) return;
+    const [line = ''] = text.split('\n');
+    terminal.raw(`\r\u001b[K${terminal.paint('dim', `… ${line.slice(0, Math.max(0, terminal.columns - 3))}`)}`);
+  }
+
+  close(): void {
+    if (this.#call.terminal.live) this.#call.terminal.raw('\r\u001b[K');
+  }
+
+  #hint(node: string): void {
+    if (this.#onStage === null || this.#onStage.has(node) || this.#hinted.has(node)) return;
+    this.#hinted.add(node);
+    this.#call.terminal.print(`${node} has no agent yet: understudy stage join ${node}`);
+  }
+}
+
+function conclude({ terminal }: Call, revision: number, { status, owed, tookMs }: Outcome): number {
+  const isDone = status !== null && (status.specRevision ?? 0) >= revision && owed.length === 0;
+  const later =
+    status === null ? [] : todo({ ...status, nodes: status.nodes.map((node) => ({ ...node, unconverged: [] })) });
+  if (terminal.json) {
+    const pendingRestart = (status?.nodes ?? []).flatMap(({ node, pendingRestart }) =>
+      pendingRestart.length === 0 ? [] : [{ node, pendingRestart }],
+    );
+    terminal.printJson({
+      revision,
+      converged: isDone,
+      owed: owed.map(({ node, text }) => ({ node, text })),
+      pendingRestart,
+    });
+  } else {
+    if (isDone) terminal.print(`Every node is as declared, revision ${revision}, after ${spanText(tookMs)}.`);
+    if (later.length > 0) terminal.print(...later.map((text) => `${terminal.paint('bold', 'TODO:')} ${text}`));
+  }
+  if (isDone) return exitCodes.done;
+  const debts = owed.map(({ node, text }) => `${node}: ${text}`).join('; ');
+  const who = status === null ? 'no agent answered' : `${countText(owed.length, 'node')} not as declared (${debts})`;
+  terminal.fail(
+    new UnderstudyError('TIMEOUT', `revision ${revision} is declared, but after ${spanText(tookMs)}: ${who}`, {
+      hint: 'the nodes go on by themselves: understudy status; understudy why',
+    }),
+  );
+  return exitCodes.failed;
+}

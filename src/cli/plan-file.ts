@@ -1,0 +1,72 @@
+/** Compares a cluster file with the spec in force. The file is read first: a mistake in it needs no cluster. */
+import { resolve } from 'node:path';
+import { formatIssues, loadClusterFile } from '../config/load.ts';
+import { type Plan, planChanges, renderPlan } from '../core/plan.ts';
+import type { Spec } from '../core/spec.ts';
+import { isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
+import type { Call } from './call.ts';
+import type { ClusterAccess } from './cluster-access.ts';
+import type { Paint, Tone } from './terminal.ts';
+import { countText } from './words.ts';
+
+export interface SpecInForce {
+  /** 0: none was ever applied. */
+  readonly revision: number;
+  readonly spec: Spec | null;
+}
+
+export interface PlannedFile {
+  readonly spec: Spec;
+  readonly base: SpecInForce;
+  readonly plan: Plan;
+}
+
+/** Throws CONFIG_INVALID. */
+export async function planFile(call: Call, file: string): Promise<PlannedFile> {
+  const spec = readClusterFile(call, file);
+  const access = await call.cluster();
+  const [base, status] = [await specInForce(access), await access.status()];
+  return { spec, base, plan: planChanges(base.spec, spec, { primary: status.primary }) };
+}
+
+/** Prints what is doubtful. Throws CONFIG_INVALID with every mistake and its place. */
+function readClusterFile({ io, terminal }: Call, file: string): Spec {
+  const loaded = loadClusterFile(resolve(io.cwd, file));
+  if (!loaded.ok) throw new UnderstudyError('CONFIG_INVALID', formatIssues(loaded.issues).join('\n'));
+  for (const line of formatIssues(loaded.warnings)) terminal.note(line);
+  return loaded.spec;
+}
+
+export async function specInForce(access: ClusterAccess): Promise<SpecInForce> {
+  try {
+    const { revision, spec } = await access.ask((client, asking) => client.spec(asking));
+    return { revision, spec };
+  } catch (error) {
+    if (isUnderstudyError(error, 'NOT_FOUND')) return { revision: 0, spec: null };
+    throw error;
+  }
+}
+
+/** `null`: it may be applied. */
+export function refusalOf({ refusals }: Plan): UnderstudyError | null {
+  if (refusals.length === 0) return null;
+  return new UnderstudyError(
+    'REFUSED',
+    `${countText(refusals.length, 'change')} refused: ${refusals.map(({ what }) => what).join('; ')}`,
+    {
+      hint: 'see the reasons given above; nothing was changed',
+    },
+  );
+}
+
+const tones: Readonly<Record<string, Tone>> = { '+': 'green', '-': 'red', '~': 'yellow', '!': 'red' };
+
+export function planLines(plan: Plan, paint: Paint): readonly string[] {
+  return renderPlan(plan).map((line) => {
+    if (line.startsWith('Refused:')) return paint('red', line);
+    return line.replace(
+      /^(\S.*? +)([-+~!]) /,
+      (_, place: string, mark: string) => `${place}${paint(tones[mark] ?? 'bold', mark)} `,
+    );
+  });
+}

@@ -1,0 +1,242 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { formatIssues, loadClusterFile, parseClusterText } from './load.ts';
+
+const minimal = `cluster: psf
+domain: psf.io
+nodes:
+  database: { pg0: 10.0.1.10, pg1: 10.0.1.11 }
+  witness: { mon0: 10.0.1.20 }
+  app: { web0: 10.0.1.31, web1: 10.0.1.32 }
+postgres: 17
+databases: { shop: keeper }
+`;
+
+function issues(text: string): readonly string[] {
+  const loaded = parseClusterText(text, 'c.yaml');
+  return loaded.ok ? [] : formatIssues(loaded.issues);
+}
+
+function warnings(text: string): readonly string[] {
+  const loaded = parseClusterText(text, 'c.yaml');
+  return loaded.ok ? formatIssues(loaded.warnings) : ['refused'];
+}
+
+describe('a short cluster file', () => {
+  const loaded = parseClusterText(
+    `${minimal}datacenters: { iad1: { provider: Rackspace } }
+applications: { shop: { nodes: [web0] } }
+`.replace('web0: 10', 'web0.iad1: 10'),
+    'c.yaml',
+  );
+
+  it('has a default for everything', () => {
+    expect(loaded).toMatchObject({
+      ok: true,
+      warnings: [],
+      spec: {
+        contact: null,
+        postgres: {
+          major: 17,
+          port: 5432,
+          dataDirectory: null,
+          binaryDirectory: null,
+          parameters: {},
+          walBudgetMb: 8192,
+        },
+        poolers: { port: 6432, mode: 'transaction', poolSize: 20, maxClients: 200, queryWaitTimeoutS: 120 },
+        switchover: {
+          drainTimeoutMs: 10_000,
+          stopTimeoutMs: 10_000,
+          promoteTimeoutMs: 10_000,
+          longTransactionMs: 5_000,
+        },
+        lease: { ttlMs: 6_000 },
+        databases: [{ name: 'shop', owner: 'keeper' }],
+      },
+    });
+  });
+
+  it('puts the store on the first three database and witness nodes', () => {
+    const endpoints = ['https://10.0.1.10:2379', 'https://10.0.1.11:2379', 'https://10.0.1.20:2379'];
+    expect(loaded).toMatchObject({ spec: { store: { endpoints } } });
+  });
+
+  it('unfolds short names and finds datacenters in names', () => {
+    expect(loaded).toMatchObject({
+      spec: {
+        applications: [{ name: 'shop', database: 'shop', rights: 'rw', nodes: ['web0.iad1'], poolSize: null }],
+      },
+    });
+    expect(loaded.ok && loaded.spec.nodes.map(({ name, datacenter }) => `${name} ${datacenter}`)).toEqual([
+      'pg0 null',
+      'pg1 null',
+      'mon0 null',
+      'web0.iad1 iad1',
+      'web1 null',
+    ]);
+  });
+
+  it('may leave sections empty, and writes IPv6 endpoints in brackets', () => {
+    const six = parseClusterText(
+      'cluster: a\ndomain: a.b\npostgres: 15\nnodes: {database: {x: fd00::1}, app: }\n',
+      'c',
+    );
+    expect(six).toMatchObject({ ok: true, spec: { store: { endpoints: ['https://[fd00::1]:2379'] } } });
+  });
+});
+
+describe('a mistake is named with its place and what would be right', () => {
+  it.each([
+    ['', 'c.yaml:1:1 the file is empty. '],
+    ['- a', 'c.yaml:1:1 the file is not a map. '],
+    [`${minimal}postgres: 16\n`, 'c.yaml:9:1 postgres: the key is there twice. '],
+    [`${minimal}poler: {}\n`, `c.yaml:9:1 poler: this key is not known. Did you mean 'poolers'?`],
+    [`${minimal}backups: {}\n`, 'c.yaml:9:1 backups: is not supported by this version'],
+    [`${minimal}contact: &c x\n`, 'c.yaml:9:13 contact: anchors are not supported'],
+    [`${minimal}contact: !x y\n`, 'c.yaml:9:13 contact: tags are not supported'],
+    [`${minimal}? [a]\n: b\n`, 'c.yaml:9:3 a key is not a text'],
+    [`${minimal}__proto__: {}\n`, 'c.yaml:9:1 __proto__: this name is reserved'],
+    [`${minimal}--- \na: b\n`, 'c.yaml:9:1 there is more than one document'],
+    [`${minimal}lease: { ttl: 6 }\n`, 'c.yaml:9:15 lease.ttl: 6 has no unit. A duration such as 10s'],
+    [`${minimal}lease: { ttl: 1s }\n`, `c.yaml:9:15 lease.ttl: '1s' is out of bounds. A duration from 2s to 5min`],
+    [
+      `${minimal}lease: { ttl: 2s }\n`,
+      'c.yaml:9:15 lease.ttl: 2s is too short: two lost renewals would stop the primary',
+    ],
+    [
+      `${minimal}poolers: { query_wait_timeout: 41s }\n`,
+      'c.yaml:9:12 poolers.query_wait_timeout: clients give up after 41s',
+    ],
+    [
+      `${minimal}poolers: { query_wait_timeout: 41500ms }\n`,
+      `c.yaml:9:32 poolers.query_wait_timeout: '41500ms' is out of`,
+    ],
+    [`${minimal}switchover: { drain_timeout: 100s }\n`, 'c.yaml:9:1 switchover: clients give up after 120s'],
+    [`${minimal}store: { endpoints: ['http://x:1'] }\n`, `c.yaml:9:22 store.endpoints.0: 'http://x:1' is no endpoint`],
+    [minimal.replace('postgres: 17', 'postgres: {}'), 'c.yaml:7:1 postgres.version: is missing'],
+    [
+      minimal.replace('postgres: 17', 'postgres: { version: 17, parameters: { Port: 1 } }'),
+      'c.yaml:7:40 postgres.parameters.Port: is set by Understudy',
+    ],
+    [
+      minimal.replace('10.0.1.11', '10.0.1.10'),
+      `c.yaml:4:36 nodes.database.pg1.address: '10.0.1.10' is already the address of pg0`,
+    ],
+    [
+      minimal.replace('10.0.1.11', 'localhost'),
+      `c.yaml:4:36 nodes.database.pg1: 'localhost' is no address of one host`,
+    ],
+    [
+      minimal.replace('10.0.1.11', '{ adress: 10.0.1.11 }'),
+      `c.yaml:4:38 nodes.database.pg1.adress: this key is not known. Did you mean 'address'?`,
+    ],
+    [minimal.replace('pg1', 'PG1'), `c.yaml:4:31 nodes.database.PG1: 'PG1' is no node name`],
+    [minimal.replace('mon0', 'pg0'), 'c.yaml:5:14 nodes.witness.pg0: is also declared as database node'],
+    [
+      minimal.replace('pg0', 'a-b').replace('pg1', 'a.b'),
+      'c.yaml:4:31 nodes.database.a.b: needs the same replication slot as a-b',
+    ],
+    [minimal.replace('{ pg0: 10.0.1.10, pg1: 10.0.1.11 }', ''), 'c.yaml:4:3 nodes.database: there is no database node'],
+    [
+      minimal.replaceAll(/pg(.): (\S+?)(,| )/g, 'pg$1: { address: $2, failover: never }$3'),
+      `c.yaml:4:3 nodes.database: every database node has 'failover: never'`,
+    ],
+    [
+      minimal.replaceAll(/pg(.): (\S+?)(,| )/g, 'pg$1: { address: $2, priority: 200 }$3'),
+      `c.yaml:4:96 nodes.database.pg1.priority: 200 makes two primaries' worth of priority`,
+    ],
+    [minimal.replace('shop: keeper', 'postgres: keeper'), `c.yaml:8:14 databases.postgres: 'postgres' is reserved`],
+    [minimal.replace('shop: keeper', 'shop: pg_x'), `c.yaml:8:20 databases.shop: 'pg_x' is reserved`],
+    [
+      `${minimal}applications: { shop: { nodes: [web2] } }\n`,
+      `c.yaml:9:33 applications.shop.nodes.0: 'web2' is no node. Did you mean 'web0'?`,
+    ],
+    [
+      `${minimal}applications: { shop: { nodes: [pg0] } }\n`,
+      `c.yaml:9:33 applications.shop.nodes.0: 'pg0' is a database node`,
+    ],
+    [
+      `${minimal}applications: { shop: { nodes: [web0, web0] } }\n`,
+      `c.yaml:9:39 applications.shop.nodes.1: 'web0' is there twice`,
+    ],
+    [
+      `${minimal}applications: { shp: { nodes: [web0] } }\n`,
+      `c.yaml:9:17 applications.shp.database: uses the database 'shp', which is not declared. Did you mean 'shop'?`,
+    ],
+    [
+      `${minimal}applications: { keeper: { database: shop, rights: ro, nodes: [web0] } }\n`,
+      `c.yaml:9:17 applications.keeper: may only read, but`,
+    ],
+    [
+      `${minimal}applications: { shop: { nodes: [web0] }, shop-ro: { database: shop, nodes: [web0] } }\n`,
+      'c.yaml:9:42 applications.shop-ro: is already the alias',
+    ],
+  ])('%j', (text, expected) => {
+    expect(issues(text).map((issue) => issue.slice(0, expected.length))).toEqual([expected]);
+  });
+
+  it('all at once and in order, also behind a misspelt key', () => {
+    const text = minimal.replace('10.0.1.11', '10.0.1.10').replace('cluster', 'contct: x\ncluster');
+    expect(issues(text).map((issue) => issue.split(': ')[0])).toEqual([
+      'c.yaml:1:1 contct',
+      'c.yaml:5:36 nodes.database.pg1.address',
+    ]);
+  });
+});
+
+describe('a doubt is a warning', () => {
+  it.each([
+    [
+      minimal.replace('witness: { mon0: 10.0.1.20 }', 'witness:'),
+      'c.yaml:1:1 store.endpoints: 2 store members bear no more',
+    ],
+    [
+      minimal.replace(', pg1: 10.0.1.11', '').replace('mon0: 10.0.1.20', 'a: 10.1.1.1, b: 10.1.1.2'),
+      'c.yaml:4:3 nodes.database: only pg0 can be primary',
+    ],
+    [
+      `${minimal.replace('web0', 'web0.iad2')}datacenters: { iad1: }\n`,
+      'c.yaml:6:10 nodes.app.web0.iad2: ends in no declared datacenter',
+    ],
+    [
+      `${minimal}applications: { shop: { nodes: [web0, web1], pool_size: 150 } }\n`,
+      'c.yaml:1:1 poolers.pool_size: the poolers may open 300',
+    ],
+  ])('%j', (text, expected) => {
+    expect(warnings(text).map((warning) => warning.slice(0, expected.length))).toEqual([expected]);
+  });
+});
+
+describe('a file', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'understudy-config-'));
+  afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+  it.each<[string, string | Uint8Array, string]>([
+    ['binary', Uint8Array.of(0x63, 0xff, 0xfe), 'the file is not UTF-8'],
+    ['huge', `#${'x'.repeat(1024 * 1024)}`, 'the file is too large'],
+    ['deep', '['.repeat(20_000), 'nested too deeply'],
+    [
+      'bomb',
+      `a: &a [x,x]\n${'bcdefgh'.replaceAll(/./g, (key) => `${key}: &${key} [*a,*a,*a,*a]\n`)}`,
+      'anchors are not supported',
+    ],
+  ])('that is %s is refused', (name, content, message) => {
+    const path = join(directory, name);
+    writeFileSync(path, content);
+    const loaded = loadClusterFile(path);
+    expect(loaded.ok ? [] : loaded.issues.map((issue) => issue.message)).toContainEqual(
+      expect.stringContaining(message),
+    );
+  });
+
+  it('that is missing or a directory is an issue, not an exception', () => {
+    expect(loadClusterFile(join(directory, 'missing'))).toMatchObject({
+      ok: false,
+      issues: [{ file: 'missing', line: 1 }],
+    });
+    expect(loadClusterFile(directory)).toMatchObject({ ok: false });
+  });
+});
