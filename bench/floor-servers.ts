@@ -216,7 +216,7 @@ export class FloorServers {
       socketDirectory: server.home,
       tls: { ca: '', certificate: '', key: '' },
       osUser: 'postgres',
-      memoryBytes: totalmem(),
+      memoryBytes: totalmem(), floor: {},
     };
     const { spec } = this.#place;
     const [node] = spec.nodes;

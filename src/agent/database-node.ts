@@ -27,7 +27,8 @@ export interface DatabaseNodeParts {
   readonly store: Store;
   readonly postgres: Postgres;
   readonly log: ActionLog;
-  readonly configuration: (spec: Spec) => ServerConfiguration;
+  /** `floor`: what a standby must have at least (see core/rules/settings.ts). */
+  readonly configuration: (spec: Spec, floor: Readonly<Record<string, number>>) => ServerConfiguration;
   readonly diskFreeBytes: () => Promise<number | null>;
 }
 
@@ -245,6 +246,12 @@ export class DatabaseNode {
     this.emit('action.failed', { node: this.node, action: what, because });
   }
 
+  get #floor(): Readonly<Record<string, number>> {
+    const lease = this.mirror.image.lease?.value;
+    if (lease?.state !== 'held' || lease.holder === this.node) return {};
+    return this.mirror.image.members.get(lease.holder)?.value.standbyMinimums ?? {};
+  }
+
   #upstream(node: NodeName): Upstream {
     const spec = this.spec();
     const found = findNode(spec, node);
@@ -262,7 +269,7 @@ export class DatabaseNode {
       log: this.#parts.log,
       signal: this.signal,
       upstream: (node) => this.#upstream(node),
-      configuration: this.#parts.configuration,
+      configuration: (spec) => this.#parts.configuration(spec, this.#floor),
       spec: () => this.spec(),
       emit: this.emit,
       failed: (what, because) => this.#failed(what, because),

@@ -130,12 +130,13 @@ function startDatabase(foundation: Foundation): Running {
         ? null
         : localPostgres(foundation, known);
     }),
-    configuration: (wanted) =>
+    configuration: (wanted, floor) =>
       serverConfiguration(wanted, file.node, {
         socketDirectory: file.directories.run,
         tls: file.tls,
         osUser: userInfo().username,
         memoryBytes: totalmem(),
+        floor,
       }),
     diskFreeBytes: () => diskFreeBytes(file.directories.data),
   });

@@ -5,7 +5,7 @@
  * does harm. `confirmedAtMs` is the boottime before the last linearizable answer was asked for.
  */
 import type { StoreView } from '../core/cluster-view.ts';
-import { isUnderstudyError } from '../errors/understudy-error.ts';
+import { describeError, isUnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { CallOptions, Store, StoreChange, StoreCondition, StoreWrite, TransactionResult } from '../ports/store.ts';
 import { applyChanges, applyWrites, emptyImage, imageOf, type StoreImage } from '../records/store-image.ts';
@@ -102,6 +102,8 @@ export class StoreMirror {
       const sentAtMs = this.#clock.boottimeMs();
       try {
         const snapshot = await this.#store.readAll({ withinMs: readWithinMs, signal });
+        // An own write may have been acknowledged after this was read: never step back behind it.
+        if (snapshot.revision < this.#image.revision) continue;
         this.#image = imageOf(snapshot);
         this.#readAtMs = sentAtMs;
         this.#confirmedAtMs = Math.max(this.#confirmedAtMs ?? 0, sentAtMs);
@@ -112,7 +114,7 @@ export class StoreMirror {
       } catch (error) {
         if (signal.aborted) return;
         if (!isUnderstudyError(error)) throw error;
-        this.#trouble = error.message;
+        this.#trouble = describeError(error);
         await this.#clock.sleep(rereadAfterMs, signal).catch(() => undefined);
       }
     }

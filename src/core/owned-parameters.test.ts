@@ -35,6 +35,7 @@ function parametersWith(parameters: Spec['postgres']['parameters']): Readonly<Re
     tls: { ca: '/ca', certificate: '/certificate', key: '/key' },
     osUser: 'postgres',
     memoryBytes: 1024 ** 3,
+    floor: {},
   }).parameters;
 }
 

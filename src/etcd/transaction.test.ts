@@ -81,6 +81,16 @@ describe('a transaction that is sent twice', () => {
     expect([...verdicts].sort()).toEqual(['ours', 'refused', 'unknown']);
   });
 
+  it('does not take equal values of several other transactions for its own', () => {
+    const entry = (key: string, value: string, revision: number) => [key, { key, value, revision }] as const;
+    const found = new Map([entry('a', '1', 7), entry('b', '2', 8)]);
+    const writes = [
+      { key: 'a', value: '1' },
+      { key: 'b', value: '2' },
+    ];
+    expect(judgeRepeat([{ key: 'a', revision: 5 }], writes, found)).toEqual({ is: 'unknown' });
+  });
+
   it.each<[boolean, string, readonly StoreCondition[], readonly StoreWrite[]]>([
     [true, 'names the revision of what it writes', [{ key: 'a', revision: 5 }], [{ key: 'a', value: '1' }]],
     [true, 'writes nothing', [{ key: 'a', revision: 'absent' }], []],

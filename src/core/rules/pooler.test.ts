@@ -252,6 +252,18 @@ describe('decidePooler', () => {
       ],
     ],
     [
+      'drained anew after a death, and handed over meanwhile: waits until the new primary accepts writes',
+      [
+        [say('db1', 1, 'db1'), 'point db1'],
+        [say('db1', 1, 'db1', s1), 'pause S1'],
+        ['drained', ''],
+        ['died', 'start-shut db1, pause S1'],
+        [say('db2', 2, 'db2', { ended: 'S1', writable: false }), ''],
+        ['drained', ''],
+        [say('db2', 2, 'db2', { ended: 'S1' }), 'resume db2'],
+      ],
+    ],
+    [
       'the pooler dies in the pause: it comes back shut, and the clock of the pause runs on',
       [
         [say('db1', 1, 'db1'), 'point db1'],

@@ -18,7 +18,7 @@ export function drawReceipt(facts: ReceiptFacts): Receipt {
   const { operation, undone } = facts;
   const poolers = operation.poolers.flatMap((node): PoolerReceipt[] => {
     const pause = pauseOf(facts, node);
-    return pause === null ? [] : [{ node, drainMs: pause.drainMs, pausedMs: pause.pausedMs }];
+    return pause === null ? [] : [{ node, drainMs: tenths(pause.drainMs), pausedMs: tenths(pause.pausedMs) }];
   });
   const reported = new Set(poolers.map((pooler) => pooler.node));
   return {
@@ -59,10 +59,14 @@ function applicationsOf(facts: ReceiptFacts): readonly ApplicationReceipt[] {
       sums.set(part.name, {
         name: part.name,
         delayed: sum.delayed + part.delayed,
-        worstMs: Math.max(sum.worstMs, part.worstMs),
+        worstMs: tenths(Math.max(sum.worstMs, part.worstMs)),
         failed: sum.failed + part.failed,
       });
     }
   }
   return [...sums.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function tenths(ms: number): number {
+  return Math.round(ms * 10) / 10;
 }

@@ -8,6 +8,7 @@ const facts = {
   tls: { ca: '/etc/understudy/ca.crt', certificate: '/etc/understudy/node.crt', key: '/etc/understudy/node.key' },
   osUser: 'postgres',
   memoryBytes: 16 * 1024 ** 3,
+  floor: {},
 };
 
 const rest = { datacenter: null, priority: 0, failover: 'allowed', purpose: null, contact: null } as const;
@@ -132,5 +133,17 @@ describe('serverConfiguration', () => {
     expect(() => serverConfiguration(specOf(evil), evil[0]?.name ?? '', facts)).toThrow(RangeError);
     const pattern = [{ ...rest, name: '/.*', address: '10.0.0.1', role: 'database' as const }];
     expect(() => serverConfiguration(specOf(pattern), '/.*', facts)).toThrow(RangeError);
+  });
+});
+
+describe('the floor', () => {
+  it('gives a standby at least what its primary runs with, and the primary what is declared', () => {
+    const [spec] = fc.sample(generated, 1);
+    if (spec === undefined) throw new Error('no sample');
+    const lowered = { ...spec, postgres: { ...spec.postgres, parameters: { max_connections: '50' } } };
+    const self = nodesOfRole(lowered, 'database')[0]?.name ?? '';
+    const floor = { max_connections: 200, max_worker_processes: 8 };
+    expect(serverConfiguration(lowered, self, facts).parameters.max_connections).toBe('50');
+    expect(serverConfiguration(lowered, self, { ...facts, floor }).parameters.max_connections).toBe('200');
   });
 });

@@ -7,7 +7,7 @@
  * and PostgreSQL refuses what no line admits. Locally only the agent's own operating system user becomes the superuser.
  *
  * Parameters come in three layers: defaults (this product's opinion), the user's over them, and owned ones over both,
- * which the cluster can't work without (`ownedParameters`).
+ * which the cluster can't work without (owned-parameters.ts).
  */
 import { type ApplicationSpec, findNode, type NodeName, type NodeSpec, nodesOfRole, type Spec } from '../spec.ts';
 
@@ -26,6 +26,11 @@ export interface ServerFactsForSettings {
   /** The operating system user that the agent runs as. */
   readonly osUser: string;
   readonly memoryBytes: number;
+  /**
+   * What the present primary runs with, where a standby must have as much (documentation 27.4.3); empty on the primary
+   * itself. A lowered value reaches the standbys when the primary has restarted with it.
+   */
+  readonly floor: Readonly<Record<string, number>>;
 }
 
 const replicationRole = 'understudy_replication';
@@ -35,7 +40,6 @@ const mebibyte = 1024 * 1024;
 /** This product's opinion; the declaration's parameters win over these. */
 function defaultParameters(spec: Spec, facts: ServerFactsForSettings): Record<string, string> {
   const quarterMb = Math.floor(facts.memoryBytes / 4 / mebibyte);
-  const members = nodesOfRole(spec, 'database').length;
   return {
     // A quarter of the memory is the documentation's advice (20.4.1); above 8 GiB the gain is small, and every stop
     // has to unmap it.
@@ -55,8 +59,9 @@ function defaultParameters(spec: Spec, facts: ServerFactsForSettings): Record<st
     max_standby_streaming_delay: '30s',
     // Reads on a standby may be cancelled by the primary's vacuum; bloat on the primary would be everybody's burden.
     hot_standby_feedback: 'off',
-    max_replication_slots: String(10 + 2 * members),
-    max_wal_senders: String(10 + 2 * members),
+    // Constant, since both need a restart: enough for every member's slot and a clone of each at once.
+    max_replication_slots: '24',
+    max_wal_senders: '24',
     log_checkpoints: 'on',
     log_lock_waits: 'on',
     log_autovacuum_min_duration: '10s',
@@ -171,5 +176,11 @@ export function serverConfiguration(spec: Spec, self: NodeName, facts: ServerFac
   const required = requiredParameters(spec, node, facts);
   const declared = Object.entries(spec.postgres.parameters).map(([name, value]) => [name.toLowerCase(), value]);
   const parameters = { ...defaultParameters(spec, facts), ...Object.fromEntries(declared), ...required };
-  return { parameters, hba: hbaLines(spec), ident: identLines(spec, facts) };
+  return { parameters: { ...parameters, ...raised(parameters, facts.floor) }, hba: hbaLines(spec), ident: identLines(spec, facts) };
+}
+
+/** A standby with less than its primary refuses to start, or stops replaying. */
+function raised(parameters: Readonly<Record<string, string>>, floor: Readonly<Record<string, number>>): Record<string, string> {
+  const low = Object.entries(floor).filter(([name, least]) => Number(parameters[name] ?? 0) < least);
+  return Object.fromEntries(low.map(([name, least]) => [name, String(least)]));
 }
