@@ -3,7 +3,12 @@ const adapters = ['etcd', 'postgres', 'pgbouncer', 'pki', 'process', 'doctor', '
 
 module.exports = {
   forbidden: [
-    { name: 'no-circles', severity: 'error', from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } } },
+    {
+      name: 'no-circles',
+      severity: 'error',
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
     {
       name: 'core-is-pure',
       comment: 'core imports core, and the wire types of the topology',
@@ -11,7 +16,12 @@ module.exports = {
       from: { path: '^src/core', pathNot: '[.]test[.]ts$' },
       to: { pathNot: '^src/core|^@understudy/client|^packages/client/src' },
     },
-    { name: 'ports-know-only-core', severity: 'error', from: { path: '^src/ports' }, to: { pathNot: '^src/(ports|core)' } },
+    {
+      name: 'ports-know-only-core',
+      severity: 'error',
+      from: { path: '^src/ports' },
+      to: { pathNot: '^src/(ports|core)' },
+    },
     {
       name: 'records-know-core-and-ports',
       severity: 'error',
@@ -41,7 +51,9 @@ module.exports = {
       name: 'api-knows-no-agent',
       severity: 'error',
       from: { path: '^src/api/', pathNot: '[.]test[.]ts$' },
-      to: { path: '^src/(etcd|postgres|pgbouncer|process|doctor|agent|cli|stage|sim|config)/|^src/pki/(?!identity|credential-files)' },
+      to: {
+        path: '^src/(etcd|postgres|pgbouncer|process|doctor|agent|cli|stage|sim|config)/|^src/pki/(?!identity|credential-files)',
+      },
     },
     {
       name: 'only-process-spawns',

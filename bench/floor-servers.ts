@@ -216,7 +216,8 @@ export class FloorServers {
       socketDirectory: server.home,
       tls: { ca: '', certificate: '', key: '' },
       osUser: 'postgres',
-      memoryBytes: totalmem(), floor: {},
+      memoryBytes: totalmem(),
+      floor: {},
     };
     const { spec } = this.#place;
     const [node] = spec.nodes;

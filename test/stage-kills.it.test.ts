@@ -111,15 +111,20 @@ function kill(
 ): void {
   switch (victim) {
     case "old primary's agent":
-      return stage.signal('agent', nodes.from, 'SIGKILL');
+      stage.signal('agent', nodes.from, 'SIGKILL');
+      return;
     case "target's agent":
-      return stage.signal('agent', nodes.to, 'SIGKILL');
+      stage.signal('agent', nodes.to, 'SIGKILL');
+      return;
     case "other standby's agent":
-      return stage.signal('agent', nodes.other, 'SIGKILL');
+      stage.signal('agent', nodes.other, 'SIGKILL');
+      return;
     case "pooler's agent":
-      return stage.signal('agent', 'app1', 'SIGKILL');
+      stage.signal('agent', 'app1', 'SIGKILL');
+      return;
     case 'pgbouncer':
-      return stage.signal('pooler', 'app1', 'SIGKILL');
+      stage.signal('pooler', 'app1', 'SIGKILL');
+      return;
     case 'command line':
       expect(sendSignal(command, 'SIGKILL')).toBe('sent');
       return;

@@ -97,5 +97,3 @@ export type Action = Because &
     | { readonly do: 'forget-node'; readonly node: NodeName; readonly role: 'member' | 'pooler' }
     | { readonly do: 'publish-status'; readonly status: MemberStatus; readonly key: string }
   );
-
-export type ActionName = Action['do'];

@@ -11,7 +11,7 @@ import { planNodes } from './plan-nodes.ts';
 import { planSettings } from './plan-settings.ts';
 import type { NodeName, Spec } from './spec.ts';
 
-export type { Change, Effect, PlanFacts, Refusal } from './plan-change.ts';
+export type { Change, PlanFacts, Refusal } from './plan-change.ts';
 
 export interface Plan {
   readonly changes: readonly Change[];

@@ -42,6 +42,8 @@ export function watchPrefix(parts: WatchParts): void {
     .then((because) => {
       if (because !== null && !stopped.signal.aborted) parts.watcher.lost(because);
     })
+    // `follow` ends with a reason and does not reject; a defect in it must not leave a copy that nobody updates.
+    .catch((error: unknown) => parts.watcher.lost(describeError(error)))
     .finally(() => {
       parts.signal.removeEventListener('abort', stop);
       parts.ended.removeEventListener('abort', stop);

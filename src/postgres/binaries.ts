@@ -18,7 +18,6 @@ export interface Binaries {
 }
 
 const programs = ['postgres', 'initdb', 'pg_basebackup', 'pg_controldata'] as const;
-export type Program = (typeof programs)[number];
 export const supportedMajors = { from: 13, to: 18 } as const;
 
 /** `postgres (PostgreSQL) 15.20 (Debian 15.20-0+deb12u1)`; betas are "18beta1". */

@@ -7,7 +7,6 @@
  */
 import { z } from 'zod';
 import type { ApplicationSpec, PoolerSpec, Spec } from '../core/spec.ts';
-import { UnderstudyError } from '../errors/understudy-error.ts';
 
 export const name = z.string().min(1).max(253);
 export const text = z.string();
@@ -73,13 +72,6 @@ export const specSchema = z.strictObject({
   }),
   lease: z.strictObject({ ttlMs: positive }),
 }) satisfies z.ZodType<Spec>;
-
-/** Throws CONFIG_INVALID with every mistake and its place. */
-export function parseSpec(json: unknown): Spec {
-  const parsed = specSchema.safeParse(json);
-  if (parsed.success) return parsed.data;
-  throw new UnderstudyError('CONFIG_INVALID', `this is no spec:\n${z.prettifyError(parsed.error)}`);
-}
 
 /** A spec from the store: keys that this version doesn't know are left out. */
 export const storedSpec = z.preprocess((json) => {

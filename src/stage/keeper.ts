@@ -47,7 +47,8 @@ async function keepOnce(record: StageRecord, clock: Clock, known: Map<string, Pr
   const missing = wanted.filter(isMissing);
   if (missing.length === 0) return;
   await clock.sleep(restartAfterMs);
-  for (const { kind, node } of missing) await (kind === 'store' ? launchStore(record, node) : launchAgent(record, node));
+  for (const { kind, node } of missing)
+    await (kind === 'store' ? launchStore(record, node) : launchAgent(record, node));
 }
 
 /** Starts the keeper of a stage, as whoever calls this: root's keeper can start agents as another user again. */

@@ -4,16 +4,15 @@
  */
 import { chmodSync, chownSync, copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { type AgentClient, createAgentClient } from '../api/client.ts';
 import { renderClusterFile } from '../config/render.ts';
 import { findNode } from '../core/spec.ts';
-import type { ClusterStatus } from '../core/status.ts';
-import { describeError, isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
+import { isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
 import { enrolStore } from '../etcd/enrolment.ts';
 import { credentialFiles, readCredentials } from '../pki/credential-files.ts';
 import type { Clock } from '../ports/clock.ts';
 import { findBinaries, supportedMajors } from '../postgres/binaries.ts';
 import { stageAccount, stageRoot, stageRunRoot } from './account.ts';
+import { askAgents } from './agents.ts';
 import { demonstrationSpec } from './demonstration.ts';
 import { endKeeper, launchKeeper } from './keeper.ts';
 import { launchAgent, launchStore } from './launch.ts';
@@ -28,6 +27,7 @@ import {
   writeStoreMember,
 } from './node-files.ts';
 import { endProcesses, stageProcesses } from './processes.ts';
+import { untilReady } from './readiness.ts';
 import {
   clusterFile,
   findStage,
@@ -50,14 +50,14 @@ export interface StageRequest {
 }
 
 const storeWithinMs = 30_000;
-const healthyWithinMs = 90_000;
+const answerWithinMs = 10_000;
 const pollMs = 100;
 
 /** Returns when the cluster is healthy. Throws STAGE_EXISTS, STAGE_FAILED, PORT_IN_USE, POSTGRES_BINARIES_MISSING. */
 export async function stageUp(request: StageRequest): Promise<StageRecord> {
   const existing = findStage(request.directory);
-  const isNew = existing === null;
-  if (existing !== null && stageProcesses(existing).some((found) => found.kind === 'agent')) {
+  // One that was killed while it came up may have agents, but no declaration: it is gone on with.
+  if (existing !== null && hasAgents(existing) && (await isDeclared(existing, request)) === 'yes') {
     throw new UnderstudyError('STAGE_EXISTS', `a stage runs in ${request.directory} already`);
   }
   const record = existing ?? (await newRecord(request));
@@ -67,8 +67,8 @@ export async function stageUp(request: StageRequest): Promise<StageRecord> {
   request.report('store: etcd is up, with users and roles');
   for (const node of record.nodes) await launchAgent(record, node);
   await launchKeeper(record, request.directory);
-  if (isNew) await declare(record, major, request);
-  await untilHealthy(record, request);
+  if ((await isDeclared(record, request)) !== 'yes') await declare(record, major, request);
+  await untilReady(record, request);
   return record;
 }
 
@@ -100,7 +100,7 @@ export async function stageJoin(request: {
 }): Promise<StageNode> {
   const record = findStage(request.directory);
   if (record === null) throw new UnderstudyError('STAGE_MISSING', `there is no stage in ${request.directory}`);
-  const spec = (await firstAnswer(record, (client) => client.spec())).spec;
+  const spec = (await askAgents(record, (client) => client.spec())).spec;
   const declared = findNode(spec, request.node);
   if (declared === undefined) {
     throw new UnderstudyError('NOT_FOUND', `the spec names no node ${request.node}`, {
@@ -230,13 +230,34 @@ async function enrol(record: StageRecord, ca: string, parts: { readonly clock: C
   });
 }
 
+function hasAgents(record: StageRecord): boolean {
+  return stageProcesses(record).some((found) => found.kind === 'agent');
+}
+
+/** Is there a spec in the store? Asked until an agent has read the store, or `answerWithinMs` is over. */
+async function isDeclared(record: StageRecord, { clock, signal }: StageRequest): Promise<'yes' | 'no' | 'unknown'> {
+  const until = clock.boottimeMs() + answerWithinMs;
+  for (;;) {
+    try {
+      const { storeAgeMs, specRevision } = await askAgents(record, (client) => client.status({ withinMs: 1_000 }));
+      if (specRevision !== null) return 'yes';
+      if (storeAgeMs !== null) return 'no';
+    } catch (error) {
+      if (!isUnderstudyError(error)) throw error; // not up yet
+    }
+    if (clock.boottimeMs() > until) return 'unknown';
+    await clock.sleep(pollMs, signal);
+  }
+}
+
 async function declare(record: StageRecord, major: number, request: StageRequest): Promise<void> {
   const spec = demonstrationSpec(record, major);
-  writeFileSync(clusterFile(record), renderClusterFile(spec), { mode: 0o644 });
+  // One that is there already may have been edited.
+  if (!existsSync(clusterFile(record))) writeFileSync(clusterFile(record), renderClusterFile(spec), { mode: 0o644 });
   const until = request.clock.boottimeMs() + storeWithinMs;
   for (;;) {
     try {
-      await firstAnswer(record, (client) => client.apply({ baseRevision: 0, spec }));
+      await askAgents(record, (client) => client.apply({ baseRevision: 0, spec }));
       request.report(`declared: ${clusterFile(record)}`);
       return;
     } catch (error) {
@@ -245,70 +266,6 @@ async function declare(record: StageRecord, major: number, request: StageRequest
       await request.clock.sleep(pollMs, request.signal);
     }
   }
-}
-
-async function untilHealthy(record: StageRecord, request: StageRequest): Promise<void> {
-  const until = request.clock.boottimeMs() + healthyWithinMs;
-  const told = new Set<string>();
-  const tell = (line: string) => {
-    if (told.has(line)) return;
-    told.add(line);
-    request.report(line);
-  };
-  let last = 'no agent answered';
-  while (request.clock.boottimeMs() < until) {
-    try {
-      const status = await firstAnswer(record, (client) => client.status({ withinMs: 1_000 }));
-      for (const line of progressOf(status)) tell(line);
-      if (status.verdict === 'HEALTHY') return;
-      last = status.because.join('; ');
-    } catch (error) {
-      last = describeError(error);
-    }
-    await request.clock.sleep(pollMs, request.signal);
-  }
-  throw new UnderstudyError('STAGE_FAILED', `not healthy after ${healthyWithinMs / 1_000} s: ${last}`, {
-    hint: `read ${record.root}/*/log`,
-  });
-}
-
-function progressOf(status: ClusterStatus): readonly string[] {
-  return status.nodes.flatMap((node) => {
-    if (node.role === 'app') {
-      const state = status.poolers.find((pooler) => pooler.node === node.node)?.report?.state;
-      return state === 'open' ? [`${node.node}: pooler is open`] : [];
-    }
-    const { postgres } = node;
-    if (postgres?.state === 'primary') return [`${node.node}: primary`];
-    if (postgres?.state === 'standby' && postgres.streamingFrom !== null) return [`${node.node}: standby, streaming`];
-    return postgres?.state === 'cloning' ? [`${node.node}: cloning`] : [];
-  });
-}
-
-/** Asks the database agents one after another. */
-async function firstAnswer<T>(record: StageRecord, ask: (client: AgentClient) => Promise<T>): Promise<T> {
-  const tls = await readCredentials(credentialFiles(join(record.root, 'operator'), 'operator'));
-  let last: unknown = null;
-  for (const node of record.nodes.filter((other) => other.role === 'database')) {
-    const { cluster, domain } = record;
-    const client = createAgentClient({
-      cluster,
-      node: node.name,
-      hostName: `${node.name}.${domain}`,
-      address: node.address,
-      port: stagePorts.api,
-      tls,
-    });
-    try {
-      return await ask(client);
-    } catch (error) {
-      if (!isUnderstudyError(error, 'AGENT_UNREACHABLE')) throw error;
-      last = error;
-    } finally {
-      client.close();
-    }
-  }
-  throw new UnderstudyError('AGENT_UNREACHABLE', 'no database agent of the stage answers', { cause: last });
 }
 
 /** Used by `stage up` when it failed or was interrupted half way: nothing may be left running. */

@@ -176,11 +176,18 @@ export function serverConfiguration(spec: Spec, self: NodeName, facts: ServerFac
   const required = requiredParameters(spec, node, facts);
   const declared = Object.entries(spec.postgres.parameters).map(([name, value]) => [name.toLowerCase(), value]);
   const parameters = { ...defaultParameters(spec, facts), ...Object.fromEntries(declared), ...required };
-  return { parameters: { ...parameters, ...raised(parameters, facts.floor) }, hba: hbaLines(spec), ident: identLines(spec, facts) };
+  return {
+    parameters: { ...parameters, ...raised(parameters, facts.floor) },
+    hba: hbaLines(spec),
+    ident: identLines(spec, facts),
+  };
 }
 
 /** A standby with less than its primary refuses to start, or stops replaying. */
-function raised(parameters: Readonly<Record<string, string>>, floor: Readonly<Record<string, number>>): Record<string, string> {
+function raised(
+  parameters: Readonly<Record<string, string>>,
+  floor: Readonly<Record<string, number>>,
+): Record<string, string> {
   const low = Object.entries(floor).filter(([name, least]) => Number(parameters[name] ?? 0) < least);
   return Object.fromEntries(low.map(([name, least]) => [name, String(least)]));
 }

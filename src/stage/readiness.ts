@@ -1,0 +1,107 @@
+/**
+ * Waits until a stage is ready: the agents call the cluster healthy, every node is as the spec says, and each
+ * application reaches its database through its pooler.
+ *
+ * Healthy alone is not enough: on a fresh cluster the poolers are open a moment before databases and roles are made.
+ */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Client } from 'pg';
+import { z } from 'zod';
+import type { ClusterStatus } from '../core/status.ts';
+import { describeError, UnderstudyError } from '../errors/understudy-error.ts';
+import type { Clock } from '../ports/clock.ts';
+import { askAgents } from './agents.ts';
+import { nodeDirectory, type StageRecord } from './record.ts';
+
+const readyWithinMs = 90_000;
+const pollMs = 100;
+const queryWithinMs = 2_000;
+
+export interface Waiting {
+  readonly clock: Clock;
+  readonly report: (line: string) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** Reports each step once. Throws STAGE_FAILED with what is still missing after 90 s; what the signal's abort throws. */
+export async function untilReady(record: StageRecord, waiting: Waiting): Promise<void> {
+  const { clock, report, signal } = waiting;
+  const until = clock.boottimeMs() + readyWithinMs;
+  const told = new Set<string>();
+  let missing = 'no agent answered';
+  while (clock.boottimeMs() < until) {
+    try {
+      const status = await askAgents(record, (client) => client.status({ withinMs: 1_000 }));
+      for (const line of progressOf(status).filter((line) => !told.has(line))) {
+        told.add(line);
+        report(line);
+      }
+      const owed = shortcomings(status);
+      if (owed.length === 0) {
+        await tryPoolers(record);
+        return;
+      }
+      missing = owed.join('; ');
+    } catch (error) {
+      missing = describeError(error);
+    }
+    await clock.sleep(pollMs, signal);
+  }
+  throw new UnderstudyError('STAGE_FAILED', `not ready after ${readyWithinMs / 1_000} s: ${missing}`, {
+    hint: `read ${record.root}/*/log`,
+  });
+}
+
+function shortcomings(status: ClusterStatus): readonly string[] {
+  const owed = status.nodes
+    .filter((node) => node.unconverged.length > 0)
+    .map((node) => `${node.node} owes ${node.unconverged.join(', ')}`);
+  return status.verdict === 'HEALTHY' ? owed : [...status.because, ...owed];
+}
+
+function progressOf(status: ClusterStatus): readonly string[] {
+  return status.nodes.flatMap((node) => {
+    if (node.role === 'app') {
+      const state = status.poolers.find((pooler) => pooler.node === node.node)?.report?.state;
+      return state === 'open' ? [`${node.node}: pooler is open`] : [];
+    }
+    const { postgres } = node;
+    if (postgres?.state === 'primary') return [`${node.node}: primary`];
+    if (postgres?.state === 'standby' && postgres.streamingFrom !== null) return [`${node.node}: standby, streaming`];
+    return postgres?.state === 'cloning' ? [`${node.node}: cloning`] : [];
+  });
+}
+
+const connection = z.object({
+  host: z.string(),
+  port: z.number(),
+  user: z.string(),
+  passfile: z.string(),
+  write: z.string().nullable(),
+});
+
+/** Throws when an application does not get an answer from its primary. */
+async function tryPoolers(record: StageRecord): Promise<void> {
+  for (const node of record.nodes.filter((other) => other.role === 'app')) {
+    const applications = join(nodeDirectory(record, node.name), 'state', 'apps');
+    if (!existsSync(applications)) continue;
+    for (const name of readdirSync(applications)) await tryPooler(join(applications, name, 'connection.json'));
+  }
+}
+
+async function tryPooler(file: string): Promise<void> {
+  const { host, port, user, passfile, write } = connection.parse(JSON.parse(readFileSync(file, 'utf8')));
+  if (write === null) return;
+  // host:port:database:user:password; the password itself holds no colon.
+  const password = readFileSync(passfile, 'utf8').split('\n')[0]?.split(':').at(-1) ?? '';
+  const limits = { connectionTimeoutMillis: queryWithinMs, query_timeout: queryWithinMs };
+  const client = new Client({ host, port, user, password, database: write, ...limits });
+  client.on('error', () => undefined); // told by the call under way
+  try {
+    await client.connect();
+    await client.query('select 1');
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
