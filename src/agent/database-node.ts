@@ -5,6 +5,7 @@
 import type { ClusterView, FinishedJob, LocalPostgres, Requests } from '../core/cluster-view.ts';
 import type { Decision } from '../core/decision.ts';
 import type { DatabaseMemory, Outcome } from '../core/memory.ts';
+import { inOneLine } from '../core/one-line.ts';
 import { isActive } from '../core/operation.ts';
 import { findNode, hostName, type NodeName, type Spec } from '../core/spec.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
@@ -238,12 +239,13 @@ export class DatabaseNode {
   }
 
   #failed(what: string, because: string): void {
-    const key = `${what} ${because}`;
+    // Times and process ids differ from one failure to the next like it.
+    const key = `${what} ${because.replace(/\d+/g, '')}`;
     const now = this.clock.boottimeMs();
     if (now - (this.#toldFailures.get(key) ?? Number.NEGATIVE_INFINITY) < sameFailureEveryMs) return;
     if (this.#toldFailures.size > 100) this.#toldFailures.clear();
     this.#toldFailures.set(key, now);
-    this.emit('action.failed', { node: this.node, action: what, because });
+    this.emit('action.failed', { node: this.node, action: what, because: inOneLine(because) });
   }
 
   get #floor(): Readonly<Record<string, number>> {

@@ -3,6 +3,7 @@ import type { ClusterView, MemberPostgres, MemberStatus } from '../cluster-view.
 import type { Refusal } from '../decision.ts';
 import { formatLsn } from '../lsn.ts';
 import type { DatabaseMemory } from '../memory.ts';
+import { inOneLine } from '../one-line.ts';
 import { currentTerm, type Situation } from '../situation.ts';
 
 /** Others call a member silent after 6 s: three of these may be lost. */
@@ -58,6 +59,7 @@ function compose(
   const running = postgres.state === 'primary' || postgres.state === 'standby' ? postgres : null;
   const refusal = facts.refused[0];
   const failedJob = [...view.lastJobs.values()].find((job) => job.outcome === 'failed' && view.job?.kind !== job.kind);
+  const trouble = refusal?.text ?? (running === null ? (failedJob?.error ?? null) : null);
   const notRunning = running === null && situation.me?.role === 'database' ? [`postgres ${postgres.state}`] : [];
   const notStreaming = postgres.state === 'standby' && postgres.receiver !== 'streaming' ? ['not streaming'] : [];
   return {
@@ -72,7 +74,7 @@ function compose(
     standbyMinimums: running?.standbyMinimums ?? {},
     diskFreeBytes: view.diskFreeBytes,
     agentVersion: view.agentVersion,
-    trouble: refusal?.text ?? (running === null ? (failedJob?.error ?? null) : null),
+    trouble: trouble === null ? null : inOneLine(trouble),
   };
 }
 
