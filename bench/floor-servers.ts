@@ -59,38 +59,29 @@ export class FloorServers {
   /** The first server is primary, the second streams from it, and the pooler leads to the first. */
   static async start(place: FloorPlace): Promise<FloorServers> {
     const servers = new FloorServers(place, await findBinaries(place.spec.postgres.major, null));
-    for (const home of [place.directory, servers.pooler.home, ...servers.servers.map((server) => server.home)])
-      servers.#makeHome(home);
-    const [first, second] = servers.servers;
-    await servers.#program(
-      'initdb',
-      [
-        '-D',
-        first.data,
-        '-U',
-        'postgres',
-        '-A',
-        'trust',
-        '--data-checksums',
-        '--encoding=UTF8',
-        '--locale=C',
-        '--wal-segsize=4',
-      ],
-      first.home,
-    );
-    servers.#configure(first);
-    await servers.startServer(first);
-    await servers.#program(
-      'pg_basebackup',
-      ['-D', second.data, '-h', first.address, '-p', servers.#port, '-U', 'postgres', '-X', 'stream', '-c', 'fast'],
-      second.home,
-    );
-    servers.#configure(second);
-    servers.follow(second, first);
-    await servers.startServer(second);
-    servers.pointPooler(first);
-    await servers.#startPooler();
-    return servers;
+    try {
+      await servers.#bringUp();
+      return servers;
+    } catch (error) {
+      await servers.end();
+      throw error;
+    }
+  }
+
+  async #bringUp(): Promise<void> {
+    const [first, second] = this.servers;
+    for (const home of [this.#place.directory, this.pooler.home, first.home, second.home]) this.#makeHome(home);
+    const made = ['--data-checksums', '--encoding=UTF8', '--locale=C', '--wal-segsize=4'];
+    await this.#program('initdb', ['-D', first.data, '-U', 'postgres', '-A', 'trust', ...made], first.home);
+    this.#configure(first);
+    await this.startServer(first);
+    const source = ['-h', first.address, '-p', this.#port, '-U', 'postgres'];
+    await this.#program('pg_basebackup', ['-D', second.data, ...source, '-X', 'stream', '-c', 'fast'], second.home);
+    this.#configure(second);
+    this.follow(second, first);
+    await this.startServer(second);
+    this.pointPooler(first);
+    await this.#startPooler();
   }
 
   get #port(): string {

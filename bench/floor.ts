@@ -144,7 +144,7 @@ export async function measureFloor(moves: number, writers: number, tell: (line: 
     }
     await delay(calmMs);
     const account = await load.stop();
-    const gaps = done.map(({ beganMs, endedMs }) => longestGap(account, beganMs - aroundMs, endedMs + aroundMs));
+    const gaps = done.map(({ beganMs, endedMs }) => longestGap(account, beganMs - aroundMs, endedMs + aroundMs).ms);
     const verification = await verifyLoad(floor.connect, account);
     return {
       gapsMs: gaps,

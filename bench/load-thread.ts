@@ -69,10 +69,12 @@ export function startLoadThread(wanted: z.input<typeof options>): ThreadLoad {
   };
 }
 
+async function answer(load: Load, what: 'count' | 'stop'): Promise<void> {
+  parentPort?.postMessage(what === 'count' ? load.acknowledged() : await load.stop());
+}
+
 function serve(load: Load): void {
-  parentPort?.on('message', async (what: 'count' | 'stop') => {
-    parentPort?.postMessage(what === 'count' ? load.acknowledged() : await load.stop());
-  });
+  parentPort?.on('message', (what: 'count' | 'stop') => void answer(load, what));
 }
 
 if (!isMainThread) serve(startLoad(options.parse(workerData)));

@@ -187,8 +187,14 @@ async function missingNumbers(
   return new Set(rows.map((row) => Number(row.number)));
 }
 
-/** The longest time without an acknowledgement to any writer, between two instants, in ms. */
-export function longestGap(account: LoadAccount, fromMs: number, toMs: number): number {
+export interface Gap {
+  readonly ms: number;
+  /** When it began, on the clock of `monotonicMs`. */
+  readonly fromMs: number;
+}
+
+/** The longest time without an acknowledgement to any writer, between two instants. */
+export function longestGap(account: LoadAccount, fromMs: number, toMs: number): Gap {
   const times = account.acknowledgedAtMs.flat().filter((at) => at >= fromMs && at <= toMs);
   return gapOf(
     times.sort((a, b) => a - b),
@@ -197,22 +203,17 @@ export function longestGap(account: LoadAccount, fromMs: number, toMs: number): 
   );
 }
 
-/** The same, as the unluckiest writer saw it. */
+/** The same as the unluckiest writer saw it, in ms. */
 export function longestWriterGap(account: LoadAccount, fromMs: number, toMs: number): number {
-  const gaps = account.acknowledgedAtMs.map((times) =>
-    gapOf(
-      times.filter((at) => at >= fromMs && at <= toMs),
-      fromMs,
-      toMs,
-    ),
-  );
-  return Math.max(...gaps);
+  const within = account.acknowledgedAtMs.map((times) => times.filter((at) => at >= fromMs && at <= toMs));
+  return Math.max(...within.map((times) => gapOf(times, fromMs, toMs).ms));
 }
 
-function gapOf(times: readonly number[], fromMs: number, toMs: number): number {
-  let [last, longest] = [fromMs, 0];
+function gapOf(times: readonly number[], fromMs: number, toMs: number): Gap {
+  let last = fromMs;
+  let longest = { ms: 0, fromMs };
   for (const at of [...times, toMs]) {
-    longest = Math.max(longest, at - last);
+    if (at - last > longest.ms) longest = { ms: at - last, fromMs: last };
     last = at;
   }
   return longest;

@@ -7,7 +7,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { figuresOf, rounded, spread } from './figures.ts';
 import { measureFloor } from './floor.ts';
-import { createLoadTable, longestGap, longestWriterGap, monotonicMs, verifyLoad } from './load.ts';
+import { createLoadTable, type LoadFailure, longestGap, longestWriterGap, monotonicMs, verifyLoad } from './load.ts';
 import { startLoadThread } from './load-thread.ts';
 import { machineFacts } from './machine.ts';
 import { StageUnderTest } from './stage-under-test.ts';
@@ -19,11 +19,23 @@ const aroundMs = 500;
 
 const tell = (line: string): void => console.error(line);
 
+interface Window {
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+/** In which move it happened, and how long after the start of its command. */
+function describeFailure({ outcome, because, atMs }: LoadFailure, windows: readonly Window[]): string {
+  const move = windows.findLastIndex(({ fromMs }) => atMs >= fromMs);
+  const afterMs = rounded(atMs - (windows[move]?.fromMs ?? atMs), 0);
+  return `move ${move + 1} after ${afterMs} ms, ${outcome}: ${because}`;
+}
+
 async function measureStage(stage: StageUnderTest) {
   const connect = stage.application();
   await createLoadTable(connect, 'load');
   const load = startLoadThread({ connect, writers, run: 'stage', table: 'load' });
-  const windows: { readonly fromMs: number; readonly toMs: number }[] = [];
+  const windows: Window[] = [];
   const receipts = [];
   for (let count = 0; count < moves; count += 1) {
     await delay(calmMs);
@@ -39,11 +51,13 @@ async function measureStage(stage: StageUnderTest) {
   await delay(calmMs);
   const account = await load.stop();
   return {
-    gaps: windows.map(({ fromMs, toMs }) => longestGap(account, fromMs, toMs)),
+    gaps: windows.map(({ fromMs, toMs }) => longestGap(account, fromMs, toMs).ms),
+    /** From the start of the command to the start of its gap. */
+    gapBeganMs: windows.map(({ fromMs, toMs }) => longestGap(account, fromMs, toMs).fromMs - fromMs),
     writerGaps: windows.map(({ fromMs, toMs }) => longestWriterGap(account, fromMs, toMs)),
     pauses: receipts.flatMap((receipt) => receipt.pauseMs ?? []),
     phases: receipts.map((receipt) => Object.fromEntries(receipt.phases.map(({ phase, ms }) => [phase, ms]))),
-    failures: account.failures,
+    failures: account.failures.map((failure) => describeFailure(failure, windows)),
     verification: await verifyLoad(connect, account),
   };
 }
@@ -63,13 +77,14 @@ console.log(
       /** The worst move against the usual one of the floor. */
       ratioWorst: rounded(gapMs.worst / floorMs.median, 2),
       failedTransactions: stage.failures.length,
-      failures: stage.failures.slice(0, 5).map(({ outcome, because }) => `${outcome}: ${because}`),
+      failures: stage.failures,
       lostTransactions: stage.verification.lost.length,
       phasesMs: figuresOf(stage.phases),
       pauseMs: spread(stage.pauses),
       unluckiestWriterMs: spread(stage.writerGaps),
       floorPhasesMs: figuresOf([...before.phases, ...after.phases]),
       gapsMs: stage.gaps.map((gap) => rounded(gap)),
+      gapBeganMs: stage.gapBeganMs.map((ms) => rounded(ms, 0)),
       floorGapsMs: [...before.gapsMs, ...after.gapsMs].map((gap) => rounded(gap)),
       commits: { stage: stage.verification.acknowledged, floor: before.commits + after.commits },
       floorFailedTransactions: before.failedTransactions + after.failedTransactions,

@@ -42,6 +42,7 @@ const schema = z.object({
     readers: z.object({
       chosen: z.array(reader),
       candidates: z.array(z.object({ node: z.string(), sinceMs: z.number() })),
+      straying: z.array(z.object({ node: z.string(), sinceMs: z.number() })).default([]),
     }),
     configuration: configuration.nullable(),
   }),

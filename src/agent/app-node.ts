@@ -163,6 +163,7 @@ class RunningAppNode {
     const { clock, cluster, node, listenAddress } = this.#deps;
     const { gate, process, strayPause, loaded } = this.#acts;
     const wanted = this.#wanted;
+
     const decision = decidePooler(
       {
         self: node,

@@ -77,7 +77,7 @@ export class DatabaseNode {
     this.postgres = parts.postgres;
     this.signal = this.#ended.signal;
     this.reports = new ReceivedReports(parts.clock);
-    this.mirror = new StoreMirror(parts.store, parts.clock, () => this.#storeChanged());
+    this.mirror = new StoreMirror(parts.store, parts.clock, (isMaterial) => this.#storeChanged(isMaterial));
     this.#jobs = new Jobs(parts.clock, (job) => this.#jobEnded(job));
     this.#events = new EventWriter({
       self: parts.node,
@@ -200,6 +200,9 @@ export class DatabaseNode {
   #decided(view: ClusterView, decision: Decision<DatabaseMemory>): void {
     const memory = decision.memory;
     this.#latest = { view, memory, decision, at: this.clock.wallClock() };
+    console.error(
+      `${(performance.timeOrigin + performance.now()).toFixed(1)} ${this.node} pass ${(this.clock.boottimeMs() - view.nowMs).toFixed(1)} pg=${view.postgres.state} op=${view.store.operation?.value.phase} ${decision.actions.map((a) => a.do).join(',')} [${decision.reasons.map((r) => r.code).join(',')}]`,
+    );
     this.#notify();
     const now = this.clock.boottimeMs();
     const holds = view.store.lease?.value.state === 'held' && view.store.lease.value.holder === this.node;
@@ -224,8 +227,8 @@ export class DatabaseNode {
     return operation !== undefined && (isActive(operation) || operation.phase === 'handed-over');
   }
 
-  #storeChanged(): void {
-    this.#wakeup.wake();
+  #storeChanged(isMaterial: boolean): void {
+    if (isMaterial) this.#wakeup.wake();
     this.#notify();
   }
 

@@ -28,7 +28,8 @@ function correction(
 export class StoreMirror {
   readonly #store: Store;
   readonly #clock: Clock;
-  readonly #onChange: () => void;
+  /** `isMaterial`: decisions may depend on it; renewals and figures alone are not. */
+  readonly #onChange: (isMaterial: boolean) => void;
   readonly #ended = new AbortController();
   #watch: AbortController | null = null;
   #image: StoreImage = emptyImage();
@@ -37,7 +38,7 @@ export class StoreMirror {
   #trouble: string | null = null;
   #following: Promise<void> | null = null;
 
-  constructor(store: Store, clock: Clock, onChange: () => void) {
+  constructor(store: Store, clock: Clock, onChange: (isMaterial: boolean) => void) {
     this.#store = store;
     this.#clock = clock;
     this.#onChange = onChange;
@@ -82,11 +83,10 @@ export class StoreMirror {
     const result = await this.#store.transact(conditions, writes, options);
     this.#confirmedAtMs = Math.max(this.#confirmedAtMs ?? 0, sentAtMs);
     if (result.committed) {
-      this.#image = applyWrites(this.#image, writes, result.revision);
+      this.#replace(applyWrites(this.#image, writes, result.revision));
     } else {
-      this.#image = applyChanges(this.#image, correction(conditions, result), result.revision);
+      this.#replace(applyChanges(this.#image, correction(conditions, result), result.revision));
     }
-    this.#onChange();
     return result;
   }
 
@@ -94,6 +94,12 @@ export class StoreMirror {
     this.#ended.abort();
     this.#watch?.abort();
     await this.#following;
+  }
+
+  #replace(image: StoreImage): void {
+    const before = this.#image;
+    this.#image = image;
+    this.#onChange(isMaterialChange(before, image));
   }
 
   async #readUntilAnswered(): Promise<void> {
@@ -104,12 +110,12 @@ export class StoreMirror {
         const snapshot = await this.#store.readAll({ withinMs: readWithinMs, signal });
         // An own write may have been acknowledged after this was read: never step back behind it.
         if (snapshot.revision < this.#image.revision) continue;
-        this.#image = imageOf(snapshot);
+        const image = imageOf(snapshot);
         this.#readAtMs = sentAtMs;
         this.#confirmedAtMs = Math.max(this.#confirmedAtMs ?? 0, sentAtMs);
         this.#trouble = null;
         this.#watchFrom(snapshot.revision + 1);
-        this.#onChange();
+        this.#replace(image);
         return;
       } catch (error) {
         if (signal.aborted) return;
@@ -128,8 +134,7 @@ export class StoreMirror {
       revision,
       {
         changed: (changes, at) => {
-          this.#image = applyChanges(this.#image, changes, at);
-          this.#onChange();
+          this.#replace(applyChanges(this.#image, changes, at));
         },
         lost: () => {
           watch.abort();
@@ -139,4 +144,16 @@ export class StoreMirror {
       watch.signal,
     );
   }
+}
+
+/** Each holder's renewal reaches every agent: none of them has anything to decide on it. */
+function isMaterialChange(before: StoreImage, after: StoreImage): boolean {
+  const { spec, cluster, lease, operation, members } = after;
+  if (before.spec !== spec || before.cluster !== cluster || before.lease !== lease) return true;
+  if (before.operation !== operation || before.members.size !== members.size) return true;
+  if (before.members === members) return false;
+  return [...members].some(([node, { value }]) => {
+    const old = before.members.get(node)?.value;
+    return old === undefined || old.term !== value.term || old.postgres.state !== value.postgres.state;
+  });
 }

@@ -8,6 +8,7 @@ import { type ApplicationSpec, nodesOfRole, readAlias, type Spec } from '../core
 import { type Finding, quote } from './issue.ts';
 import { nodeDisagreements, nodeDoubts } from './node-agreement.ts';
 import { nodesNamed } from './normalise.ts';
+import { portDisagreements } from './port-agreement.ts';
 import type { ClusterFile } from './schema.ts';
 import { closest } from './spelling.ts';
 import { formatDuration } from './units.ts';
@@ -157,6 +158,7 @@ export function disagreements(file: ClusterFile, spec: Spec): readonly Finding[]
     ...times(file, spec),
     ...lease(spec),
     ...endpoints(file),
+    ...portDisagreements(spec),
   ];
 }
 

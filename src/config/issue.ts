@@ -18,12 +18,17 @@ export interface ConfigIssue {
   readonly message: string;
 }
 
-/** One line each: `cluster.yaml:12:5 nodes.database.db2: what is wrong. What would be right`. */
+/** Who has more to mend reads no more than that at once. */
+const mostShown = 50;
+
+/** One line each: `cluster.yaml:12:5 nodes.database.db2: what is wrong. What would be right`. At most 50, and how many more. */
 export function formatIssues(issues: readonly ConfigIssue[]): readonly string[] {
-  return issues.map(({ file, line, column, path, message }) => {
+  const shown = issues.slice(0, mostShown).map(({ file, line, column, path, message }) => {
     const subject = path === '' ? '' : `${path}: `;
     return `${file}:${line}:${column} ${subject}${message}`;
   });
+  const more = issues.length - shown.length;
+  return more === 0 ? shown : [...shown, `and ${more} more like these`];
 }
 
 /** By position, each once. */

@@ -2,11 +2,13 @@
  * Reads the node file. Strict: a mistake is named by file, line and column, with what would be right.
  */
 import { readFileSync } from 'node:fs';
-import { LineCounter, parseDocument, stringify } from 'yaml';
+import { type Document, LineCounter, parseDocument, stringify } from 'yaml';
 import { z } from 'zod';
 import { describeError, UnderstudyError } from '../errors/understudy-error.ts';
 import type { NodeFile } from './node-file.ts';
 import { defaultApiPort } from './node-file.ts';
+import { findExcess } from './yaml-limits.ts';
+import { placeInText } from './yaml-text.ts';
 
 const path = z.string().startsWith('/', 'an absolute path is needed');
 const port = z.int().min(1).max(65_535);
@@ -48,7 +50,13 @@ export function loadNodeFile(file: string): NodeFile {
   return parseNodeFile(text, file);
 }
 
+/** Throws CONFIG_INVALID. */
 export function parseNodeFile(text: string, file: string): NodeFile {
+  const excess = findExcess(text);
+  if (excess !== null) {
+    const { line, column } = placeInText(text, excess.offset);
+    throw new UnderstudyError('CONFIG_INVALID', `${file}:${line}:${column} ${excess.message}`);
+  }
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines });
   const [mistake] = document.errors;
@@ -56,7 +64,7 @@ export function parseNodeFile(text: string, file: string): NodeFile {
     const { line, col } = lines.linePos(mistake.pos[0]);
     throw new UnderstudyError('CONFIG_INVALID', `${file}:${line}:${col} ${mistake.message.split('\n')[0]}`);
   }
-  const result = schema.safeParse(document.toJS({ maxAliasCount: 0 }));
+  const result = schema.safeParse(plainValue(document, file));
   if (!result.success) {
     const texts = result.error.issues.map((issue) => {
       const node = document.getIn(issue.path, true) ?? document.getIn(issue.path.slice(0, -1), true);
@@ -77,6 +85,15 @@ export function parseNodeFile(text: string, file: string): NodeFile {
     throw new UnderstudyError('CONFIG_INVALID', `${file}: an app node needs at least one of \`databaseAgents\``);
   }
   return node;
+}
+
+/** Aliases are refused, since a few lines of them can stand for a billion values. */
+function plainValue(document: Document, file: string): unknown {
+  try {
+    return document.toJS({ maxAliasCount: 0 });
+  } catch (error) {
+    throw new UnderstudyError('CONFIG_INVALID', `${file}: it can't be read: ${describeError(error)}`);
+  }
 }
 
 export function renderNodeFile(node: NodeFile): string {

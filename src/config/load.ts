@@ -11,8 +11,9 @@ import { describeError } from '../errors/understudy-error.ts';
 import { disagreements, doubts } from './agreement.ts';
 import { type ConfigIssue, type Finding, sortIssues } from './issue.ts';
 import { normalise } from './normalise.ts';
+import { repair } from './repair.ts';
 import { clusterFile } from './schema.ts';
-import { isMissing, shapeFindings } from './shape-findings.ts';
+import { type ShapeFinding, shapeFindings } from './shape-findings.ts';
 import { readYaml, type YamlText } from './yaml-text.ts';
 
 export type { ConfigIssue } from './issue.ts';
@@ -38,26 +39,33 @@ function isMap(value: unknown): boolean {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** Misspelt keys may hide others. */
+const mostRounds = 4;
+
 /**
- * Disagreements behind unknown keys, so that a misspelling doesn't hide them. Other mistakes of shape do: what would be
- * found without the values could be wrong.
+ * What else is wrong behind mistakes of shape, as far as it is clear what was meant. Disagreements are only looked for
+ * when every mistake of shape could be mended: what would be found without a value could be wrong.
  */
-function behind(value: unknown, findings: readonly Finding[]): readonly Finding[] {
-  const pruned: unknown = structuredClone(value);
-  for (const { path } of findings) {
-    let at: unknown = pruned;
-    for (const step of path.slice(0, -1))
-      at = typeof at === 'object' && at !== null ? Reflect.get(at, step) : undefined;
-    if (typeof at === 'object' && at !== null) Reflect.deleteProperty(at, path.at(-1) ?? '');
-  }
-  const unknownKeys = findings.every((each) => each.at === 'key' && !isMissing(each));
-  const parsed = unknownKeys ? clusterFile.safeParse(pruned) : undefined;
-  return parsed?.success === true ? disagreements(parsed.data, normalise(parsed.data)) : [];
+function behind(value: unknown, findings: readonly ShapeFinding[], rounds = mostRounds): readonly Finding[] {
+  const { value: guess, written } = repair(value, findings);
+  const parsed = clusterFile.safeParse(guess);
+  const asWritten = (finding: Finding): Finding => ({ ...finding, path: written(finding.path) });
+  if (parsed.success) return disagreements(parsed.data, normalise(parsed.data)).map(asWritten);
+  const known = new Set(findings.map(({ path }) => JSON.stringify(path)));
+  const all = shapeFindings(clusterFile, guess, parsed.error);
+  const further = all.filter(({ path }) => !known.has(JSON.stringify(path)));
+  if (further.length === 0 || rounds === 0) return [];
+  return [...further, ...behind(guess, all, rounds - 1)].map(asWritten);
+}
+
+/** PostgreSQL reads its parameters itself, and 0640 is another number there. */
+function isParameter([section, part]: readonly (string | number)[]): boolean {
+  return section === 'postgres' && part === 'parameters';
 }
 
 /** `fileName` stands in the messages. */
 export function parseClusterText(text: string, fileName: string): LoadedClusterFile {
-  const yaml = readYaml(text);
+  const yaml = readYaml(text, isParameter);
   const mistakes = yaml.mistakes.map((each) => ({ ...each, file: fileName, path: each.path.join('.') }));
   if (!isMap(yaml.value)) {
     if (mistakes.length > 0) return failure(mistakes);

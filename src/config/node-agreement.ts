@@ -2,6 +2,7 @@
 import { type NodeSpec, nodesOfRole, type Spec, slotName } from '../core/spec.ts';
 import type { Finding } from './issue.ts';
 import { quote } from './issue.ts';
+import { impliedDatacenter } from './normalise.ts';
 import type { ClusterFile } from './schema.ts';
 import { closest } from './spelling.ts';
 import { canonicalAddress } from './words.ts';
@@ -85,7 +86,13 @@ function addresses(spec: Spec): readonly Finding[] {
 function datacenters(spec: Spec): readonly Finding[] {
   const known = Object.keys(spec.datacenters);
   return spec.nodes.flatMap((node) => {
-    if (node.datacenter === null || known.includes(node.datacenter)) return [];
+    const implied = impliedDatacenter(node.name, spec.datacenters);
+    if (node.datacenter === null || node.datacenter === implied) return [];
+    if (known.includes(node.datacenter)) {
+      if (implied === null) return [];
+      const message = `${quote(node.datacenter)} contradicts the name, which ends in ${implied}. ${quote(implied)}, or another name`;
+      return [atField(node, 'datacenter', message)];
+    }
     const near = closest(node.datacenter, known);
     const right = near === undefined ? `Declare it under 'datacenters'` : `Did you mean '${near}'?`;
     return [atField(node, 'datacenter', `${quote(node.datacenter)} is not declared. ${right}`)];

@@ -55,7 +55,7 @@ const parameterValue = z.union(
 );
 
 const postgres = z.strictObject({
-  version: words.wholeNumber(13, 99).describe('The major version, such as 17'),
+  version: words.wholeNumber(13, 18).describe('The major version, from 13 to 18'),
   port: optional(words.port).describe('The port of every server; 5432 by default'),
   data: optional(words.absolutePath).describe(
     'The data directory on every database node; by default the node file names it',

@@ -47,13 +47,15 @@ export function keysAt(schema: z.ZodType, path: Path): readonly string[] {
   return schemasAt(schema, path).flatMap((each) => (each instanceof z.ZodObject ? Object.keys(each.shape) : []));
 }
 
-interface ShapeFinding extends Finding {
+export interface ShapeFinding extends Finding {
+  /** A key that nothing here is called. */
+  readonly unknown?: true;
   /** The key that a misspelt one was meant for. */
   readonly meant?: Path;
 }
 
 function unknownKey(schema: z.ZodType, path: Path, key: string): ShapeFinding {
-  const found = { path: [...path, key], at: 'key' } as const;
+  const found = { path: [...path, key], at: 'key', unknown: true } as const;
   const known = keysAt(schema, path);
   if (isLaterKey(path, key)) {
     return {
@@ -68,7 +70,7 @@ function unknownKey(schema: z.ZodType, path: Path, key: string): ShapeFinding {
 
 function expected(issue: Issue): string {
   if (issue.code === 'invalid_type') return expectations.get(issue.expected) ?? 'Another kind of value';
-  if (issue.code === 'invalid_value') return `${issue.values.map(quote).join(' or ')}`;
+  if (issue.code === 'invalid_value') return `Write ${issue.values.map(quote).join(' or ')}`;
   return issue.message.split('. ').slice(1).join('. ');
 }
 
@@ -82,7 +84,7 @@ function missing(path: Path): Finding {
 }
 
 /** Unlike every other finding, it is about a key that isn't there. */
-export function isMissing(finding: Finding): boolean {
+function isMissing(finding: Finding): boolean {
   return finding.message.startsWith('is missing.');
 }
 
@@ -91,7 +93,8 @@ function findingsOf(schema: z.ZodType, input: unknown, issue: Issue, path: Path)
   const finding = (message: string): Finding => ({ path, at: 'value', message: `${quote(value)} ${message}` });
   switch (issue.code) {
     case 'unrecognized_keys':
-      return issue.keys.map((key) => unknownKey(schema, path, key));
+      // A file with more of them is no cluster file, and each is compared with every known key.
+      return issue.keys.slice(0, 100).map((key) => unknownKey(schema, path, key));
     case 'invalid_key': {
       const [first] = issue.issues;
       return [{ path, at: 'key', message: `${quote(path.at(-1))} ${first?.message ?? 'is no name. Another name'}` }];
@@ -113,7 +116,7 @@ function findingsOf(schema: z.ZodType, input: unknown, issue: Issue, path: Path)
 }
 
 /** `input` is what was parsed: its values are quoted. */
-export function shapeFindings(schema: z.ZodType, input: unknown, error: z.ZodError): readonly Finding[] {
+export function shapeFindings(schema: z.ZodType, input: unknown, error: z.ZodError): readonly ShapeFinding[] {
   const seen = new Map<string, ShapeFinding>();
   for (const issue of error.issues) {
     for (const finding of findingsOf(schema, input, issue, pathOf(issue))) {

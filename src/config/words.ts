@@ -49,15 +49,22 @@ export const identifier = z
     `is reserved for PostgreSQL, pgbouncer or Understudy. Another name, such as one for what the application does`,
   );
 
+/** Unspecified, IPv4 link-local, multicast and reserved, then the same of IPv6 (RFC 6890, RFC 4291). */
+const unusable = /^(0\.|169\.254\.|22[4-9]\.|23\d\.|24\d\.|25[0-5]\.|ff[0-9a-f]{2}:|fe[89ab][0-9a-f]:|::$)/;
+
 function usableAddress(text: string): boolean {
   if (isIP(text) === 0 || text.includes('%')) return false;
   const canonical = canonicalAddress(text);
-  return !/^(0\.|22[4-9]\.|23\d\.|24\d\.|25[0-5]\.|ff[0-9a-f]{2}:|::$)/.test(canonical);
+  return !unusable.test(canonical);
 }
 
-/** The same text for the same address: `fd00:0::1` is `fd00::1`. */
+/** The same text for the same address: `fd00:0::1` is `fd00::1`, and `::ffff:10.0.1.10` is 10.0.1.10 (RFC 4291, 2.5.5.2). */
 export function canonicalAddress(address: string): string {
-  return isIP(address) === 6 && !address.includes('%') ? new URL(`http://[${address}]`).hostname.slice(1, -1) : address;
+  if (isIP(address) !== 6 || address.includes('%')) return address;
+  const canonical = new URL(`http://[${address}]`).hostname.slice(1, -1);
+  const [, high, low] = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(canonical) ?? [];
+  if (high === undefined || low === undefined) return canonical;
+  return [high, low].flatMap((part) => [Number.parseInt(part, 16) >> 8, Number.parseInt(part, 16) & 255]).join('.');
 }
 
 export const address = z

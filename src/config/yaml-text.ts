@@ -3,9 +3,12 @@
  *
  * Refuses what a declaration has no use for and what makes YAML dangerous or ambiguous: anchors and aliases, tags,
  * several documents, keys that aren't text, the same key twice, more than 1 MiB, more than a few levels.
+ *
+ * A number is a number, except where its spelling matters: 0640 is octal to PostgreSQL and decimal to YAML 1.2.
  */
 import { isAlias, isMap, isPair, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
 import { quote } from './issue.ts';
+import { findExcess } from './yaml-limits.ts';
 
 export interface Place {
   readonly line: number;
@@ -40,11 +43,20 @@ interface Located {
 
 type Report = (offset: number, path: readonly (string | number)[], message: string) => void;
 
+/** Whether numbers at a path are read as they are spelt, as text. */
+export type Verbatim = (path: readonly (string | number)[]) => boolean;
+
+interface Reading {
+  readonly report: Report;
+  readonly verbatim: Verbatim;
+}
+
 function offsetOf(node: unknown, otherwise: number): number {
   return isScalar(node) || isMap(node) || isSeq(node) || isAlias(node) ? (node.range?.[0] ?? otherwise) : otherwise;
 }
 
-function readMap(node: unknown, path: readonly (string | number)[], report: Report): Map<string, Located> {
+function readMap(node: unknown, path: readonly (string | number)[], reading: Reading): Map<string, Located> {
+  const { report } = reading;
   const children = new Map<string, Located>();
   if (!isMap(node)) return children;
   for (const pair of node.items) {
@@ -58,13 +70,20 @@ function readMap(node: unknown, path: readonly (string | number)[], report: Repo
     } else if (children.has(key)) {
       report(offset, [...path, key], 'the key is there twice. Keep one of them');
     } else {
-      children.set(key, read(pair.value, offset, [...path, key], report));
+      children.set(key, read(pair.value, offset, [...path, key], reading));
     }
   }
   return children;
 }
 
-function read(node: unknown, keyOffset: number, path: readonly (string | number)[], report: Report): Located {
+/** YAML's own octal numbers (0o640) mean nothing to PostgreSQL: they stay numbers, and so do .inf and .nan. */
+function spelling({ value, source }: { readonly value: unknown; readonly source?: string | undefined }): unknown {
+  const ownSpelling = typeof value === 'number' && Number.isFinite(value) && source?.startsWith('0o') === false;
+  return ownSpelling ? source : value;
+}
+
+function read(node: unknown, keyOffset: number, path: readonly (string | number)[], reading: Reading): Located {
+  const { report } = reading;
   const valueOffset = offsetOf(node, keyOffset);
   const leaf = (value: unknown): Located => ({ value, keyOffset, valueOffset, children: new Map() });
   if (path.length > deepest) {
@@ -82,15 +101,16 @@ function read(node: unknown, keyOffset: number, path: readonly (string | number)
     report(valueOffset, path, 'tags are not supported. A plain value');
   }
   if (isMap(node)) {
-    const children = readMap(node, path, report);
+    const children = readMap(node, path, reading);
     const value = Object.fromEntries([...children].map(([key, child]) => [key, child.value]));
     return { value, keyOffset, valueOffset, children };
   }
   if (isSeq(node)) {
-    const items = node.items.map((item, index) => read(item, valueOffset, [...path, index], report));
+    const items = node.items.map((item, index) => read(item, valueOffset, [...path, index], reading));
     return { value: items.map((item) => item.value), keyOffset, valueOffset, children: new Map(items.entries()) };
   }
-  return leaf(isScalar(node) ? node.value : null);
+  if (!isScalar(node)) return leaf(null);
+  return leaf(reading.verbatim(path) ? spelling(node) : node.value);
 }
 
 function placeIn(root: Located, lines: LineCounter): YamlText['place'] {
@@ -111,25 +131,30 @@ function placeIn(root: Located, lines: LineCounter): YamlText['place'] {
   };
 }
 
-function refused(message: string): YamlText {
-  const start = { line: 1, column: 1 };
-  return { value: null, wellFormed: false, mistakes: [{ ...start, path: [], message }], place: () => start };
+function refused(message: string, at: Place = { line: 1, column: 1 }): YamlText {
+  return { value: null, wellFormed: false, mistakes: [{ ...at, path: [], message }], place: () => at };
+}
+
+/** Of an offset in a text, without parsing it. */
+export function placeInText(text: string, offset: number): Place {
+  const before = text.slice(0, offset).split('\n');
+  return { line: before.length, column: (before.at(-1)?.length ?? 0) + 1 };
 }
 
 /** Never throws. Values are only complete without mistakes. */
-export function readYaml(text: string): YamlText {
+export function readYaml(text: string, verbatim: Verbatim = () => false): YamlText {
   if (text.length > largest) return refused('the file is too large. At most 1 MiB; is it a cluster file?');
   try {
-    return readDocument(text);
+    const excess = findExcess(text);
+    if (excess !== null) return refused(excess.message, placeInText(text, excess.offset));
+    return readDocument(text, verbatim);
   } catch (error) {
-    // The parser recurses: some thousand brackets exhaust the stack.
-    if (error instanceof RangeError) return refused('the file is nested too deeply. Nothing here needs so many levels');
     const reason = error instanceof Error ? error.message.split('\n')[0] : '';
     return refused(`the file can't be read as YAML (${reason}). YAML 1.2 as in the examples`);
   }
 }
 
-function readDocument(text: string): YamlText {
+function readDocument(text: string, verbatim: Verbatim): YamlText {
   const lines = new LineCounter();
   const mistakes: YamlMistake[] = [];
   const report: Report = (offset, path, message) => {
@@ -153,6 +178,6 @@ function readDocument(text: string): YamlText {
       what ?? `${quote(message.split('\n')[0]).slice(1, -1)}. YAML 1.2, with special characters in quotes`,
     );
   }
-  const root = read(document.contents, 0, [], report);
+  const root = read(document.contents, 0, [], { report, verbatim });
   return { value: root.value, wellFormed: unreadable.length === 0, mistakes, place: placeIn(root, lines) };
 }

@@ -1,7 +1,13 @@
 /** What a plan is made of. */
 import type { NodeName } from './spec.ts';
 
-export type Effect = 'now' | 'reload' | 'restart, deferred' | 'refused';
+export type Effect =
+  | 'now'
+  | 'reload'
+  | 'restart, deferred'
+  | 'refused'
+  /** An agent finds the store by its node file, before it can read any spec. */
+  | 'no effect on running agents: they use the store of their node files';
 
 export interface Change {
   readonly kind: 'add' | 'remove' | 'change';

@@ -26,7 +26,7 @@ export function planDatabases(current: Spec | null, next: Spec, facts: PlanFacts
         kind: 'remove',
         nodes,
         what: `database ${name}`,
-        from: '(stays until dropped by hand)',
+        from: '(its data stay until dropped by hand)',
         to: null,
         effect: 'now',
       }),

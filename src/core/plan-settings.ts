@@ -16,6 +16,7 @@ interface Setting {
 
 const forever = 'Certificates and store keys carry it: a cluster with another one is another cluster';
 const elsewhere = 'The servers and everyone who connects would have to move at once: this version does not do that';
+const nodeFiles: Effect = 'no effect on running agents: they use the store of their node files';
 
 const settings: readonly Setting[] = [
   { what: 'cluster', where: 'cluster', effect: 'refused', reason: forever, of: (spec) => spec.cluster },
@@ -43,8 +44,8 @@ const settings: readonly Setting[] = [
     of: (spec) => spec.postgres.binaryDirectory,
   },
   { what: 'WAL budget (MB)', where: 'database', effect: 'reload', of: (spec) => spec.postgres.walBudgetMb },
-  { what: 'store endpoints', where: 'cluster', effect: 'now', of: (spec) => spec.store.endpoints.join(' ') },
-  { what: 'store CA', where: 'database', effect: 'now', of: (spec) => spec.store.caFile },
+  { what: 'store endpoints', where: 'cluster', effect: nodeFiles, of: (spec) => spec.store.endpoints.join(' ') },
+  { what: 'store CA', where: 'database', effect: nodeFiles, of: (spec) => spec.store.caFile },
   { what: 'pooler port', where: 'app', effect: 'restart, deferred', of: (spec) => spec.poolers.port },
   { what: 'pooler mode', where: 'app', effect: 'reload', of: (spec) => spec.poolers.mode },
   { what: 'pool size', where: 'app', effect: 'reload', of: (spec) => spec.poolers.poolSize },

@@ -4,7 +4,7 @@ import type { Refusal } from '../decision.ts';
 import { formatLsn } from '../lsn.ts';
 import type { DatabaseMemory } from '../memory.ts';
 import { inOneLine } from '../one-line.ts';
-import { currentTerm, type Situation } from '../situation.ts';
+import { currentTerm, isMoving, type Situation } from '../situation.ts';
 
 /** Others call a member silent after 6 s: three of these may be lost. */
 const publishEveryMs = 2_000;
@@ -40,13 +40,22 @@ export function dueStatus(
   situation: Situation,
   facts: { readonly unconverged: readonly string[]; readonly refused: readonly Refusal[] },
 ): { readonly status: MemberStatus; readonly key: string } | null {
-  const { view, memory, nowMs } = situation;
+  const { view, memory } = situation;
   // Who left the spec is forgotten by the holder, and must not write itself in again.
   if (situation.spec !== null && situation.me === null) return null;
   const status = compose(situation, facts, (memory.status?.counter ?? 0) + 1);
   const key = materialKey(status);
-  const due = memory.status === null || memory.status.key !== key || nowMs - memory.status.atMs >= publishEveryMs;
-  return due && view.store.readAtMs !== null ? { status, key } : null;
+  return isDue(situation, status, key) && view.store.readAtMs !== null ? { status, key } : null;
+}
+
+/** While the primary moves only the word that is waited for is worth a write: that the new one accepts writes. */
+function isDue(situation: Situation, status: MemberStatus, key: string): boolean {
+  const { memory, nowMs } = situation;
+  if (memory.status === null) return true;
+  const ageMs = nowMs - memory.status.atMs;
+  const isNew = memory.status.key !== key;
+  if (!isMoving(situation)) return isNew || ageMs >= publishEveryMs;
+  return (isNew && status.postgres.state === 'primary') || ageMs >= 2 * publishEveryMs;
 }
 
 function compose(

@@ -71,6 +71,6 @@ export const noPoolerMemory: PoolerMemory = {
   primary: null,
   served: [],
   shownBy: [],
-  readers: { chosen: [], candidates: [] },
+  readers: { chosen: [], candidates: [], straying: [] },
   configuration: null,
 };

@@ -1,8 +1,15 @@
 import type { TopologyStandby } from '@understudy/client';
 import { describe, expect, it } from 'vitest';
-import { chooseReaders, type Readers, readerJoinLagBytes, readerLeaveLagBytes, readerSettleMs } from './readers.ts';
+import {
+  chooseReaders,
+  type Readers,
+  readerGraceMs,
+  readerJoinLagBytes,
+  readerLeaveLagBytes,
+  readerSettleMs,
+} from './readers.ts';
 
-const none: Readers = { chosen: [], candidates: [] };
+const none: Readers = { chosen: [], candidates: [], straying: [] };
 
 const standby = (node: string, more: Partial<TopologyStandby> = {}): TopologyStandby => ({
   node,
@@ -35,6 +42,21 @@ describe('chooseReaders', () => {
     const settled = chooseReaders('web1', both, waiting, 1_000 + readerSettleMs);
     expect(names(settled)).toEqual(['db1', 'db2']);
     expect(names(chooseReaders('web1', [standby('db2')], settled, 3_001))).toEqual(['db2']);
+  });
+
+  it('keeps a reader that only lost its stream for a grace, and its place before those that come in later', () => {
+    const both = [standby('db1'), standby('db2')];
+    const first = chooseReaders('web1', both, none, 0);
+    const [leading, other] = first.chosen.map((reader) => reader.node);
+    const lost = both.map((one) => (one.node === leading ? { ...one, streaming: false } : one));
+    const during = chooseReaders('web1', lost, first, 1_000);
+    expect(during.chosen.map((reader) => reader.node)).toEqual([leading, other]);
+    expect(chooseReaders('web1', both, during, 2_000).straying).toEqual([]);
+    const after = chooseReaders('web1', lost, during, 1_001 + readerGraceMs);
+    expect(after.chosen.map((reader) => reader.node)).toEqual([other]);
+    const back = chooseReaders('web1', both, after, 20_000);
+    const settled = chooseReaders('web1', both, back, 20_000 + readerSettleMs);
+    expect(settled.chosen.map((reader) => reader.node)).toEqual([other, leading]);
   });
 
   it('takes one in at once when the last one is gone', () => {

@@ -1,9 +1,10 @@
 /**
  * Which standbys serve an app node's reads.
  *
- * Invariant: a standby that stops streaming, or that the topology no longer names, is out at once; one comes in only
- * after it was good for a while, since each change of the list costs poolers before 1.24 their TLS connections.
- * The order differs from app node to app node (rendezvous hashing): poolers that can use one address only still
+ * Invariant: a standby that the topology no longer names is out at once, one that only lost its stream after a grace:
+ * every standby does for a moment of a switchover. One comes in only after it was good for a while, and behind those that
+ * serve already, since each change of the first costs poolers before 1.24 all their TLS connections, writers' included.
+ * The first choice differs from app node to app node (rendezvous hashing): poolers that can use one address only still
  * spread over all standbys, and the loss of one moves only its own readers.
  */
 import type { TopologyStandby } from '@understudy/client';
@@ -16,6 +17,9 @@ export const readerLeaveLagBytes = 64 * 1024 * 1024;
 /** Good for so long before it is taken in, except when there is no other. */
 export const readerSettleMs = 2_000;
 
+/** A reader may be without its stream for so long: the others follow a new primary within a second or two. */
+export const readerGraceMs = 10_000;
+
 export interface Reader {
   readonly node: NodeName;
   readonly address: string;
@@ -26,6 +30,8 @@ export interface Readers {
   readonly chosen: readonly Reader[];
   /** Good ones that are not taken in yet. */
   readonly candidates: readonly { readonly node: NodeName; readonly sinceMs: number }[];
+  /** Readers that lost their stream, and when that was first seen. */
+  readonly straying: readonly { readonly node: NodeName; readonly sinceMs: number }[];
 }
 
 /** FNV-1a: spreads short texts well enough, and needs no library. */
@@ -39,8 +45,8 @@ function hash(text: string): number {
   return (value ^ (value >>> 13)) >>> 0;
 }
 
-function isGood(standby: TopologyStandby, isReader: boolean): boolean {
-  if (!standby.streaming) return false;
+function isGood(standby: TopologyStandby, isReader: boolean, strayingMs: number): boolean {
+  if (!standby.streaming && (!isReader || strayingMs > readerGraceMs)) return false;
   // Unknown is not false: it neither brings one in nor puts one out.
   if (standby.lagBytes === null) return isReader;
   return standby.lagBytes <= (isReader ? readerLeaveLagBytes : readerJoinLagBytes);
@@ -53,7 +59,11 @@ export function chooseReaders(
   nowMs: number,
 ): Readers {
   const wasReader = (node: NodeName): boolean => before.chosen.some((reader) => reader.node === node);
-  const good = standbys.filter((standby) => isGood(standby, wasReader(standby.node)));
+  const straying = standbys
+    .filter(({ node, streaming }) => !streaming && wasReader(node))
+    .map(({ node }) => ({ node, sinceMs: before.straying.find((one) => one.node === node)?.sinceMs ?? nowMs }));
+  const strayingMs = (node: NodeName): number => nowMs - (straying.find((one) => one.node === node)?.sinceMs ?? nowMs);
+  const good = standbys.filter((standby) => isGood(standby, wasReader(standby.node), strayingMs(standby.node)));
   const hasStaying = good.some((standby) => wasReader(standby.node));
   const candidates: { node: NodeName; sinceMs: number }[] = [];
   const chosen = good.filter(({ node }) => {
@@ -63,7 +73,12 @@ export function chooseReaders(
     candidates.push({ node, sinceMs });
     return false;
   });
+  const place = (node: NodeName): number => before.chosen.findIndex((reader) => reader.node === node);
   const rank = (node: NodeName): number => hash(`${self} ${node}`);
-  const ordered = chosen.toSorted((a, b) => rank(b.node) - rank(a.node) || (a.node < b.node ? -1 : 1));
-  return { chosen: ordered.map(({ node, address, port }) => ({ node, address, port })), candidates };
+  const staying = chosen.filter(({ node }) => wasReader(node)).toSorted((a, b) => place(a.node) - place(b.node));
+  const fresh = chosen
+    .filter(({ node }) => !wasReader(node))
+    .toSorted((a, b) => rank(b.node) - rank(a.node) || (a.node < b.node ? -1 : 1));
+  const ordered = [...staying, ...fresh];
+  return { chosen: ordered.map(({ node, address, port }) => ({ node, address, port })), candidates, straying };
 }

@@ -12,10 +12,16 @@ import { retryAfterMs } from './job-retry.ts';
 /** After this long without a writable holder, a stopped standby starts all the same, so that reads are served. */
 const startAnywayAfterMs = 15_000;
 
+/** How long followers hold back at the most after a handover, in ms; the end of the operation releases them. */
+const settleMs = 2_000;
+
 export function decideAsStandby(situation: Situation, holder: NodeName, term: number): Verdict {
   const { view } = situation;
   const writable = isWritable(situation, holder, term);
   const { postgres } = view;
+  if (isSettling(situation) && (postgres.state === 'stopped' || postgres.state === 'standby')) {
+    return wait({ code: 'handover-settling', text: `${holder} takes over; its poolers come first` }, 100);
+  }
   switch (postgres.state) {
     case 'primary':
       return wait({ code: 'demoting', text: 'this node must not be primary' }, 50);
@@ -37,6 +43,14 @@ export function decideAsStandby(situation: Situation, holder: NodeName, term: nu
     default:
       return unreachable(postgres);
   }
+}
+
+/** The poolers' first logins come before the followers, which would take the new primary's time. */
+function isSettling(situation: Situation): boolean {
+  const operation = situation.view.store.operation?.value;
+  const marks = situation.memory.operation;
+  if (operation?.phase !== 'handed-over' || marks === null) return false;
+  return situation.nowMs - marks.phaseSinceMs < settleMs + operation.paceMs;
 }
 
 function clone(situation: Situation, holder: NodeName, writable: boolean, code: string, text: string): Verdict {

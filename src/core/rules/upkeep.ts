@@ -1,17 +1,16 @@
 /**
  * The chores of a running server: its configuration, its slots, its databases, what others left behind in the store.
  *
- * None of these may delay a switchover: nothing is done while an operation is active. Each chore says in
+ * None of these may delay a switchover: nothing is done while one moves the primary. Each chore says in
  * `unconverged` what is still owed, so that `apply` can wait for it.
  */
 import type { Action } from '../actions.ts';
 import type { SlotTarget } from '../cluster-view.ts';
 import { parseLsn } from '../lsn.ts';
 import { mayRetry } from '../memory.ts';
-import { liveMember, otherDatabaseNodes, type Situation } from '../situation.ts';
+import { isMoving, liveMember, otherDatabaseNodes, type Situation } from '../situation.ts';
 import { findNode, slotName } from '../spec.ts';
 import { retryAfterMs } from './job-retry.ts';
-import { activeOperation } from './switchover.ts';
 
 /** How often idle slots are moved forward on standbys, and checked everywhere, in ms. */
 const slotsEveryMs = 10_000;
@@ -32,7 +31,7 @@ export function decideUpkeep(situation: Situation): Upkeep {
     databases(situation),
     forgotten(situation),
   ];
-  const quiet = activeOperation(situation) !== null || view.job !== null;
+  const quiet = isMoving(situation) || view.job !== null;
   return {
     actions: quiet ? [] : chores.flatMap((chore) => chore.actions),
     unconverged: chores.flatMap((chore) => chore.unconverged),
