@@ -180,7 +180,7 @@ export class DatabaseBackend implements AgentBackend {
   }
 
   report(report: PoolerReport): void {
-    if (this.#agent.reports.accept(report)) this.#agent.wake();
+    if (this.#agent.reports.accept(report)) this.#agent.reported();
   }
 
   async switchover(request: SwitchoverRequest, by: string): Promise<SwitchoverAnswer> {

@@ -7,6 +7,7 @@ import type { Decision } from '../core/decision.ts';
 import type { DatabaseMemory, Outcome } from '../core/memory.ts';
 import { inOneLine } from '../core/one-line.ts';
 import { isActive } from '../core/operation.ts';
+import { concerns } from '../core/rules/switchover.ts';
 import { findNode, hostName, type NodeName, type Spec } from '../core/spec.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -134,8 +135,10 @@ export class DatabaseNode {
     await this.mirror.close();
   }
 
-  wake(): void {
-    this.#wakeup.wake();
+  /** A pooler said something new: of use to whoever acts on it now. */
+  reported(): void {
+    const operation = this.mirror.image.operation?.value;
+    if (operation === undefined || concerns(operation, this.node)) this.#wakeup.wake();
   }
 
   request(change: Partial<Requests>): void {
@@ -228,7 +231,8 @@ export class DatabaseNode {
   }
 
   #storeChanged(isMaterial: boolean): void {
-    if (isMaterial) this.#wakeup.wake();
+    const operation = this.mirror.image.operation?.value;
+    if (isMaterial && (operation === undefined || concerns(operation, this.node))) this.#wakeup.wake();
     this.#notify();
   }
 

@@ -97,7 +97,7 @@ describe('a mistake is named with its place and what would be right', () => {
     [`${minimal}backups: {}\n`, 'c.yaml:9:1 backups: is not supported by this version'],
     [`${minimal}contact: &c x\n`, 'c.yaml:9:13 contact: anchors are not supported'],
     [`${minimal}contact: !x y\n`, 'c.yaml:9:13 contact: tags are not supported'],
-    [`${minimal}? [a]\n: b\n`, 'c.yaml:9:3 a key is not a text'],
+    [`${minimal}? [a]\n: b\n`, 'c.yaml:9:1 a key is written with a question mark'],
     [`${minimal}__proto__: {}\n`, 'c.yaml:9:1 __proto__: this name is reserved'],
     [`${minimal}--- \na: b\n`, 'c.yaml:9:1 there is more than one document'],
     [`${minimal}lease: { ttl: 6 }\n`, 'c.yaml:9:15 lease.ttl: 6 has no unit. A duration such as 10s'],
@@ -174,6 +174,48 @@ describe('a mistake is named with its place and what would be right', () => {
       `${minimal}applications: { shop: { nodes: [web0] }, shop-ro: { database: shop, nodes: [web0] } }\n`,
       'c.yaml:9:42 applications.shop-ro: is already the alias',
     ],
+    [`${minimal}version: 2\n`, 'c.yaml:9:10 version: 2 is not supported here. Write 1'],
+    [
+      minimal.replace('10.0.1.11', "'::ffff:10.0.1.10'"),
+      `c.yaml:4:36 nodes.database.pg1.address: '::ffff:10.0.1.10' is`,
+    ],
+    [minimal.replace('10.0.1.11', "'fe80::1'"), `c.yaml:4:36 nodes.database.pg1: 'fe80::1' is no address of one host`],
+    [minimal.replace('10.0.1.11', '169.254.1.1'), `c.yaml:4:36 nodes.database.pg1: '169.254.1.1' is no address`],
+    [minimal.replace('10.0.1.11', "'::ffff:0.0.0.0'"), `c.yaml:4:36 nodes.database.pg1: '::ffff:0.0.0.0' is no addr`],
+    [minimal.replace('10.0.1.11', '239.1.1.1'), `c.yaml:4:36 nodes.database.pg1: '239.1.1.1' is no address`],
+    [
+      minimal.replace('postgres: 17', 'postgres: 19'),
+      `c.yaml:7:11 postgres: 19 can't stand here. A whole number from 13`,
+    ],
+    [
+      minimal.replace('postgres: 17', 'postgres: 12'),
+      `c.yaml:7:11 postgres: 12 can't stand here. A whole number from 13`,
+    ],
+    [
+      `${minimal.replace('pg1: 10.0.1.11', 'pg1.iad1: { address: 10.0.1.11, datacenter: ord1 }')}datacenters: { iad1: , ord1: }\n`,
+      `c.yaml:4:75 nodes.database.pg1.iad1.datacenter: 'ord1' contradicts the name`,
+    ],
+    [
+      minimal.replace('postgres: 17', 'postgres: { version: 17, port: 7432 }'),
+      `c.yaml:7:32 postgres.port: 7432 is taken on pg0 by the agent's API`,
+    ],
+    [
+      minimal.replace('postgres: 17', 'postgres: { version: 17, port: 2379 }'),
+      'c.yaml:7:32 postgres.port: 2379 is taken on pg0 by the store',
+    ],
+    [
+      minimal.replace('postgres: 17', 'postgres: { version: 17, port: 2380 }'),
+      'c.yaml:7:32 postgres.port: 2380 is taken on pg0 by the store',
+    ],
+    [`${minimal}poolers: { port: 7432 }\n`, `c.yaml:9:18 poolers.port: 7432 is taken on web0 by the agent's API`],
+    [
+      `${minimal}poolers: { port: 2379 }\nstore: { endpoints: ['https://web1.psf.io:2379'] }\n`,
+      'c.yaml:9:18 poolers.port: 2379 is taken on web1 by the store',
+    ],
+    [
+      `${minimal}store: { endpoints: ['https://10.0.1.20:7432'] }\n`,
+      `c.yaml:9:22 store.endpoints.0: 7432 is taken on mon0 by the agent's API`,
+    ],
   ])('%j', (text, expected) => {
     expect(issues(text).map((issue) => issue.slice(0, expected.length))).toEqual([expected]);
   });
@@ -184,6 +226,67 @@ describe('a mistake is named with its place and what would be right', () => {
       'c.yaml:1:1 contct',
       'c.yaml:5:36 nodes.database.pg1.address',
     ]);
+  });
+});
+
+describe('mistakes hide no others', () => {
+  const rest = 'lease: { ttl: 2s }\n';
+  const places = (text: string) => issues(`${text}${rest}`).map((issue) => issue.split(': ')[0]);
+
+  it('behind a misspelt required key, in whose map there is another', () => {
+    expect(places(minimal.replace('postgres: 17', 'postgress: { version: 99, prot: 7432 }'))).toEqual([
+      'c.yaml:7:1 postgress',
+      'c.yaml:7:23 postgress.version',
+      'c.yaml:7:27 postgress.prot',
+    ]);
+    expect(places(minimal.replace('postgres: 17', 'postgress: { version: 17, prot: 7432 }'))).toEqual([
+      'c.yaml:7:1 postgress',
+      'c.yaml:7:27 postgress.prot',
+      'c.yaml:7:33 postgress.prot',
+      'c.yaml:9:15 lease.ttl',
+    ]);
+  });
+
+  it('behind bad addresses', () => {
+    expect(places(minimal.replace('10.0.1.11', 'pg1.psf.io').replace('10.0.1.20', '0.0.0.0'))).toEqual([
+      'c.yaml:4:36 nodes.database.pg1',
+      'c.yaml:5:20 nodes.witness.mon0',
+      'c.yaml:9:15 lease.ttl',
+    ]);
+  });
+
+  it('and what is meant is not guessed behind any other', () => {
+    expect(places(`${minimal}contact: 5\n`)).toEqual(['c.yaml:9:10 contact']);
+  });
+
+  it('but shows fifty at once', () => {
+    const lines = issues(`${minimal}${Array.from({ length: 60 }, (_, index) => `unheard${index}: 1\n`).join('')}`);
+    expect(lines).toHaveLength(51);
+    expect(lines.at(-1)).toBe('and 10 more like these');
+  });
+});
+
+it('takes the parameters of PostgreSQL as they are spelt', () => {
+  const parameters =
+    '{ log_file_mode: 0640, a: 0x1F, b: 1e3, c: 12345678901234567890, d: true, e: 0o640, f: 1.50, g: "07" }';
+  expect(
+    parseClusterText(minimal.replace('postgres: 17', `postgres: { version: 17, parameters: ${parameters} }`), 'c'),
+  ).toMatchObject({
+    ok: true,
+    spec: {
+      postgres: {
+        parameters: {
+          log_file_mode: '0640',
+          a: '0x1F',
+          b: '1e3',
+          c: '12345678901234567890',
+          d: 'on',
+          e: '416',
+          f: '1.50',
+          g: '07',
+        },
+      },
+    },
   });
 });
 
@@ -218,6 +321,9 @@ describe('a file', () => {
     ['binary', Uint8Array.of(0x63, 0xff, 0xfe), 'the file is not UTF-8'],
     ['huge', `#${'x'.repeat(1024 * 1024)}`, 'the file is too large'],
     ['deep', '['.repeat(20_000), 'nested too deeply'],
+    ['deep in lines', '- '.repeat(20_000), 'nested too deeply'],
+    ['deep behind closing brackets', `${']'.repeat(20_000)}${'['.repeat(20_000)}`, 'never opened'],
+    ['in pieces', '[],'.repeat(80_000), 'too many parts'],
     [
       'bomb',
       `a: &a [x,x]\n${'bcdefgh'.replaceAll(/./g, (key) => `${key}: &${key} [*a,*a,*a,*a]\n`)}`,

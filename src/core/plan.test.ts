@@ -80,8 +80,17 @@ describe('a plan', () => {
 
   it('keeps a database that is no longer declared', () => {
     const next = plan({ databases: [] });
-    expect(next.destroyed).toEqual([]);
-    expect(renderPlan(next)).toContain('pg0  - database shop (stays until dropped by hand)');
+    expect(next).toMatchObject({ destroyed: [], refusals: [] });
+    expect(renderPlan(next)).toContain('pg0  - database shop (its data stay until dropped by hand)');
+  });
+
+  it('says that running agents stay with the store of their node files', () => {
+    const next = plan({ store: { ...base.store, endpoints: ['https://10.0.0.2:2379'], caFile: '/ca.crt' } });
+    expect(next.refusals).toEqual([]);
+    expect(renderPlan(next).slice(1)).toEqual([
+      expect.stringMatching(/store endpoints .* no effect on running agents: they use the store of their node files$/),
+      expect.stringMatching(/store CA default -> \/ca.crt {2}no effect on running agents/),
+    ]);
   });
 
   it('says what an application loses', () => {

@@ -222,14 +222,27 @@ export function decideAsTarget(situation: Situation, lease: Held): Verdict | nul
     ttlMs: lease.value.ttlMs,
     because: ['replayed-past-shutdown'],
   };
-  return act(
-    [take],
-    {
-      code: 'replayed-past-shutdown',
-      text: `replayed past ${operation.shutdownLsn}, where ${operation.from} shut down`,
-    },
-    0,
-  );
+  // The promotion follows an acknowledged handover at once: a second look would only cost the writers time.
+  const promote: readonly Action[] =
+    operation.paceMs > 0 ? [] : [{ do: 'promote', withinMs: operation.promoteTimeoutMs, because: ['holds-lease'] }];
+  const text = `replayed past ${operation.shutdownLsn}, where ${operation.from} shut down`;
+  return act([take, ...promote], { code: 'replayed-past-shutdown', text }, 0);
+}
+
+/** Whose agent has something to do in this phase; the others look again in their own time, and leave the machine alone. */
+export function concerns(operation: Operation, node: string): boolean {
+  switch (operation.phase) {
+    case 'pausing':
+      return operation.from === node;
+    case 'stopped':
+    case 'handed-over':
+      return operation.to === node;
+    case 'finished':
+    case 'undone':
+      return true;
+    default:
+      return unreachable(operation);
+  }
 }
 
 /** The new holder's part after the handover: promote, see the poolers resume, write the receipt; or give back. */
@@ -301,4 +314,8 @@ function finish(situation: Situation, stored: Stored<Operation>, lease: Held): V
     { code: 'poolers-resumed', text: `${operation.poolers.length - missing.length} poolers serve ${situation.self}` },
     0,
   );
+}
+
+function unreachable(value: never): never {
+  throw new Error(`not a known phase: ${JSON.stringify(value)}`);
 }
