@@ -2,6 +2,8 @@
  * The floor's servers: a primary, a standby and a pooler, bare: no TLS, no passwords, no agents. Settings that bear on
  * the time of a switchover are those of the product.
  */
+
+import { randomBytes } from 'node:crypto';
 import { appendFileSync, chmodSync, chownSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { join } from 'node:path';
@@ -22,6 +24,8 @@ export interface FloorPlace {
   readonly account: Account;
   /** The declaration whose parameters the bare servers take. */
   readonly spec: Spec;
+  /** 16 is what `initdb` makes by itself. */
+  readonly walSegmentMb: number;
 }
 
 export interface FloorServer {
@@ -40,6 +44,8 @@ export class FloorServers {
   readonly pooler: { readonly home: string; readonly address: string; readonly port: number };
   readonly #place: FloorPlace;
   readonly #binaries: Binaries;
+  /** Of every login: at the servers and at the pooler. */
+  readonly password = randomBytes(16).toString('hex');
 
   private constructor(place: FloorPlace, binaries: Binaries) {
     this.#place = place;
@@ -71,8 +77,11 @@ export class FloorServers {
   async #bringUp(): Promise<void> {
     const [first, second] = this.servers;
     for (const home of [this.#place.directory, this.pooler.home, first.home, second.home]) this.#makeHome(home);
-    const made = ['--data-checksums', '--encoding=UTF8', '--locale=C', '--wal-segsize=4'];
-    await this.#program('initdb', ['-D', first.data, '-U', 'postgres', '-A', 'trust', ...made], first.home);
+    this.#write(this.#passwordFile, `${this.password}\n`);
+    this.#write(this.#passfile, `*:*:*:*:${this.password}\n`);
+    const made = ['--data-checksums', '--encoding=UTF8', '--locale=C', `--wal-segsize=${this.#place.walSegmentMb}`];
+    const secured = ['-A', 'scram-sha-256', `--pwfile=${this.#passwordFile}`];
+    await this.#program('initdb', ['-D', first.data, '-U', 'postgres', ...secured, ...made], first.home);
     this.#configure(first);
     await this.startServer(first);
     const source = ['-h', first.address, '-p', this.#port, '-U', 'postgres'];
@@ -84,12 +93,22 @@ export class FloorServers {
     await this.#startPooler();
   }
 
+  get #passwordFile(): string {
+    return join(this.#place.directory, 'password');
+  }
+
+  get #passfile(): string {
+    return join(this.#place.directory, 'passfile');
+  }
+
   get #port(): string {
     return String(this.#place.spec.postgres.port);
   }
 
   async connect(server: FloorServer): Promise<Client> {
-    const client = new Client({ host: server.home, port: Number(this.#port), user: 'postgres', database: 'postgres' });
+    const { password } = this;
+    const port = Number(this.#port);
+    const client = new Client({ host: server.home, port, user: 'postgres', password, database: 'postgres' });
     client.on('error', () => undefined); // its server is stopped again and again
     await client.connect();
     return client;
@@ -100,6 +119,7 @@ export class FloorServers {
       host: this.pooler.home,
       port: this.pooler.port,
       user: 'floor',
+      password: this.password,
       database: 'pgbouncer',
     });
     await client.connect();
@@ -135,7 +155,7 @@ export class FloorServers {
   /** It starts as a standby of `upstream` the next time. */
   follow(server: FloorServer, upstream: FloorServer): void {
     this.#write(join(server.data, 'standby.signal'), '');
-    const conninfo = `host=${upstream.address} port=${this.#port} user=postgres application_name=${server.name}`;
+    const conninfo = `host=${upstream.address} port=${this.#port} user=postgres passfile=${this.#passfile} application_name=${server.name}`;
     this.#write(join(server.data, 'floor-upstream.conf'), `primary_conninfo = '${conninfo}'\n`);
   }
 
@@ -150,7 +170,7 @@ export class FloorServers {
       `listen_addr = ${address}`,
       `listen_port = ${port}`,
       `unix_socket_dir = ${home}`,
-      'auth_type = trust',
+      'auth_type = scram-sha-256',
       `auth_file = ${join(home, 'users')}`,
       'admin_users = floor',
       'pool_mode = transaction',
@@ -161,7 +181,8 @@ export class FloorServers {
       'log_connections = 0',
       'log_disconnections = 0',
     ];
-    this.#write(join(home, 'users'), '"shop" ""\n"floor" ""\n');
+    const users = ['shop', 'floor', 'postgres'].map((user) => `"${user}" "${this.password}"\n`);
+    this.#write(join(home, 'users'), users.join(''));
     this.#write(join(home, 'pgbouncer.ini'), `${lines.join('\n')}\n`);
   }
 
@@ -225,7 +246,7 @@ export class FloorServers {
     this.#write(join(server.data, 'floor.conf'), `${lines.join('\n')}\ninclude_if_exists 'floor-upstream.conf'\n`);
     this.#write(
       join(server.data, 'pg_hba.conf'),
-      'local all all trust\nhost all all 127.0.0.0/8 trust\nhost replication all 127.0.0.0/8 trust\n',
+      'local all all scram-sha-256\nhost all,replication all 127.0.0.0/8 scram-sha-256\n',
     );
     if (!readFileSync(join(server.data, 'postgresql.conf'), 'utf8').includes("include 'floor.conf'")) {
       appendFileSync(join(server.data, 'postgresql.conf'), "include 'floor.conf'\n");
@@ -236,7 +257,7 @@ export class FloorServers {
     await run(join(this.#binaries.directory, name), args, {
       cwd,
       withinMs: 60_000,
-      env: { PATH: '/usr/bin:/bin', LC_ALL: 'C' },
+      env: { PATH: '/usr/bin:/bin', LC_ALL: 'C', PGPASSFILE: this.#passfile },
       ...this.#user(),
     });
   }

@@ -50,22 +50,23 @@ export class Floor {
     [this.#primaryClient, this.#standbyClient] = clients;
   }
 
-  static async start(): Promise<Floor> {
+  static async start(walSegmentMb: number): Promise<Floor> {
     const directory = mkdtempSync(join(tmpdir(), 'understudy-floor-'));
     const place = {
       directory,
       network: await chooseNetwork(directory, 3),
       account: await stageAccount(),
       spec: await benchSpec(),
+      walSegmentMb,
     };
     const servers = await FloorServers.start(place);
     const [first, second] = servers.servers;
     return new Floor(servers, await servers.console(), [await servers.connect(first), await servers.connect(second)]);
   }
 
-  get connect(): { readonly host: string; readonly port: number; readonly user: string; readonly database: string } {
+  get connect() {
     const { address, port } = this.#servers.pooler;
-    return { host: address, port, user: 'shop', database: 'shop' };
+    return { host: address, port, user: 'shop', password: this.#servers.password, database: 'shop' };
   }
 
   /** Moves the primary; returns when the old one streams again. */
@@ -130,8 +131,8 @@ export class Floor {
 }
 
 /** Ten moves under load, and their account. */
-export async function measureFloor(moves: number, writers: number, tell: (line: string) => void) {
-  const floor = await Floor.start();
+export async function measureFloor(moves: number, writers: number, walSegmentMb: number, tell: (line: string) => void) {
+  const floor = await Floor.start(walSegmentMb);
   try {
     await createLoadTable(floor.connect, 'load');
     const load = startLoadThread({ connect: floor.connect, writers, run: 'floor', table: 'load' });
@@ -140,7 +141,7 @@ export async function measureFloor(moves: number, writers: number, tell: (line: 
       await delay(calmMs);
       const move = await floor.move();
       done.push(move);
-      tell(`floor ${count + 1}: ${Math.round(move.endedMs - move.beganMs)} ms`);
+      tell(`floor (${walSegmentMb} MB segments) ${count + 1}: ${Math.round(move.endedMs - move.beganMs)} ms`);
     }
     await delay(calmMs);
     const account = await load.stop();
@@ -159,7 +160,9 @@ export async function measureFloor(moves: number, writers: number, tell: (line: 
 }
 
 if (isMain(import.meta.url)) {
-  const { gapsMs, phases, ...counts } = await measureFloor(10, 8, (line) => console.error(line));
+  const { gapsMs, phases, ...counts } = await measureFloor(10, 8, Number(process.argv[2] ?? 16), (line) =>
+    console.error(line),
+  );
   const figures = { gapMs: spread(gapsMs), phasesMs: figuresOf(phases), gapsMs: gapsMs.map((gap) => rounded(gap)) };
   console.log(JSON.stringify({ ...figures, ...counts, machine: await machineFacts() }, null, 2));
 }

@@ -62,12 +62,18 @@ async function measureStage(stage: StageUnderTest) {
   };
 }
 
-const before = await measureFloor(moves / 2, writers, tell);
+/** As `initdb` makes a server, and with the segments that this product chooses (docs/adr/0004). */
+const bareSegmentMb = 16;
+const ownSegmentMb = 4;
+const before = await measureFloor(moves / 2, writers, bareSegmentMb, tell);
+const tunedBefore = await measureFloor(moves / 2, writers, ownSegmentMb, tell);
 const stage = await StageUnderTest.with({ nodes: 3, appNodes: 1 }, measureStage);
-const after = await measureFloor(moves / 2, writers, tell);
+const after = await measureFloor(moves / 2, writers, bareSegmentMb, tell);
+const tunedAfter = await measureFloor(moves / 2, writers, ownSegmentMb, tell);
 
 const gapMs = spread(stage.gaps);
 const floorMs = spread([...before.gapsMs, ...after.gapsMs]);
+const tunedFloorMs = spread([...tunedBefore.gapsMs, ...tunedAfter.gapsMs]);
 console.log(
   JSON.stringify(
     {
@@ -76,6 +82,8 @@ console.log(
       ratioMedian: rounded(gapMs.median / floorMs.median, 2),
       /** The worst move against the usual one of the floor. */
       ratioWorst: rounded(gapMs.worst / floorMs.median, 2),
+      tunedFloorMs,
+      ratioMedianToTuned: rounded(gapMs.median / tunedFloorMs.median, 2),
       failedTransactions: stage.failures.length,
       failures: stage.failures,
       lostTransactions: stage.verification.lost.length,
@@ -83,6 +91,7 @@ console.log(
       pauseMs: spread(stage.pauses),
       unluckiestWriterMs: spread(stage.writerGaps),
       floorPhasesMs: figuresOf([...before.phases, ...after.phases]),
+      tunedFloorPhasesMs: figuresOf([...tunedBefore.phases, ...tunedAfter.phases]),
       gapsMs: stage.gaps.map((gap) => rounded(gap)),
       gapBeganMs: stage.gapBeganMs.map((ms) => rounded(ms, 0)),
       floorGapsMs: [...before.gapsMs, ...after.gapsMs].map((gap) => rounded(gap)),

@@ -18,7 +18,7 @@ import type { MemberStatus, PoolerReport } from '../core/cluster-view.ts';
 import { emptyMemory } from '../core/memory.ts';
 import type { Operation } from '../core/operation.ts';
 import type { Receipt } from '../core/receipt.ts';
-import { findNode, type NodeName } from '../core/spec.ts';
+import { findNode, type NodeName, type Spec } from '../core/spec.ts';
 import { type ClusterStatus, summarise } from '../core/status.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { EventRecord } from '../events/catalogue.ts';
@@ -40,6 +40,8 @@ export interface BackendParts {
   readonly agent: DatabaseNode;
   readonly peer: (node: NodeName) => PeerAgent;
   readonly doctor: () => Promise<readonly DoctorFinding[]>;
+  /** What the declaration's rules have against a spec that did not come through the command line; empty: nothing. */
+  readonly disagreements: (spec: Spec) => Promise<readonly string[]>;
 }
 
 interface Answer {
@@ -55,6 +57,7 @@ export class DatabaseBackend implements AgentBackend {
   readonly doctor: () => Promise<readonly DoctorFinding[]>;
   readonly #agent: DatabaseNode;
   readonly #peer: BackendParts['peer'];
+  readonly #disagreements: BackendParts['disagreements'];
   #starting = false;
 
   constructor(parts: BackendParts) {
@@ -63,6 +66,7 @@ export class DatabaseBackend implements AgentBackend {
     this.doctor = parts.doctor;
     this.#agent = parts.agent;
     this.#peer = parts.peer;
+    this.#disagreements = parts.disagreements;
   }
 
   identify(name: NodeName) {
@@ -131,6 +135,8 @@ export class DatabaseBackend implements AgentBackend {
         `the spec is at revision ${current}, the change was planned against ${request.baseRevision}`,
       );
     }
+    const [first, ...more] = await this.#disagreements(request.spec);
+    if (first !== undefined) throw new UnderstudyError('REQUEST_INVALID', [first, ...more].join('; '));
     const revision = current + 1;
     const appliedAt = this.#agent.clock.wallClock().toISOString();
     const value = encodeRecord('spec', { revision, spec: request.spec, appliedAt, appliedBy: by });

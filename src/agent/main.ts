@@ -145,6 +145,11 @@ function startDatabase(foundation: Foundation): Running {
     cluster: file.cluster,
     agent,
     doctor: () => examineNode(file),
+    disagreements: async (wanted) => {
+      // Loaded only for an apply: the loader is a large part of the command line.
+      const { specDisagreements } = await import('../config/spec-disagreements.ts');
+      return specDisagreements(wanted);
+    },
     peer: (node) => peerAgent(peers, agent.spec(), file, credentials, node),
   });
   agent.start(foundation.onBroken);

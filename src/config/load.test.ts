@@ -322,8 +322,8 @@ describe('a file', () => {
     ['huge', `#${'x'.repeat(1024 * 1024)}`, 'the file is too large'],
     ['deep', '['.repeat(20_000), 'nested too deeply'],
     ['deep in lines', '- '.repeat(20_000), 'nested too deeply'],
-    ['deep behind closing brackets', `${']'.repeat(20_000)}${'['.repeat(20_000)}`, 'never opened'],
-    ['in pieces', '[],'.repeat(80_000), 'too many parts'],
+    ['deep behind closing brackets', `${']'.repeat(20_000)}${'['.repeat(20_000)}`, 'nested too deeply'],
+    ['in pieces', `[${'[],'.repeat(80_000)}]`, 'too many parts'],
     [
       'bomb',
       `a: &a [x,x]\n${'bcdefgh'.replaceAll(/./g, (key) => `${key}: &${key} [*a,*a,*a,*a]\n`)}`,

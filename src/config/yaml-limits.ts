@@ -8,8 +8,6 @@ import { CST, Lexer } from 'yaml';
 const maxFlowDepth = 32;
 const maxColumn = 120;
 const maxTokens = 200_000;
-/** The parser's time grows with their square. */
-const maxStrays = 20;
 
 export interface Excess {
   readonly offset: number;
@@ -26,7 +24,6 @@ export function findExcess(text: string): Excess | null {
   let offset = 0;
   let lineStart = 0;
   let depth = 0;
-  let strays = 0;
   let tokens = 0;
   let isPlainText = false;
   for (const token of new Lexer().lex(text)) {
@@ -37,11 +34,8 @@ export function findExcess(text: string): Excess | null {
     tokens += 1;
     if (tokens > maxTokens) return { offset, message: 'the file has too many parts. Some hundred lines are enough' };
     if (type === 'flow-map-start' || type === 'flow-seq-start') depth += 1;
-    const isEnd = type === 'flow-map-end' || type === 'flow-seq-end';
-    // A bracket too many closes nothing, and must not make room for more of them. The parser names the first ones.
-    if (isEnd && depth === 0) strays += 1;
-    if (strays > maxStrays) return { offset, message: 'brackets are closed that were never opened. Remove them' };
-    if (isEnd && depth > 0) depth -= 1;
+    // A bracket too many closes nothing, and must not make room for more of them.
+    if (type === 'flow-map-end' || type === 'flow-seq-end') depth = Math.max(0, depth - 1);
     if (depth > maxFlowDepth) return { offset, message: `brackets are ${tooDeep}` };
     const column = offset - lineStart;
     const indent = type === 'seq-item-ind' ? column : type === 'space' && column === 0 ? token.length : 0;

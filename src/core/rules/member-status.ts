@@ -79,7 +79,8 @@ function compose(
     serverVersion: running?.serverVersion ?? null,
     specRevision: situation.specRevision,
     unconverged: [...notRunning, ...notStreaming, ...facts.unconverged],
-    pendingRestart: running?.pendingRestart ?? [],
+    // The server also names settings whose line went away but whose value stays.
+    pendingRestart: (running?.pendingRestart ?? []).filter(({ current, wanted }) => current !== wanted),
     standbyMinimums: running?.standbyMinimums ?? {},
     diskFreeBytes: view.diskFreeBytes,
     agentVersion: view.agentVersion,
