@@ -203,9 +203,6 @@ export class DatabaseNode {
   #decided(view: ClusterView, decision: Decision<DatabaseMemory>): void {
     const memory = decision.memory;
     this.#latest = { view, memory, decision, at: this.clock.wallClock() };
-    console.error(
-      `${(performance.timeOrigin + performance.now()).toFixed(1)} ${this.node} pass ${(this.clock.boottimeMs() - view.nowMs).toFixed(1)} pg=${view.postgres.state} op=${view.store.operation?.value.phase} ${decision.actions.map((a) => a.do).join(',')} [${decision.reasons.map((r) => r.code).join(',')}]`,
-    );
     this.#notify();
     const now = this.clock.boottimeMs();
     const holds = view.store.lease?.value.state === 'held' && view.store.lease.value.holder === this.node;
