@@ -42,7 +42,7 @@ export async function startSwitchover(
   by: string,
 ): Promise<SwitchoverAnswer> {
   const begun = parts.clock.boottimeMs();
-  const preflight = await inspect(parts, request);
+  const preflight = await inspectPatiently(parts, request);
   const preflightMs = parts.clock.boottimeMs() - begun;
   if (preflight.blockers.length > 0) return { outcome: 'refused', preflight };
   if (request.dryRun) return { outcome: 'checked', preflight };
@@ -52,6 +52,22 @@ export async function startSwitchover(
     { phase: 'checkpoint', ms: Math.round(checkpointMs * 10) / 10 },
   ];
   return await record(parts, request, preflight, timings, by);
+}
+
+/** A cluster that has just moved has these for a moment; they are worth a short wait before it is refused. */
+const passing = new Set(['target-not-streaming', 'target-timeline', 'busy', 'lease-not-renewed']);
+const passWithinMs = 3_000;
+const lookEveryMs = 100;
+
+async function inspectPatiently(parts: SwitchoverParts, request: SwitchoverRequest): Promise<Preflight> {
+  const until = parts.clock.boottimeMs() + passWithinMs;
+  for (;;) {
+    const preflight = await inspect(parts, request);
+    const isPassing =
+      preflight.blockers.length > 0 && preflight.blockers.every(({ blockedBy }) => passing.has(blockedBy));
+    if (!isPassing || parts.clock.boottimeMs() >= until) return preflight;
+    await parts.clock.sleep(lookEveryMs, parts.signal);
+  }
 }
 
 async function inspect(parts: SwitchoverParts, request: SwitchoverRequest): Promise<Preflight> {
