@@ -15,8 +15,8 @@ import { drawReceipt } from './receipt.ts';
 /** How long a fast stop may take before force is used, when the right to be primary is gone. */
 const demotionPatienceMs = 300;
 
-/** Before the spec was ever read, the shortest lease that the schema allows is assumed. */
-const assumedTtlMs = 2_000;
+/** Before the lease was ever read, the usual one is assumed. */
+const assumedTtlMs = 6_000;
 
 /** Stops a server that may be writable without the right to be. `null`: there is none. */
 export function decideDemotion(situation: Situation): Verdict | null {
@@ -36,7 +36,7 @@ export function decideDemotion(situation: Situation): Verdict | null {
   function whyDemote() {
     switch (lease.is) {
       case 'unread': {
-        const limit = memory.startedAtMs + assumedTtlMs - driftMs(assumedTtlMs) - killTimeMs + 4_000;
+        const limit = memory.startedAtMs + assumedTtlMs - driftMs(assumedTtlMs) - killTimeMs;
         if (nowMs < limit) return null;
         return { code: 'lease-never-read', text: 'this agent could not read the lease since it started' };
       }

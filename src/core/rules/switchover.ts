@@ -6,7 +6,7 @@
  * target that can't become writable releases to the old primary by name, and only if it never left the old timeline.
  * The preflight is not here: see rules/preflight.ts.
  */
-import type { Action } from '../actions.ts';
+import type { Action, DirectDrain } from '../actions.ts';
 import type { Stored } from '../cluster-view.ts';
 import type { Lease } from '../lease.ts';
 import { formatLsn, parseLsn } from '../lsn.ts';
@@ -89,10 +89,19 @@ function stopWhenDrained(situation: Situation, stored: Stored<Operation>, lease:
     do: 'stop',
     awaitStandby: operation.to,
     patienceMs: operation.stopTimeoutMs,
-    drain: { withinMs: operation.drainTimeoutMs, endAfterMs: operation.forceAfterMs },
+    drain: directDrain(situation, operation),
     because: ['poolers-drained'],
   };
   return act([stop], { code: 'poolers-drained', text: `all of ${operation.poolers.length} poolers are drained` }, 50);
+}
+
+/** PostgreSQL is writable while direct clients finish: never past the lease as it stands, whatever comes of renewals. */
+function directDrain(situation: Situation, operation: Operation): DirectDrain {
+  const deadline = situation.lease.is === 'mine' ? situation.lease.deadlineMs : null;
+  const left = deadline === null ? 0 : deadline - situation.nowMs;
+  const withinMs = Math.max(0, Math.min(operation.drainTimeoutMs, left));
+  const { forceAfterMs } = operation;
+  return { withinMs, endAfterMs: forceAfterMs === null ? null : Math.min(forceAfterMs, Math.max(0, withinMs - 500)) };
 }
 
 function awaitDrain(situation: Situation, operation: Operation, missing: readonly string[]): Verdict {
