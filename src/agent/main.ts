@@ -152,6 +152,8 @@ function startDatabase(foundation: Foundation): Running {
     },
     peer: (node) => peerAgent(peers, agent.spec(), file, credentials, node),
   });
+  // Kept up to date, so that an agent that starts without the store knows the newest.
+  agent.onChange(() => spec());
   agent.start(foundation.onBroken);
   return {
     backend,
