@@ -254,7 +254,11 @@ export class DatabaseBackend implements AgentBackend {
   }
 
   async checkpoint(): Promise<void> {
-    await this.#agent.postgres.checkpoint({ withinMs: 110_000, signal: this.#agent.signal });
+    const options = { withinMs: 110_000, signal: this.#agent.signal };
+    await this.#agent.postgres.checkpoint(options);
+    const databases = this.#agent.spec().databases.map(({ name }) => name);
+    // Only of use to the first logins after a promotion: its failure is theirs to notice.
+    await this.#agent.postgres.warm(databases, { ...options, withinMs: 2_000 }).catch(() => undefined);
   }
 
   reinit(by: string): Promise<Answer> {

@@ -173,8 +173,17 @@ export class DatabaseNode {
   }
 
   async #observe(): Promise<ClusterView> {
-    const [postgres, diskFreeBytes] = await Promise.all([this.postgres.observe(observeWithinMs), this.#diskFree()]);
+    const [postgres, diskFreeBytes] = await Promise.all([this.#observePostgres(), this.#diskFree()]);
     return this.#viewWith(postgres, diskFreeBytes);
+  }
+
+  async #observePostgres(): Promise<LocalPostgres> {
+    const before = this.#latest?.view.postgres;
+    // A server on its way down refuses to be asked, and asking would take time from its end.
+    if (this.#jobs.running?.kind === 'stop' && before !== undefined && 'pid' in before && before.pid !== null) {
+      return { state: 'stopping', pid: before.pid };
+    }
+    return await this.postgres.observe(observeWithinMs, this.#isMoving() ? 'brief' : 'whole');
   }
 
   #viewWith(postgres: LocalPostgres, diskFreeBytes: number | null): ClusterView {

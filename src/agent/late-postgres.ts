@@ -28,6 +28,7 @@ export function createLatePostgres(create: () => Postgres | null): Postgres {
     follow: async (...all) => await known().follow(...all),
     promote: async (options) => await known().promote(options),
     stop: async (...all) => await known().stop(...all),
+    warm: async (databases, options) => await known().warm(databases, options),
     checkpoint: async (options) => await known().checkpoint(options),
     applySlots: async (...all) => await known().applySlots(...all),
     applyDatabases: async (...all) => await known().applyDatabases(...all),

@@ -21,6 +21,8 @@ export interface OperationMarks {
   readonly phaseSinceMs: number;
   readonly drainedAtMs: number | null;
   readonly writableAtMs: number | null;
+  /** When every pooler had reported that it serves the new primary. */
+  readonly resumedAtMs: number | null;
   /** Measured by this agent, for the receipt. */
   readonly timings: readonly PhaseTiming[];
 }

@@ -17,6 +17,8 @@ export interface ActOptions {
   readonly withinMs: number;
 }
 
+export type LookDepth = 'whole' | 'brief';
+
 export interface Upstream {
   readonly node: NodeName;
   /** The name in its certificate. */
@@ -48,8 +50,11 @@ export interface ApplicationRole {
 }
 
 export interface Postgres {
-  /** Reads processes, files and, when it answers within `withinMs`, the server. Never throws. */
-  observe(withinMs: number): Promise<LocalPostgres>;
+  /**
+   * Reads processes, files and, when it answers within `withinMs`, the server. Never throws. A `brief` look asks the
+   * server for its role and positions alone; slots, peers and settings are those of the last whole look at it.
+   */
+  observe(withinMs: number, depth?: LookDepth): Promise<LocalPostgres>;
   /** Makes a new cluster in the empty data directory (checksums, UTF-8, SCRAM). Refuses a directory with anything in it. */
   initialise(options: ActOptions): Promise<{ readonly systemIdentifier: string }>;
   /**
@@ -85,6 +90,8 @@ export interface Postgres {
     options: ActOptions,
   ): Promise<{ readonly clean: ShutdownFacts | null }>;
   checkpoint(options: ActOptions): Promise<void>;
+  /** Lets the server prepare what the first connection to each of these would wait for (its relation cache files). */
+  warm(databases: readonly string[], options: ActOptions): Promise<void>;
   /** Creates missing physical slots, drops those of ours that are not wanted, moves idle ones forward. */
   applySlots(targets: readonly SlotTarget[], options: ActOptions): Promise<void>;
   /** Creates missing roles and databases, grants what is declared, revokes logins of applications no longer declared. */

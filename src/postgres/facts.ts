@@ -35,7 +35,7 @@ const slotSchema = z.object({
   status: z.string().nullable(),
 });
 
-const fastSchema = z.object({
+const positionSchema = z.object({
   recovery: z.boolean(),
   insert_lsn: lsn.nullable(),
   insert_timeline: z.string().nullable(),
@@ -47,17 +47,18 @@ const fastSchema = z.object({
   receiver_status: z.string().nullable(),
   receiver_timeline: z.number().nullable(),
   primary_conninfo: z.string(),
-  slots: z.array(slotSchema),
-  peers: z.array(peerSchema),
 });
+export type PositionFacts = z.infer<typeof positionSchema>;
+
+const peersSchema = z.object({ slots: z.array(slotSchema), peers: z.array(peerSchema) });
+export type PeerFacts = z.infer<typeof peersSchema>;
+
+const fastSchema = z.object({ ...positionSchema.shape, ...peersSchema.shape });
 export type FastFacts = z.infer<typeof fastSchema>;
 
 /** CASE keeps the functions of the other role from being called: they raise errors. */
-export const fastStatement: Statement<FastFacts> = {
-  prepareAs: 'understudy_fast',
-  row: fastSchema,
-  text: `
-    select r.recovery,
+const positionColumns = `
+      r.recovery,
       case when not r.recovery then pg_current_wal_insert_lsn()::text end as insert_lsn,
       case when not r.recovery then left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) end as insert_timeline,
       case when r.recovery then pg_last_wal_receive_lsn()::text end as received_lsn,
@@ -67,16 +68,32 @@ export const fastStatement: Statement<FastFacts> = {
         then extract(epoch from clock_timestamp() - pg_last_xact_replay_timestamp())::float8 end as replay_age_s,
       w.status as receiver_status,
       w.received_tli as receiver_timeline,
-      current_setting('primary_conninfo') as primary_conninfo,
+      current_setting('primary_conninfo') as primary_conninfo`;
+
+const peerColumns = `
       (select coalesce(json_agg(json_build_object('name', slot_name, 'active', active,
           'restart', restart_lsn::text, 'status', wal_status)), '[]')
         from pg_replication_slots where slot_type = 'physical' and not temporary) as slots,
       (select coalesce(json_agg(json_build_object('name', application_name, 'pid', pid, 'state', state,
           'sent', sent_lsn::text, 'flush', flush_lsn::text, 'replay', replay_lsn::text,
           'reply', round(extract(epoch from reply_time) * 1000000))), '[]')
-        from pg_stat_replication) as peers
+        from pg_stat_replication) as peers`;
+
+const source = `
     from (select pg_is_in_recovery() as recovery) r
-    left join pg_stat_wal_receiver w on true`,
+    left join pg_stat_wal_receiver w on true`;
+
+/** Role and positions alone: what is asked in the middle of a switchover, where every ms is a writer's. */
+export const positionStatement: Statement<PositionFacts> = {
+  prepareAs: 'understudy_position',
+  row: positionSchema,
+  text: `select ${positionColumns} ${source}`,
+};
+
+export const fastStatement: Statement<FastFacts> = {
+  prepareAs: 'understudy_fast',
+  row: fastSchema,
+  text: `select ${positionColumns}, ${peerColumns} ${source}`,
 };
 
 const minimumNames = [

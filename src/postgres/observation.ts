@@ -7,19 +7,21 @@
  */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { LocalPostgres } from '../core/cluster-view.ts';
+import type { LocalPostgres, ServerFacts } from '../core/cluster-view.ts';
 import type { Lsn } from '../core/lsn.ts';
 import { describeError, isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { LookDepth } from '../ports/postgres.ts';
 import type { Binaries } from './binaries.ts';
 import { type ControlFile, controlTimeline, readControl } from './control-file.ts';
 import { readForeignControl } from './control-program.ts';
 import { readOptional } from './durable-files.ts';
 import {
   createReplyAges,
-  type FastFacts,
   fastStatement,
+  type PositionFacts,
   pendingRestarts,
+  positionStatement,
   type SlowFacts,
   slotStates,
   slowStatement,
@@ -39,7 +41,7 @@ const reloadSettlesMs = 500;
 const cannotConnectNow = '57P03';
 
 export interface Observer {
-  observe(withinMs: number): Promise<LocalPostgres>;
+  observe(withinMs: number, depth: LookDepth): Promise<LocalPostgres>;
   /** Settings may have changed: read them again at the next look. */
   refresh(): void;
   readonly diagnosis: StreamingDiagnosis;
@@ -81,12 +83,12 @@ function describeStopped(control: ControlFile, names: ReadonlySet<string>): Loca
 }
 
 /** The receive position, if it is one: after a restart it is nothing, or the start of a segment behind replay. */
-function receivedPosition(fast: FastFacts): Lsn | null {
+function receivedPosition(fast: PositionFacts): Lsn | null {
   if (fast.received_lsn === null) return null;
   return fast.replayed_lsn === null || fast.received_lsn >= fast.replayed_lsn ? fast.received_lsn : null;
 }
 
-function replayLagS(fast: FastFacts): number | null {
+function replayLagS(fast: PositionFacts): number | null {
   if (fast.receiver_status !== 'streaming') return null;
   const received = receivedPosition(fast);
   if (received === null || received === fast.replayed_lsn) return 0;
@@ -113,7 +115,10 @@ export function createObserver(context: ObserverContext): Observer {
     return slow.facts;
   };
 
-  const running = async (pid: number, withinMs: number): Promise<LocalPostgres> => {
+  /** Everything but role and positions, as the last whole look at this very server found it. */
+  let whole: (Omit<ServerFacts, 'timeline'> & { readonly pid: number; readonly controlTimeline: number }) | null = null;
+
+  const lookWhole = async (pid: number, withinMs: number): Promise<PositionFacts> => {
     const endMs = clock.boottimeMs() + withinMs;
     const [fast] = await session.query(fastStatement, withinMs);
     if (fast === undefined) throw new UnderstudyError('BROKEN_INVARIANT', 'the server answered without a row');
@@ -122,8 +127,9 @@ export function createObserver(context: ObserverContext): Observer {
     const reading = readControl(layout.controlFile);
     const control =
       reading.found === 'control' ? reading.control : await readForeignControl(layout, await context.binaries());
-    const server = {
+    whole = {
       pid,
+      controlTimeline: controlTimeline(control),
       systemIdentifier: control.systemIdentifier,
       serverVersion: facts.version,
       major: context.major,
@@ -132,6 +138,19 @@ export function createObserver(context: ObserverContext): Observer {
       pendingRestart: pendingRestarts(facts),
       standbyMinimums: facts.minimums,
     };
+    return { ...fast, replayed_lsn: fast.replayed_lsn ?? (fast.recovery ? control.minRecoveryLsn : null) };
+  };
+
+  const lookBriefly = async (withinMs: number): Promise<PositionFacts> => {
+    const [facts] = await session.query(positionStatement, withinMs);
+    if (facts === undefined) throw new UnderstudyError('BROKEN_INVARIANT', 'the server answered without a row');
+    return facts;
+  };
+
+  const running = async (pid: number, withinMs: number, depth: LookDepth): Promise<LocalPostgres> => {
+    const fast = depth === 'brief' && whole?.pid === pid ? await lookBriefly(withinMs) : await lookWhole(pid, withinMs);
+    if (whole === null) return unknown('its facts were dropped while they were read', pid);
+    const { controlTimeline: checkpointed, ...server } = whole;
     if (!fast.recovery && fast.insert_lsn !== null && fast.insert_timeline !== null) {
       return {
         state: 'primary',
@@ -140,14 +159,15 @@ export function createObserver(context: ObserverContext): Observer {
         insertLsn: fast.insert_lsn,
       };
     }
+    if (fast.replayed_lsn === null) return unknown('its replay position is not known yet', pid);
     const streaming = fast.receiver_status === 'streaming';
     if (streaming && fast.receiver_timeline !== null) received = { timeline: fast.receiver_timeline, pid };
     return {
       state: 'standby',
       ...server,
-      timeline: Math.max(controlTimeline(control), received?.pid === pid ? received.timeline : 0),
+      timeline: Math.max(checkpointed, received?.pid === pid ? received.timeline : 0),
       receivedLsn: receivedPosition(fast),
-      replayedLsn: fast.replayed_lsn ?? control.minRecoveryLsn,
+      replayedLsn: fast.replayed_lsn,
       replayPaused: fast.replay_paused ?? false,
       lagS: replayLagS(fast),
       upstream: upstreamNode(fast.primary_conninfo, context.domain),
@@ -156,13 +176,17 @@ export function createObserver(context: ObserverContext): Observer {
     };
   };
 
-  const alive = async (server: Extract<Server, { alive: 'postmaster' }>, withinMs: number): Promise<LocalPostgres> => {
+  const alive = async (
+    server: Extract<Server, { alive: 'postmaster' }>,
+    withinMs: number,
+    depth: LookDepth,
+  ): Promise<LocalPostgres> => {
     const { pid } = server.postmaster;
     if (server.frozen) return unknown('the postmaster was stopped by a signal', pid);
     if (server.file.status === 'starting' || server.file.status === 'none') return { state: 'starting', pid };
     if (server.file.status === 'stopping') return { state: 'stopping', pid };
     try {
-      return await running(pid, withinMs);
+      return await running(pid, withinMs, depth);
     } catch (error) {
       // A connection that broke or was refused may just mean that it is on its way up or down.
       const again = findServer(layout.data, layout.postmasterFile);
@@ -202,18 +226,22 @@ export function createObserver(context: ObserverContext): Observer {
     }
   };
 
-  const look = async (withinMs: number): Promise<LocalPostgres> => {
+  const look = async (withinMs: number, depth: LookDepth): Promise<LocalPostgres> => {
     try {
       await context.binaries();
     } catch (error) {
       if (isUnderstudyError(error)) return { state: 'missing-binaries', because: describeError(error) };
       throw error;
     }
+    const found = findServer(layout.data, layout.postmasterFile);
+    if (found.alive === 'postmaster') return alive(found, withinMs, depth);
+    // Directories are swapped only where nothing runs.
     if (!context.isBuilding()) await settleSwap(layout);
     const server = findServer(layout.data, layout.postmasterFile);
-    if (server.alive === 'postmaster') return alive(server, withinMs);
+    if (server.alive === 'postmaster') return alive(server, withinMs, depth);
     session.drop();
     slow = null;
+    whole = null;
     if (server.alive === 'remnants') {
       // No postmaster, but what is left may still acknowledge commits: not stopped yet.
       return { state: 'stopping', pid: server.processes[0]?.pid ?? server.file?.pid ?? 0 };
@@ -226,9 +254,11 @@ export function createObserver(context: ObserverContext): Observer {
     refresh() {
       unsettledUntilMs = clock.boottimeMs() + reloadSettlesMs;
     },
-    async observe(withinMs) {
+    async observe(withinMs, depth) {
       try {
-        return (await within(withinMs, look(0.9 * withinMs))) ?? unknown(`no answer within ${withinMs} ms`, null);
+        return (
+          (await within(withinMs, look(0.9 * withinMs, depth))) ?? unknown(`no answer within ${withinMs} ms`, null)
+        );
       } catch (error) {
         return unknown(describeError(error), null);
       }

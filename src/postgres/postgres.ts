@@ -131,8 +131,9 @@ export function createPostgres(options: PostgresOptions): Postgres {
   };
 
   return {
-    async observe(withinMs) {
-      const seen = await observer.observe(withinMs);
+    async observe(withinMs, depth = 'whole') {
+      const seen = await observer.observe(withinMs, depth);
+      if (depth === 'brief') return seen;
       if ((seen.state === 'primary' || seen.state === 'standby') && !(acting.isOpen() && warmed === seen.pid)) {
         warmed = seen.pid;
         await warmUp(acting, withinMs);
@@ -190,7 +191,8 @@ export function createPostgres(options: PostgresOptions): Postgres {
     follow: (upstream, slot, act) => pointAt(upstream, slot, deadlineOf(clock, act)),
 
     async promote(act) {
-      await promote(acting, clock, deadlineOf(clock, act));
+      const isPrimary = async (withinMs: number) => (await observer.observe(withinMs, 'brief')).state === 'primary';
+      await promote(acting, isPrimary, clock, deadlineOf(clock, act));
       observer.refresh();
     },
 
@@ -207,6 +209,18 @@ export function createPostgres(options: PostgresOptions): Postgres {
         await session.execute('checkpoint', act.withinMs, act.signal);
       } finally {
         session.drop();
+      }
+    },
+
+    async warm(names, act) {
+      const deadline = deadlineOf(clock, act);
+      for (const database of names) {
+        const session = createSession({ ...where, database });
+        try {
+          await session.execute('select', Math.max(1, deadline.leftMs()), act.signal);
+        } finally {
+          session.drop();
+        }
       }
     },
 

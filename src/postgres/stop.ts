@@ -14,7 +14,7 @@ import { z } from 'zod';
 import type { NodeName } from '../core/spec.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ShutdownFacts } from '../ports/postgres.ts';
-import { type ProcessIdentity, processesIn, readCommandLine, readProcess } from '../process/identity.ts';
+import { identify, type ProcessIdentity, processesIn, readCommandLine, readProcess } from '../process/identity.ts';
 import { sendSignal } from '../process/signal.ts';
 import { controlTimeline, readControl } from './control-file.ts';
 import type { Layout } from './layout.ts';
@@ -58,6 +58,13 @@ interface Stopping {
 
 function isGone({ layout, memory }: Stopping): boolean {
   return processesIn(layout.data).length === 0 && (memory === null || attachments(memory) === 0);
+}
+
+function endWalsenders({ dispensable }: Stopping): void {
+  for (const pid of dispensable) {
+    const process = identify(pid);
+    if (process !== null && isWalsender(pid)) sendSignal(process, 'SIGTERM');
+  }
 }
 
 /** Continues what is stopped, and ends the walsenders that nobody waits for. */
@@ -139,6 +146,8 @@ export async function stop(
     dispensable: new Set(senders.filter(({ name }) => name !== how.awaitStandby).map(({ pid }) => pid)),
   };
   if (server.alive === 'postmaster') {
+    // A stop waits until every walsender's standby has the last record: only one of them is worth the writers' time.
+    if (how.awaitStandby !== null) endWalsenders(stopping);
     sendSignal(server.postmaster, 'SIGINT');
     if (server.frozen) sendSignal(server.postmaster, 'SIGCONT');
     if (!(await awaitFastStop(stopping, server.postmaster, clock, untilMs, deadline))) {

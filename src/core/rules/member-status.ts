@@ -45,17 +45,17 @@ export function dueStatus(
   if (situation.spec !== null && situation.me === null) return null;
   const status = compose(situation, facts, (memory.status?.counter ?? 0) + 1);
   const key = materialKey(status);
-  return isDue(situation, status, key) && view.store.readAtMs !== null ? { status, key } : null;
+  return isDue(situation, key) && view.store.readAtMs !== null ? { status, key } : null;
 }
 
-/** While the primary moves only the word that is waited for is worth a write: that the new one accepts writes. */
-function isDue(situation: Situation, status: MemberStatus, key: string): boolean {
+/** While the primary moves, a write to the store would take the disk from the first commits. */
+function isDue(situation: Situation, key: string): boolean {
   const { memory, nowMs } = situation;
   if (memory.status === null) return true;
   const ageMs = nowMs - memory.status.atMs;
   const isNew = memory.status.key !== key;
   if (!isMoving(situation)) return isNew || ageMs >= publishEveryMs;
-  return (isNew && status.postgres.state === 'primary') || ageMs >= 2 * publishEveryMs;
+  return ageMs >= 2 * publishEveryMs;
 }
 
 function compose(

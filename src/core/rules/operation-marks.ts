@@ -19,6 +19,7 @@ export function observeOperation(view: ClusterView, memory: DatabaseMemory): Ope
     phaseSinceMs: samePhase ? before.phaseSinceMs : view.nowMs,
     drainedAtMs: sameOperation ? before.drainedAtMs : null,
     writableAtMs: sameOperation ? before.writableAtMs : null,
+    resumedAtMs: sameOperation ? before.resumedAtMs : null,
     timings: sameOperation ? before.timings : [],
   };
   return measure(view, operation, marks, before !== null && sameOperation ? before : null);
@@ -41,13 +42,19 @@ function measure(
   if (operation.phase === 'handed-over' && operation.to === view.self) {
     const tookOver = before?.phase === 'stopped';
     const taken = tookOver ? withTiming(marks, { phase: 'handover', ms: view.nowMs - before.phaseSinceMs }) : marks;
-    if (view.postgres.state !== 'primary' || taken.writableAtMs !== null) return taken;
-    return withTiming(
-      { ...taken, writableAtMs: view.nowMs },
-      { phase: 'promote', ms: view.nowMs - taken.phaseSinceMs },
-    );
+    return measureNewPrimary(view, operation, taken);
   }
   return marks;
+}
+
+function measureNewPrimary(view: ClusterView, operation: Operation, marks: OperationMarks): OperationMarks {
+  if (view.postgres.state !== 'primary') return marks;
+  const { nowMs } = view;
+  if (marks.writableAtMs === null) {
+    return withTiming({ ...marks, writableAtMs: nowMs }, { phase: 'promote', ms: nowMs - marks.phaseSinceMs });
+  }
+  if (marks.resumedAtMs !== null || unresumed(view, operation, operation.term + 1).length > 0) return marks;
+  return withTiming({ ...marks, resumedAtMs: nowMs }, { phase: 'resume', ms: nowMs - marks.writableAtMs });
 }
 
 function withTiming(marks: OperationMarks, timing: PhaseTiming): OperationMarks {

@@ -144,6 +144,7 @@ interface Scene {
   /** For how long this agent has seen the phase. */
   readonly elapsedMs?: number;
   readonly renewalAgeMs?: number | null;
+  readonly resumedAgeMs?: number;
 }
 
 const stored = <T>(value: T) => ({ value, revision: 17 });
@@ -191,7 +192,8 @@ function decideIn(scene: Scene) {
             phase: operation.phase,
             phaseSinceMs: since,
             drainedAtMs: null,
-            writableAtMs: null,
+            writableAtMs: scene.resumedAgeMs === undefined ? null : nowMs - scene.resumedAgeMs - 20,
+            resumedAtMs: scene.resumedAgeMs === undefined ? null : nowMs - scene.resumedAgeMs,
             timings: [],
           },
   };
@@ -397,7 +399,8 @@ describe('the new primary', () => {
     ['writable, nothing heard', as(promoted), 'wait holds-lease'],
     ['writable, still paused', as(promoted, { report: report() }), 'wait holds-lease'],
     ['serving in the old term', as(promoted, { report: { ...resumed, term: 8 } }), 'wait holds-lease'],
-    ['the poolers resumed', as(promoted, { report: resumed }), 'finish-operation'],
+    ['the poolers resumed just now', as(promoted, { report: resumed, resumedAgeMs: 20 }), 'wait first-commits'],
+    ['the poolers have resumed', as(promoted, { report: resumed, resumedAgeMs: 100 }), 'finish-operation'],
     ['promotion failed', as(ready, { lastJobs: failed }), 'stop'],
     ['promotion too late', as(ready, { elapsedMs: 3_001 }), 'stop'],
     ['stopped, never left the timeline', as(down, { lastJobs: failed }), 'release-lease to pg0'],
@@ -409,7 +412,7 @@ describe('the new primary', () => {
   });
 
   it('finishes with a receipt of the new term and timeline', () => {
-    const [finish] = acts(decideIn(as(promoted, { report: resumed })).actions);
+    const [finish] = acts(decideIn(as(promoted, { report: resumed, resumedAgeMs: 100 })).actions);
     expect(finish).toMatchObject({
       receipt: { outcome: 'finished', termBefore: 8, termAfter: 9, timelineBefore: 4, timelineAfter: 5, pauseMs: 240 },
     });

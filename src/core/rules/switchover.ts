@@ -20,6 +20,9 @@ type Held = Stored<Lease & { state: 'held' }>;
 /** How long the new primary waits for the poolers' reports before it writes the receipt without them. */
 const receiptPatienceMs = 3_000;
 
+/** How long followers and chores hold back after the poolers have resumed, so that who waited logs in and commits. */
+const firstCommitsMs = 100;
+
 /** How soon to look again while something is expected within milliseconds and nothing will wake the loop. */
 const soonMs = 3;
 
@@ -307,13 +310,16 @@ function finish(situation: Situation, stored: Stored<Operation>, lease: Held): V
   const writableAt = memory.operation?.writableAtMs ?? nowMs;
   const missing = unresumed(view, operation, lease.value.term);
   if (missing.length > 0 && nowMs - writableAt < receiptPatienceMs) return null;
-  const resume = { phase: 'resume' as const, ms: Math.round((nowMs - writableAt) * 10) / 10 };
+  const settled = (memory.operation?.resumedAtMs ?? nowMs) + firstCommitsMs - nowMs;
+  if (missing.length === 0 && settled > 0) {
+    return wait({ code: 'first-commits', text: 'the poolers serve; whoever waited comes first' }, settled);
+  }
   const receipt = drawReceipt({
     operation,
     termAfter: lease.value.term,
     timelineBefore: operation.phase === 'handed-over' ? operation.timeline : 0,
     timelineAfter: localTimeline(situation),
-    timings: [...(memory.operation?.timings ?? []), ...(missing.length === 0 ? [resume] : [])],
+    timings: memory.operation?.timings ?? [],
     reports: view.reports,
     undone: null,
   });
