@@ -230,6 +230,7 @@ export class FloorServers {
       osUser: 'postgres',
       memoryBytes: totalmem(),
       floor: {},
+      syncNames: '',
     };
     const { spec } = this.#place;
     const [node] = spec.nodes;

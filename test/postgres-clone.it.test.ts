@@ -113,7 +113,7 @@ function spawnClone(): ChildProcess {
     },
     configuration: db2.configuration,
     upstream: cluster.node('db1').upstream,
-    expected: { systemIdentifier, slot: db2.slot },
+    expected: { systemIdentifier, slot: db2.slot, diverged: false },
   };
   const script = fileURLToPath(new URL('./fixtures/postgres-clone-process.ts', import.meta.url));
   const child = spawn(process.execPath, ['--import', 'tsx', script], {
@@ -144,7 +144,7 @@ describe('a disk that is full', () => {
     try {
       await db2.postgres.clone(
         cluster.node('db1').upstream,
-        { systemIdentifier, slot: db2.slot },
+        { systemIdentifier, slot: db2.slot, diverged: false },
         () => undefined,
         soon,
       );

@@ -175,7 +175,7 @@ describe('observe', () => {
     const [db1, db2] = [cluster.node('db1'), cluster.node('db2')];
     const systemIdentifier = await startPrimary(cluster, 'db1', ['db2']);
     await startStandby(cluster, 'db2', 'db1', systemIdentifier);
-    await db2.postgres.promote(soon);
+    await db2.postgres.promote(null, soon);
     await db1.sql.execute('create table public.only_here (i int)', 10_000);
     await db2.sql.execute('create table public.only_there (i int)', 10_000);
     await db1.postgres.stop({ patienceMs: 10_000, awaitStandby: null }, soon);
@@ -195,7 +195,8 @@ describe('what is not ours', () => {
     await db2.configure();
     expect(await db2.observe('foreign')).toMatchObject({ because: expect.stringContaining('no PostgreSQL cluster') });
     expect(await codeOf(db2.postgres.initialise(soon))).toBe('DATA_DIRECTORY_FOREIGN');
-    const clone = () => db2.postgres.clone(db1.upstream, { systemIdentifier, slot: db2.slot }, () => undefined, soon);
+    const clone = () =>
+      db2.postgres.clone(db1.upstream, { systemIdentifier, slot: db2.slot, diverged: false }, () => undefined, soon);
     expect(await codeOf(clone())).toBe('DATA_DIRECTORY_FOREIGN');
     expect(readdirSync(db2.layout.data)).toEqual(['notes.txt']);
   }, 60_000);
@@ -205,7 +206,8 @@ describe('what is not ours', () => {
     const [db1, db2] = [cluster.node('db1'), cluster.node('db2')];
     const systemIdentifier = await startPrimary(cluster, 'db1', ['db2']);
     await db2.configure();
-    const clone = () => db2.postgres.clone(db1.upstream, { systemIdentifier, slot: db2.slot }, () => undefined, soon);
+    const clone = () =>
+      db2.postgres.clone(db1.upstream, { systemIdentifier, slot: db2.slot, diverged: false }, () => undefined, soon);
     mkdirSync(db2.layout.incoming, { recursive: true });
     expect(await codeOf(clone())).toBe('DATA_DIRECTORY_FOREIGN');
     expect(existsSync(db2.layout.incoming)).toBe(true);
@@ -215,9 +217,11 @@ describe('what is not ours', () => {
       await startPrimary(other, 'db9', []);
       const wrong = db9.postgres;
       await wrong.stop({ patienceMs: 10_000, awaitStandby: null }, soon);
-      expect(await codeOf(wrong.clone(db1.upstream, { systemIdentifier, slot: db2.slot }, () => undefined, soon))).toBe(
-        'DATA_DIRECTORY_FOREIGN',
-      );
+      expect(
+        await codeOf(
+          wrong.clone(db1.upstream, { systemIdentifier, slot: db2.slot, diverged: false }, () => undefined, soon),
+        ),
+      ).toBe('DATA_DIRECTORY_FOREIGN');
       await db9.observe('stopped');
     } finally {
       other.close();
@@ -251,7 +255,7 @@ describe('what is not ours', () => {
       await stranger.configure();
       const clone = stranger.postgres.clone(
         db1.upstream,
-        { systemIdentifier: '1', slot: stranger.slot },
+        { systemIdentifier: '1', slot: stranger.slot, diverged: false },
         () => undefined,
         soon,
       );

@@ -89,7 +89,7 @@ describe.each(installedMajors())('PostgreSQL %i', (major) => {
       ],
       soon,
     );
-    await db2.postgres.promote(soon);
+    await db2.postgres.promote(null, soon);
     expect(await db2.observe('primary')).toMatchObject({ timeline: 2 });
     await db2.sql.execute('insert into public.t values (0)', 10_000);
     await db3.postgres.follow(db2.upstream, db3.slot, soon);

@@ -23,7 +23,7 @@ test('a stage comes up, moves its primary under load without a failed transactio
     expect(one.stdout.trim()).toBe('1');
 
     // --- three moves under load, on two app nodes
-    const writers = [await startWriters(stage, 4, 'app1'), await startWriters(stage, 4, 'app2')];
+    const writers = [await startWriters(stage, 4, 'local', 'app1'), await startWriters(stage, 4, 'local', 'app2')];
     for (const to of ['db2', 'db3', 'db1']) {
       const moved = await stage.cli('switchover', '--to', to, '--json');
       expect(moved.code, moved.stdout + moved.stderr).toBe(0);

@@ -4,14 +4,18 @@
  */
 import type { ClusterView, FinishedJob, LocalPostgres, Requests } from '../core/cluster-view.ts';
 import type { Decision } from '../core/decision.ts';
+import { initialServerSet, type SyncSet } from '../core/durability.ts';
 import type { DatabaseMemory, Outcome } from '../core/memory.ts';
 import { inOneLine } from '../core/one-line.ts';
 import { isActive } from '../core/operation.ts';
+import type { PromiseRecord } from '../core/promise.ts';
 import { concerns } from '../core/rules/switchover.ts';
 import { findNode, hostName, type NodeName, type Spec } from '../core/spec.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { Fence } from '../ports/fence.ts';
 import type { Postgres, ServerConfiguration, Upstream } from '../ports/postgres.ts';
+import type { PromiseFile } from '../ports/promise-file.ts';
 import type { Store } from '../ports/store.ts';
 import { EventWriter } from './event-writer.ts';
 import { perform } from './execute.ts';
@@ -30,7 +34,11 @@ export interface DatabaseNodeParts {
   readonly postgres: Postgres;
   readonly log: ActionLog;
   /** `floor`: what a standby must have at least (see core/rules/settings.ts). */
-  readonly configuration: (spec: Spec, floor: Readonly<Record<string, number>>) => ServerConfiguration;
+  readonly configuration: (spec: Spec, floor: Readonly<Record<string, number>>, sync: SyncSet) => ServerConfiguration;
+  readonly fence: Fence;
+  readonly promises: PromiseFile;
+  /** The kernel's name for this boot. */
+  readonly bootId: string;
   readonly diskFreeBytes: () => Promise<number | null>;
 }
 
@@ -64,6 +72,9 @@ export class DatabaseNode {
   readonly #achieved: Outcome[] = [];
   readonly #toldFailures = new Map<string, number>();
   #requests: Requests = { driving: null, cancelOperation: null, reinit: false, restart: false };
+  #promise: PromiseRecord;
+  /** What was last set on this server while it was primary. */
+  #ownSync: SyncSet | null = null;
   #latest: Latest | null = null;
   #disk: { readonly bytes: number | null; readonly atMs: number } | null = null;
   #reportsStoredAtMs = 0;
@@ -72,6 +83,7 @@ export class DatabaseNode {
 
   constructor(parts: DatabaseNodeParts) {
     this.#parts = parts;
+    this.#promise = parts.promises.read();
     this.node = parts.node;
     this.version = parts.version;
     this.clock = parts.clock;
@@ -192,6 +204,8 @@ export class DatabaseNode {
       nowMs: this.clock.boottimeMs(),
       store: this.mirror.view,
       postgres,
+      promise: this.#promise,
+      bootId: this.#parts.bootId,
       job: this.#jobs.running,
       lastJobs: this.#jobs.last,
       reports: this.reports.all,
@@ -267,6 +281,16 @@ export class DatabaseNode {
     return this.mirror.image.members.get(lease.holder)?.value.standbyMinimums ?? {};
   }
 
+  #configuration(spec: Spec, sync?: SyncSet): ServerConfiguration {
+    const lease = this.mirror.image.lease?.value;
+    const isHolder = lease?.state === 'held' && lease.holder === this.node;
+    if (sync !== undefined) this.#ownSync = sync;
+    else if (!isHolder) this.#ownSync = null;
+    // Also on a standby: from its first instant as primary nothing may be acknowledged that others don't have.
+    const initial = initialServerSet(this.node, this.mirror.image.durability?.value ?? null);
+    return this.#parts.configuration(spec, this.#floor, this.#ownSync ?? initial);
+  }
+
   #upstream(node: NodeName): Upstream {
     const spec = this.spec();
     const found = findNode(spec, node);
@@ -280,11 +304,18 @@ export class DatabaseNode {
       clock: this.clock,
       mirror: this.mirror,
       postgres: this.postgres,
+      fence: this.#parts.fence,
       jobs: this.#jobs,
       log: this.#parts.log,
       signal: this.signal,
       upstream: (node) => this.#upstream(node),
-      configuration: (spec) => this.#parts.configuration(spec, this.#floor),
+      configuration: (spec, sync) => this.#configuration(spec, sync),
+      promise: () => this.#promise,
+      bind: async (record) => {
+        await this.#parts.promises.write(record);
+        this.#promise = record;
+      },
+      bootId: this.#parts.bootId,
       spec: () => this.spec(),
       emit: this.emit,
       failed: (what, because) => this.#failed(what, because),

@@ -4,6 +4,7 @@
  */
 import type { Action } from '../core/actions.ts';
 import type { ClusterView, JobKind } from '../core/cluster-view.ts';
+import { cutFor } from '../core/promise.ts';
 import { slotName } from '../core/spec.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { ExecutionContext } from './execution-context.ts';
@@ -12,10 +13,11 @@ import type { Performed } from './loop.ts';
 
 type JobAction = Extract<
   Action,
-  { do: 'initialise' | 'clone' | 'start' | 'restart-standby' | 'stop' | 'promote' | 'apply-databases' }
+  { do: 'cut' | 'initialise' | 'clone' | 'start' | 'restart-standby' | 'stop' | 'promote' | 'apply-databases' }
 >;
 
 const startWithinMs = 600_000; // crash recovery may be long; the job can be cancelled
+const cutWithinMs = 60_000; // a restart with its recovery may be part of it
 const cloneWithinMs = 24 * 3_600_000;
 const databasesWithinMs = 60_000;
 /** How often direct clients' open transactions are looked at while the stop waits for them, in ms. */
@@ -30,6 +32,8 @@ export function startJob(context: ExecutionContext, action: JobAction, view: Clu
 
 function jobOf(context: ExecutionContext, action: JobAction, view: ClusterView): { kind: JobKind; work: JobWork } {
   switch (action.do) {
+    case 'cut':
+      return { kind: 'cut', work: (signal) => cut(context, action.term, signal) };
     case 'initialise':
       return { kind: 'initialise', work: (signal) => initialise(context, signal) };
     case 'clone':
@@ -41,12 +45,22 @@ function jobOf(context: ExecutionContext, action: JobAction, view: ClusterView):
     case 'stop':
       return { kind: 'stop', work: (signal) => stop(context, action, signal) };
     case 'promote':
-      return { kind: 'promote', work: (signal) => promote(context, action.withinMs, signal, view) };
+      return { kind: 'promote', work: (signal) => promote(context, action, signal, view) };
     case 'apply-databases':
       return { kind: 'databases', work: (signal) => applyDatabases(context, action, signal) };
     default:
       return unreachable(action);
   }
+}
+
+/** The record first: what is cut off stays so, whatever becomes of this process. */
+async function cut(context: ExecutionContext, term: number, signal: AbortSignal): Promise<void> {
+  const now = { nowMs: context.clock.boottimeMs(), bootId: context.bootId };
+  const record = cutFor(context.promise(), term, now);
+  if (record === null) throw new UnderstudyError('REFUSED', 'a promise, or a cut for a higher term, forbids this cut');
+  await context.bind(record);
+  await context.postgres.cutOff({ signal, withinMs: cutWithinMs });
+  context.emit('failover.cut_off', { node: context.self, term });
 }
 
 async function initialise(context: ExecutionContext, signal: AbortSignal): Promise<void> {
@@ -59,11 +73,16 @@ async function initialise(context: ExecutionContext, signal: AbortSignal): Promi
 function cloneWork(context: ExecutionContext, action: Extract<JobAction, { do: 'clone' }>, view: ClusterView): JobWork {
   return async (signal, report) => {
     const { postgres } = context;
+    await context.fence.drop();
     if (view.postgres.state === 'standby') {
       await postgres.stop({ patienceMs: 10_000, awaitStandby: null }, { signal, withinMs: 30_000 });
     }
     await postgres.configure(context.configuration(context.spec()), { signal, withinMs: 10_000 });
-    const expected = { systemIdentifier: action.systemIdentifier, slot: slotName(context.self) };
+    const expected = {
+      systemIdentifier: action.systemIdentifier,
+      slot: slotName(context.self),
+      diverged: action.diverged,
+    };
     try {
       await postgres.clone(context.upstream(action.from), expected, report, { signal, withinMs: cloneWithinMs });
     } catch (error) {
@@ -87,7 +106,9 @@ async function start(
   if (action.as === 'primary') {
     await context.postgres.start({ role: 'primary' }, options);
   } else {
-    const upstream = context.upstream(action.from);
+    // A standby must not be killed at the deadline of a lease that this node no longer has.
+    await context.fence.drop();
+    const upstream = action.from === null ? null : context.upstream(action.from);
     await context.postgres.start({ role: 'standby', upstream, slot: slotName(context.self) }, options);
   }
   context.emit('postgres.started', { node: context.self, role: action.as });
@@ -135,14 +156,17 @@ async function awaitDirectClients(
 
 async function promote(
   context: ExecutionContext,
-  withinMs: number,
+  action: Extract<JobAction, { do: 'promote' }>,
   signal: AbortSignal,
   view: ClusterView,
 ): Promise<void> {
-  await context.postgres.promote({ signal, withinMs });
-  const term = view.store.lease?.value.term ?? 0;
+  const { withinMs, timeline } = action;
+  // From its first instant it waits for whom the durability record demands.
+  if (action.configure) await context.postgres.configure(context.configuration(context.spec()), { signal, withinMs });
+  await context.postgres.promote(timeline, { signal, withinMs });
+  const term = context.mirror.image.lease?.value.term ?? 0;
   const before = 'timeline' in view.postgres ? view.postgres.timeline : 0;
-  context.emit('postgres.promoted', { node: context.self, term, timeline: before + 1 });
+  context.emit('postgres.promoted', { node: context.self, term, timeline: timeline ?? before + 1 });
 }
 
 async function applyDatabases(

@@ -6,12 +6,13 @@
  */
 import type { Action } from '../core/actions.ts';
 import type { Stored } from '../core/cluster-view.ts';
-import type { Lease, Renewal } from '../core/lease.ts';
-import type { OwnRenewal } from '../core/memory.ts';
+import { fenceDeadlineMs, type Lease, type Renewal } from '../core/lease.ts';
+import type { Outcome, OwnRenewal } from '../core/memory.ts';
 import type { Operation, OperationPhase } from '../core/operation.ts';
+import type { TimelineRecord } from '../core/timelines.ts';
 import type { StoreCondition, StoreWrite } from '../ports/store.ts';
 import { encodeRecord } from '../records/codecs.ts';
-import { keys, memberKey, poolerKey, receiptKey } from '../records/keys.ts';
+import { ballotKey, keys, memberKey, poolerKey, receiptKey, timelineKey } from '../records/keys.ts';
 import type { ExecutionContext } from './execution-context.ts';
 import type { Performed } from './loop.ts';
 
@@ -23,6 +24,12 @@ const storeActions = [
   'take-first-lease',
   'take-released-lease',
   'take-handover',
+  'look-at-lease',
+  'write-ballot',
+  'take-lease',
+  'take-next-term',
+  'record-timeline',
+  'write-durability',
   'release-lease',
   'record-cluster',
   'publish-stopped',
@@ -41,6 +48,8 @@ export function isStoreAction(action: Action): action is StoreAction {
 export async function performStoreAction(context: ExecutionContext, action: StoreAction): Promise<Performed> {
   const sentAtMs = context.clock.boottimeMs();
   const { conditions, writes } = transactionOf(context, action);
+  // A release that is under way must find no deadline that anything could still start on.
+  if (action.do === 'release-lease') await context.fence.drop();
   const result = await context.mirror.transact(conditions, writes, { withinMs: storeWithinMs, signal: context.signal });
   if (!result.committed) {
     context.log.info({ action: action.do }, 'somebody else changed the store first');
@@ -49,8 +58,12 @@ export async function performStoreAction(context: ExecutionContext, action: Stor
   }
   tell(context, action);
   const renewal = renewalOf(action, sentAtMs);
+  // A renewal counts once the fence has confirmed it.
+  if (renewal !== null) await context.fence.extend(renewal.term, fenceDeadlineMs(renewal.sentAtMs, renewal.ttlMs));
   if (renewal !== null)
     return { outcomes: [{ kind: 'renewed', renewal }], goOn: true, lookAgain: action.do !== 'renew-lease' };
+  const learnt = learntFrom(action, sentAtMs);
+  if (learnt !== null) return { outcomes: [learnt], goOn: true, lookAgain: true };
   if (action.do === 'publish-status') {
     const { key, status } = action;
     return {
@@ -60,6 +73,19 @@ export async function performStoreAction(context: ExecutionContext, action: Stor
     };
   }
   return { outcomes: [], goOn: true, lookAgain: true };
+}
+
+function learntFrom(action: StoreAction, atMs: number): Outcome | null {
+  switch (action.do) {
+    case 'look-at-lease':
+      return { kind: 'lease-looked', key: action.key, atMs };
+    case 'write-ballot':
+      return { kind: 'ballot-written', term: action.ballot.term, key: action.key, atMs };
+    case 'write-durability':
+      return { kind: 'durability-written', term: action.record.term };
+    default:
+      return null;
+  }
 }
 
 interface Transaction {
@@ -79,10 +105,49 @@ function transactionOf(context: ExecutionContext, action: StoreAction): Transact
         conditions: [keys.lease, keys.renewal, keys.cluster].map((key) => ({ key, revision: 'absent' as const })),
         writes: holding(context, 1, action.ttlMs),
       };
+    case 'look-at-lease':
+      return { conditions: [same(keys.lease, action.lease), same(keys.renewal, action.renewal)], writes: [] };
+    case 'write-ballot': {
+      const { term, node } = action.ballot;
+      const revision = context.mirror.image.ballots.get(`${term}/${node}`)?.revision ?? 'absent';
+      const key = ballotKey(term, node);
+      return {
+        conditions: [same(keys.lease, action.lease), { key, revision }],
+        writes: [{ key, value: encodeRecord('ballot', action.ballot) }],
+      };
+    }
+    case 'take-lease':
+      return takeLease(context, action);
+    case 'take-next-term': {
+      const { ttlMs, term } = action.lease.value;
+      return {
+        conditions: [same(keys.lease, action.lease)],
+        writes: [...holding(context, term + 1, ttlMs), timelineWrite(action.timeline)],
+      };
+    }
+    case 'record-timeline': {
+      const revision = context.mirror.image.timelines.get(action.timeline.term)?.revision ?? 'absent';
+      return {
+        conditions: [same(keys.lease, action.lease), { key: timelineKey(action.timeline.term), revision }],
+        writes: [timelineWrite(action.timeline)],
+      };
+    }
+    case 'write-durability':
+      return {
+        conditions: [
+          same(keys.lease, action.lease),
+          { key: keys.durability, revision: action.replaces?.revision ?? 'absent' },
+        ],
+        writes: [{ key: keys.durability, value: encodeRecord('durability', action.record) }],
+      };
     case 'take-handover':
       return {
         conditions: [same(keys.operation, action.operation), same(keys.lease, action.lease)],
-        writes: [...holding(context, action.lease.value.term + 1, action.ttlMs), handedOver(action.operation.value)],
+        writes: [
+          ...holding(context, action.lease.value.term + 1, action.ttlMs),
+          timelineWrite(action.timeline),
+          handedOver(action.operation.value),
+        ],
       };
     case 'take-released-lease': {
       const { undo, lease } = action;
@@ -150,6 +215,30 @@ function transactionOf(context: ExecutionContext, action: StoreAction): Transact
   }
 }
 
+/** Everything that the election was judged by; the durability record is rewritten, so that no older write of it lands. */
+function takeLease(context: ExecutionContext, action: Extract<StoreAction, { do: 'take-lease' }>): Transaction {
+  const { lease, renewal, durability, timeline, ttlMs } = action;
+  const term = lease.value.term + 1;
+  const old = [...context.mirror.image.ballots.values()].filter(({ value }) => value.term <= term);
+  return {
+    conditions: [
+      same(keys.lease, lease),
+      same(keys.renewal, renewal),
+      { key: keys.durability, revision: durability?.revision ?? 'absent' },
+    ],
+    writes: [
+      ...holding(context, term, ttlMs),
+      timelineWrite(timeline),
+      ...(durability === null ? [] : [{ key: keys.durability, value: encodeRecord('durability', durability.value) }]),
+      ...old.map(({ value }): StoreWrite => ({ key: ballotKey(value.term, value.node), remove: true })),
+    ],
+  };
+}
+
+function timelineWrite(timeline: TimelineRecord): StoreWrite {
+  return { key: timelineKey(timeline.term), value: encodeRecord('timeline', timeline) };
+}
+
 function same(key: string, stored: Stored<unknown>): StoreCondition {
   return { key, revision: stored.revision };
 }
@@ -164,10 +253,16 @@ function holding(context: ExecutionContext, term: number, ttlMs: number): readon
   return [{ key: keys.lease, value: encodeRecord('lease', lease) }, renewalWrite(term, 0)];
 }
 
-function released(context: ExecutionContext, lease: Lease, to: string): StoreWrite {
+function released(context: ExecutionContext, lease: Lease, to: string | null): StoreWrite {
   return {
     key: keys.lease,
-    value: encodeRecord('lease', { state: 'released', term: lease.term, by: context.self, to }),
+    value: encodeRecord('lease', {
+      state: 'released',
+      term: lease.term,
+      by: context.self,
+      to,
+      ttlMs: lease.ttlMs,
+    }),
   };
 }
 
@@ -203,6 +298,9 @@ function renewalOf(action: StoreAction, sentAtMs: number): OwnRenewal | null {
     }
     case 'take-first-lease':
       return { term: 1, sentAtMs, ttlMs: action.ttlMs };
+    case 'take-next-term':
+      return { term: action.lease.value.term + 1, sentAtMs, ttlMs: action.lease.value.ttlMs };
+    case 'take-lease':
     case 'take-handover':
     case 'take-released-lease':
       return { term: action.lease.value.term + 1, sentAtMs, ttlMs: action.ttlMs };
@@ -222,13 +320,24 @@ function tell(context: ExecutionContext, action: StoreAction): void {
       if (action.undo !== null)
         tellUndone(context, action.undo.operation.value.id, action.undo.reason, action.undo.detail);
       return;
+    case 'write-ballot': {
+      const { term, lsn, timeline } = action.ballot;
+      context.emit('failover.ballot', { node, term, lsn, timeline });
+      return;
+    }
+    case 'take-lease':
+      context.emit('failover.decided', { node, term: action.lease.value.term + 1 });
+      return;
+    case 'take-next-term':
+      context.emit('lease.next_term', { node, term: action.lease.value.term + 1 });
+      return;
     case 'take-handover': {
       const term = action.lease.value.term + 1;
       context.emit('switchover.handed_over', { to: node, term, operation: action.operation.value.id });
       return;
     }
     case 'release-lease':
-      context.emit('lease.released', { node, term: action.lease.value.term, to: action.to });
+      context.emit('lease.released', { node, term: action.lease.value.term, to: action.to ?? 'whoever is elected' });
       return;
     case 'publish-stopped': {
       const operation = action.operation.value.id;

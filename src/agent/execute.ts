@@ -7,6 +7,7 @@
 import type { Action } from '../core/actions.ts';
 import type { ClusterView } from '../core/cluster-view.ts';
 import type { Outcome } from '../core/memory.ts';
+import { describeSyncSet } from '../core/rules/sync-standbys.ts';
 import { slotsKey } from '../core/rules/upkeep.ts';
 import { slotName } from '../core/spec.ts';
 import { describeError } from '../errors/understudy-error.ts';
@@ -29,6 +30,7 @@ export async function perform(context: ExecutionContext, action: Action, view: C
     context.log.warn({ action: action.do, because }, 'an action failed');
     context.failed(action.do, because);
     const outcomes: Outcome[] = [{ kind: 'act-failed', act: action.do, atMs: context.clock.boottimeMs() }];
+    if (action.do === 'write-durability') outcomes.push({ kind: 'durability-unanswered' });
     if (action.do === 'renew-lease') outcomes.push({ kind: 'renewal-sent', atMs: beganAtMs });
     // A chore or a status that failed must not keep the rest of the decision from happening.
     return { outcomes, goOn: action.do === 'publish-status' || action.do === 'renew-lease', lookAgain: false };
@@ -52,7 +54,14 @@ async function performLocally(
       return { ...done, lookAgain: true };
     case 'configure':
       await postgres.configure(context.configuration(action.spec), options);
-      return { ...done, outcomes: [{ kind: 'configured', specRevision: action.specRevision }] };
+      return { ...done, outcomes: [{ kind: 'configured', specRevision: action.specRevision, sync: action.sync }] };
+    case 'set-sync-standbys': {
+      const { mark } = await postgres.setSyncStandbys(context.configuration(context.spec(), action.set), options);
+      if (view.postgres.state !== 'primary') return done;
+      const effect = { pid: view.postgres.pid, set: action.set, mark };
+      context.emit('durability.changed', { set: describeSyncSet(action.set) });
+      return { ...done, outcomes: [{ kind: 'sync-effective', effect }], lookAgain: true };
+    }
     case 'apply-slots': {
       await postgres.applySlots(action.targets, options);
       const key = slotsKey(action.targets, view.postgres.state);

@@ -1,9 +1,12 @@
 /** What the executor works with: the ports, this node's identity, and where it tells what happened. */
 
+import type { SyncSet } from '../core/durability.ts';
 import type { Outcome } from '../core/memory.ts';
+import type { PromiseRecord } from '../core/promise.ts';
 import type { NodeName, Spec } from '../core/spec.ts';
 import type { EventFacts, EventName } from '../events/catalogue.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { Fence } from '../ports/fence.ts';
 import type { Postgres, ServerConfiguration, Upstream } from '../ports/postgres.ts';
 import type { Jobs } from './jobs.ts';
 import type { StoreMirror } from './store-mirror.ts';
@@ -19,12 +22,18 @@ export interface ExecutionContext {
   readonly clock: Clock;
   readonly mirror: StoreMirror;
   readonly postgres: Postgres;
+  readonly fence: Fence;
   readonly jobs: Jobs;
   readonly log: ActionLog;
   readonly signal: AbortSignal;
   /** Throws when the spec does not name that node. */
   upstream(node: NodeName): Upstream;
-  configuration(spec: Spec): ServerConfiguration;
+  /** `sync`: the standbys that commits may wait for; without it those that are in force. */
+  configuration(spec: Spec, sync?: SyncSet): ServerConfiguration;
+  promise(): PromiseRecord;
+  /** Returns when the record is durable. */
+  bind(record: PromiseRecord): Promise<void>;
+  readonly bootId: string;
   /** The spec as this agent knows it; throws when there is none. */
   spec(): Spec;
   emit(name: EventName, facts: EventFacts): void;

@@ -15,10 +15,10 @@ export function createLatePostgres(create: () => Postgres | null): Postgres {
     return made;
   };
   return {
-    async observe(withinMs) {
+    async observe(withinMs, depth) {
       made ??= create();
       if (made === null) return { state: 'unknown', because: 'the spec has not been read yet', pid: null };
-      return await made.observe(withinMs);
+      return await made.observe(withinMs, depth);
     },
     initialise: async (options) => await known().initialise(options),
     clone: async (...all) => await known().clone(...all),
@@ -26,8 +26,10 @@ export function createLatePostgres(create: () => Postgres | null): Postgres {
     configure: async (...all) => await known().configure(...all),
     start: async (...all) => await known().start(...all),
     follow: async (...all) => await known().follow(...all),
-    promote: async (options) => await known().promote(options),
+    promote: async (...all) => await known().promote(...all),
     stop: async (...all) => await known().stop(...all),
+    cutOff: async (options) => await known().cutOff(options),
+    setSyncStandbys: async (configuration, options) => await known().setSyncStandbys(configuration, options),
     warm: async (databases, options) => await known().warm(databases, options),
     checkpoint: async (options) => await known().checkpoint(options),
     applySlots: async (...all) => await known().applySlots(...all),

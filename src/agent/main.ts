@@ -6,7 +6,7 @@
 import { chmodSync, mkdirSync, readFileSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { totalmem, userInfo } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { pino } from 'pino';
 import { poolerReporter, topologySource } from '../api/app-node-links.ts';
 import { type AgentClient, createAgentClient } from '../api/client.ts';
@@ -19,10 +19,13 @@ import { findNode, hostName, type NodeName, type Spec } from '../core/spec.ts';
 import { examineNode } from '../doctor/examine-node.ts';
 import { describeError, UnderstudyError } from '../errors/understudy-error.ts';
 import { createEtcdStore } from '../etcd/store.ts';
+import { createFence } from '../fence/client.ts';
 import { Pgbouncer } from '../pgbouncer/pgbouncer.ts';
 import { type Credentials, readCredentials } from '../pki/credential-files.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { Fence } from '../ports/fence.ts';
 import { createPostgres } from '../postgres/postgres.ts';
+import { syncNames } from '../postgres/sync-names.ts';
 import { createLinuxClock } from '../timing/linux-clock.ts';
 import { version } from '../version.ts';
 import { createAppBackend } from './app-backend.ts';
@@ -32,6 +35,7 @@ import { DatabaseBackend, type PeerAgent } from './database-backend.ts';
 import { DatabaseNode } from './database-node.ts';
 import type { ActionLog } from './execution-context.ts';
 import { createLatePostgres } from './late-postgres.ts';
+import { promiseFileIn } from './promise-file.ts';
 import { rememberSpecIn } from './remembered-spec.ts';
 
 interface Running {
@@ -112,6 +116,7 @@ function startDatabase(foundation: Foundation): Running {
     user: { name: access.user, password: readFileSync(access.passwordFile, 'utf8').trim() },
     clock,
   });
+  const fence = fenceOf(foundation, () => spec()?.postgres.dataDirectory ?? file.directories.data);
   const remembered = rememberSpecIn(file.directories.state);
   const spec = (): Spec | null => {
     const record = agent.mirror.image.spec?.value ?? null;
@@ -128,15 +133,19 @@ function startDatabase(foundation: Foundation): Running {
       const known = spec();
       return known === null || findNode(known, file.node)?.role !== 'database'
         ? null
-        : localPostgres(foundation, known);
+        : localPostgres(foundation, known, fence);
     }),
-    configuration: (wanted, floor) =>
+    fence,
+    promises: promiseFileIn(file.directories.state),
+    bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
+    configuration: (wanted, floor, sync) =>
       serverConfiguration(wanted, file.node, {
         socketDirectory: file.directories.run,
         tls: file.tls,
         osUser: userInfo().username,
         memoryBytes: totalmem(),
         floor,
+        syncNames: syncNames(sync),
       }),
     diskFreeBytes: () => diskFreeBytes(file.directories.data),
   });
@@ -161,12 +170,21 @@ function startDatabase(foundation: Foundation): Running {
       await agent.stop();
       for (const client of peers.values()) client.close();
       await agent.postgres.close();
+      fence.close();
       await store.close();
     },
   };
 }
 
-function localPostgres({ file, clock }: Foundation, spec: Spec) {
+/** Beside this program; it lives on when the agent ends. */
+function fenceOf({ file, clock }: Foundation, data: () => string): Fence {
+  const { run, state, log } = file.directories;
+  const program = join(dirname(process.argv[1] ?? ''), 'fence.mjs');
+  const files = { socket: join(run, 'fence.sock'), memory: join(state, 'fence.json'), logFile: join(log, 'fence.log') };
+  return createFence({ program, data, ...files }, clock);
+}
+
+function localPostgres({ file, clock }: Foundation, spec: Spec, fence: Fence) {
   const address = findNode(spec, file.node)?.address ?? file.api.address;
   return createPostgres({
     directories: { ...file.directories, data: spec.postgres.dataDirectory ?? file.directories.data },
@@ -178,6 +196,7 @@ function localPostgres({ file, clock }: Foundation, spec: Spec) {
     port: spec.postgres.port,
     tls: file.tls,
     clock,
+    fence,
   });
 }
 

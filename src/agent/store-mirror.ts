@@ -50,6 +50,7 @@ export class StoreMirror {
 
   get view(): StoreView {
     const { spec, cluster, lease, renewal, operation, members, poolers, unreadable } = this.#image;
+    const { durability, ballots, timelines } = this.#image;
     return {
       readAtMs: this.#readAtMs,
       confirmedAtMs: this.#confirmedAtMs,
@@ -58,6 +59,9 @@ export class StoreMirror {
       lease,
       renewal,
       operation,
+      durability,
+      ballots,
+      timelines,
       members,
       poolers,
       unreadable,
@@ -148,7 +152,8 @@ export class StoreMirror {
 
 /** Each holder's renewal reaches every agent: none of them has anything to decide on it. */
 function isMaterialChange(before: StoreImage, after: StoreImage): boolean {
-  const { spec, cluster, lease, operation, members } = after;
+  const { spec, cluster, lease, operation, durability, ballots, timelines, members } = after;
+  if (before.durability !== durability || before.ballots !== ballots || before.timelines !== timelines) return true;
   if (before.spec !== spec || before.cluster !== cluster || before.lease !== lease) return true;
   if (before.operation !== operation || before.members.size !== members.size) return true;
   if (before.members === members) return false;

@@ -3,11 +3,14 @@
  *
  * Actions of one decision are performed in order; when one fails, the rest is dropped and the loop looks again.
  */
+import type { Ballot } from './ballot.ts';
 import type { MemberStatus, SlotTarget, Stored } from './cluster-view.ts';
+import type { DurabilityRecord, SyncSet } from './durability.ts';
 import type { Lease, Renewal } from './lease.ts';
 import type { Operation, PhaseTiming, UndoReason } from './operation.ts';
 import type { Receipt } from './receipt.ts';
 import type { NodeName, Spec } from './spec.ts';
+import type { TimelineRecord } from './timelines.ts';
 
 /** Wait for open transactions of direct clients before the stop, or end them; the job fails when they outlast it. */
 export interface DirectDrain {
@@ -39,15 +42,49 @@ export type Action = Because &
         readonly ttlMs: number;
         readonly undo: (UndoneOperation & { readonly operation: Stored<Operation> }) | null;
       }
+    /** A linearizable look that changes nothing: do lease and renewal still stand at these revisions? */
+    | {
+        readonly do: 'look-at-lease';
+        readonly lease: Stored<Lease>;
+        readonly renewal: Stored<Renewal>;
+        readonly key: string;
+      }
+    | { readonly do: 'write-ballot'; readonly ballot: Ballot; readonly key: string; readonly lease: Stored<Lease> }
+    /** One transaction: lease and renewal as seen, the durability record that was judged by, rewritten unchanged. */
+    | {
+        readonly do: 'take-lease';
+        readonly lease: Stored<Lease>;
+        readonly renewal: Stored<Renewal>;
+        readonly durability: Stored<DurabilityRecord> | null;
+        readonly timeline: TimelineRecord;
+        readonly ttlMs: number;
+      }
+    /** A living holder whose members have cut themselves off takes their term, and keeps its timeline. */
+    | {
+        readonly do: 'take-next-term';
+        readonly lease: Stored<Lease & { state: 'held' }>;
+        readonly timeline: TimelineRecord;
+      }
+    | { readonly do: 'record-timeline'; readonly timeline: TimelineRecord; readonly lease: Stored<Lease> }
+    /** Compares the lease's term and holder, and the record that it replaces. */
+    | {
+        readonly do: 'write-durability';
+        readonly record: DurabilityRecord;
+        readonly replaces: Stored<DurabilityRecord> | null;
+        readonly lease: Stored<Lease>;
+      }
+    /** Returns when the set is in effect in every walsender and the checkpointer. */
+    | { readonly do: 'set-sync-standbys'; readonly set: SyncSet }
     /** One transaction: the operation at this very revision, the lease's term and holder as seen. */
     | {
         readonly do: 'take-handover';
         readonly operation: Stored<Operation>;
         readonly lease: Stored<Lease>;
+        readonly timeline: TimelineRecord;
         readonly ttlMs: number;
       }
     /** Only after PostgreSQL is proven gone. */
-    | { readonly do: 'release-lease'; readonly lease: Stored<Lease>; readonly to: NodeName }
+    | { readonly do: 'release-lease'; readonly lease: Stored<Lease>; readonly to: NodeName | null }
     | {
         readonly do: 'record-cluster';
         readonly systemIdentifier: string;
@@ -76,9 +113,16 @@ export type Action = Because &
     | { readonly do: 'end-blockers'; readonly pids: readonly number[] }
     // jobs
     | { readonly do: 'initialise' }
-    | { readonly do: 'clone'; readonly from: NodeName; readonly systemIdentifier: string }
+    | {
+        readonly do: 'clone';
+        readonly from: NodeName;
+        readonly systemIdentifier: string;
+        /** The old directory has what no other node has: it outlives the clone. */
+        readonly diverged: boolean;
+      }
     | { readonly do: 'start'; readonly as: 'primary' }
-    | { readonly do: 'start'; readonly as: 'standby'; readonly from: NodeName }
+    /** `from: null`: it follows nobody, because it has cut itself off. */
+    | { readonly do: 'start'; readonly as: 'standby'; readonly from: NodeName | null }
     | { readonly do: 'restart-standby'; readonly from: NodeName }
     | {
         readonly do: 'stop';
@@ -86,10 +130,19 @@ export type Action = Because &
         readonly patienceMs: number;
         readonly drain: DirectDrain | null;
       }
-    | { readonly do: 'promote'; readonly withinMs: number }
+    /** Writes the record, then makes sure that nothing is acknowledged to a holder of a lower term any more. */
+    | { readonly do: 'cut'; readonly term: number }
+    /** PostgreSQL is made to choose this timeline. */
+    | {
+        readonly do: 'promote';
+        readonly withinMs: number;
+        readonly timeline: number | null;
+        /** The server's files name other standbys than the durability record demands: they are written first. */
+        readonly configure: boolean;
+      }
     // short acts
     | { readonly do: 'follow'; readonly from: NodeName }
-    | { readonly do: 'configure'; readonly spec: Spec; readonly specRevision: number }
+    | { readonly do: 'configure'; readonly spec: Spec; readonly specRevision: number; readonly sync: SyncSet }
     | { readonly do: 'apply-slots'; readonly targets: readonly SlotTarget[] }
     | { readonly do: 'apply-databases'; readonly spec: Spec; readonly specRevision: number }
     | { readonly do: 'discard-kept' }

@@ -4,10 +4,14 @@
  * Unknown is not false: what was not read stays `unknown` or carries the age of its last reading, and the rules say
  * what each of these permits. All times are the local boottime in ms.
  */
+import type { Ballot } from './ballot.ts';
+import type { DurabilityRecord, SyncSet } from './durability.ts';
 import type { Lease, Renewal } from './lease.ts';
 import type { Lsn } from './lsn.ts';
 import type { Operation } from './operation.ts';
+import type { PromiseRecord } from './promise.ts';
 import type { NodeName, Spec } from './spec.ts';
+import type { TimelineRecord } from './timelines.ts';
 
 /** A value of the store with the revision to compare when it is replaced. */
 export interface Stored<T> {
@@ -119,6 +123,11 @@ export interface StoreView {
   readonly lease: Stored<Lease> | null;
   readonly renewal: Stored<Renewal> | null;
   readonly operation: Stored<Operation> | null;
+  readonly durability: Stored<DurabilityRecord> | null;
+  /** By term and node. */
+  readonly ballots: ReadonlyMap<string, Stored<Ballot>>;
+  /** By term. */
+  readonly timelines: ReadonlyMap<number, Stored<TimelineRecord>>;
   readonly members: ReadonlyMap<NodeName, Stored<MemberStatus>>;
   readonly poolers: ReadonlyMap<NodeName, Stored<PoolerReport>>;
   /** Values that did not pass their schema: their keys. They count as unknown. */
@@ -191,12 +200,22 @@ export type LocalPostgres =
       readonly lastRole: 'primary' | 'standby';
     }
   | { readonly state: 'starting' | 'stopping'; readonly pid: number }
-  | (ServerFacts & { readonly state: 'primary'; readonly pid: number; readonly insertLsn: Lsn })
+  | (ServerFacts & {
+      readonly state: 'primary';
+      readonly pid: number;
+      readonly insertLsn: Lsn;
+      /** Where its timeline left its parent; `null`: it is the first. */
+      readonly fork: { readonly parent: number; readonly lsn: Lsn } | null;
+      /** `synchronous_standby_names` as a session sees it; `null`: not of the form that this product writes. */
+      readonly syncSet: SyncSet | null;
+    })
   | (ServerFacts & {
       readonly state: 'standby';
       readonly pid: number;
       readonly receivedLsn: Lsn | null;
       readonly replayedLsn: Lsn;
+      /** The end of valid WAL on disk; `null` while that is not known (PROTOCOLS, "Position"). */
+      readonly walEnd: Lsn | null;
       readonly replayPaused: boolean;
       readonly lagS: number | null;
       /** The host primary_conninfo names, by node; `null` when it has none of ours. */
@@ -206,7 +225,7 @@ export type LocalPostgres =
       readonly cannotStream: 'wal-removed' | 'diverged' | null;
     });
 
-export type JobKind = 'initialise' | 'clone' | 'start' | 'stop' | 'promote' | 'databases' | 'restart';
+export type JobKind = 'cut' | 'initialise' | 'clone' | 'start' | 'stop' | 'promote' | 'databases' | 'restart';
 
 export interface JobView {
   readonly kind: JobKind;
@@ -227,6 +246,10 @@ export interface ClusterView {
   readonly nowMs: number;
   readonly store: StoreView;
   readonly postgres: LocalPostgres;
+  /** What this node has durably bound itself to. */
+  readonly promise: PromiseRecord;
+  /** The kernel's name for this boot: boottimes of another one mean nothing here. */
+  readonly bootId: string;
   /** The one long job under way; jobs never overlap. */
   readonly job: JobView | null;
   readonly lastJobs: ReadonlyMap<JobKind, FinishedJob>;

@@ -47,7 +47,7 @@ const spec: Spec = {
 
 const stored = <T>(value: T) => ({ value, revision: 1 });
 const held = (holder: NodeName, term = 8) => stored({ state: 'held' as const, term, holder, ttlMs });
-const released = (to: NodeName) => stored({ state: 'released' as const, term: 8, by: 'pg1', to });
+const released = (to: NodeName) => stored({ state: 'released' as const, term: 8, by: 'pg1', to, ttlMs: 6_000 });
 
 const facts = {
   systemIdentifier: '7',
@@ -60,12 +60,19 @@ const facts = {
   standbyMinimums: {},
   pid: 100,
 };
-const primary: LocalPostgres = { ...facts, state: 'primary', insertLsn: lsnFromOffset(0x3000100n) };
+const primary: LocalPostgres = {
+  ...facts,
+  state: 'primary',
+  insertLsn: lsnFromOffset(0x3000100n),
+  fork: null,
+  syncSet: null,
+};
 const standby: LocalPostgres = {
   ...facts,
   state: 'standby',
   receivedLsn: null,
   replayedLsn: lsnFromOffset(0x3000100n),
+  walEnd: null,
   replayPaused: false,
   lagS: 0,
   upstream: 'pg0',
@@ -113,6 +120,9 @@ function viewOf(self: NodeName, postgres: LocalPostgres, store: Partial<StoreVie
       operation: null,
       members: new Map(),
       poolers: new Map(),
+      durability: null,
+      ballots: new Map(),
+      timelines: new Map([[8, stored({ term: 8, timeline: 4, parent: null, forkLsn: '0/0' })]]),
       unreadable: [],
       ...store,
     },
@@ -121,6 +131,8 @@ function viewOf(self: NodeName, postgres: LocalPostgres, store: Partial<StoreVie
     lastJobs: new Map(),
     reports: new Map(),
     requests: { driving: null, cancelOperation: null, reinit: false, restart: false },
+    promise: { kind: 'none' },
+    bootId: 'boot',
     diskFreeBytes: null,
     agentVersion: '0.1.0',
   };
@@ -133,7 +145,16 @@ const renewed = (sentAtMs: number, term = 8): DatabaseMemory => ({
   lastRenewalTryMs: sentAtMs,
 });
 
-const chores = ['publish-status', 'configure', 'apply-slots', 'apply-databases', 'discard-kept', 'forget-node'];
+const chores = [
+  'publish-status',
+  'configure',
+  'apply-slots',
+  'apply-databases',
+  'discard-kept',
+  'forget-node',
+  'set-sync-standbys',
+  'write-durability',
+];
 
 function told(action: Action): string {
   switch (action.do) {
@@ -302,8 +323,9 @@ describe('a node without the lease', () => {
   it('starts as a standby only towards a writable holder, or after 15 s as a mere follower', () => {
     const first = decide(viewOf('pg1', stopped, {}), memory);
     expect(first.reasons.map((reason) => reason.code)).toEqual(['holder-not-writable']);
-    expect(transcript(viewOf('pg1', stopped, {}, nowMs + 14_999), first.memory)).toBe('wait holder-not-writable');
-    expect(transcript(viewOf('pg1', stopped, {}, nowMs + 15_000), first.memory)).toBe('start standby of pg0');
+    const alive = { renewal: { value: { term: 8, counter: 9 }, revision: 90 } };
+    expect(transcript(viewOf('pg1', stopped, alive, nowMs + 14_999), first.memory)).toBe('wait holder-not-writable');
+    expect(transcript(viewOf('pg1', stopped, alive, nowMs + 15_000), first.memory)).toBe('start standby of pg0');
   });
 
   it('does not take the word of an earlier term or of a silent agent', () => {

@@ -6,7 +6,7 @@
  * | 2 | the lease is renewed, as proof of a completed loop | rules/lease.ts |
  * | 3 | a long job under way is left alone | here |
  * | 4 | the lease is taken where nobody has it | rules/lease.ts |
- * | 5 | holder: switchover, start, promote; others: handover, clone, start, follow | rules/primary.ts, standby.ts, switchover.ts |
+ * | 5 | holder: switchover, start, promote; others: handover, election, clone, start, follow | rules/primary.ts, standby.ts, switchover.ts, failover.ts |
  * | 6 | chores, then the node's status | rules/upkeep.ts, member-status.ts |
  *
  * Pure: time comes with the view. The simulator, the transcripts and production call this function.
@@ -16,12 +16,14 @@ import type { ClusterView } from './cluster-view.ts';
 import type { Decision } from './decision.ts';
 import { renewEveryMs } from './lease.ts';
 import type { DatabaseMemory } from './memory.ts';
+import { decideFailover, watchElected, watchLease } from './rules/failover.ts';
 import { decideDemotion, decideRenewal, decideTaking } from './rules/lease.ts';
 import { dueStatus, rememberMembers } from './rules/member-status.ts';
 import { observeOperation } from './rules/operation-marks.ts';
 import { decideAsHolder } from './rules/primary.ts';
 import { decideAsStandby } from './rules/standby.ts';
 import { decideAsTarget } from './rules/switchover.ts';
+import { watchStandbys } from './rules/sync-standbys.ts';
 import { decideUpkeep } from './rules/upkeep.ts';
 import { act, assess, isWritable, nothing, refuse, type Situation, type Verdict, wait } from './situation.ts';
 
@@ -51,7 +53,11 @@ export function decide(view: ClusterView, before: DatabaseMemory): Decision<Data
 /** Folds what this view shows into the memory, before anything is decided. */
 function observe(view: ClusterView, memory: DatabaseMemory): DatabaseMemory {
   const running = view.postgres.state === 'primary' || view.postgres.state === 'standby';
-  const next = { ...memory, memberSeen: rememberMembers(view, memory), operation: observeOperation(view, memory) };
+  const next = remember(view, {
+    ...memory,
+    memberSeen: rememberMembers(view, memory),
+    operation: observeOperation(view, memory),
+  });
   const situation = assess(view, next);
   const { lease } = situation;
   const waits =
@@ -62,9 +68,17 @@ function observe(view: ClusterView, memory: DatabaseMemory): DatabaseMemory {
     ...next,
     // What a server that is gone had been given must be given again.
     configuredRevision: running ? next.configuredRevision : null,
+    configuredSync: running ? next.configuredSync : null,
     databasesRevision: view.postgres.state === 'primary' ? next.databasesRevision : null,
     waitingForHolderSinceMs: waits ? (memory.waitingForHolderSinceMs ?? view.nowMs) : null,
   };
+}
+
+/** What is measured on this agent's own clock: how long the lease stands still, who was elected, who streams. */
+function remember(view: ClusterView, memory: DatabaseMemory): DatabaseMemory {
+  const watched = { ...memory, leaseWatch: watchLease(assess(view, memory)) };
+  const situation = assess(view, watched);
+  return { ...watched, ...watchElected(situation), streamed: watchStandbys(situation) };
 }
 
 function untilRenewal(situation: Situation): number {
@@ -88,11 +102,19 @@ function decideRole(situation: Situation): Verdict {
     case 'missing':
       return decideTaking(situation) ?? nothing();
     case 'released':
-      return decideTaking(situation) ?? wait({ code: 'lease-released', text: `the lease waits for ${lease.to}` }, 200);
+      return (
+        decideTaking(situation) ??
+        decideFailover(situation, lease.lease) ??
+        wait({ code: 'lease-released', text: `the lease waits for ${lease.to ?? 'an election'}` }, 200)
+      );
     case 'mine':
       return decideAsHolder(situation, lease.lease);
     case 'other':
-      return decideAsTarget(situation, lease.lease) ?? decideAsStandby(situation, lease.holder, lease.lease.value.term);
+      return (
+        decideAsTarget(situation, lease.lease) ??
+        decideFailover(situation, lease.lease) ??
+        decideAsStandby(situation, lease.holder, lease.lease.value.term)
+      );
     default:
       return unreachable(lease);
   }

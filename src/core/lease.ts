@@ -11,8 +11,14 @@ import type { NodeName } from './spec.ts';
 
 export type Lease =
   | { readonly state: 'held'; readonly term: number; readonly holder: NodeName; readonly ttlMs: number }
-  /** The holder's PostgreSQL was proven gone, and only `to` may take the next term. */
-  | { readonly state: 'released'; readonly term: number; readonly by: NodeName; readonly to: NodeName };
+  /** The holder's PostgreSQL was proven gone. `to`: who alone may take the next term at once; `null`: whoever is elected. */
+  | {
+      readonly state: 'released';
+      readonly term: number;
+      readonly by: NodeName;
+      readonly to: NodeName | null;
+      readonly ttlMs: number;
+    };
 
 export interface Renewal {
   readonly term: number;
@@ -26,6 +32,14 @@ export function driftMs(ttlMs: number): number {
 
 /** What a demotion by force may take at the worst: the last part of every TTL is reserved for it. */
 export const killTimeMs = 1_000;
+
+/** How long the agent's own demotion, a fast stop, may take before the fence ends everything; part of `killTimeMs`. */
+const demotionMs = 500;
+
+/** The instant at which the fence kills whatever is left. */
+export function fenceDeadlineMs(sentAtMs: number, ttlMs: number): number {
+  return leaseDeadlineMs(sentAtMs, ttlMs) + demotionMs;
+}
 
 /** TTL/6: two lost renewals must not cost the lease. */
 export function renewEveryMs(ttlMs: number): number {

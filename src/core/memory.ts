@@ -2,7 +2,9 @@
  * What a database node's agent remembers from one decision to the next. Nothing in it is needed for safety after a
  * restart: a fresh memory only makes the agent wait for a fresh renewal before it starts or promotes anything.
  */
+import type { SyncSet } from './durability.ts';
 import { leaseDeadlineMs } from './lease.ts';
+import type { Lsn } from './lsn.ts';
 import type { OperationPhase, PhaseTiming } from './operation.ts';
 import type { NodeName } from './spec.ts';
 
@@ -27,15 +29,46 @@ export interface OperationMarks {
   readonly timings: readonly PhaseTiming[];
 }
 
+/** The lease as it was last seen to change, on this agent's own clock. */
+export interface LeaseWatch {
+  /** Revisions of lease and renewal together. */
+  readonly key: string;
+  readonly sinceMs: number;
+  /** The last linearizable look that found them unchanged. */
+  readonly lookedAtMs: number | null;
+}
+
+/** The set of synchronous standbys that this agent has seen in effect in every process of the server. */
+export interface SyncEffect {
+  readonly pid: number;
+  readonly set: SyncSet;
+  /** Read after it had taken effect: what was acknowledged before lies below. */
+  readonly mark: Lsn;
+}
+
 export interface DatabaseMemory {
   readonly startedAtMs: number;
   readonly renewal: OwnRenewal | null;
   readonly lastRenewalTryMs: number | null;
+  readonly leaseWatch: LeaseWatch | null;
+  /** When this node's own ballot of that term was written. */
+  readonly ballot: { readonly term: number; readonly key: string; readonly atMs: number } | null;
+  /** Who was to take the lease, and since when. */
+  readonly elected: { readonly term: number; readonly node: NodeName; readonly sinceMs: number } | null;
+  /** Who was elected for that term and did not act. */
+  readonly silent: { readonly term: number; readonly nodes: ReadonlySet<NodeName> } | null;
+  readonly sync: SyncEffect | null;
+  /** This process has written the durability record itself in this term: no older write of it can land any more. */
+  readonly durabilityWritten: number | null;
+  /** When each standby was last seen streaming. */
+  readonly streamed: ReadonlyMap<NodeName, number>;
   readonly operation: OperationMarks | null;
   /** When each member's counter was last seen to change. */
   readonly memberSeen: ReadonlyMap<NodeName, { readonly counter: number; readonly atMs: number }>;
   /** What was last applied to the local server, to know what is owed. */
   readonly configuredRevision: number | null;
+  /** Whom a standby's files name for its time as primary. */
+  readonly configuredSync: SyncSet | null;
   readonly databasesRevision: number | null;
   readonly slotsDoneAtMs: number | null;
   readonly slotsKey: string | null;
@@ -52,9 +85,17 @@ export function emptyMemory(nowMs: number): DatabaseMemory {
     startedAtMs: nowMs,
     renewal: null,
     lastRenewalTryMs: null,
+    leaseWatch: null,
+    ballot: null,
+    elected: null,
+    silent: null,
+    sync: null,
+    durabilityWritten: null,
+    streamed: new Map(),
     operation: null,
     memberSeen: new Map(),
     configuredRevision: null,
+    configuredSync: null,
     databasesRevision: null,
     slotsDoneAtMs: null,
     slotsKey: null,
@@ -69,7 +110,13 @@ export function emptyMemory(nowMs: number): DatabaseMemory {
 export type Outcome =
   | { readonly kind: 'renewal-sent'; readonly atMs: number }
   | { readonly kind: 'renewed'; readonly renewal: OwnRenewal }
-  | { readonly kind: 'configured'; readonly specRevision: number }
+  | { readonly kind: 'lease-looked'; readonly key: string; readonly atMs: number }
+  | { readonly kind: 'ballot-written'; readonly term: number; readonly key: string; readonly atMs: number }
+  | { readonly kind: 'sync-effective'; readonly effect: SyncEffect }
+  | { readonly kind: 'durability-written'; readonly term: number }
+  /** No answer: it may land yet, until another write of this process makes that impossible. */
+  | { readonly kind: 'durability-unanswered' }
+  | { readonly kind: 'configured'; readonly specRevision: number; readonly sync: SyncSet }
   | { readonly kind: 'slots-applied'; readonly key: string; readonly atMs: number }
   | { readonly kind: 'kept-discarded' }
   | { readonly kind: 'kept-again' }
@@ -83,8 +130,24 @@ export function learn(memory: DatabaseMemory, outcome: Outcome): DatabaseMemory 
       return { ...memory, lastRenewalTryMs: outcome.atMs };
     case 'renewed':
       return { ...memory, renewal: outcome.renewal };
+    case 'lease-looked': {
+      const watch = memory.leaseWatch;
+      return watch?.key === outcome.key ? { ...memory, leaseWatch: { ...watch, lookedAtMs: outcome.atMs } } : memory;
+    }
+    case 'ballot-written':
+      return { ...memory, ballot: { term: outcome.term, key: outcome.key, atMs: outcome.atMs } };
+    case 'sync-effective':
+      return { ...forgive(memory, 'set-sync-standbys'), sync: outcome.effect };
+    case 'durability-written':
+      return { ...forgive(memory, 'write-durability'), durabilityWritten: outcome.term };
+    case 'durability-unanswered':
+      return { ...memory, durabilityWritten: null };
     case 'configured':
-      return { ...forgive(memory, 'configure'), configuredRevision: outcome.specRevision };
+      return {
+        ...forgive(memory, 'configure'),
+        configuredRevision: outcome.specRevision,
+        configuredSync: outcome.sync,
+      };
     case 'slots-applied':
       return { ...forgive(memory, 'apply-slots'), slotsKey: outcome.key, slotsDoneAtMs: outcome.atMs };
     case 'databases-applied':

@@ -36,6 +36,7 @@ function parametersWith(parameters: Spec['postgres']['parameters']): Readonly<Re
     osUser: 'postgres',
     memoryBytes: 1024 ** 3,
     floor: {},
+    syncNames: '',
   }).parameters;
 }
 

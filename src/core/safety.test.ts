@@ -56,13 +56,14 @@ const server = {
   standbyMinimums: {},
   pid: 1,
 };
-const primary: LocalPostgres = { ...server, state: 'primary', insertLsn: lsn(0x1000) };
+const primary: LocalPostgres = { ...server, state: 'primary', insertLsn: lsn(0x1000), fork: null, syncSet: null };
 const standbyAt = (offset: number, timeline = 1): LocalPostgres => ({
   ...server,
   timeline,
   state: 'standby',
   receivedLsn: lsn(offset),
   replayedLsn: lsn(offset),
+  walEnd: null,
   replayPaused: false,
   lagS: 0,
   upstream: 'db1',
@@ -133,6 +134,9 @@ function view(scene: Scene): ClusterView {
       operation: stored(scene.operation),
       members: new Map(),
       poolers: new Map(),
+      durability: null,
+      ballots: new Map(),
+      timelines: new Map(),
       unreadable: [],
     },
     postgres: scene.postgres,
@@ -140,6 +144,8 @@ function view(scene: Scene): ClusterView {
     lastJobs: scene.stopJob === true ? new Map([['stop', done]]) : new Map(),
     reports: scene.drained === true ? new Map([['web1', { report: pausedReport, atMs: nowMs }]]) : new Map(),
     requests: { driving: scene.driving ?? null, cancelOperation: null, reinit: false, restart: false },
+    promise: { kind: 'none' },
+    bootId: 'boot',
     diskFreeBytes: null,
     agentVersion: '0.1.0',
   };
@@ -206,6 +212,7 @@ const anyScene: fc.Arbitrary<Scene> = fc.record({
   self: fc.constantFrom('db1', 'db2'),
   lease: fc.constantFrom<Lease | null>(null, held('db1'), held('db2'), held('db2', 4), {
     state: 'released',
+    ttlMs: 6_000,
     term: 4,
     by: 'db2',
     to: 'db1',
@@ -342,7 +349,7 @@ describe('a planned move', () => {
       'the old primary takes back what was released to it',
       {
         self: 'db1',
-        lease: { state: 'released', term: 4, by: 'db2', to: 'db1' },
+        lease: { state: 'released', term: 4, by: 'db2', to: 'db1', ttlMs: 6_000 },
         postgres: stoppedAs('primary'),
         operation: phases['handed-over'],
       },

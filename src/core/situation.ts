@@ -16,7 +16,7 @@ export type LeasePosition =
   | { readonly is: 'missing' }
   | { readonly is: 'mine'; readonly lease: Stored<Lease & { state: 'held' }>; readonly deadlineMs: number | null }
   | { readonly is: 'other'; readonly lease: Stored<Lease & { state: 'held' }>; readonly holder: NodeName }
-  | { readonly is: 'released'; readonly lease: Stored<Lease & { state: 'released' }>; readonly to: NodeName };
+  | { readonly is: 'released'; readonly lease: Stored<Lease & { state: 'released' }>; readonly to: NodeName | null };
 
 export interface Situation {
   readonly view: ClusterView;

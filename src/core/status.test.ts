@@ -119,6 +119,9 @@ function storeOf(members: readonly MemberStatus[], change: Partial<StoreView> = 
     operation: null,
     members: new Map(members.map((one) => [one.node, stored(one)])),
     poolers: new Map(),
+    durability: null,
+    ballots: new Map(),
+    timelines: new Map(),
     unreadable: [],
     ...change,
   };
@@ -138,6 +141,8 @@ const asPrimary: LocalPostgres = {
   ...facts,
   state: 'primary',
   insertLsn: lsn(0x3000100),
+  fork: null,
+  syncSet: null,
   slots: [{ name: 'understudy_pg1', active: true, restartLsn: lsn(0x3000000), walStatus: 'reserved' }],
   peers: [
     {
@@ -167,6 +172,8 @@ function viewOf(store: StoreView, change: Partial<ClusterView> = {}): ClusterVie
     lastJobs: new Map(),
     reports: new Map([['web0', { report, atMs: nowMs - 900 }]]),
     requests: { driving: null, cancelOperation: null, reinit: false, restart: false },
+    promise: { kind: 'none' },
+    bootId: 'boot',
     diskFreeBytes: null,
     agentVersion: '0.1.0',
     ...change,
@@ -236,7 +243,7 @@ describe('summarise', () => {
   });
 
   it('is down when nobody may write, except for a moment of a switchover', () => {
-    const released = { lease: stored({ state: 'released', term: 8, by: 'pg0', to: 'pg1' } as const) };
+    const released = { lease: stored({ state: 'released', term: 8, by: 'pg0', to: 'pg1', ttlMs: 6_000 } as const) };
     const members = [member('pg0', { state: 'stopped' }), member('pg1', standby('0/3000100'))];
     expect(summarise(viewOf(storeOf(members, released)), heard)).toMatchObject({ verdict: 'DOWN', primary: null });
     const moving = storeOf(members, { operation: stored(operation) });

@@ -8,6 +8,11 @@ export const errorCatalogue = {
   // the declaration
   CONFIG_INVALID: { hint: 'mend the lines named above', retry: 'operator' },
   CONFIG_UNREADABLE: { hint: 'check that the file exists and may be read', retry: 'operator' },
+  PROMISE_UNREADABLE: {
+    hint: 'what this node has bound itself to is not known: restore the file, or clone the node anew (understudy reinit)',
+    retry: 'operator',
+  },
+  FENCE_UNREACHABLE: { hint: 'the agent starts a new fence by itself; read fence.log on that node', retry: 'later' },
   // the store
   STORE_UNREACHABLE: { hint: 'check that etcd runs on the endpoints named in the spec', retry: 'later' },
   STORE_DENIED: { hint: "check the store user's name, password and role on this node", retry: 'operator' },

@@ -14,6 +14,11 @@ interface EventEntry {
 export const eventCatalogue = {
   'agent.started': { severity: 'info', sentence: 'agent {version} started on {node}' },
   'lease.taken': { severity: 'notice', sentence: '{node} holds the lease, term {term}' },
+  'failover.cut_off': { severity: 'alarm', sentence: '{node} has cut itself off for term {term}' },
+  'failover.ballot': { severity: 'notice', sentence: '{node} is at {lsn} of timeline {timeline}, for term {term}' },
+  'failover.decided': { severity: 'alarm', sentence: '{node} is elected and holds the lease, term {term}' },
+  'lease.next_term': { severity: 'notice', sentence: '{node} goes on in term {term}: standbys had cut off the last' },
+  'durability.changed': { severity: 'notice', sentence: 'replicated commits wait for {set}' },
   'lease.lost': { severity: 'alarm', sentence: '{node} lost the lease of term {term}: {because}' },
   'lease.released': { severity: 'notice', sentence: '{node} released the lease of term {term} to {to}' },
   'postgres.initialised': { severity: 'notice', sentence: '{node} initialised a new cluster' },

@@ -29,7 +29,8 @@ export interface Upstream {
 
 export type StartAs =
   | { readonly role: 'primary' }
-  | { readonly role: 'standby'; readonly upstream: Upstream; readonly slot: string };
+  /** `upstream: null`: it follows nobody. */
+  | { readonly role: 'standby'; readonly upstream: Upstream | null; readonly slot: string };
 
 export interface CloneProgress {
   readonly bytesDone: number;
@@ -63,7 +64,8 @@ export interface Postgres {
    */
   clone(
     upstream: Upstream,
-    expected: { readonly systemIdentifier: string; readonly slot: string },
+    /** `diverged`: the old directory holds WAL that no other node has, and is kept for people. */
+    expected: { readonly systemIdentifier: string; readonly slot: string; readonly diverged: boolean },
     onProgress: (progress: CloneProgress) => void,
     options: ActOptions,
   ): Promise<void>;
@@ -75,8 +77,18 @@ export interface Postgres {
   start(as: StartAs, options: ActOptions): Promise<void>;
   /** Points a running standby at another upstream by reload. */
   follow(upstream: Upstream, slot: string, options: ActOptions): Promise<void>;
-  /** Returns when the server accepts writes. */
-  promote(options: ActOptions): Promise<void>;
+  /**
+   * Ends streaming for good: no upstream, no WAL receiver, and none comes back. Restarts the server where a reload
+   * does not do it. Nothing is acknowledged to anybody when it returns.
+   */
+  cutOff(options: ActOptions): Promise<void>;
+  /**
+   * Returns when the set is in effect in the postmaster, every walsender and the checkpointer, with the insert
+   * position read after that.
+   */
+  setSyncStandbys(configuration: ServerConfiguration, options: ActOptions): Promise<{ readonly mark: Lsn }>;
+  /** Returns when the server accepts writes. `timeline`: the one that it must take; `null`: the next. */
+  promote(timeline: number | null, options: ActOptions): Promise<void>;
   /**
    * Fast stop, then immediate stop after `patienceMs`, then kill; returns only when every process of the data
    * directory and the shared memory is proven gone. A clean stop yields the shutdown checkpoint.

@@ -15,7 +15,7 @@ import type { Binaries } from './binaries.ts';
 import { abandonConstruction, beginConstruction } from './construction.ts';
 import { readControl } from './control-file.ts';
 import { isDiskFull } from './disk-full.ts';
-import { hasContent, settleSwap, swap } from './journal.ts';
+import { hasContent, pruneDiverged, settleSwap, swap } from './journal.ts';
 import type { Layout } from './layout.ts';
 import { findServer } from './postmaster-file.ts';
 import { programEnvironment } from './program-environment.ts';
@@ -48,6 +48,9 @@ function refuseForeign(layout: Layout, systemIdentifier: string): void {
     throw new UnderstudyError('DATA_DIRECTORY_FOREIGN', message);
   }
 }
+
+/** Directories of nodes that diverged: the newest of them are worth their disk space. */
+const divergedKept = 2;
 
 async function copy(
   layout: Layout,
@@ -82,7 +85,7 @@ export async function clone(
     readonly prepare: (directory: string) => Promise<void>;
   },
   upstream: Upstream,
-  expected: { readonly systemIdentifier: string; readonly slot: string },
+  expected: { readonly systemIdentifier: string; readonly slot: string; readonly diverged: boolean },
   onProgress: (progress: CloneProgress) => void,
   deadline: Deadline,
 ): Promise<void> {
@@ -105,7 +108,8 @@ export async function clone(
     // Whoever starts it, it starts as a standby.
     await writeFile(join(layout.incoming, 'standby.signal'), '', { mode: 0o600 });
     refuseForeign(layout, expected.systemIdentifier);
-    await swap(layout);
+    await swap(layout, expected.diverged ? 'diverged' : 'plain');
+    if (expected.diverged) await pruneDiverged(layout, divergedKept);
   } catch (cause) {
     await abandonConstruction(layout, clock, deadline);
     if (isDiskFull(cause)) {

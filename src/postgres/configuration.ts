@@ -70,7 +70,7 @@ export async function configurationErrors(
     {
       row: complaint,
       text: `
-        select regexp_replace(f.sourcefile, '^.*/', '') || ':' || f.sourceline || ': ' || coalesce(f.name || ': ', '') || f.error
+        select coalesce(regexp_replace(f.sourcefile, '^.*/', '') || ':' || f.sourceline || ': ', '') || coalesce(f.name || ': ', '') || f.error
             as complaint
           from pg_file_settings f left join pg_settings s on s.name = f.name
           where f.error is not null and s.pending_restart is not true

@@ -10,7 +10,8 @@ import type { PendingRestart, ReplicationPeer, SlotState } from '../core/cluster
 import { type Lsn, parseLsn } from '../core/lsn.ts';
 import type { Statement } from './session.ts';
 
-const lsn = z.string().transform((text, context): Lsn => {
+/** A position as the server writes it. */
+export const lsn = z.string().transform((text, context): Lsn => {
   const parsed = parseLsn(text);
   if (parsed !== undefined) return parsed;
   context.addIssue({ code: 'custom', message: `not a WAL position: ${text}` });
@@ -47,11 +48,13 @@ const positionSchema = z.object({
   receiver_status: z.string().nullable(),
   receiver_timeline: z.number().nullable(),
   primary_conninfo: z.string(),
+  sync_names: z.string(),
+  /** What the startup process waits for, while there is no WAL receiver. */
+  startup_wait: z.string().nullable(),
 });
 export type PositionFacts = z.infer<typeof positionSchema>;
 
 const peersSchema = z.object({ slots: z.array(slotSchema), peers: z.array(peerSchema) });
-export type PeerFacts = z.infer<typeof peersSchema>;
 
 const fastSchema = z.object({ ...positionSchema.shape, ...peersSchema.shape });
 export type FastFacts = z.infer<typeof fastSchema>;
@@ -68,7 +71,10 @@ const positionColumns = `
         then extract(epoch from clock_timestamp() - pg_last_xact_replay_timestamp())::float8 end as replay_age_s,
       w.status as receiver_status,
       w.received_tli as receiver_timeline,
-      current_setting('primary_conninfo') as primary_conninfo`;
+      current_setting('primary_conninfo') as primary_conninfo,
+      current_setting('synchronous_standby_names') as sync_names,
+      case when r.recovery and w.status is null then
+        (select wait_event from pg_stat_activity where backend_type = 'startup') end as startup_wait`;
 
 const peerColumns = `
       (select coalesce(json_agg(json_build_object('name', slot_name, 'active', active,

@@ -81,7 +81,7 @@ export async function initialise(
     await prepare(layout.incoming);
     const made = readControl(join(layout.incoming, 'global', 'pg_control'));
     if (made.found !== 'control') throw new UnderstudyError('POSTGRES_FAILED', 'initdb left no readable control file');
-    await swap(layout);
+    await swap(layout, 'plain');
     return { systemIdentifier: made.control.systemIdentifier };
   } catch (cause) {
     await abandonConstruction(layout, clock, deadline);

@@ -24,11 +24,11 @@ describe('swap', () => {
   it('sets the old directory aside and keeps it until it is discarded', async () => {
     make(layout.data, 'old');
     make(layout.incoming, 'new');
-    await swap(layout);
+    await swap(layout, 'plain');
     expect(which()).toBe('new');
     expect(hasContent(layout.kept(1))).toBe(true);
     make(layout.incoming, 'newer');
-    await swap(layout);
+    await swap(layout, 'plain');
     expect(which()).toBe('newer');
     expect((await readJournal(layout)).kept).toEqual([layout.kept(1), layout.kept(2)]);
     await removeKept(layout);
@@ -38,7 +38,7 @@ describe('swap', () => {
   it('replaces an empty directory, and one that is not there', async () => {
     make(layout.incoming, 'new');
     mkdirSync(layout.data);
-    await swap(layout);
+    await swap(layout, 'plain');
     expect(which()).toBe('new');
     expect(await readJournal(layout)).toEqual({ entry: { step: 'nothing' }, kept: [] });
   });

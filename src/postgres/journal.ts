@@ -71,19 +71,22 @@ export async function settleSwap(layout: Layout): Promise<void> {
     renameSync(incoming, layout.data); // an empty directory in its place is replaced
     await syncDirectory(dirname(layout.data));
   }
-  const kept = aside !== null && existsSync(aside) ? [...journal.kept, aside] : journal.kept;
+  const isPlain = aside !== null && aside.startsWith(layout.kept(0).slice(0, -1)) && existsSync(aside);
+  const kept = isPlain ? [...journal.kept, aside] : journal.kept;
   await writeJournal(layout, { entry: { step: 'nothing' }, kept });
 }
 
 /**
  * Puts the finished `<data>.incoming` in place; a data directory with content is set aside, not removed.
- * The caller has verified both, and no server runs in either.
+ * The caller has verified both, and no server runs in either. One that has diverged is kept for people: its name says
+ * so, and it outlives the health of the new one.
  */
-export async function swap(layout: Layout): Promise<void> {
+export async function swap(layout: Layout, old: 'plain' | 'diverged'): Promise<void> {
   const journal = await readJournal(layout);
+  const name = old === 'diverged' ? layout.diverged : layout.kept;
   let number = 1;
-  while (existsSync(layout.kept(number)) || journal.kept.includes(layout.kept(number))) number += 1;
-  const aside = hasContent(layout.data) ? layout.kept(number) : null;
+  while (existsSync(name(number)) || journal.kept.includes(name(number))) number += 1;
+  const aside = hasContent(layout.data) ? name(number) : null;
   await writeJournal(layout, { entry: { step: 'swapping', incoming: layout.incoming, aside }, kept: journal.kept });
   await settleSwap(layout);
 }
@@ -93,4 +96,14 @@ export async function removeKept(layout: Layout): Promise<void> {
   const journal = await readJournal(layout);
   for (const directory of journal.kept) await rm(directory, { recursive: true, force: true });
   if (journal.kept.length > 0) await writeJournal(layout, { ...journal, kept: [] });
+}
+
+/** Of the directories that diverged the newest are kept; what is older has been looked at, or never will be. */
+export async function pruneDiverged(layout: Layout, keep: number): Promise<void> {
+  const numbers = readdirSync(dirname(layout.data))
+    .map((name) => /\.diverged-(\d+)$/.exec(name)?.[1])
+    .flatMap((text) => (text === undefined ? [] : [Number(text)]))
+    .filter((number) => existsSync(layout.diverged(number)))
+    .sort((a, b) => b - a);
+  for (const number of numbers.slice(keep)) await rm(layout.diverged(number), { recursive: true, force: true });
 }

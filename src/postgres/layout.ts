@@ -43,6 +43,8 @@ export interface Layout extends Directories {
   readonly backupLabel: string;
   /** A name for an old data directory that is set aside. */
   kept(number: number): string;
+  /** The same for one that holds what no other node has; it is not removed when the new one is healthy. */
+  diverged(number: number): string;
 }
 
 export function layoutOf(directories: Directories): Layout {
@@ -57,5 +59,6 @@ export function layoutOf(directories: Directories): Layout {
     standbySignal: join(data, 'standby.signal'),
     backupLabel: join(data, 'backup_label'),
     kept: (number) => `${data}.kept-${number}`,
+    diverged: (number) => `${data}.diverged-${number}`,
   };
 }

@@ -5,10 +5,10 @@
  * is `unknown` with its process id, never `stopped`; `stopped` means that no process of the data directory lives and
  * its memory is not attached.
  */
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LocalPostgres, ServerFacts } from '../core/cluster-view.ts';
-import type { Lsn } from '../core/lsn.ts';
+import { type Lsn, parseLsn } from '../core/lsn.ts';
 import { describeError, isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { LookDepth } from '../ports/postgres.ts';
@@ -31,6 +31,7 @@ import type { Layout } from './layout.ts';
 import { findServer, type Server } from './postmaster-file.ts';
 import { createDiagnosis, createLogTail, type StreamingDiagnosis } from './replication-log.ts';
 import { type Session, sqlState } from './session.ts';
+import { parseSyncNames } from './sync-names.ts';
 import { upstreamNode } from './upstream.ts';
 import { within } from './waiting.ts';
 
@@ -88,6 +89,31 @@ function receivedPosition(fast: PositionFacts): Lsn | null {
   return fast.replayed_lsn === null || fast.received_lsn >= fast.replayed_lsn ? fast.received_lsn : null;
 }
 
+/**
+ * The end of valid WAL on disk: what this process streamed past its replay, or else the replay position once local WAL
+ * is exhausted. The maximum of both is too low after a restart, and replay that still goes on tells nothing.
+ */
+function walEnd(fast: PositionFacts, replayed: Lsn): Lsn | null {
+  const received = receivedPosition(fast);
+  if (received !== null && received > replayed) return received;
+  const isExhausted = fast.receiver_status !== null || fast.startup_wait === 'RecoveryRetrieveRetryInterval';
+  return isExhausted ? replayed : null;
+}
+
+/** Where a timeline left its parent (documentation 26.3.6): the last line of its history file. */
+function readFork(layout: Layout, timeline: number): { readonly parent: number; readonly lsn: Lsn } | null {
+  const name = `${timeline.toString(16).toUpperCase().padStart(8, '0')}.history`;
+  try {
+    const lines = readFileSync(join(layout.data, 'pg_wal', name), 'utf8').split('\n');
+    const last = lines.filter((line) => /^\d+\s/.test(line)).at(-1);
+    const [parent, at] = (last ?? '').split(/\s+/);
+    const lsn = parseLsn(at ?? '');
+    return lsn === undefined ? null : { parent: Number(parent), lsn };
+  } catch {
+    return null; // the first timeline has none
+  }
+}
+
 function replayLagS(fast: PositionFacts): number | null {
   if (fast.receiver_status !== 'streaming') return null;
   const received = receivedPosition(fast);
@@ -141,6 +167,12 @@ export function createObserver(context: ObserverContext): Observer {
     return { ...fast, replayed_lsn: fast.replayed_lsn ?? (fast.recovery ? control.minRecoveryLsn : null) };
   };
 
+  let fork: { readonly timeline: number; readonly at: ReturnType<typeof readFork> } | null = null;
+  const forkOf = (timeline: number): ReturnType<typeof readFork> => {
+    if (fork?.timeline !== timeline) fork = { timeline, at: readFork(layout, timeline) };
+    return fork.at;
+  };
+
   const lookBriefly = async (withinMs: number): Promise<PositionFacts> => {
     const [facts] = await session.query(positionStatement, withinMs);
     if (facts === undefined) throw new UnderstudyError('BROKEN_INVARIANT', 'the server answered without a row');
@@ -157,6 +189,8 @@ export function createObserver(context: ObserverContext): Observer {
         ...server,
         timeline: Number.parseInt(fast.insert_timeline, 16),
         insertLsn: fast.insert_lsn,
+        fork: forkOf(Number.parseInt(fast.insert_timeline, 16)),
+        syncSet: parseSyncNames(fast.sync_names),
       };
     }
     if (fast.replayed_lsn === null) return unknown('its replay position is not known yet', pid);
@@ -168,6 +202,7 @@ export function createObserver(context: ObserverContext): Observer {
       timeline: Math.max(checkpointed, received?.pid === pid ? received.timeline : 0),
       receivedLsn: receivedPosition(fast),
       replayedLsn: fast.replayed_lsn,
+      walEnd: walEnd(fast, fast.replayed_lsn),
       replayPaused: fast.replay_paused ?? false,
       lagS: replayLagS(fast),
       upstream: upstreamNode(fast.primary_conninfo, context.domain),

@@ -9,19 +9,24 @@ import { z } from 'zod';
 import type { NodeName } from '../core/spec.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { Fence } from '../ports/fence.ts';
 import type { Postgres, ServerConfiguration, StartAs, Upstream } from '../ports/postgres.ts';
 import { sendSignal } from '../process/signal.ts';
 import { type Binaries, findBinaries } from './binaries.ts';
 import { clone } from './clone.ts';
 import { configurationErrors, refuseMistakes, writeConfiguration } from './configuration.ts';
 import { readControl } from './control-file.ts';
+import { cutByReload } from './cut.ts';
 import { createDatabaseApplier } from './databases.ts';
+import { lsn } from './facts.ts';
 import { initialise } from './initialise.ts';
 import { removeKept, settleSwap } from './journal.ts';
 import { type Directories, layoutOf, type TlsFiles } from './layout.ts';
 import { createObserver } from './observation.ts';
 import { findServer } from './postmaster-file.ts';
 import { promote } from './promote.ts';
+import { awaitReload } from './reload-effect.ts';
+import { releaseTimelines, reserveTimelines } from './reserved-timelines.ts';
 import { createSession, type Session } from './session.ts';
 import { endSessions, openTransactions } from './sessions.ts';
 import { applySlots } from './slots.ts';
@@ -42,9 +47,20 @@ export interface PostgresOptions {
   readonly port: number;
   readonly tls: TlsFiles;
   readonly clock: Clock;
+  /** Everything that makes the server writable passes through it. */
+  readonly fence: Fence;
 }
 
 const searchAgainMs = 5_000;
+/** How long a standby that must be cut off may take to stop, before it is stopped by force. */
+const cutStopMs = 500;
+const insertPosition = { text: 'select pg_current_wal_insert_lsn()::text as mark', row: z.object({ mark: lsn }) };
+/** In both of its waits the checkpointer has read its files just before; a checkpoint may be spread over minutes. */
+const serverWaits = { walsender: ['WalSenderMain'], checkpointer: ['CheckpointerMain', 'CheckpointWriteDelay'] };
+const syncNamesInUse = {
+  text: "select current_setting('synchronous_standby_names') as names",
+  row: z.object({ names: z.string() }),
+};
 const conninfoRow = z.object({ conninfo: z.string(), slot: z.string() });
 
 export function createPostgres(options: PostgresOptions): Postgres {
@@ -130,6 +146,26 @@ export function createPostgres(options: PostgresOptions): Postgres {
     });
   };
 
+  const startAs = async (as: StartAs, deadline: Deadline): Promise<void> => {
+    await makeDirectories();
+    await settleSwap(layout);
+    if (!isCluster()) throw new UnderstudyError('POSTGRES_FAILED', `there is no cluster in ${layout.data} to start`);
+    const followed = as.role === 'standby' && as.upstream !== null ? { upstream: as.upstream, slot: as.slot } : null;
+    const outcome = await start(
+      { layout, binaries: await binaries(), session: acting, clock, address, port, fence: options.fence },
+      as.role,
+      async () => {
+        await writeOwn(layout.data);
+        await writeUpstream(layout.data, followed, reach);
+        if (as.role === 'standby') releaseTimelines(layout.data);
+        observer.diagnosis.reset();
+      },
+      deadline,
+    );
+    observer.refresh();
+    if (outcome === 'adopted' && followed !== null) await pointAt(followed.upstream, followed.slot, deadline);
+  };
+
   return {
     async observe(withinMs, depth = 'whole') {
       const seen = await observer.observe(withinMs, depth);
@@ -169,30 +205,55 @@ export function createPostgres(options: PostgresOptions): Postgres {
       return true;
     },
 
-    async start(as: StartAs, act) {
-      const deadline = deadlineOf(clock, act);
-      await makeDirectories();
-      await settleSwap(layout);
-      if (!isCluster()) throw new UnderstudyError('POSTGRES_FAILED', `there is no cluster in ${layout.data} to start`);
-      const outcome = await start(
-        { layout, binaries: await binaries(), session: acting, clock, address, port },
-        as.role,
-        async () => {
-          await writeOwn(layout.data);
-          await writeUpstream(layout.data, as.role === 'standby' ? as : null, reach);
-          observer.diagnosis.reset();
-        },
-        deadline,
-      );
-      observer.refresh();
-      if (outcome === 'adopted' && as.role === 'standby') await pointAt(as.upstream, as.slot, deadline);
-    },
+    start: (as, act) => startAs(as, deadlineOf(clock, act)),
 
     follow: (upstream, slot, act) => pointAt(upstream, slot, deadlineOf(clock, act)),
 
-    async promote(act) {
+    async cutOff(act) {
+      const deadline = deadlineOf(clock, act);
+      await writeUpstream(layout.data, null, reach);
+      if (await cutByReload({ layout, port, clock }, act.signal)) return;
+      await stop({ layout, session: acting, clock }, { patienceMs: cutStopMs, awaitStandby: null }, deadline);
+      watching.drop();
+      await startAs({ role: 'standby', upstream: null, slot: '' }, deadline);
+    },
+
+    async setSyncStandbys(wanted, act) {
+      const deadline = deadlineOf(clock, act);
+      configuration = wanted;
+      await writeConfiguration(layout.data, wanted);
+      reload();
+      const left = () => Math.max(1, deadline.leftMs());
+      const expected = wanted.parameters.synchronous_standby_names ?? '';
+      const fresh = createSession(where);
+      try {
+        // What a session that begins now sees, the postmaster has read, and passed on.
+        await waitFor(clock, deadline, 'the postmaster did not read its files', 2, async () => {
+          const session = createSession(where);
+          try {
+            const [row] = await session.query(syncNamesInUse, left());
+            return row?.names === expected ? true : undefined;
+          } finally {
+            session.drop();
+          }
+        });
+        await awaitReload(fresh, serverWaits, clock, deadline);
+        observer.refresh();
+        const [row] = await fresh.query(insertPosition, left());
+        if (row === undefined) throw new UnderstudyError('BROKEN_INVARIANT', 'the server answered without a row');
+        return { mark: row.mark };
+      } finally {
+        fresh.drop();
+      }
+    },
+
+    async promote(timeline, act) {
+      if (timeline !== null) {
+        const seen = await observer.observe(act.withinMs, 'brief');
+        if (seen.state === 'standby') await reserveTimelines(layout.data, seen.timeline, timeline);
+      }
       const isPrimary = async (withinMs: number) => (await observer.observe(withinMs, 'brief')).state === 'primary';
-      await promote(acting, isPrimary, clock, deadlineOf(clock, act));
+      await promote(layout, options.fence, isPrimary, clock, deadlineOf(clock, act));
       observer.refresh();
     },
 

@@ -1,32 +1,33 @@
 /**
  * Promotes a standby (documentation 9.27.4, `pg_promote`) and returns when it accepts writes.
  *
- * Asked on a session that is open already and watched by asking that session again, because `pg_promote(true)` and
- * `pg_ctl` look only every 100 ms. Does not decide who may be promoted.
+ * Told by the fence, which looks at the lease's deadline at that moment, and watched by asking a session that is open
+ * already, because `pg_promote(true)` and `pg_ctl` look only every 100 ms. Does not decide who may be promoted.
  */
-import { z } from 'zod';
+import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { Session } from './session.ts';
+import type { Fence } from '../ports/fence.ts';
+import type { Layout } from './layout.ts';
+import { findServer } from './postmaster-file.ts';
 import { type Deadline, waitFor } from './waiting.ts';
-
-const accepted = z.object({ accepted: z.boolean() });
 
 /**
  * Promoting a server that is primary already does nothing. `isPrimary` looks as the agent's next look will, so that the
  * first statement after a promotion, which is slow, is not the one that all wait for.
  */
 export async function promote(
-  session: Session,
+  layout: Layout,
+  fence: Fence,
   isPrimary: (withinMs: number) => Promise<boolean>,
   clock: Clock,
   deadline: Deadline,
 ): Promise<void> {
-  const answers = await session.query(
-    { text: 'select case when pg_is_in_recovery() then pg_promote(false) else true end as accepted', row: accepted },
-    Math.max(1, deadline.leftMs()),
-  );
-  if (answers[0]?.accepted !== true) deadline.check('promoting');
+  const left = () => Math.max(1, deadline.leftMs());
+  if (await isPrimary(left())) return;
+  const server = findServer(layout.data, layout.postmasterFile);
+  if (server.alive !== 'postmaster') throw new UnderstudyError('POSTGRES_FAILED', 'there is no server to promote');
+  await fence.promote(server.postmaster);
   await waitFor(clock, deadline, 'the server does not accept writes yet', 1, async () =>
-    (await isPrimary(Math.max(1, deadline.leftMs()))) ? true : undefined,
+    (await isPrimary(left())) ? true : undefined,
   );
 }

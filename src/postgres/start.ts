@@ -12,7 +12,9 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
-import { type Daemon, type DaemonExit, startDaemon } from '../process/daemon.ts';
+import type { Fence } from '../ports/fence.ts';
+import { startDaemon } from '../process/daemon.ts';
+import { isAlive, type ProcessIdentity } from '../process/identity.ts';
 import { sendSignal } from '../process/signal.ts';
 import type { Binaries } from './binaries.ts';
 import type { Layout } from './layout.ts';
@@ -72,33 +74,27 @@ export interface StartContext {
   readonly clock: Clock;
   readonly address: string;
   readonly port: number;
+  readonly fence: Fence;
 }
 
-/** Waits for readiness; `daemon` is `null` for a server that was found running. */
+/** Waits for readiness; `started` is `null` for a server that was found running. */
 async function awaitReady(
   context: StartContext,
-  daemon: Daemon | null,
+  started: ProcessIdentity | null,
   logFrom: number,
   deadline: Deadline,
 ): Promise<void> {
   const { layout, clock } = context;
   const tail = createLogTail(layout.serverLog);
-  let exit: DaemonExit | null = null;
-  daemon?.exited.then(
-    (how) => {
-      exit = how;
-    },
-    () => undefined,
-  );
   const failed = (what: string): UnderstudyError =>
     new UnderstudyError('POSTGRES_FAILED', `${what}; its last words: ${lastLines(tail, logFrom, 8)}`);
   try {
     await waitFor(clock, deadline, 'the server did not become ready', pollMs, () => {
       const file = readPostmasterFile(layout.postmasterFile);
-      const ours = daemon === null || file?.pid === daemon.pid;
+      const ours = started === null || file?.pid === started.pid;
       if (ours && (file?.status === 'ready' || file?.status === 'standby')) return true;
-      if (exit !== null) throw failed(`postgres ended with ${exit.signal ?? `exit code ${exit.code}`}`);
-      if (daemon === null && findServer(layout.data, layout.postmasterFile).alive !== 'postmaster') {
+      if (started !== null && !isAlive(started)) throw failed('postgres ended');
+      if (started === null && findServer(layout.data, layout.postmasterFile).alive !== 'postmaster') {
         throw failed('the server ended');
       }
       return undefined;
@@ -115,6 +111,20 @@ async function awaitReady(
   }
 }
 
+/** A server that will be writable is started by the fence, at the moment at which it looks at the deadline. */
+async function launch(
+  { layout, binaries, fence }: StartContext,
+  role: 'primary' | 'standby',
+): Promise<ProcessIdentity> {
+  const program = join(binaries.directory, 'postgres');
+  const args = ['-D', layout.data];
+  const environment = programEnvironment();
+  const { data, serverLog } = layout;
+  return role === 'primary'
+    ? await fence.startPrimary({ program, args, directory: data, environment, logFile: serverLog })
+    : await startDaemon(program, args, { cwd: data, env: environment, logFile: serverLog });
+}
+
 /** Starts in that role, or adopts a running server of that role. Throws when it runs in the other one. */
 export async function start(
   context: StartContext,
@@ -126,21 +136,17 @@ export async function start(
   const { layout, clock } = context;
   const logFrom = createLogTail(layout.serverLog).size();
   const running = findServer(layout.data, layout.postmasterFile).alive === 'postmaster';
-  let daemon: Daemon | null = null;
+  let started: ProcessIdentity | null = null;
   if (!running) {
     await endRemnants(layout, clock, deadline);
     await refuseUsedPort(context.address, context.port);
     await prepare();
     await chooseRole(layout.data, role);
     deadline.check('starting PostgreSQL');
-    daemon = await startDaemon(join(context.binaries.directory, 'postgres'), ['-D', layout.data], {
-      cwd: layout.data,
-      env: programEnvironment(),
-      logFile: layout.serverLog,
-    });
+    started = await launch(context, role);
   }
   context.session.drop();
-  await awaitReady(context, daemon, logFrom, deadline);
+  await awaitReady(context, started, logFrom, deadline);
   const inRecovery = await isInRecovery(context.session, Math.max(1, deadline.leftMs()));
   if (inRecovery !== (role === 'standby')) {
     throw new UnderstudyError(

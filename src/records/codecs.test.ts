@@ -72,9 +72,12 @@ const spec: Records['spec'] = {
 const examples: { readonly [K in RecordKind]: Records[K] } = {
   spec,
   cluster: { systemIdentifier: '7400000000000000001', postgresMajor: 15 },
-  lease: { state: 'released', term: 3, by: 'db1', to: 'db2' },
+  lease: { state: 'released', term: 3, by: 'db1', to: 'db2', ttlMs: 6_000 },
   renewal: { term: 3, counter: 0 },
   operation,
+  durability: { term: 3, standbys: ['db2', 'db3'], k: 1 },
+  ballot: { node: 'db2', term: 4, timeline: 2, lsn: '0/3000028', bootId: 'boot', priority: 0, unfit: null },
+  timeline: { term: 3, timeline: 2, parent: 1, forkLsn: '0/2000028' },
   member: {
     node: 'db2',
     counter: 9,

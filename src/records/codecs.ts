@@ -5,10 +5,13 @@
  * store; a field of a wrong type makes the value unreadable, which is unknown and never a default.
  */
 import { z } from 'zod';
+import type { Ballot } from '../core/ballot.ts';
 import type { ClusterRecord, MemberStatus, PoolerReport, SpecRecord } from '../core/cluster-view.ts';
+import type { DurabilityRecord } from '../core/durability.ts';
 import type { Lease, Renewal } from '../core/lease.ts';
 import type { Operation } from '../core/operation.ts';
 import type { Receipt } from '../core/receipt.ts';
+import type { TimelineRecord } from '../core/timelines.ts';
 import { type EventName, type EventRecord, eventCatalogue } from '../events/catalogue.ts';
 import { count, name, positive, storedSpec, text } from './spec-schema.ts';
 import { memberPostgres, operation, pendingRestart, poolerReport, receipt } from './status-schemas.ts';
@@ -19,6 +22,9 @@ export interface Records {
   readonly lease: Lease;
   readonly renewal: Renewal;
   readonly operation: Operation;
+  readonly durability: DurabilityRecord;
+  readonly ballot: Ballot;
+  readonly timeline: TimelineRecord;
   readonly member: MemberStatus;
   readonly pooler: PoolerReport;
   readonly event: EventRecord;
@@ -32,8 +38,20 @@ const specRecord = z.object({ revision: positive, spec: storedSpec, appliedAt: t
 const clusterRecord = z.object({ systemIdentifier: z.string().regex(/^\d+$/), postgresMajor: positive });
 const lease = z.discriminatedUnion('state', [
   z.object({ state: z.literal('held'), term: positive, holder: name, ttlMs: positive }),
-  z.object({ state: z.literal('released'), term: positive, by: name, to: name }),
+  z.object({ state: z.literal('released'), term: positive, by: name, to: name.nullable(), ttlMs: positive }),
 ]);
+const lsn = z.string().regex(/^[0-9A-F]{1,8}\/[0-9A-F]{1,8}$/);
+const durability = z.object({ term: positive, standbys: z.array(name), k: count });
+const ballot = z.object({
+  node: name,
+  term: positive,
+  timeline: positive,
+  lsn,
+  bootId: name,
+  priority: z.int(),
+  unfit: text.nullable(),
+});
+const timeline = z.object({ term: positive, timeline: positive, parent: positive.nullable(), forkLsn: lsn });
 const renewal = z.object({ term: positive, counter: count });
 const member = z.object({
   node: name,
@@ -67,6 +85,9 @@ const schemas: { readonly [K in RecordKind]: z.ZodType<Records[K]> } = {
   lease,
   renewal,
   operation,
+  durability,
+  ballot,
+  timeline,
   member,
   pooler: poolerReport,
   event,

@@ -7,10 +7,13 @@ export const keys = {
   lease: 'lease',
   renewal: 'renewal',
   operation: 'operation',
+  durability: 'durability',
 } as const;
 
 export const memberPrefix = 'members/';
 export const poolerPrefix = 'poolers/';
+export const ballotPrefix = 'ballots/';
+export const timelinePrefix = 'timelines/';
 export const eventPrefix = 'events/';
 export const receiptPrefix = 'receipts/';
 
@@ -20,6 +23,15 @@ export function memberKey(node: NodeName): string {
 
 export function poolerKey(node: NodeName): string {
   return `${poolerPrefix}${node}`;
+}
+
+export function ballotKey(term: number, node: NodeName): string {
+  return `${ballotPrefix}${term}/${node}`;
+}
+
+/** The timeline that the holder of a term writes on. */
+export function timelineKey(term: number): string {
+  return `${timelinePrefix}${term}`;
 }
 
 /** Padded, so that keys sort as the numbers do. */

@@ -5,15 +5,19 @@
  * watch may arrive in either order; only what changed is parsed again; a value that does not pass its schema counts as
  * unknown and its key is listed.
  */
+
+import type { Ballot } from '../core/ballot.ts';
 import type { ClusterRecord, MemberStatus, PoolerReport, SpecRecord, Stored } from '../core/cluster-view.ts';
+import type { DurabilityRecord } from '../core/durability.ts';
 import type { Lease, Renewal } from '../core/lease.ts';
 import type { Operation } from '../core/operation.ts';
 import type { Receipt } from '../core/receipt.ts';
 import type { NodeName } from '../core/spec.ts';
+import type { TimelineRecord } from '../core/timelines.ts';
 import type { EventRecord } from '../events/catalogue.ts';
 import type { StoreChange, StoreSnapshot, StoreWrite } from '../ports/store.ts';
 import { decodeRecord, type RecordKind, type Records } from './codecs.ts';
-import { eventPrefix, keys, memberPrefix, poolerPrefix, receiptPrefix } from './keys.ts';
+import { ballotPrefix, eventPrefix, keys, memberPrefix, poolerPrefix, receiptPrefix, timelinePrefix } from './keys.ts';
 
 type Read<T> = Stored<T> | null | 'unreadable';
 
@@ -25,6 +29,11 @@ export interface StoreImage {
   readonly lease: Stored<Lease> | null;
   readonly renewal: Stored<Renewal> | null;
   readonly operation: Stored<Operation> | null;
+  readonly durability: Stored<DurabilityRecord> | null;
+  /** By `term/node`. */
+  readonly ballots: ReadonlyMap<string, Stored<Ballot>>;
+  /** By term. */
+  readonly timelines: ReadonlyMap<number, Stored<TimelineRecord>>;
   readonly members: ReadonlyMap<NodeName, Stored<MemberStatus>>;
   readonly poolers: ReadonlyMap<NodeName, Stored<PoolerReport>>;
   /** Oldest first. */
@@ -48,6 +57,9 @@ export function emptyImage(): StoreImage {
     lease: null,
     renewal: null,
     operation: null,
+    durability: null,
+    ballots: new Map(),
+    timelines: new Map(),
     members: new Map(),
     poolers: new Map(),
     events: [],
@@ -109,6 +121,8 @@ function place(image: StoreImage, key: string, value: string | null, revision: n
       return settle(image, key, read('renewal', value, revision), (renewal) => ({ renewal }));
     case keys.operation:
       return settle(image, key, read('operation', value, revision), (operation) => ({ operation }));
+    case keys.durability:
+      return settle(image, key, read('durability', value, revision), (durability) => ({ durability }));
     default:
       return placeListed(image, key, value, revision);
   }
@@ -124,6 +138,18 @@ function placeListed(image: StoreImage, key: string, value: string | null, revis
     const node = key.slice(poolerPrefix.length);
     const put = (pooler: Stored<PoolerReport> | null) => ({ poolers: withEntry(image.poolers, node, pooler) });
     return settle(image, key, read('pooler', value, revision), put);
+  }
+  if (key.startsWith(ballotPrefix)) {
+    const name = key.slice(ballotPrefix.length);
+    const put = (ballot: Stored<Ballot> | null) => ({ ballots: withEntry(image.ballots, name, ballot) });
+    return settle(image, key, read('ballot', value, revision), put);
+  }
+  if (key.startsWith(timelinePrefix)) {
+    const term = Number(key.slice(timelinePrefix.length));
+    const put = (timeline: Stored<TimelineRecord> | null) => ({
+      timelines: withEntry(image.timelines, term, timeline),
+    });
+    return settle(image, key, read('timeline', value, revision), put);
   }
   if (key.startsWith(eventPrefix)) {
     const sequence = Number(key.slice(eventPrefix.length));
@@ -164,7 +190,7 @@ function settle<T>(
   return { ...image, ...put(value), unreadable: others };
 }
 
-function withEntry<T>(map: ReadonlyMap<string, T>, key: string, value: T | null): ReadonlyMap<string, T> {
+function withEntry<K, T>(map: ReadonlyMap<K, T>, key: K, value: T | null): ReadonlyMap<K, T> {
   const next = new Map(map);
   if (value === null) next.delete(key);
   else next.set(key, value);

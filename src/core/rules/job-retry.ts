@@ -2,6 +2,7 @@
 import type { ClusterView, JobKind } from '../cluster-view.ts';
 
 const backOffMs: Readonly<Record<JobKind, number>> = {
+  cut: 200,
   initialise: 5_000,
   clone: 5_000,
   start: 2_000,

@@ -76,6 +76,8 @@ const primary = {
   standbyMinimums: { max_connections: 100 },
   pid: 100,
   insertLsn: lsn(insertAt),
+  fork: null,
+  syncSet: null,
 } as const satisfies LocalPostgres;
 
 const standby: MemberStatus['postgres'] = {
@@ -190,6 +192,9 @@ function inspect(scene: Scene) {
       operation: scene.operation === undefined ? null : stored(scene.operation),
       members: new Map([member('pg0'), ...members].map((one) => [one.node, stored(one)])),
       poolers: new Map(),
+      durability: null,
+      ballots: new Map(),
+      timelines: new Map(),
       unreadable: [],
     },
     postgres: scene.postgres ?? primary,
@@ -198,6 +203,8 @@ function inspect(scene: Scene) {
     reports:
       heard === null ? new Map() : new Map([['web0', { report: heard, atMs: nowMs - (scene.reportAgeMs ?? 9) }]]),
     requests: { driving: null, cancelOperation: null, reinit: false, restart: false },
+    promise: { kind: 'none' },
+    bootId: 'boot',
     diskFreeBytes: null,
     agentVersion: '0.1.0',
   };

@@ -7,9 +7,24 @@
 import type { Action } from '../actions.ts';
 import type { Stored } from '../cluster-view.ts';
 import type { Lease } from '../lease.ts';
-import { act, nothing, otherDatabaseNodes, refuse, type Situation, type Verdict, wait } from '../situation.ts';
+import { formatLsn } from '../lsn.ts';
+import { cutTerm } from '../promise.ts';
+import {
+  act,
+  currentTerm,
+  isMoving,
+  nothing,
+  otherDatabaseNodes,
+  refuse,
+  type Situation,
+  type Verdict,
+  wait,
+} from '../situation.ts';
+import type { TimelineRecord } from '../timelines.ts';
+import { cutForNextTerm } from './failover.ts';
 import { retryAfterMs } from './job-retry.ts';
 import { decideAsNewPrimary, decideAsOldPrimary } from './switchover.ts';
+import { mustConfigure } from './sync-standbys.ts';
 
 type Held = Stored<Lease & { state: 'held' }>;
 
@@ -42,6 +57,7 @@ export function decideAsHolder(situation: Situation, lease: Held): Verdict {
       return withoutData(situation);
     case 'stopped':
     case 'standby':
+      if (cutTerm(view.promise) > lease.value.term) return cutOff(situation, lease);
       if (!fresh)
         return wait({ code: 'renewal-awaited', text: 'nothing starts before a fresh renewal of the lease' }, 100);
       return postgres.state === 'standby' ? promote(situation) : startAgain(situation);
@@ -50,19 +66,57 @@ export function decideAsHolder(situation: Situation, lease: Held): Verdict {
   }
 }
 
+/** The timeline that belongs to the term of the lease, as it was reserved when the lease was taken. */
+function ownTimeline(situation: Situation): TimelineRecord | null {
+  return situation.view.store.timelines.get(currentTerm(situation))?.value ?? null;
+}
+
+/** What the store should say of the timeline of this term, if it says something else. */
+function timelineToRecord(situation: Situation, term: number): TimelineRecord | null {
+  const { postgres } = situation.view;
+  if (postgres.state !== 'primary') return null;
+  const forkLsn = postgres.fork === null ? '0/0' : formatLsn(postgres.fork.lsn);
+  const record = { term, timeline: postgres.timeline, parent: postgres.fork?.parent ?? null, forkLsn };
+  const known = ownTimeline(situation);
+  const isKnown = known?.timeline === record.timeline && known.parent === record.parent && known.forkLsn === forkLsn;
+  return isKnown ? null : record;
+}
+
 function asPrimary(situation: Situation, lease: Held): Verdict {
   const { postgres, store } = situation.view;
   const text = `${situation.self} holds term ${lease.value.term}`;
-  if (postgres.state !== 'primary' || store.cluster !== null)
-    return { ...nothing(), reasons: [{ code: 'holds-lease', text }] };
-  const record: Action = {
-    do: 'record-cluster',
-    systemIdentifier: postgres.systemIdentifier,
-    postgresMajor: postgres.major,
-    lease,
-    because: ['cluster-new'],
-  };
-  return act([record], { code: 'cluster-new', text: 'the first primary names the cluster' }, 0);
+  if (postgres.state === 'primary' && store.cluster === null) {
+    const record: Action = {
+      do: 'record-cluster',
+      systemIdentifier: postgres.systemIdentifier,
+      postgresMajor: postgres.major,
+      lease,
+      because: ['cluster-new'],
+    };
+    return act([record], { code: 'cluster-new', text: 'the first primary names the cluster' }, 0);
+  }
+  if (cutForNextTerm(situation, lease.value).length > 0) return takeNextTerm(situation, lease);
+  const timeline = isMoving(situation) ? null : timelineToRecord(situation, lease.value.term);
+  if (timeline === null) return { ...nothing(), reasons: [{ code: 'holds-lease', text }] };
+  return act(
+    [{ do: 'record-timeline', timeline, lease, because: ['timeline-new'] }],
+    { code: 'timeline-new', text },
+    0,
+  );
+}
+
+/** Standbys that cut themselves off for the next term would never come back to a holder of this one. */
+function takeNextTerm(situation: Situation, lease: Held): Verdict {
+  const term = lease.value.term + 1;
+  const { postgres } = situation.view;
+  if (postgres.state !== 'primary') return nothing();
+  const forkLsn = postgres.fork === null ? '0/0' : formatLsn(postgres.fork.lsn);
+  const timeline = { term, timeline: postgres.timeline, parent: postgres.fork?.parent ?? null, forkLsn };
+  return act(
+    [{ do: 'take-next-term', lease, timeline, because: ['standbys-cut'] }],
+    { code: 'standbys-cut', text: `standbys have cut off term ${lease.value.term}: going on in term ${term}` },
+    0,
+  );
 }
 
 function withoutData(situation: Situation): Verdict {
@@ -88,7 +142,15 @@ function promote(situation: Situation): Verdict {
   const operation = situation.view.store.operation?.value;
   const withinMs = operation?.phase === 'handed-over' ? operation.promoteTimeoutMs : promoteWithinMs;
   return act(
-    [{ do: 'promote', withinMs, because: ['holds-lease'] }],
+    [
+      {
+        do: 'promote',
+        withinMs,
+        timeline: ownTimeline(situation)?.timeline ?? null,
+        configure: mustConfigure(situation),
+        because: ['holds-lease'],
+      },
+    ],
     { code: 'holds-lease', text: 'this standby holds the lease' },
     50,
   );
@@ -121,6 +183,16 @@ function startAgain(situation: Situation): Verdict {
     { code: 'holds-lease', text: 'the holder starts its PostgreSQL' },
     50,
   );
+}
+
+/** A node that has cut itself off for a higher term starts nothing writable in this one (model B). */
+function cutOff(situation: Situation, lease: Held): Verdict {
+  const term = cutTerm(situation.view.promise);
+  return refuse({
+    what: 'be primary',
+    blockedBy: 'cut-off',
+    text: `this node has cut itself off for term ${term}; its lease is of term ${lease.value.term}`,
+  });
 }
 
 function lastError(situation: Situation, kind: 'initialise' | 'promote' | 'start'): string {

@@ -9,6 +9,7 @@ const facts = {
   osUser: 'postgres',
   memoryBytes: 16 * 1024 ** 3,
   floor: {},
+  syncNames: '',
 };
 
 const rest = { datacenter: null, priority: 0, failover: 'allowed', purpose: null, contact: null } as const;

@@ -31,6 +31,8 @@ export interface ServerFactsForSettings {
    * itself. A lowered value reaches the standbys when the primary has restarted with it.
    */
   readonly floor: Readonly<Record<string, number>>;
+  /** `synchronous_standby_names`: on a standby those that it would be promoted with. */
+  readonly syncNames: string;
 }
 
 const replicationRole = 'understudy_replication';
@@ -98,9 +100,9 @@ function requiredParameters(spec: Spec, self: NodeSpec, facts: ServerFactsForSet
     wal_log_hints: 'on',
     hot_standby: 'on',
     max_slot_wal_keep_size: `${spec.postgres.walBudgetMb}MB`,
-    // A commit is local unless its transaction asks for more; nobody is waited for yet.
+    // A commit is local unless its transaction asks for more; the names say for whom it waits then.
     synchronous_commit: 'local',
-    synchronous_standby_names: '',
+    synchronous_standby_names: facts.syncNames,
     // A crashed server comes back only through the agent, which holds the lease or doesn't.
     restart_after_crash: 'off',
     recovery_target_timeline: 'latest',

@@ -3,8 +3,10 @@
  *
  * Invariants: a data directory of another system is never touched; a server starts or follows only towards a holder
  * that says itself that it is writable in the lease's term (or, after a while, as a mere follower that waits for it).
- * Divergence rescue and rewind are not decided here: a diverged node waits for a person.
+ * What has diverged is cloned again and its old directory kept; rescue and rewind are not decided here.
  */
+
+import { cutTerm } from '../promise.ts';
 import { act, isWritable, nothing, refuse, type Situation, type Verdict, wait } from '../situation.ts';
 import type { NodeName } from '../spec.ts';
 import { retryAfterMs } from './job-retry.ts';
@@ -37,9 +39,9 @@ export function decideAsStandby(situation: Situation, holder: NodeName, term: nu
     case 'unfinished':
       return clone(situation, holder, writable, 'no-data', 'the data directory is empty');
     case 'stopped':
-      return startStandby(situation, holder, writable);
+      return startStandby(situation, holder, term, writable);
     case 'standby':
-      return keepStandby(situation, holder, writable);
+      return keepStandby(situation, holder, term, writable);
     default:
       return unreachable(postgres);
   }
@@ -64,13 +66,16 @@ function clone(situation: Situation, holder: NodeName, writable: boolean, code: 
   const backOff = retryAfterMs(situation.view, 'clone');
   if (backOff > 0)
     return wait({ code: 'clone-failed', text: situation.view.lastJobs.get('clone')?.error ?? 'clone failed' }, backOff);
-  return act([{ do: 'clone', from: holder, systemIdentifier: cluster.value.systemIdentifier, because: [code] }], {
-    code,
-    text: `${text}: cloning from ${holder}`,
-  });
+  return act(
+    [{ do: 'clone', from: holder, systemIdentifier: cluster.value.systemIdentifier, diverged: false, because: [code] }],
+    {
+      code,
+      text: `${text}: cloning from ${holder}`,
+    },
+  );
 }
 
-function startStandby(situation: Situation, holder: NodeName, writable: boolean): Verdict {
+function startStandby(situation: Situation, holder: NodeName, term: number, writable: boolean): Verdict {
   const { view, memory, nowMs } = situation;
   if (view.postgres.state !== 'stopped') return nothing();
   const known = view.store.cluster?.value.systemIdentifier;
@@ -90,45 +95,28 @@ function startStandby(situation: Situation, holder: NodeName, writable: boolean)
   const backOff = retryAfterMs(view, 'start');
   if (backOff > 0)
     return wait({ code: 'start-failed', text: view.lastJobs.get('start')?.error ?? 'start failed' }, backOff);
-  return act([{ do: 'start', as: 'standby', from: holder, because: ['lease-held-by-other'] }], {
+  const from = cutTerm(view.promise) > term ? null : holder;
+  return act([{ do: 'start', as: 'standby', from, because: ['lease-held-by-other'] }], {
     code: 'lease-held-by-other',
     text: `${holder} is primary; starting as its standby`,
   });
 }
 
-function keepStandby(situation: Situation, holder: NodeName, writable: boolean): Verdict {
+function keepStandby(situation: Situation, holder: NodeName, term: number, writable: boolean): Verdict {
   const { view } = situation;
   const { postgres } = view;
   if (postgres.state !== 'standby') return nothing();
-  if (view.requests.reinit || postgres.cannotStream === 'wal-removed') {
-    if (!writable)
-      return wait({ code: 'holder-not-writable', text: `waiting for ${holder} before this standby is cloned again` });
-    const code = view.requests.reinit ? 'reinit-requested' : 'wal-removed';
-    const text = view.requests.reinit
-      ? 'the operator asked for a new clone'
-      : 'the WAL it needs is gone from the primary';
-    const backOff = retryAfterMs(view, 'clone');
-    if (backOff > 0)
-      return wait({ code: 'clone-failed', text: view.lastJobs.get('clone')?.error ?? 'clone failed' }, backOff);
-    const systemIdentifier = view.store.cluster?.value.systemIdentifier ?? postgres.systemIdentifier;
-    return act([{ do: 'clone', from: holder, systemIdentifier, because: [code] }], {
-      code,
-      text: `${text}: cloning from ${holder}`,
-    });
-  }
-  if (postgres.cannotStream === 'diverged') {
-    return refuse({
-      what: 'stream',
-      blockedBy: 'diverged',
-      text: `its WAL passes the point where ${holder} left the old timeline; \`understudy reinit ${situation.self}\` clones it again and keeps the old directory until then`,
-    });
-  }
+  if (view.requests.reinit || postgres.cannotStream !== null) return cloneAgain(situation, holder, writable);
   if (view.requests.restart && retryAfterMs(view, 'restart') === 0) {
     return act(
       [{ do: 'restart-standby', from: holder, because: ['restart-requested'] }],
       { code: 'restart-requested', text: 'the operator asked for a restart' },
       50,
     );
+  }
+  if (cutTerm(view.promise) > term) {
+    const text = `cut off for term ${cutTerm(view.promise)}, while ${holder} holds term ${term}`;
+    return refuse({ what: 'follow', blockedBy: 'cut-off', text }, 200);
   }
   if (postgres.upstream !== holder && writable) {
     return act(
@@ -141,6 +129,31 @@ function keepStandby(situation: Situation, holder: NodeName, writable: boolean):
   return wait({
     code: streaming ? 'lease-held-by-other' : 'not-streaming',
     text: streaming ? `streaming from ${holder}, which renews its lease` : `not streaming from ${holder} yet`,
+  });
+}
+
+const cloneReasons = {
+  'wal-removed': 'the WAL it needs is gone from the primary',
+  diverged: 'its WAL passes the point where the primary left the old timeline',
+  'reinit-requested': 'the operator asked for a new clone',
+} as const;
+
+/** The old directory is kept until the new one is healthy; one that has diverged is kept for people besides. */
+function cloneAgain(situation: Situation, holder: NodeName, writable: boolean): Verdict {
+  const { view } = situation;
+  const { postgres } = view;
+  if (postgres.state !== 'standby') return nothing();
+  const code = postgres.cannotStream ?? 'reinit-requested';
+  if (!writable) {
+    return wait({ code: 'holder-not-writable', text: `waiting for ${holder} before this standby is cloned again` });
+  }
+  const backOff = retryAfterMs(view, 'clone');
+  if (backOff > 0)
+    return wait({ code: 'clone-failed', text: view.lastJobs.get('clone')?.error ?? 'clone failed' }, backOff);
+  const systemIdentifier = view.store.cluster?.value.systemIdentifier ?? postgres.systemIdentifier;
+  return act([{ do: 'clone', from: holder, systemIdentifier, diverged: code === 'diverged', because: [code] }], {
+    code,
+    text: `${cloneReasons[code]}: cloning from ${holder}`,
   });
 }
 

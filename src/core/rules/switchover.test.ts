@@ -73,7 +73,7 @@ const facts = {
   standbyMinimums: {},
   pid: 100,
 };
-const primary: LocalPostgres = { ...facts, state: 'primary', insertLsn: lsn(0x3000100) };
+const primary: LocalPostgres = { ...facts, state: 'primary', insertLsn: lsn(0x3000100), fork: null, syncSet: null };
 const stopped = {
   state: 'stopped',
   systemIdentifier: '7',
@@ -84,7 +84,7 @@ const stopped = {
 } as const;
 
 function standby(replayed: number, timeline = 4): LocalPostgres {
-  const replay = { receivedLsn: null, replayedLsn: lsn(replayed), replayPaused: false, lagS: 0 };
+  const replay = { receivedLsn: null, replayedLsn: lsn(replayed), walEnd: null, replayPaused: false, lagS: 0 };
   return {
     ...facts,
     ...replay,
@@ -168,6 +168,9 @@ function decideIn(scene: Scene) {
       operation: operation === null ? null : stored(operation),
       members: new Map(),
       poolers: new Map(),
+      durability: null,
+      ballots: new Map(),
+      timelines: new Map(),
       unreadable: [],
     },
     postgres: scene.postgres,
@@ -175,6 +178,8 @@ function decideIn(scene: Scene) {
     lastJobs: scene.lastJobs ?? new Map(),
     reports: heard === null ? new Map() : new Map([['web0', { report: heard, atMs: nowMs - 5 }]]),
     requests: { driving: driver, cancelOperation: null, reinit: false, restart: false, ...scene.requests },
+    promise: { kind: 'none' },
+    bootId: 'boot',
     diskFreeBytes: null,
     agentVersion: '0.1.0',
   };
@@ -315,7 +320,7 @@ describe('the old primary', () => {
     ['as a standby already', standby(0x3000100), 'take-released-lease'],
     ['not while PostgreSQL runs up', { state: 'starting', pid: 5 }, 'wait released-to-me'],
   ])('takes back a lease released to it by name, %s', (_, postgres, expected) => {
-    const lease: Lease = { state: 'released', term: 9, by: 'pg1', to: 'pg0' };
+    const lease: Lease = { state: 'released', term: 9, by: 'pg1', to: 'pg0', ttlMs: 6_000 };
     const scene: Scene = { self: 'pg0', phase: handedOver, postgres, lease };
     expect(transcript(scene)).toBe(expected);
     const [take] = acts(decideIn(scene).actions);
@@ -388,7 +393,14 @@ describe('the new primary', () => {
     report: null,
     ...more,
   });
-  const promoted: LocalPostgres = { ...facts, state: 'primary', timeline: 5, insertLsn: lsn(0x3000200) };
+  const promoted: LocalPostgres = {
+    ...facts,
+    state: 'primary',
+    timeline: 5,
+    insertLsn: lsn(0x3000200),
+    fork: null,
+    syncSet: null,
+  };
   const down: LocalPostgres = { ...stopped, lastRole: 'standby' };
   const failed = job('promote', 'failed', nowMs - 300);
   const ready = standby(shutdownAt + 0x100);
@@ -445,8 +457,8 @@ describe('in whatever state', () => {
       { state: 'held', term, holder: 'pg0', ttlMs },
       { state: 'held', term, holder: 'pg1', ttlMs },
     ]),
-    { state: 'released', term: 9, by: 'pg1', to: 'pg0' },
-    { state: 'released', term: 9, by: 'pg0', to: 'pg1' },
+    { state: 'released', term: 9, by: 'pg1', to: 'pg0', ttlMs: 6_000 },
+    { state: 'released', term: 9, by: 'pg0', to: 'pg1', ttlMs: 6_000 },
   ];
   const jobs: readonly ClusterView['lastJobs'][] = [
     new Map(),

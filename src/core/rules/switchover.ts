@@ -12,8 +12,10 @@ import type { Lease } from '../lease.ts';
 import { formatLsn, parseLsn } from '../lsn.ts';
 import { isActive, type Operation, type UndoReason } from '../operation.ts';
 import { act, currentTerm, refuse, type Situation, type Verdict, wait } from '../situation.ts';
+import { nextTimeline } from './failover.ts';
 import { undrained, unresumed } from './operation-marks.ts';
 import { drawReceipt } from './receipt.ts';
+import { mustConfigure } from './sync-standbys.ts';
 
 type Held = Stored<Lease & { state: 'held' }>;
 
@@ -227,16 +229,27 @@ export function decideAsTarget(situation: Situation, lease: Held): Verdict | nul
       soonMs,
     );
   }
-  const take: Action = {
+  const take: Extract<Action, { do: 'take-handover' }> = {
     do: 'take-handover',
     operation: stored,
     lease,
+    timeline: nextTimeline(situation, lease.value.term + 1, postgres.timeline, operation.shutdownLsn),
     ttlMs: lease.value.ttlMs,
     because: ['replayed-past-shutdown'],
   };
   // The promotion follows an acknowledged handover at once: a second look would only cost the writers time.
   const promote: readonly Action[] =
-    operation.paceMs > 0 ? [] : [{ do: 'promote', withinMs: operation.promoteTimeoutMs, because: ['holds-lease'] }];
+    operation.paceMs > 0
+      ? []
+      : [
+          {
+            do: 'promote',
+            withinMs: operation.promoteTimeoutMs,
+            timeline: take.timeline.timeline,
+            configure: mustConfigure(situation),
+            because: ['holds-lease'],
+          },
+        ];
   const text = `replayed past ${operation.shutdownLsn}, where ${operation.from} shut down`;
   return act([take, ...promote], { code: 'replayed-past-shutdown', text }, 0);
 }

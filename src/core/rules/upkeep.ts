@@ -6,11 +6,13 @@
  */
 import type { Action } from '../actions.ts';
 import type { SlotTarget } from '../cluster-view.ts';
+import { initialServerSet, sameSet } from '../durability.ts';
 import { parseLsn } from '../lsn.ts';
 import { mayRetry } from '../memory.ts';
 import { isMoving, liveMember, otherDatabaseNodes, type Situation } from '../situation.ts';
 import { findNode, slotName } from '../spec.ts';
 import { retryAfterMs } from './job-retry.ts';
+import { decideSyncStandbys } from './sync-standbys.ts';
 
 /** How often idle slots are moved forward on standbys, and checked everywhere, in ms. */
 const slotsEveryMs = 10_000;
@@ -29,6 +31,7 @@ export function decideUpkeep(situation: Situation): Upkeep {
     slots(situation),
     kept(situation),
     databases(situation),
+    decideSyncStandbys(situation),
     forgotten(situation),
   ];
   const quiet = isMoving(situation) || view.job !== null;
@@ -41,9 +44,13 @@ export function decideUpkeep(situation: Situation): Upkeep {
 const done: Upkeep = { actions: [], unconverged: [] };
 
 function configuration(situation: Situation): Upkeep {
-  const { memory, spec, specRevision, nowMs } = situation;
-  if (spec === null || memory.configuredRevision === specRevision) return done;
-  const action: Action = { do: 'configure', spec, specRevision, because: ['spec-changed'] };
+  const { memory, spec, specRevision, nowMs, view, self } = situation;
+  if (spec === null) return done;
+  const sync = initialServerSet(self, view.store.durability?.value ?? null);
+  const isReady =
+    view.postgres.state === 'primary' || (memory.configuredSync !== null && sameSet(memory.configuredSync, sync));
+  if (memory.configuredRevision === specRevision && isReady) return done;
+  const action: Action = { do: 'configure', spec, specRevision, sync, because: ['spec-changed'] };
   return { actions: mayRetry(memory, 'configure', nowMs) ? [action] : [], unconverged: ['configuration'] };
 }
 

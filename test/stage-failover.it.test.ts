@@ -1,0 +1,93 @@
+/**
+ * The primary dies, hangs or loses its host, under load that asks for replicated commits: the cluster heals alone, no
+ * acknowledged row is missing, and never more than one node is writable.
+ */
+import { afterAll, expect, test } from 'vitest';
+import { sendSignal } from '../src/process/signal.ts';
+import { startWriters, type TestStage, withStage } from './fixtures/stage.ts';
+
+type Fault = (stage: TestStage, primary: string) => () => void;
+
+const faults: Readonly<Record<string, Fault>> = {
+  'its agent is frozen: the fence ends PostgreSQL': (stage, primary) => {
+    stage.signal('agent', primary, 'SIGSTOP');
+    return () => stage.signal('agent', primary, 'SIGCONT');
+  },
+  'its host is gone': (stage, primary) => {
+    stage.signal('agent', primary, 'SIGSTOP');
+    const server = [...stage.processes('postmaster', primary), ...stage.processes('backend', primary)];
+    for (const process of server) sendSignal(process, 'SIGKILL');
+    return () => stage.signal('agent', primary, 'SIGCONT');
+  },
+};
+
+interface Row {
+  readonly fault: string;
+  readonly from: string;
+  readonly to: string;
+  readonly acknowledged: number;
+  readonly missing: number;
+}
+
+const table: Row[] = [];
+afterAll(() => console.table(table));
+
+test('a primary that is lost is replaced, and what was acknowledged as replicated is there', {
+  timeout: 300_000,
+}, async () => {
+  await withStage({ nodes: 3, appNodes: 1 }, async (stage) => {
+    for (const [fault, strike] of Object.entries(faults)) {
+      const before = await stage.until(
+        'replicated commits have standbys',
+        ({ verdict, nodes }) => verdict === 'HEALTHY' && nodes.every(({ unconverged }) => unconverged.length === 0),
+      );
+      const from = before.primary ?? '';
+      const writers = await startWriters(stage, 4, 'on');
+      const heal = strike(stage, from);
+      const after = await stage.until(
+        'another node is primary',
+        ({ primary, term }) => primary !== null && primary !== from && (term ?? 0) > (before.term ?? 0),
+      );
+      // Frozen or not: by now nothing of the old primary may run.
+      expect(stage.processes('postmaster', from)).toEqual([]);
+      heal();
+      await stage.untilHealthy(120_000);
+      const verdict = await writers.stop();
+      table.push({
+        fault,
+        from,
+        to: after.primary ?? '',
+        acknowledged: verdict.acknowledged,
+        missing: verdict.missing,
+      });
+      expect(verdict.missing).toBe(0);
+      expect(verdict.acknowledged).toBeGreaterThan(0);
+      expect(await writable(stage)).toEqual([after.primary]);
+    }
+  });
+});
+
+test('a primary whose postmaster is killed is served again, without the loss of a local commit', {
+  timeout: 120_000,
+}, async () => {
+  await withStage({ nodes: 2, appNodes: 1 }, async (stage) => {
+    await stage.untilHealthy();
+    const writers = await startWriters(stage, 4);
+    stage.signal('postmaster', 'db1', 'SIGKILL');
+    await stage.until('it runs again', ({ primary }) => primary === 'db1');
+    await stage.untilHealthy();
+    const verdict = await writers.stop();
+    expect(verdict.missing).toBe(0);
+    expect(verdict.acknowledged).toBeGreaterThan(0);
+  });
+});
+
+async function writable(stage: TestStage): Promise<readonly string[]> {
+  const found: string[] = [];
+  for (const { name, role } of stage.record.nodes) {
+    if (role !== 'database') continue;
+    const [row] = await stage.local(name, 'select pg_is_in_recovery() as recovery');
+    if (row?.recovery === false) found.push(name);
+  }
+  return found;
+}
