@@ -73,9 +73,12 @@ test('a primary whose postmaster is killed is served again, without the loss of 
   await withStage({ nodes: 2, appNodes: 1 }, async (stage) => {
     await stage.untilHealthy();
     const writers = await startWriters(stage, 4);
+    const killed = stage.processes('postmaster', 'db1').map(({ pid }) => pid);
     stage.signal('postmaster', 'db1', 'SIGKILL');
-    await stage.until('it runs again', ({ primary }) => primary === 'db1');
-    await stage.untilHealthy();
+    await stage.until('it runs again', ({ primary, verdict }) => {
+      const now = stage.processes('postmaster', 'db1');
+      return primary === 'db1' && verdict === 'HEALTHY' && now.length === 1 && !killed.includes(now[0]?.pid ?? 0);
+    });
     const verdict = await writers.stop();
     expect(verdict.missing).toBe(0);
     expect(verdict.acknowledged).toBeGreaterThan(0);

@@ -7,7 +7,7 @@ import type { Decision } from '../core/decision.ts';
 import { initialServerSet, type SyncSet } from '../core/durability.ts';
 import type { DatabaseMemory, Outcome } from '../core/memory.ts';
 import { inOneLine } from '../core/one-line.ts';
-import { isActive } from '../core/operation.ts';
+import { isUnderWay } from '../core/operation.ts';
 import type { PromiseRecord } from '../core/promise.ts';
 import { concerns } from '../core/rules/switchover.ts';
 import { findNode, hostName, type NodeName, type Spec } from '../core/spec.ts';
@@ -247,7 +247,7 @@ export class DatabaseNode {
 
   #isMoving(): boolean {
     const operation = this.mirror.image.operation?.value;
-    return operation !== undefined && (isActive(operation) || operation.phase === 'handed-over');
+    return operation !== undefined && isUnderWay(operation, this.mirror.image.lease?.value ?? null);
   }
 
   #storeChanged(isMaterial: boolean): void {
@@ -277,7 +277,12 @@ export class DatabaseNode {
 
   get #floor(): Readonly<Record<string, number>> {
     const lease = this.mirror.image.lease?.value;
-    if (lease?.state !== 'held' || lease.holder === this.node) return {};
+    if (lease?.state !== 'held') return {};
+    if (lease.holder === this.node) {
+      // Until it is primary it runs with what its last primary had; lowering that would only wait for a restart.
+      const own = this.#latest?.view.postgres;
+      return own?.state === 'standby' ? own.standbyMinimums : {};
+    }
     return this.mirror.image.members.get(lease.holder)?.value.standbyMinimums ?? {};
   }
 

@@ -13,11 +13,23 @@ import type { Performed } from './loop.ts';
 
 type JobAction = Extract<
   Action,
-  { do: 'cut' | 'initialise' | 'clone' | 'start' | 'restart-standby' | 'stop' | 'promote' | 'apply-databases' }
+  {
+    do:
+      | 'cut'
+      | 'discard-kept'
+      | 'initialise'
+      | 'clone'
+      | 'start'
+      | 'restart-standby'
+      | 'stop'
+      | 'promote'
+      | 'apply-databases';
+  }
 >;
 
 const startWithinMs = 600_000; // crash recovery may be long; the job can be cancelled
 const cutWithinMs = 60_000; // a restart with its recovery may be part of it
+const discardWithinMs = 3_600_000;
 const cloneWithinMs = 24 * 3_600_000;
 const databasesWithinMs = 60_000;
 /** How often direct clients' open transactions are looked at while the stop waits for them, in ms. */
@@ -34,6 +46,8 @@ function jobOf(context: ExecutionContext, action: JobAction, view: ClusterView):
   switch (action.do) {
     case 'cut':
       return { kind: 'cut', work: (signal) => cut(context, action.term, signal) };
+    case 'discard-kept':
+      return { kind: 'discard', work: (signal) => discardKept(context, signal) };
     case 'initialise':
       return { kind: 'initialise', work: (signal) => initialise(context, signal) };
     case 'clone':
@@ -61,6 +75,12 @@ async function cut(context: ExecutionContext, term: number, signal: AbortSignal)
   await context.bind(record);
   await context.postgres.cutOff({ signal, withinMs: cutWithinMs });
   context.emit('failover.cut_off', { node: context.self, term });
+}
+
+/** A job, since an old data directory takes its time to go. */
+async function discardKept(context: ExecutionContext, signal: AbortSignal): Promise<void> {
+  await context.postgres.discardKept({ signal, withinMs: discardWithinMs });
+  context.achieved({ kind: 'kept-discarded' });
 }
 
 async function initialise(context: ExecutionContext, signal: AbortSignal): Promise<void> {
@@ -143,12 +163,13 @@ async function awaitDirectClients(
     const open = await postgres.openTransactions({ signal, withinMs: 1_000 });
     if (open.length === 0) return;
     const elapsed = clock.boottimeMs() - begun;
+    if (elapsed >= drain.withinMs) {
+      const names = open.map((s) => `pid ${s.pid} (${s.user}@${s.clientAddress ?? 'local'}, ${s.state})`);
+      throw new UnderstudyError('TIMEOUT', `transactions of direct clients are still open: ${names.join(', ')}`);
+    }
     if (drain.endAfterMs !== null && elapsed >= drain.endAfterMs) {
       const pids = open.map((session) => session.pid);
       await postgres.endSessions(pids, { signal, withinMs: 1_000 });
-    } else if (elapsed >= drain.withinMs) {
-      const names = open.map((s) => `pid ${s.pid} (${s.user}@${s.clientAddress ?? 'local'}, ${s.state})`);
-      throw new UnderstudyError('TIMEOUT', `transactions of direct clients are still open: ${names.join(', ')}`);
     }
     await clock.sleep(drainPollMs, signal);
   }

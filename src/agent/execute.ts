@@ -67,9 +67,6 @@ async function performLocally(
       const key = slotsKey(action.targets, view.postgres.state);
       return { ...done, outcomes: [{ kind: 'slots-applied', key, atMs: clock.boottimeMs() }] };
     }
-    case 'discard-kept':
-      await postgres.discardKept({ ...options, withinMs: 60_000 });
-      return { ...done, outcomes: [{ kind: 'kept-discarded' }] };
     default:
       return startJob(context, action, view);
   }

@@ -11,6 +11,8 @@ import type { CloneProgress } from '../ports/postgres.ts';
 
 export type JobWork = (signal: AbortSignal, report: (progress: CloneProgress) => void) => Promise<void>;
 
+const asideWithinMs = 200;
+
 interface RunningJob {
   readonly kind: JobKind;
   readonly startedAtMs: number;
@@ -51,7 +53,7 @@ export class Jobs {
       startedAtMs,
       cancel,
       progress: null,
-      ended: (aside?.ended ?? Promise.resolve()).then(() => this.#run(kind, startedAtMs, cancel.signal, work)),
+      ended: this.#untilAside(aside).then(() => this.#run(kind, startedAtMs, cancel.signal, work)),
     };
     this.#running = job;
     return true;
@@ -62,6 +64,12 @@ export class Jobs {
     const job = this.#running;
     job?.cancel.abort();
     await job?.ended;
+  }
+
+  /** What was pushed aside is cancelled; a stop does not wait for long for one that does not notice. */
+  async #untilAside(aside: RunningJob | null): Promise<void> {
+    if (aside === null) return;
+    await Promise.race([aside.ended, this.#clock.sleep(asideWithinMs)]);
   }
 
   async #run(kind: JobKind, startedAtMs: number, signal: AbortSignal, work: JobWork): Promise<void> {

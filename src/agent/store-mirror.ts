@@ -113,7 +113,11 @@ export class StoreMirror {
       try {
         const snapshot = await this.#store.readAll({ withinMs: readWithinMs, signal });
         // An own write may have been acknowledged after this was read: never step back behind it.
-        if (snapshot.revision < this.#image.revision) continue;
+        if (snapshot.revision < this.#image.revision) {
+          this.#trouble = `the store is at revision ${snapshot.revision}, behind ${this.#image.revision}: was it restored?`;
+          await this.#clock.sleep(rereadAfterMs, signal).catch(() => undefined);
+          continue;
+        }
         const image = imageOf(snapshot);
         this.#readAtMs = sentAtMs;
         this.#confirmedAtMs = Math.max(this.#confirmedAtMs ?? 0, sentAtMs);

@@ -58,6 +58,8 @@ export interface MemberStatus {
   readonly counter: number;
   /** The highest term this agent has seen. */
   readonly term: number;
+  /** It acknowledges nothing to holders of lower terms than this; 0: to anybody. */
+  readonly cutTerm: number;
   readonly postgres: MemberPostgres;
   readonly serverVersion: string | null;
   readonly specRevision: number;
@@ -225,7 +227,16 @@ export type LocalPostgres =
       readonly cannotStream: 'wal-removed' | 'diverged' | null;
     });
 
-export type JobKind = 'cut' | 'initialise' | 'clone' | 'start' | 'stop' | 'promote' | 'databases' | 'restart';
+export type JobKind =
+  | 'cut'
+  | 'discard'
+  | 'initialise'
+  | 'clone'
+  | 'start'
+  | 'stop'
+  | 'promote'
+  | 'databases'
+  | 'restart';
 
 export interface JobView {
   readonly kind: JobKind;

@@ -94,6 +94,7 @@ function member(name: NodeName, term = 8): MemberStatus {
     node: name,
     counter: 5,
     term,
+    cutTerm: 0,
     postgres: { state: 'primary', timeline: 4, lsn: '0/3000100' },
     serverVersion: '17.2',
     specRevision: 3,

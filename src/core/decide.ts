@@ -70,6 +70,7 @@ function observe(view: ClusterView, memory: DatabaseMemory): DatabaseMemory {
     configuredRevision: running ? next.configuredRevision : null,
     configuredSync: running ? next.configuredSync : null,
     databasesRevision: view.postgres.state === 'primary' ? next.databasesRevision : null,
+    unknownSinceMs: view.postgres.state === 'unknown' ? (memory.unknownSinceMs ?? view.nowMs) : null,
     waitingForHolderSinceMs: waits ? (memory.waitingForHolderSinceMs ?? view.nowMs) : null,
   };
 }
@@ -96,6 +97,10 @@ function decideRole(situation: Situation): Verdict {
   if (spec === null)
     return wait({ code: 'no-spec', text: 'no spec in the store yet: `understudy apply FILE` stores one' });
   if (me === null || me.role !== 'database') return leave(situation);
+  const unreadable = view.store.unreadable.find((key) => isDecisive(key));
+  if (unreadable !== undefined) {
+    return refuse({ what: 'act', blockedBy: 'unreadable', text: `the store's value of ${unreadable} can't be read` });
+  }
   switch (lease.is) {
     case 'unread':
       return wait({ code: 'lease-unread', text: 'the store has not been read' }, 200);
@@ -109,15 +114,21 @@ function decideRole(situation: Situation): Verdict {
       );
     case 'mine':
       return decideAsHolder(situation, lease.lease);
-    case 'other':
-      return (
-        decideAsTarget(situation, lease.lease) ??
-        decideFailover(situation, lease.lease) ??
-        decideAsStandby(situation, lease.holder, lease.lease.value.term)
-      );
+    case 'other': {
+      const target = decideAsTarget(situation, lease.lease);
+      if (target !== null && target.actions.length > 0) return target;
+      // A holder that died in the middle of a switchover must not keep its target from the election.
+      const failover = decideFailover(situation, lease.lease);
+      return failover ?? target ?? decideAsStandby(situation, lease.holder, lease.lease.value.term);
+    }
     default:
       return unreachable(lease);
   }
+}
+
+/** Taken for missing, one of these would let a node begin anew what exists. */
+function isDecisive(key: string): boolean {
+  return ['cluster', 'operation', 'durability', 'renewal'].includes(key) || /^(timelines|ballots)\//.test(key);
 }
 
 /** A node that the spec no longer names stops its standby and keeps its data. */

@@ -13,6 +13,7 @@
  * Invariant: PostgreSQL of the old holder starts again only after its compare-and-set to `undone` succeeded, and the
  * target's transaction compares the revision of `stopped`; so one of the two fails (model D).
  */
+import type { Lease } from './lease.ts';
 import type { NodeName } from './spec.ts';
 
 export interface PhaseTiming {
@@ -65,6 +66,16 @@ export type Operation = OperationPlan & OperationPhase & { readonly timings: rea
 /** While an operation is active, its poolers stay paused and its old primary stays stopped once it is. */
 export function isActive(operation: Operation): boolean {
   return operation.phase === 'pausing' || operation.phase === 'stopped';
+}
+
+/**
+ * Does it still move the primary? One whose lease has moved on without it, after a failover in its middle, does not; the
+ * new holder undoes it.
+ */
+export function isUnderWay(operation: Operation, lease: Lease | null): boolean {
+  if (lease === null) return false;
+  if (isActive(operation)) return lease.term === operation.term;
+  return operation.phase === 'handed-over' && lease.term === operation.term + 1;
 }
 
 /** How long a pooler may stay paused for this operation, in ms: all of its phases at their worst, and a second for the network. */

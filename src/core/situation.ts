@@ -8,7 +8,7 @@ import type { ClusterView, MemberStatus, Stored } from './cluster-view.ts';
 import type { Reason, Refusal } from './decision.ts';
 import type { Lease } from './lease.ts';
 import { type DatabaseMemory, ownDeadlineMs } from './memory.ts';
-import { isActive } from './operation.ts';
+import { isUnderWay } from './operation.ts';
 import { findNode, type NodeName, type NodeSpec, nodesOfRole, type Spec } from './spec.ts';
 
 export type LeasePosition =
@@ -94,8 +94,8 @@ export function currentTerm(situation: Situation): number {
 
 /** The primary is being moved: nothing may take time or power from that which can wait. */
 export function isMoving(situation: Situation): boolean {
-  const operation = situation.view.store.operation?.value;
-  return operation !== undefined && (isActive(operation) || operation.phase === 'handed-over');
+  const { operation, lease } = situation.view.store;
+  return operation !== null && isUnderWay(operation.value, lease?.value ?? null);
 }
 
 export function nothing(lookAgainInMs = 1_000): Verdict {

@@ -47,6 +47,7 @@ function member(name: NodeName, postgres: MemberStatus['postgres'], change: Part
     node: name,
     counter: 5,
     term: 8,
+    cutTerm: 0,
     postgres,
     serverVersion: '17.2',
     specRevision: 3,

@@ -38,69 +38,114 @@ export interface FenceProgram extends Omit<FenceArguments, 'data'> {
 /** Small: it holds a number, and its heap must never make it the first to be killed. */
 const nodeFlags = ['--max-old-space-size=32', '--max-semi-space-size=1', '--v8-pool-size=0'];
 
-export function createFence(options: FenceProgram, clock: Clock): Fence {
-  let current: Promise<Socket> | null = null;
-  let waiting: Waiting[] = [];
+/** One connection; whoever waits for an answer on it fails with it. */
+class FenceConnection {
+  readonly #socket: Socket;
+  #waiting: Waiting[] = [];
+  #buffered = '';
+  #because: string | null = null;
 
-  const lost = (because: string): void => {
-    current = null;
-    const all = waiting;
-    waiting = [];
-    for (const one of all) one.fail(new UnderstudyError('FENCE_UNREACHABLE', because));
-  };
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.setEncoding('utf8');
+    socket.on('error', () => socket.destroy());
+    socket.on('close', () => this.#lost('the fence is gone'));
+    socket.on('data', (text: string) => this.#read(text));
+  }
 
-  const open = (): Promise<Socket> =>
-    new Promise((resolve, reject) => {
-      const socket = connect(options.socket);
-      let buffered = '';
-      socket.setEncoding('utf8');
-      socket.once('connect', () => resolve(socket));
-      socket.once('error', reject);
-      socket.on('close', () => lost('the fence is gone'));
-      socket.on('data', (text: string) => {
-        buffered += text;
-        for (let end = buffered.indexOf('\n'); end >= 0; end = buffered.indexOf('\n')) {
-          const answer = answerSchema.safeParse(JSON.parse(buffered.slice(0, end)));
-          buffered = buffered.slice(end + 1);
-          const first = waiting.shift();
-          if (answer.success) first?.settle(answer.data);
-          else first?.fail(new UnderstudyError('FENCE_UNREACHABLE', 'the fence answered with something else'));
-        }
+  get isOpen(): boolean {
+    return this.#because === null;
+  }
+
+  ask(request: FenceRequest): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      if (this.#because !== null) {
+        reject(new UnderstudyError('FENCE_UNREACHABLE', this.#because));
+        return;
+      }
+      // Answers come in order: one that is late is nobody's, so the connection goes with it.
+      const timer = setTimeout(() => this.close('the fence did not answer in time'), answerWithinMs);
+      this.#waiting.push({
+        settle: (answer) => {
+          clearTimeout(timer);
+          resolve(answer);
+        },
+        fail: (error) => {
+          clearTimeout(timer);
+          reject(error);
+        },
       });
+      this.#socket.write(`${JSON.stringify(request)}\n`);
     });
+  }
 
-  const reach = async (): Promise<Socket> => {
-    const found = await open().catch(() => null);
+  close(because: string): void {
+    this.#lost(because);
+    this.#socket.destroy();
+  }
+
+  #lost(because: string): void {
+    this.#because ??= because;
+    const all = this.#waiting;
+    this.#waiting = [];
+    for (const one of all) one.fail(new UnderstudyError('FENCE_UNREACHABLE', this.#because));
+  }
+
+  #read(text: string): void {
+    this.#buffered += text;
+    for (let end = this.#buffered.indexOf('\n'); end >= 0; end = this.#buffered.indexOf('\n')) {
+      const answer = parseAnswer(this.#buffered.slice(0, end));
+      this.#buffered = this.#buffered.slice(end + 1);
+      const first = this.#waiting.shift();
+      if (answer === null) this.close('the fence answered with something else');
+      else first?.settle(answer);
+    }
+  }
+}
+
+function parseAnswer(line: string): Answer | null {
+  try {
+    return answerSchema.parse(JSON.parse(line));
+  } catch {
+    return null;
+  }
+}
+
+/** `null`: nobody listens there. */
+function open(path: string): Promise<FenceConnection | null> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    socket.once('connect', () => resolve(new FenceConnection(socket)));
+    socket.once('error', () => resolve(null));
+  });
+}
+
+export function createFence(options: FenceProgram, clock: Clock): Fence {
+  let current: Promise<FenceConnection> | null = null;
+
+  const reach = async (): Promise<FenceConnection> => {
+    const found = await open(options.socket);
     if (found !== null) return found;
     const { program, socket, data, memory, logFile } = options;
     await startDaemon(process.execPath, [...nodeFlags, program, socket, data(), memory], { cwd: '/', logFile });
     const until = clock.boottimeMs() + startWithinMs;
     for (;;) {
-      const started = await open().catch(() => null);
+      const started = await open(socket);
       if (started !== null) return started;
       if (clock.boottimeMs() >= until) throw new UnderstudyError('FENCE_UNREACHABLE', 'the fence did not start');
       await clock.sleep(pollMs);
     }
   };
 
+  const connection = async (): Promise<FenceConnection> => {
+    const before = await current?.catch(() => null);
+    if (before?.isOpen === true) return before;
+    current = reach();
+    return await current;
+  };
+
   const ask = async (request: FenceRequest): Promise<Extract<Answer, { ok: true }>> => {
-    current ??= reach();
-    const socket = await current.catch((cause: unknown) => {
-      current = null;
-      throw new UnderstudyError('FENCE_UNREACHABLE', "the fence can't be reached", { cause });
-    });
-    const answer = await new Promise<Answer>((settle, fail) => {
-      // Answers come in order: one that is late is nobody's, so the connection goes with it.
-      const timer = setTimeout(() => socket.destroy(), answerWithinMs);
-      const end =
-        <T>(use: (value: T) => void) =>
-        (value: T): void => {
-          clearTimeout(timer);
-          use(value);
-        };
-      waiting.push({ settle: end(settle), fail: end(fail) });
-      socket.write(`${JSON.stringify(request)}\n`);
-    });
+    const answer = await (await connection()).ask(request);
     if (!answer.ok) throw new UnderstudyError('REFUSED', `the fence refuses: ${answer.because}`);
     return answer;
   };
@@ -122,10 +167,9 @@ export function createFence(options: FenceProgram, clock: Clock): Fence {
     },
     close() {
       current?.then(
-        (socket) => socket.destroy(),
+        (one) => one.close('the agent has let go of its fence'),
         () => undefined,
       );
-      current = null;
     },
   };
 }

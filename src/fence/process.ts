@@ -62,9 +62,15 @@ export async function runFence(args: FenceArguments): Promise<void> {
   let warden = remembered(args.memory);
   const keep = (next: Warden): void => {
     warden = next;
-    const temporary = `${args.memory}.next`;
-    writeFileSync(temporary, JSON.stringify({ boot, ...next }), { mode: 0o600 });
-    renameSync(temporary, args.memory);
+    try {
+      const temporary = `${args.memory}.next`;
+      writeFileSync(temporary, JSON.stringify({ boot, ...next }), { mode: 0o600 });
+      renameSync(temporary, args.memory);
+    } catch {
+      // A full disk must not end a healthy primary. A fence that comes after this one must not take an old deadline for
+      // the present one; without any it lets nothing start.
+      rmSync(args.memory, { force: true });
+    }
   };
 
   const perform = async (line: string): Promise<FenceAnswer> => {

@@ -61,7 +61,9 @@ async function copy(
   onProgress: (progress: CloneProgress) => void,
   deadline: Deadline,
 ): Promise<void> {
-  const args = ['-D', layout.incoming, '-d', upstreamConninfo(upstream, reach), '-X', 'stream', '-S', slot];
+  // Under a name of its own: the WAL stream of an unfinished copy must never count as that of a standby.
+  const source = upstreamConninfo(upstream, { ...reach, node: `clone of ${reach.node}` });
+  const args = ['-D', layout.incoming, '-d', source, '-X', 'stream', '-S', slot];
   args.push('-c', 'fast', '--progress', '--no-password', '--manifest-checksums=CRC32C');
   await run(join(binaries.directory, 'pg_basebackup'), args, {
     cwd: layout.incoming,

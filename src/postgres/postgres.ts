@@ -241,6 +241,8 @@ export function createPostgres(options: PostgresOptions): Postgres {
         observer.refresh();
         const [row] = await fresh.query(insertPosition, left());
         if (row === undefined) throw new UnderstudyError('BROKEN_INVARIANT', 'the server answered without a row');
+        // The position may lie behind a page header that is flushed only with the next record: here is one.
+        await fresh.execute("select pg_logical_emit_message(true, 'understudy', 'durability')", left(), act.signal);
         return { mark: row.mark };
       } finally {
         fresh.drop();

@@ -82,6 +82,7 @@ const examples: { readonly [K in RecordKind]: Records[K] } = {
     node: 'db2',
     counter: 9,
     term: 3,
+    cutTerm: 4,
     postgres: {
       state: 'standby',
       timeline: 2,

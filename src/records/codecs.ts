@@ -57,6 +57,7 @@ const member = z.object({
   node: name,
   counter: count,
   term: count,
+  cutTerm: count.default(0),
   postgres: memberPostgres,
   serverVersion: text.nullable(),
   specRevision: count,

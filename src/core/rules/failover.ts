@@ -240,8 +240,9 @@ export function nextTimeline(situation: Situation, term: number, local: number, 
   return { term, timeline: unusedTimeline(timelinesOf(situation), local), parent: local, forkLsn };
 }
 
-/** Nodes that have cut themselves off for the term after this one. */
-export function cutForNextTerm(situation: Situation, lease: Lease): readonly NodeName[] {
-  const ballots = [...situation.view.store.ballots.values()];
-  return ballots.filter(({ value }) => value.term === lease.term + 1).map(({ value }) => value.node);
+/** Nodes that have cut themselves off from this term: by their ballots, or by their own word. */
+export function cutFrom({ view }: Situation, lease: Lease): readonly NodeName[] {
+  const ballots = [...view.store.ballots.values()].filter(({ value }) => value.term > lease.term);
+  const members = [...view.store.members.values()].filter(({ value }) => value.cutTerm > lease.term);
+  return [...ballots, ...members].map(({ value }) => value.node);
 }

@@ -2,8 +2,7 @@
  * Keeping, losing and first taking the lease (PROTOCOLS, "Lease").
  *
  * Invariant: a holder makes nothing writable after its deadline; a node that reads a foreign, released or missing
- * lease demotes. Takeover of an expired lease and the fence process are not decided here: a lease that its holder lost
- * stays with it until it renews again.
+ * lease demotes. How others take a lease that its holder lost stands in failover.ts.
  */
 import type { Action } from '../actions.ts';
 import type { Stored } from '../cluster-view.ts';
@@ -14,6 +13,9 @@ import { drawReceipt } from './receipt.ts';
 
 /** How long a fast stop may take before force is used, when the right to be primary is gone. */
 const demotionPatienceMs = 300;
+
+/** So long an election may take before the last holder tries again, in ms. */
+const takeBackAfterMs = 15_000;
 
 /** Before the lease was ever read, the usual one is assumed. */
 const assumedTtlMs = 6_000;
@@ -92,7 +94,17 @@ export function decideTaking(situation: Situation): Verdict | null {
     }
     return takeReleased(situation, lease.lease, spec.lease.ttlMs);
   }
+  if (lease.is === 'released' && lease.to === null && lease.lease.value.by === situation.self) {
+    return takeBack(situation, lease.lease, spec.lease.ttlMs);
+  }
   return null;
+}
+
+/** Nobody could be elected: whoever released the lease tries its own server again, which has everything. */
+function takeBack(situation: Situation, lease: Stored<Lease & { state: 'released' }>, ttlMs: number): Verdict | null {
+  const since = situation.memory.leaseWatch?.sinceMs;
+  if (since === undefined || situation.nowMs - since < takeBackAfterMs) return null;
+  return situation.view.postgres.state === 'stopped' ? takeReleased(situation, lease, ttlMs) : null;
 }
 
 function takeReleased(situation: Situation, lease: Stored<Lease & { state: 'released' }>, ttlMs: number): Verdict {

@@ -4,6 +4,7 @@ import type { Refusal } from '../decision.ts';
 import { formatLsn } from '../lsn.ts';
 import type { DatabaseMemory } from '../memory.ts';
 import { inOneLine } from '../one-line.ts';
+import { cutTerm } from '../promise.ts';
 import { currentTerm, isMoving, type Situation } from '../situation.ts';
 
 /** Others call a member silent after 6 s: three of these may be lost. */
@@ -42,7 +43,7 @@ export function dueStatus(
 ): { readonly status: MemberStatus; readonly key: string } | null {
   const { view, memory } = situation;
   // Who left the spec is forgotten by the holder, and must not write itself in again.
-  if (situation.spec !== null && situation.me === null) return null;
+  if (situation.spec !== null && situation.me?.role !== 'database') return null;
   const status = compose(situation, facts, (memory.status?.counter ?? 0) + 1);
   const key = materialKey(status);
   return isDue(situation, key) && view.store.readAtMs !== null ? { status, key } : null;
@@ -75,6 +76,7 @@ function compose(
     node: view.self,
     counter,
     term: currentTerm(situation),
+    cutTerm: cutTerm(view.promise),
     postgres: memberPostgres(view),
     serverVersion: running?.serverVersion ?? null,
     specRevision: situation.specRevision,
@@ -98,6 +100,7 @@ function materialKey(status: MemberStatus): string {
   return JSON.stringify([
     role,
     status.term,
+    status.cutTerm,
     status.specRevision,
     status.unconverged,
     status.pendingRestart,

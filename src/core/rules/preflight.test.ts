@@ -94,6 +94,7 @@ function member(name: NodeName, change: Partial<MemberStatus> = {}): MemberStatu
     node: name,
     counter: 5,
     term: 8,
+    cutTerm: 0,
     postgres: standby,
     serverVersion: '17.2',
     specRevision: 3,

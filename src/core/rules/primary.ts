@@ -6,6 +6,7 @@
  */
 import type { Action } from '../actions.ts';
 import type { Stored } from '../cluster-view.ts';
+import { neededBallots } from '../durability.ts';
 import type { Lease } from '../lease.ts';
 import { formatLsn } from '../lsn.ts';
 import { cutTerm } from '../promise.ts';
@@ -13,6 +14,7 @@ import {
   act,
   currentTerm,
   isMoving,
+  liveMember,
   nothing,
   otherDatabaseNodes,
   refuse,
@@ -21,7 +23,7 @@ import {
   wait,
 } from '../situation.ts';
 import type { TimelineRecord } from '../timelines.ts';
-import { cutForNextTerm } from './failover.ts';
+import { cutFrom } from './failover.ts';
 import { retryAfterMs } from './job-retry.ts';
 import { decideAsNewPrimary, decideAsOldPrimary } from './switchover.ts';
 import { mustConfigure } from './sync-standbys.ts';
@@ -30,6 +32,9 @@ type Held = Stored<Lease & { state: 'held' }>;
 
 /** So much of the lease must be left before something is started or promoted on it. */
 const marginMs = 500;
+
+/** How long a running server may answer nobody, in ms, before it is taken for hung. */
+const hungAfterMs = 5_000;
 
 /** A promotion outside a switchover, after a restart in its middle. */
 const promoteWithinMs = 30_000;
@@ -45,7 +50,7 @@ export function decideAsHolder(situation: Situation, lease: Held): Verdict {
     case 'primary':
       return asPrimary(situation, lease);
     case 'unknown':
-      return wait({ code: 'postgres-unknown', text: postgres.because }, 200);
+      return hung(situation, postgres.because, postgres.pid);
     case 'starting':
     case 'stopping':
       return wait({ code: `postgres-${postgres.state}`, text: `PostgreSQL is ${postgres.state}` }, 50);
@@ -60,7 +65,7 @@ export function decideAsHolder(situation: Situation, lease: Held): Verdict {
       if (cutTerm(view.promise) > lease.value.term) return cutOff(situation, lease);
       if (!fresh)
         return wait({ code: 'renewal-awaited', text: 'nothing starts before a fresh renewal of the lease' }, 100);
-      return postgres.state === 'standby' ? promote(situation) : startAgain(situation);
+      return postgres.state === 'standby' ? promote(situation) : startAgain(situation, lease);
     default:
       return unreachable(postgres);
   }
@@ -95,7 +100,7 @@ function asPrimary(situation: Situation, lease: Held): Verdict {
     };
     return act([record], { code: 'cluster-new', text: 'the first primary names the cluster' }, 0);
   }
-  if (cutForNextTerm(situation, lease.value).length > 0) return takeNextTerm(situation, lease);
+  if (cutFrom(situation, lease.value).length > 0) return takeNextTerm(situation, lease);
   const timeline = isMoving(situation) ? null : timelineToRecord(situation, lease.value.term);
   if (timeline === null) return { ...nothing(), reasons: [{ code: 'holds-lease', text }] };
   return act(
@@ -156,7 +161,7 @@ function promote(situation: Situation): Verdict {
   );
 }
 
-function startAgain(situation: Situation): Verdict {
+function startAgain(situation: Situation, lease: Held): Verdict {
   const { view } = situation;
   if (view.postgres.state !== 'stopped') return nothing();
   const known = view.store.cluster?.value.systemIdentifier;
@@ -168,7 +173,7 @@ function startAgain(situation: Situation): Verdict {
     });
   }
   const backOff = retryAfterMs(view, 'start');
-  if (backOff > 0) return wait({ code: 'start-failed', text: lastError(situation, 'start') }, backOff);
+  if (backOff > 0) return afterFailedStart(situation, lease, backOff);
   const peer = otherDatabaseNodes(situation)[0];
   if (view.postgres.lastRole === 'standby' && peer !== undefined) {
     // Started as primary it would go on on the old timeline in a new term; a promotion opens one of its own.
@@ -193,6 +198,35 @@ function cutOff(situation: Situation, lease: Held): Verdict {
     blockedBy: 'cut-off',
     text: `this node has cut itself off for term ${term}; its lease is of term ${lease.value.term}`,
   });
+}
+
+/** A server that does not start is no reason to keep the lease from those that run. */
+function afterFailedStart(situation: Situation, lease: Held, backOff: number): Verdict {
+  const text = lastError(situation, 'start');
+  const { durability } = situation.view.store;
+  const needed = durability === null ? null : neededBallots(durability.value);
+  const running = otherDatabaseNodes(situation).filter(
+    ({ name }) => liveMember(situation, name)?.postgres.state === 'standby',
+  );
+  const members = running.filter(({ name }) => durability?.value.standbys.includes(name) === true);
+  // An election that can't be won would only cost time.
+  if (needed === null || members.length < needed || !running.some(({ failover }) => failover === 'allowed')) {
+    return wait({ code: 'start-failed', text }, backOff);
+  }
+  return act([{ do: 'release-lease', lease, to: null, because: ['start-failed'] }], { code: 'start-failed', text }, 0);
+}
+
+/** A server that answers nobody for so long is ended, and started again. */
+function hung(situation: Situation, because: string, pid: number | null): Verdict {
+  const since = situation.memory.unknownSinceMs ?? situation.nowMs;
+  if (pid === null || situation.nowMs - since < hungAfterMs) {
+    return wait({ code: 'postgres-unknown', text: because }, 200);
+  }
+  return act(
+    [{ do: 'stop', awaitStandby: null, patienceMs: 500, drain: null, because: ['postgres-hung'] }],
+    { code: 'postgres-hung', text: `${because}; ended after ${hungAfterMs} ms` },
+    50,
+  );
 }
 
 function lastError(situation: Situation, kind: 'initialise' | 'promote' | 'start'): string {

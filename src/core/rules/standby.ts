@@ -106,6 +106,10 @@ function keepStandby(situation: Situation, holder: NodeName, term: number, writa
   const { view } = situation;
   const { postgres } = view;
   if (postgres.state !== 'standby') return nothing();
+  if (cutTerm(view.promise) > term) {
+    const text = `cut off for term ${cutTerm(view.promise)}, while ${holder} holds term ${term}`;
+    return refuse({ what: 'follow', blockedBy: 'cut-off', text }, 200);
+  }
   if (view.requests.reinit || postgres.cannotStream !== null) return cloneAgain(situation, holder, writable);
   if (view.requests.restart && retryAfterMs(view, 'restart') === 0) {
     return act(
@@ -113,10 +117,6 @@ function keepStandby(situation: Situation, holder: NodeName, term: number, writa
       { code: 'restart-requested', text: 'the operator asked for a restart' },
       50,
     );
-  }
-  if (cutTerm(view.promise) > term) {
-    const text = `cut off for term ${cutTerm(view.promise)}, while ${holder} holds term ${term}`;
-    return refuse({ what: 'follow', blockedBy: 'cut-off', text }, 200);
   }
   if (postgres.upstream !== holder && writable) {
     return act(

@@ -273,8 +273,12 @@ export function concerns(operation: Operation, node: string): boolean {
 /** The new holder's part after the handover: promote, see the poolers resume, write the receipt; or give back. */
 export function decideAsNewPrimary(situation: Situation, lease: Held): Verdict | null {
   const stored = situation.view.store.operation;
-  if (stored === null || stored.value.phase !== 'handed-over' || stored.value.to !== situation.self) return null;
+  if (stored === null || stored.value.phase !== 'handed-over') return null;
   const operation = stored.value;
+  if (operation.to !== situation.self || lease.value.term !== operation.term + 1) {
+    const detail = `${operation.to} lost the lease of term ${operation.term + 1} before it was finished`;
+    return undo(situation, stored, lease, 'lease-lost', detail);
+  }
   const { view, memory, nowMs } = situation;
   const since = memory.operation?.phaseSinceMs ?? nowMs;
   const { postgres } = view;

@@ -77,7 +77,8 @@ export function decideSyncStandbys(situation: Situation): {
   });
   if (memory.durabilityWritten !== term) return owed(write(record, 'settle-earlier-writes'));
   const effective = memory.sync?.pid === postgres.pid ? memory.sync : null;
-  const server = postgres.syncSet ?? nobody;
+  // What was set by hand is no set that anything can rest on: back to what the record demands.
+  const server = postgres.syncSet ?? initialServerSet(self, record);
   if (effective === null || !sameSet(effective.set, server)) {
     return owed({ do: 'set-sync-standbys', set: server, because: ['effect-unknown'] });
   }
