@@ -210,7 +210,7 @@ export class DatabaseBackend implements AgentBackend {
     const blockers = [
       { what: 'switchover', blockedBy: 'operation-active', text: 'another switchover is being prepared' },
     ];
-    const preflight: Preflight = { from: this.node, to: request.to ?? '', poolers: [], blockers, warnings: [] };
+    const preflight: Preflight = { from: this.node, to: request.to, poolers: [], blockers, warnings: [] };
     return { outcome: 'refused', preflight };
   }
 

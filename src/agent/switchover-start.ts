@@ -46,12 +46,14 @@ export async function startSwitchover(
   const preflightMs = parts.clock.boottimeMs() - begun;
   if (preflight.blockers.length > 0) return { outcome: 'refused', preflight };
   if (request.dryRun) return { outcome: 'checked', preflight };
-  const checkpointMs = await checkpoints(parts, preflight.to);
+  const { to } = preflight;
+  if (to === null) throw new UnderstudyError('BROKEN_INVARIANT', 'a preflight without blockers named no target');
+  const checkpointMs = await checkpoints(parts, to);
   const timings: PhaseTiming[] = [
     { phase: 'preflight', ms: Math.round(preflightMs * 10) / 10 },
     { phase: 'checkpoint', ms: Math.round(checkpointMs * 10) / 10 },
   ];
-  return await record(parts, request, preflight, timings, by);
+  return await record(parts, request, { ...preflight, to }, timings, by);
 }
 
 /** A cluster that has just moved has these for a moment; they are worth a short wait before it is refused. */
@@ -78,7 +80,7 @@ async function inspect(parts: SwitchoverParts, request: SwitchoverRequest): Prom
     ? await parts.postgres.openTransactions({ withinMs: sessionsWithinMs, signal: parts.signal })
     : [];
   const verdict = inspectSwitchover(latest.view, latest.memory, sessions, request);
-  return { ...verdict, to: verdict.to ?? '' };
+  return verdict;
 }
 
 async function checkpoints(parts: SwitchoverParts, target: NodeName): Promise<number> {
@@ -100,7 +102,7 @@ async function checkpoints(parts: SwitchoverParts, target: NodeName): Promise<nu
 async function record(
   parts: SwitchoverParts,
   request: SwitchoverRequest,
-  preflight: Preflight,
+  preflight: Preflight & { readonly to: NodeName },
   timings: readonly PhaseTiming[],
   by: string,
 ): Promise<SwitchoverAnswer> {

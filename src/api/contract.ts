@@ -43,7 +43,7 @@ export interface SwitchoverRequest {
 
 export interface Preflight {
   readonly from: NodeName;
-  readonly to: NodeName;
+  readonly to: NodeName | null;
   readonly poolers: readonly NodeName[];
   readonly blockers: readonly Refusal[];
   readonly warnings: readonly Reason[];

@@ -92,7 +92,7 @@ const refusal = z.object({ what: text, blockedBy: text, text });
 
 const preflight = z.object({
   from: name,
-  to: name,
+  to: name.nullable(),
   poolers: z.array(name),
   blockers: z.array(refusal),
   warnings: z.array(reason),

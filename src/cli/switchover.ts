@@ -96,7 +96,7 @@ function refused({ terminal }: Call, preflight: Preflight): number {
   if (terminal.json) terminal.printJson(preflight);
   else terminal.print(...blockerLines(preflight, terminal.paint));
   const count = preflight.blockers.length;
-  const target = preflight.to === '' ? 'the switchover' : `the switchover to ${preflight.to}`;
+  const target = preflight.to === null ? 'the switchover' : `the switchover to ${preflight.to}`;
   terminal.fail(
     new UnderstudyError(
       'REFUSED',

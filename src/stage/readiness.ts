@@ -67,6 +67,7 @@ function progressOf(status: ClusterStatus): readonly string[] {
       return state === 'open' ? [`${node.node}: pooler is open`] : [];
     }
     const { postgres } = node;
+    if (postgres?.state === 'foreign') return [`${node.node}: ${node.trouble ?? 'its data directory is not ours'}`];
     if (postgres?.state === 'primary') return [`${node.node}: primary`];
     if (postgres?.state === 'standby' && postgres.streamingFrom !== null) return [`${node.node}: standby, streaming`];
     return postgres?.state === 'cloning' ? [`${node.node}: cloning`] : [];
