@@ -71,8 +71,8 @@ export async function settleSwap(layout: Layout): Promise<void> {
     renameSync(incoming, layout.data); // an empty directory in its place is replaced
     await syncDirectory(dirname(layout.data));
   }
-  const isPlain = aside !== null && aside.startsWith(layout.kept(0).slice(0, -1)) && existsSync(aside);
-  const kept = isPlain ? [...journal.kept, aside] : journal.kept;
+  const isPlain = aside?.startsWith(layout.kept(0).slice(0, -1)) === true && existsSync(aside);
+  const kept = isPlain && aside !== null ? [...journal.kept, aside] : journal.kept;
   await writeJournal(layout, { entry: { step: 'nothing' }, kept });
 }
 
