@@ -24,6 +24,7 @@ const options = z.object({
   run: z.string(),
   table: z.string(),
   thinkMs: z.number().default(0),
+  commit: z.enum(['local', 'on']).nullable().default(null),
 }) satisfies z.ZodType<LoadOptions>;
 
 const account = z.object({

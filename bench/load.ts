@@ -17,6 +17,8 @@ export interface LoadOptions {
   readonly table: string;
   /** A wait between two inserts of a writer, in ms; 0: none. */
   readonly thinkMs?: number;
+  /** What each transaction asks for: `on` waits for the synchronous standbys. Default: a single statement, committed as the server does by itself: locally. */
+  readonly commit?: 'local' | 'on' | null;
 }
 
 export interface LoadFailure {
@@ -112,13 +114,13 @@ class Writer {
   }
 
   async #insertUntilBroken(client: Client): Promise<void> {
-    const { run, table, thinkMs = 0 } = this.#options;
-    const text = `insert into ${table} (run, writer, number) values ($1, $2, $3)`;
+    const { table, thinkMs = 0 } = this.#options;
+    const insert = `insert into ${table} (run, writer, number) values ($1, $2, $3)`;
     while (!this.ending) {
       const number = this.highest + 1;
       this.highest = number;
       try {
-        await client.query(text, [run, this.#writer, number]);
+        await this.#insert(client, insert, number);
         this.acknowledgedAtMs.push(monotonicMs());
       } catch (error) {
         this.failures.push({ writer: this.#writer, number, ...judge(error), atMs: monotonicMs() });
@@ -126,6 +128,23 @@ class Writer {
       }
       if (thinkMs > 0) await delay(thinkMs);
     }
+  }
+
+  async #insert(client: Client, insert: string, number: number): Promise<void> {
+    const { run, commit } = this.#options;
+    const row = [run, this.#writer, number];
+    if (commit === undefined || commit === null) {
+      await client.query(insert, row);
+      return;
+    }
+    await client.query(`begin; set local synchronous_commit to ${commit}`);
+    try {
+      await client.query(insert, row);
+    } catch (error) {
+      await client.query('rollback').catch(() => undefined); // the first error tells
+      throw error;
+    }
+    await client.query('commit');
   }
 }
 

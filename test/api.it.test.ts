@@ -26,6 +26,7 @@ const paths: Partial<Record<RouteName, string>> = {
   receipt: '/v1/receipts/R-0142',
 };
 const bodies: Partial<Record<RouteName, unknown>> = {
+  promise: { term: 1, round: 1, forMs: 6_060 },
   apply: { baseRevision: 3, spec: exampleSpec },
   switchover,
   report: exampleReport,

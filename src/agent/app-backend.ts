@@ -56,6 +56,7 @@ export function createAppBackend(parts: AppBackendParts): AgentBackend {
     receipts: elsewhereLater,
     receipt: elsewhereLater,
     checkpoint: elsewhereLater,
+    promise: elsewhereLater,
     reinit: elsewhereLater,
     restart: elsewhereLater,
     member: () => null,

@@ -17,6 +17,7 @@ import type {
 import type { MemberStatus, PoolerReport } from '../core/cluster-view.ts';
 import { emptyMemory } from '../core/memory.ts';
 import type { Operation } from '../core/operation.ts';
+import { type PromiseRequest, promiseTo } from '../core/promise.ts';
 import type { Receipt } from '../core/receipt.ts';
 import { findNode, type NodeName, type Spec } from '../core/spec.ts';
 import { type ClusterStatus, summarise } from '../core/status.ts';
@@ -251,6 +252,14 @@ export class DatabaseBackend implements AgentBackend {
 
   receipt(id: string): Promise<Receipt | null> {
     return Promise.resolve(this.#agent.mirror.image.receipts.find((receipt) => receipt.id === id) ?? null);
+  }
+
+  /** Only the holder that this agent knows of is promised anything: a later one is in the store already. */
+  async promise(request: PromiseRequest, by: NodeName): Promise<{ readonly given: boolean }> {
+    const lease = this.#agent.mirror.image.lease?.value;
+    if (lease?.state !== 'held' || lease.holder !== by || lease.term !== request.term) return { given: false };
+    const bound = await this.#agent.bind((record, now) => promiseTo(record, request, now));
+    return { given: bound !== null };
   }
 
   async checkpoint(): Promise<void> {

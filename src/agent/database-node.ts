@@ -8,7 +8,7 @@ import { initialServerSet, type SyncSet } from '../core/durability.ts';
 import type { DatabaseMemory, Outcome } from '../core/memory.ts';
 import { inOneLine } from '../core/one-line.ts';
 import { isUnderWay } from '../core/operation.ts';
-import type { PromiseRecord } from '../core/promise.ts';
+import type { Instant, PromiseRecord } from '../core/promise.ts';
 import { concerns } from '../core/rules/switchover.ts';
 import { findNode, hostName, type NodeName, type Spec } from '../core/spec.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
@@ -37,6 +37,7 @@ export interface DatabaseNodeParts {
   readonly configuration: (spec: Spec, floor: Readonly<Record<string, number>>, sync: SyncSet) => ServerConfiguration;
   readonly fence: Fence;
   readonly promises: PromiseFile;
+  readonly askPromise: ExecutionContext['askPromise'];
   /** The kernel's name for this boot. */
   readonly bootId: string;
   readonly diskFreeBytes: () => Promise<number | null>;
@@ -73,6 +74,7 @@ export class DatabaseNode {
   readonly #toldFailures = new Map<string, number>();
   #requests: Requests = { driving: null, cancelOperation: null, reinit: false, restart: false };
   #promise: PromiseRecord;
+  #binding: Promise<unknown> = Promise.resolve();
   /** What was last set on this server while it was primary. */
   #ownSync: SyncSet | null = null;
   #latest: Latest | null = null;
@@ -160,6 +162,19 @@ export class DatabaseNode {
 
   get requests(): Requests {
     return this.#requests;
+  }
+
+  /** One change after another: a cut and a promise must each see what the other has made of the record. */
+  bind(change: (record: PromiseRecord, now: Instant) => PromiseRecord | null): Promise<PromiseRecord | null> {
+    const bound = this.#binding.then(async () => {
+      const next = change(this.#promise, { nowMs: this.clock.boottimeMs(), bootId: this.#parts.bootId });
+      if (next === null) return null;
+      await this.#parts.promises.write(next);
+      this.#promise = next;
+      return next;
+    });
+    this.#binding = bound.catch(() => null);
+    return bound;
   }
 
   emit: ExecutionContext['emit'] = (name, facts) => this.#events.emit(name, facts);
@@ -315,12 +330,8 @@ export class DatabaseNode {
       signal: this.signal,
       upstream: (node) => this.#upstream(node),
       configuration: (spec, sync) => this.#configuration(spec, sync),
-      promise: () => this.#promise,
-      bind: async (record) => {
-        await this.#parts.promises.write(record);
-        this.#promise = record;
-      },
-      bootId: this.#parts.bootId,
+      bind: (change) => this.bind(change),
+      askPromise: this.#parts.askPromise,
       spec: () => this.spec(),
       emit: this.emit,
       failed: (what, because) => this.#failed(what, because),

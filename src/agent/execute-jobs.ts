@@ -69,10 +69,8 @@ function jobOf(context: ExecutionContext, action: JobAction, view: ClusterView):
 
 /** The record first: what is cut off stays so, whatever becomes of this process. */
 async function cut(context: ExecutionContext, term: number, signal: AbortSignal): Promise<void> {
-  const now = { nowMs: context.clock.boottimeMs(), bootId: context.bootId };
-  const record = cutFor(context.promise(), term, now);
-  if (record === null) throw new UnderstudyError('REFUSED', 'a promise, or a cut for a higher term, forbids this cut');
-  await context.bind(record);
+  const bound = await context.bind((record, now) => cutFor(record, term, now));
+  if (bound === null) throw new UnderstudyError('REFUSED', 'a promise, or a cut for a higher term, forbids this cut');
   await context.postgres.cutOff({ signal, withinMs: cutWithinMs });
   context.emit('failover.cut_off', { node: context.self, term });
 }

@@ -6,6 +6,7 @@
  */
 import type { Action } from '../core/actions.ts';
 import type { ClusterView } from '../core/cluster-view.ts';
+import { driftMs, fenceDeadlineMs } from '../core/lease.ts';
 import type { Outcome } from '../core/memory.ts';
 import { describeSyncSet } from '../core/rules/sync-standbys.ts';
 import { slotsKey } from '../core/rules/upkeep.ts';
@@ -17,6 +18,7 @@ import type { ExecutionContext } from './execution-context.ts';
 import type { Performed } from './loop.ts';
 
 const shortActWithinMs = 900;
+const promiseWithinMs = 400;
 
 const done: Performed = { outcomes: [], goOn: true, lookAgain: false };
 
@@ -45,6 +47,8 @@ async function performLocally(
   const { postgres, clock } = context;
   const options = { withinMs: shortActWithinMs, signal: context.signal };
   switch (action.do) {
+    case 'ask-promises':
+      return await askPromises(context, action);
     case 'end-blockers':
       await postgres.endSessions(action.pids, options);
       return done;
@@ -70,6 +74,25 @@ async function performLocally(
     default:
       return startJob(context, action, view);
   }
+}
+
+/** Counts from before the first was asked, and only when every one has promised and the fence has confirmed it. */
+async function askPromises(
+  context: ExecutionContext,
+  { of, term, round, ttlMs }: Extract<Action, { do: 'ask-promises' }>,
+): Promise<Performed> {
+  const sentAtMs = context.clock.boottimeMs();
+  const asked: Outcome = { kind: 'promises-asked', round, atMs: sentAtMs };
+  const request = { term, round, forMs: ttlMs + driftMs(ttlMs) };
+  const answers = await Promise.all(
+    of.map((node) => context.askPromise(node, request, promiseWithinMs).catch(() => false)),
+  );
+  if (!answers.every((given) => given)) {
+    context.log.warn({ of, answers, round }, 'not everybody who could be promoted has promised to wait');
+    return { ...done, outcomes: [asked] };
+  }
+  await context.fence.extend(term, fenceDeadlineMs(sentAtMs, ttlMs));
+  return { ...done, outcomes: [asked, { kind: 'promised', promised: { term, sentAtMs, ttlMs } }] };
 }
 
 type StoreActionName = Parameters<typeof performStoreAction>[1]['do'];

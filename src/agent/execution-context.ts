@@ -2,7 +2,7 @@
 
 import type { SyncSet } from '../core/durability.ts';
 import type { Outcome } from '../core/memory.ts';
-import type { PromiseRecord } from '../core/promise.ts';
+import type { Instant, PromiseRecord, PromiseRequest } from '../core/promise.ts';
 import type { NodeName, Spec } from '../core/spec.ts';
 import type { EventFacts, EventName } from '../events/catalogue.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -30,10 +30,13 @@ export interface ExecutionContext {
   upstream(node: NodeName): Upstream;
   /** `sync`: the standbys that commits may wait for; without it those that are in force. */
   configuration(spec: Spec, sync?: SyncSet): ServerConfiguration;
-  promise(): PromiseRecord;
-  /** Returns when the record is durable. */
-  bind(record: PromiseRecord): Promise<void>;
-  readonly bootId: string;
+  /**
+   * Changes what this node has bound itself to, one change at a time; returns when the new record is durable, or `null`
+   * when the change was refused.
+   */
+  bind(change: (record: PromiseRecord, now: Instant) => PromiseRecord | null): Promise<PromiseRecord | null>;
+  /** Asks another node's agent for its promise; `false`: refused. Throws when it can't be asked. */
+  askPromise(node: NodeName, request: PromiseRequest, withinMs: number): Promise<boolean>;
   /** The spec as this agent knows it; throws when there is none. */
   spec(): Spec;
   emit(name: EventName, facts: EventFacts): void;

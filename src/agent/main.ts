@@ -116,6 +116,7 @@ function startDatabase(foundation: Foundation): Running {
     user: { name: access.user, password: readFileSync(access.passwordFile, 'utf8').trim() },
     clock,
   });
+  const peers = new Map<NodeName, AgentClient>();
   const fence = fenceOf(foundation, () => spec()?.postgres.dataDirectory ?? file.directories.data);
   const remembered = rememberSpecIn(file.directories.state);
   const spec = (): Spec | null => {
@@ -136,6 +137,8 @@ function startDatabase(foundation: Foundation): Running {
         : localPostgres(foundation, known, fence);
     }),
     fence,
+    askPromise: async (node, request, withinMs) =>
+      (await peerClient(peers, agent.spec(), file, credentials, node).promise(request, { withinMs })).given,
     promises: promiseFileIn(file.directories.state),
     bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
     configuration: (wanted, floor, sync) =>
@@ -149,7 +152,6 @@ function startDatabase(foundation: Foundation): Running {
       }),
     diskFreeBytes: () => diskFreeBytes(file.directories.data),
   });
-  const peers = new Map<NodeName, AgentClient>();
   const backend = new DatabaseBackend({
     cluster: file.cluster,
     agent,
@@ -159,7 +161,7 @@ function startDatabase(foundation: Foundation): Running {
       const { specDisagreements } = await import('../config/spec-disagreements.ts');
       return specDisagreements(wanted);
     },
-    peer: (node) => peerAgent(peers, agent.spec(), file, credentials, node),
+    peer: (node) => peerAgent(peerClient(peers, agent.spec(), file, credentials, node)),
   });
   // Kept up to date, so that an agent that starts without the store knows the newest.
   agent.onChange(() => spec());
@@ -200,13 +202,13 @@ function localPostgres({ file, clock }: Foundation, spec: Spec, fence: Fence) {
   });
 }
 
-function peerAgent(
+function peerClient(
   peers: Map<NodeName, AgentClient>,
   spec: Spec,
   file: NodeFile,
   tls: Credentials,
   node: NodeName,
-): PeerAgent {
+): AgentClient {
   let client = peers.get(node);
   if (client === undefined) {
     const found = findNode(spec, node);
@@ -222,7 +224,10 @@ function peerAgent(
     });
     peers.set(node, client);
   }
-  const known = client;
+  return client;
+}
+
+function peerAgent(known: AgentClient): PeerAgent {
   return {
     switchover: (request, onBehalfOf) => known.switchover(request, { onBehalfOf, withinMs: 120_000 }),
     cancel: (operation, onBehalfOf) => known.cancel(operation, { onBehalfOf }),

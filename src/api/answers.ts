@@ -44,6 +44,7 @@ export const answersByRoute: Readonly<Record<Exclude<RouteName, StreamRoute>, An
     await backend.checkpoint();
     return {};
   },
+  promise: (backend, { body, caller: { identity } }) => backend.promise(requests.promise.parse(body), identity.name),
   reinit: (backend, { body, caller }) => {
     requests.reinit.parse(body);
     return backend.reinit(caller.by);

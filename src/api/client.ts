@@ -4,9 +4,11 @@
  * Every call has a deadline and throws `UnderstudyError` alone: AGENT_UNREACHABLE, CERTIFICATE_REFUSED, ANSWER_INVALID, or
  * the code that the agent answered with. Nothing is tried twice: what to do next is the caller's to know.
  */
+
 import type { z } from 'zod';
 import type { PoolerReport } from '../core/cluster-view.ts';
 import type { Operation } from '../core/operation.ts';
+import type { PromiseRequest } from '../core/promise.ts';
 import type { Receipt } from '../core/receipt.ts';
 import type { ClusterStatus } from '../core/status.ts';
 import type { EventRecord } from '../events/catalogue.ts';
@@ -63,6 +65,7 @@ export interface AgentClient {
   /** Throws NOT_FOUND. */
   receipt(id: string, options?: AskOptions): Promise<Receipt>;
   checkpoint(options?: AskOptions): Promise<void>;
+  promise(request: PromiseRequest, options?: AskOptions): Promise<{ readonly given: boolean }>;
   reinit(options?: AskOptions): Promise<Accepted>;
   restart(options?: AskOptions): Promise<Accepted>;
   /** Returns when the signal fires; throws when the stream breaks or is silent for 3 s. Connects once. */
@@ -124,6 +127,7 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
     async checkpoint(asked) {
       await call('checkpoint', answers.done, asked, { usuallyMs: longMs });
     },
+    promise: (body, asked) => call('promise', answers.promise, asked, { body }),
     reinit: (asked) => call('reinit', answers.reinit, asked),
     restart: (asked) => call('restart', answers.restart, asked),
     followTopology(onMessage, signal) {

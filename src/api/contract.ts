@@ -4,10 +4,12 @@
  * All of it is HTTPS with certificates verified on both sides. Identities come from the client certificate's URI
  * name: `understudy://<cluster>/node/<name>` or `understudy://<cluster>/operator/<name>`.
  */
+
 import type { Topology } from '@understudy/client';
 import type { MemberStatus, PoolerReport } from '../core/cluster-view.ts';
 import type { Reason, Refusal } from '../core/decision.ts';
 import type { Operation } from '../core/operation.ts';
+import type { PromiseRequest } from '../core/promise.ts';
 import type { Receipt } from '../core/receipt.ts';
 import type { ApplicationSpec, NodeName, PoolerSpec, Spec } from '../core/spec.ts';
 import type { ClusterStatus } from '../core/status.ts';
@@ -114,6 +116,8 @@ export interface AgentBackend {
   receipts(): Promise<readonly Receipt[]>;
   receipt(id: string): Promise<Receipt | null>;
   checkpoint(): Promise<void>;
+  /** The holder's agent asks this node not to cut itself off for a while; `by`: its name in its certificate. */
+  promise(request: PromiseRequest, by: NodeName): Promise<{ readonly given: boolean }>;
   reinit(by: string): Promise<{ readonly accepted: boolean; readonly because: string }>;
   restart(by: string): Promise<{ readonly accepted: boolean; readonly because: string }>;
   member(): MemberStatus | null;
@@ -138,6 +142,7 @@ export const routes = {
   receipts: { method: 'GET', path: '/v1/receipts', who: ['operator', 'database'] },
   receipt: { method: 'GET', path: '/v1/receipts/:id', who: ['operator', 'database'] },
   checkpoint: { method: 'POST', path: '/v1/checkpoint', who: ['database'] },
+  promise: { method: 'POST', path: '/v1/promise', who: ['database'] },
   reinit: { method: 'POST', path: '/v1/reinit', who: ['operator'] },
   restart: { method: 'POST', path: '/v1/restart', who: ['operator'] },
 } as const;

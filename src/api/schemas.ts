@@ -6,7 +6,7 @@ import { parseTopology } from '@understudy/client';
 import { z } from 'zod';
 import { errorCatalogue } from '../errors/catalogue.ts';
 import { type EventName, type EventRecord, eventCatalogue } from '../events/catalogue.ts';
-import { applicationSpec, count, duration, name, poolerSpec, spec, text } from '../records/spec-schema.ts';
+import { applicationSpec, count, duration, name, poolerSpec, positive, spec, text } from '../records/spec-schema.ts';
 import { clusterStatus, operation, poolerReport, receipt } from '../records/status-schemas.ts';
 import type {
   ApplyRequest,
@@ -39,6 +39,7 @@ export const requests = {
   report: poolerReport,
   cancel: nothing,
   checkpoint: nothing,
+  promise: z.strictObject({ term: positive, round: positive, forMs: positive }),
   reinit: nothing,
   restart: nothing,
 } as const;
@@ -141,6 +142,7 @@ export const answers = {
   reinit: accepted,
   restart: accepted,
   done: z.object({}),
+  promise: z.object({ given: z.boolean() }),
 } as const;
 
 /** What stands in the body of every answer that is no success. */

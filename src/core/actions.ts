@@ -33,6 +33,14 @@ interface Because {
 export type Action = Because &
   (
     | { readonly do: 'renew-lease'; readonly lease: Stored<Lease>; readonly renewal: Stored<Renewal> }
+    /** Agent to agent, while the store does not answer. */
+    | {
+        readonly do: 'ask-promises';
+        readonly of: readonly NodeName[];
+        readonly term: number;
+        readonly round: number;
+        readonly ttlMs: number;
+      }
     /** Term 1, only while there is neither a lease nor a cluster. */
     | { readonly do: 'take-first-lease'; readonly ttlMs: number }
     /** After a release to this node by name. */

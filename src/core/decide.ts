@@ -17,7 +17,7 @@ import type { Decision } from './decision.ts';
 import { renewEveryMs } from './lease.ts';
 import type { DatabaseMemory } from './memory.ts';
 import { decideFailover, watchElected, watchLease } from './rules/failover.ts';
-import { decideDemotion, decideRenewal, decideTaking } from './rules/lease.ts';
+import { decideDemotion, decidePromises, decideRenewal, decideTaking } from './rules/lease.ts';
 import { dueStatus, rememberMembers } from './rules/member-status.ts';
 import { observeOperation } from './rules/operation-marks.ts';
 import { decideAsHolder } from './rules/primary.ts';
@@ -33,7 +33,7 @@ export function decide(view: ClusterView, before: DatabaseMemory): Decision<Data
   const memory = observe(view, before);
   const situation = assess(view, memory);
   const demotion = decideDemotion(situation);
-  const renewal = demotion === null ? decideRenewal(situation) : [];
+  const renewal = demotion === null ? [...decideRenewal(situation), ...decidePromises(situation)] : [];
   const verdict = demotion ?? decideRole(situation);
   const upkeep = decideUpkeep(situation);
   const chores = verdict.actions.length === 0 ? upkeep.actions : [];

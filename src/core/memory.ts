@@ -50,6 +50,9 @@ export interface DatabaseMemory {
   readonly startedAtMs: number;
   readonly renewal: OwnRenewal | null;
   readonly lastRenewalTryMs: number | null;
+  /** The last round of promises in which every node that could be promoted gave its own. */
+  readonly promised: OwnRenewal | null;
+  readonly lastRound: { readonly round: number; readonly atMs: number } | null;
   readonly leaseWatch: LeaseWatch | null;
   /** When this node's own ballot of that term was written. */
   readonly ballot: { readonly term: number; readonly key: string; readonly atMs: number } | null;
@@ -87,6 +90,8 @@ export function emptyMemory(nowMs: number): DatabaseMemory {
     startedAtMs: nowMs,
     renewal: null,
     lastRenewalTryMs: null,
+    promised: null,
+    lastRound: null,
     leaseWatch: null,
     ballot: null,
     elected: null,
@@ -113,6 +118,8 @@ export function emptyMemory(nowMs: number): DatabaseMemory {
 export type Outcome =
   | { readonly kind: 'renewal-sent'; readonly atMs: number }
   | { readonly kind: 'renewed'; readonly renewal: OwnRenewal }
+  | { readonly kind: 'promises-asked'; readonly round: number; readonly atMs: number }
+  | { readonly kind: 'promised'; readonly promised: OwnRenewal }
   | { readonly kind: 'lease-looked'; readonly key: string; readonly atMs: number }
   | { readonly kind: 'ballot-written'; readonly term: number; readonly key: string; readonly atMs: number }
   | { readonly kind: 'sync-effective'; readonly effect: SyncEffect }
@@ -132,7 +139,11 @@ export function learn(memory: DatabaseMemory, outcome: Outcome): DatabaseMemory 
     case 'renewal-sent':
       return { ...memory, lastRenewalTryMs: outcome.atMs };
     case 'renewed':
-      return { ...memory, renewal: outcome.renewal };
+      return { ...forgive(memory, 'renew-lease'), renewal: outcome.renewal };
+    case 'promises-asked':
+      return { ...memory, lastRound: { round: outcome.round, atMs: outcome.atMs } };
+    case 'promised':
+      return { ...memory, promised: outcome.promised };
     case 'lease-looked': {
       const watch = memory.leaseWatch;
       return watch?.key === outcome.key ? { ...memory, leaseWatch: { ...watch, lookedAtMs: outcome.atMs } } : memory;
@@ -184,11 +195,14 @@ export function mayRetry(memory: DatabaseMemory, act: string, nowMs: number): bo
   return nowMs - failure.atMs >= Math.min(30_000, 1_000 * 2 ** (failure.times - 1));
 }
 
-/** The last instant at which this node's PostgreSQL may be writable; `null` without an acknowledged renewal. */
+/**
+ * The last instant at which this node's PostgreSQL may be writable: by the last acknowledged renewal, or by the promises of
+ * all who could be promoted, whichever is later. `null` without either.
+ */
 export function ownDeadlineMs(memory: DatabaseMemory, term: number): number | null {
-  const renewal = memory.renewal;
-  if (renewal === null || renewal.term !== term) return null;
-  return leaseDeadlineMs(renewal.sentAtMs, renewal.ttlMs);
+  const rights = [memory.renewal, memory.promised].filter((right) => right?.term === term);
+  const ends = rights.flatMap((right) => (right === null ? [] : [leaseDeadlineMs(right.sentAtMs, right.ttlMs)]));
+  return ends.length === 0 ? null : Math.max(...ends);
 }
 
 function unreachable(value: never): never {

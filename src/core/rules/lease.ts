@@ -7,7 +7,7 @@
 import type { Action } from '../actions.ts';
 import type { Stored } from '../cluster-view.ts';
 import { driftMs, killTimeMs, type Lease, renewEveryMs } from '../lease.ts';
-import { act, nothing, refuse, type Situation, type Verdict, wait } from '../situation.ts';
+import { act, nothing, otherDatabaseNodes, refuse, type Situation, type Verdict, wait } from '../situation.ts';
 import { nodesOfRole } from '../spec.ts';
 import { drawReceipt } from './receipt.ts';
 
@@ -77,6 +77,22 @@ export function decideRenewal(situation: Situation): readonly Action[] {
   const justTried = lease.deadlineMs === null && nowMs - last < every / 2 && last > 0;
   if (fresh || justTried) return [];
   return [{ do: 'renew-lease', lease: lease.lease, renewal, because: ['renewal-due'] }];
+}
+
+/**
+ * The store does not answer: the holder asks every node that could be promoted for its promise (PROTOCOLS, "Store
+ * unreachable"; model C). While all give it, it stays primary; one that refuses or is not heard is enough to demote in
+ * time. Rounds are numbered, so that no old answer counts for a new one.
+ */
+export function decidePromises(situation: Situation): readonly Action[] {
+  const { lease, view, memory, nowMs } = situation;
+  if (lease.is !== 'mine' || view.postgres.state !== 'primary' || !memory.failures.has('renew-lease')) return [];
+  const { term, ttlMs } = lease.lease.value;
+  const last = memory.lastRound;
+  if (last !== null && nowMs - last.atMs < renewEveryMs(ttlMs) / 2) return [];
+  const of = otherDatabaseNodes(situation).flatMap(({ name, failover }) => (failover === 'allowed' ? [name] : []));
+  const round = (last?.round ?? 0) + 1;
+  return [{ do: 'ask-promises', of, term, round, ttlMs, because: ['store-silent'] }];
 }
 
 /** Taking the lease where nobody has it: the very first term, or a release to this node by name. */
