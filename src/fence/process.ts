@@ -19,7 +19,7 @@ import { createLinuxClock } from '../timing/linux-clock.ts';
 import { drop, extend, mayWrite, mustKill, unarmed, type Warden } from './warden.ts';
 import type { FenceAnswer, FenceArguments } from './wire.ts';
 
-const tickMs = 25;
+const tickMs = 50;
 const probeMs = 500;
 
 const identity = z.object({ pid: z.int().min(2), startTicks: z.int() });
