@@ -4,20 +4,18 @@
  * Invariants: nothing is handed over before it is verified; the old holder starts PostgreSQL again only after its
  * compare-and-set to `undone`; the target takes the lease only when it has replayed past the shutdown checkpoint; a
  * target that can't become writable releases to the old primary by name, and only if it never left the old timeline.
- * The preflight is not here: see rules/preflight.ts.
+ * The preflight is not here (preflight.ts), nor when and how the old holder takes it back (switchover-undo.ts).
  */
 import type { Action, DirectDrain } from '../actions.ts';
 import type { Stored } from '../cluster-view.ts';
-import type { Lease } from '../lease.ts';
 import { formatLsn, parseLsn } from '../lsn.ts';
-import { isActive, type Operation, type UndoReason } from '../operation.ts';
-import { act, currentTerm, refuse, type Situation, type Verdict, wait } from '../situation.ts';
+import { isActive, type Operation } from '../operation.ts';
+import { act, refuse, type Situation, type Verdict, wait } from '../situation.ts';
 import { nextTimeline } from './failover.ts';
 import { undrained, unresumed } from './operation-marks.ts';
 import { drawReceipt } from './receipt.ts';
+import { describeUndrained, type Held, localTimeline, undo, whyUndo } from './switchover-undo.ts';
 import { mustConfigure } from './sync-standbys.ts';
-
-type Held = Stored<Lease & { state: 'held' }>;
 
 /** How long the new primary waits for the poolers' reports before it writes the receipt without them. */
 const receiptPatienceMs = 3_000;
@@ -47,34 +45,6 @@ export function decideAsOldPrimary(situation: Situation, lease: Held): Verdict |
     );
   }
   return stopWhenDrained(situation, stored, lease);
-}
-
-function whyUndo(situation: Situation, operation: Operation): { reason: UndoReason; detail: string } | null {
-  const { view, memory, nowMs } = situation;
-  const marks = memory.operation;
-  if (operation.from !== situation.self || operation.term !== currentTerm(situation)) {
-    return { reason: 'lease-lost', detail: `it began under ${operation.from} in term ${operation.term}` };
-  }
-  if (view.requests.driving !== operation.id) {
-    return { reason: 'agent-restarted', detail: `the agent of ${operation.from} restarted while it was under way` };
-  }
-  if (view.requests.cancelOperation === operation.id)
-    return { reason: 'cancelled', detail: 'the operator asked for it' };
-  const elapsed = marks === null ? 0 : nowMs - marks.phaseSinceMs;
-  if (operation.phase === 'stopped') {
-    const limit = operation.promoteTimeoutMs + operation.paceMs;
-    if (elapsed <= limit) return null;
-    return { reason: 'handover-timeout', detail: `${operation.to} did not take over within ${limit} ms` };
-  }
-  const missing = undrained(view, operation);
-  if (missing.length > 0 && elapsed > operation.drainTimeoutMs + operation.paceMs) {
-    return { reason: 'drain-timeout', detail: describeUndrained(situation, missing) };
-  }
-  const stop = view.lastJobs.get('stop');
-  if (marks !== null && stop?.outcome === 'failed' && stop.startedAtMs >= marks.phaseSinceMs) {
-    return { reason: 'stop-timeout', detail: stop.error ?? 'PostgreSQL did not stop' };
-  }
-  return null;
 }
 
 function stopWhenDrained(situation: Situation, stored: Stored<Operation>, lease: Held): Verdict {
@@ -128,18 +98,6 @@ function awaitDrain(situation: Situation, operation: Operation, missing: readonl
   return wait({ code: 'draining', text }, 50);
 }
 
-function describeUndrained(situation: Situation, missing: readonly string[]): string {
-  const parts = missing.map((node) => {
-    const report = situation.view.reports.get(node)?.report;
-    if (report === undefined) return `${node} has not reported`;
-    const blockers = report.blockers.map(
-      (b) => `${b.alias} pid ${b.serverPid} for ${b.client} since ${Math.round(b.ageMs / 100) / 10} s`,
-    );
-    return blockers.length === 0 ? `${node} is ${report.state}` : `${node} waits for ${blockers.join(', ')}`;
-  });
-  return parts.join('; ');
-}
-
 function publishOrUndo(situation: Situation, stored: Stored<Operation>, lease: Held): Verdict {
   const { view, memory } = situation;
   const { postgres } = view;
@@ -171,31 +129,6 @@ function publishOrUndo(situation: Situation, stored: Stored<Operation>, lease: H
     because: ['stopped-cleanly'],
   };
   return act([publish], { code: 'stopped-cleanly', text: `shut down at ${lsn}, every process gone` }, 0);
-}
-
-function undo(
-  situation: Situation,
-  stored: Stored<Operation>,
-  lease: Held,
-  reason: UndoReason,
-  detail: string,
-): Verdict {
-  const receipt = drawReceipt({
-    operation: stored.value,
-    termAfter: lease.value.term,
-    timelineBefore: localTimeline(situation),
-    timelineAfter: localTimeline(situation),
-    timings: stored.value.phase === 'pausing' ? (situation.memory.operation?.timings ?? []) : [],
-    reports: situation.view.reports,
-    undone: { reason, detail },
-  });
-  const action: Action = { do: 'undo-operation', operation: stored, lease, reason, detail, receipt, because: [reason] };
-  return act([action], { code: `undo-${reason}`, text: detail }, 0);
-}
-
-function localTimeline(situation: Situation): number {
-  const { postgres } = situation.view;
-  return 'timeline' in postgres ? postgres.timeline : 0;
 }
 
 /** The target's part: take the lease once it has replayed past the shutdown checkpoint. `null`: not the target now. */
