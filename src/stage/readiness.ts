@@ -15,6 +15,8 @@ import { askAgents } from './agents.ts';
 import { nodeDirectory, type StageRecord } from './record.ts';
 
 const readyWithinMs = 90_000;
+/** What still troubles a node after this long is worth a line before the end. */
+const troubleAfterMs = 8_000;
 const pollMs = 100;
 const queryWithinMs = 2_000;
 
@@ -33,7 +35,9 @@ export async function untilReady(record: StageRecord, waiting: Waiting): Promise
   while (clock.boottimeMs() < until) {
     try {
       const status = await askAgents(record, (client) => client.status({ withinMs: 1_000 }));
-      for (const line of progressOf(status).filter((line) => !told.has(line))) {
+      const isSlow = until - clock.boottimeMs() < readyWithinMs - troubleAfterMs;
+      const lines = [...progressOf(status), ...(isSlow ? troubleOf(status) : [])];
+      for (const line of lines.filter((line) => !told.has(line))) {
         told.add(line);
         report(line);
       }
@@ -58,6 +62,10 @@ function shortcomings(status: ClusterStatus): readonly string[] {
     .filter((node) => node.unconverged.length > 0)
     .map((node) => `${node.node} owes ${node.unconverged.join(', ')}`);
   return status.verdict === 'HEALTHY' ? owed : [...status.because, ...owed];
+}
+
+function troubleOf(status: ClusterStatus): readonly string[] {
+  return status.nodes.flatMap(({ node, trouble }) => (trouble === null ? [] : [`${node}: ${trouble}`]));
 }
 
 function progressOf(status: ClusterStatus): readonly string[] {
