@@ -1,36 +1,13 @@
 import { expect, it } from 'vitest';
+import { specOf } from '../../test/fixtures/spec.ts';
 import { ownedParameterNames, whyOwned } from './owned-parameters.ts';
 import { serverConfiguration } from './rules/settings.ts';
-import type { NodeSpec, Spec } from './spec.ts';
-
-const node: NodeSpec = {
-  name: 'db1',
-  address: '10.0.0.1',
-  role: 'database',
-  datacenter: null,
-  priority: 100,
-  failover: 'allowed',
-  purpose: null,
-  contact: null,
-};
+import type { Spec } from './spec.ts';
 
 function parametersWith(parameters: Spec['postgres']['parameters']): Readonly<Record<string, string>> {
-  const spec: Spec = {
-    version: 1,
-    cluster: 'test',
-    domain: 'test.internal',
-    contact: null,
-    datacenters: {},
-    nodes: [node],
-    postgres: { major: 17, port: 5432, dataDirectory: null, binaryDirectory: null, parameters, walBudgetMb: 4096 },
-    store: { kind: 'etcd', endpoints: [], caFile: null },
-    poolers: { port: 6432, mode: 'transaction', poolSize: 10, maxClients: 100, queryWaitTimeoutS: 120 },
-    databases: [],
-    applications: [],
-    switchover: { drainTimeoutMs: 1, stopTimeoutMs: 1, promoteTimeoutMs: 1, longTransactionMs: 1, maxLagBytes: 1 },
-    lease: { ttlMs: 6000 },
-  };
-  return serverConfiguration(spec, node.name, {
+  const { postgres } = specOf([]);
+  const spec = specOf(['db1'], { postgres: { ...postgres, parameters } });
+  return serverConfiguration(spec, 'db1', {
     socketDirectory: '/run/understudy',
     tls: { ca: '/ca', certificate: '/certificate', key: '/key' },
     osUser: 'postgres',

@@ -1,47 +1,23 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { nodeSpec, spec2 } from '../../test/fixtures/spec.ts';
 import { planChanges, renderPlan } from './plan.ts';
-import type { ApplicationSpec, NodeSpec, Spec } from './spec.ts';
+import type { Spec } from './spec.ts';
 
-function node(name: string, role: NodeSpec['role'], address: string, more: Partial<NodeSpec> = {}): NodeSpec {
-  const rest = { datacenter: null, priority: 100, failover: 'allowed', purpose: null, contact: null } as const;
-  return { name, role, address, ...rest, ...more };
-}
+const base = spec2({
+  postgres: { ...spec2().postgres, parameters: { max_connections: '100' } },
+  nodes: [nodeSpec('db1'), nodeSpec('db2'), nodeSpec('web1')],
+});
+const [, db2] = base.nodes;
+const [shop] = base.applications;
+if (db2 === undefined || shop === undefined) throw new Error('the fixture has two database nodes and an application');
+/** The same nodes, db2 changed. */
+const changing = (change: Partial<typeof db2>): Partial<Spec> => ({
+  nodes: base.nodes.map((each) => (each === db2 ? { ...db2, ...change } : each)),
+});
 
-const shop: ApplicationSpec = { name: 'shop', database: 'shop', rights: 'rw', nodes: ['web0'], poolSize: null };
-const pg1 = node('pg1', 'database', '10.0.0.2');
-
-const base: Spec = {
-  version: 1,
-  cluster: 'psf',
-  domain: 'psf.io',
-  contact: null,
-  datacenters: {},
-  nodes: [node('pg0', 'database', '10.0.0.1'), pg1, node('web0', 'app', '10.0.0.9')],
-  postgres: {
-    major: 17,
-    port: 5432,
-    dataDirectory: null,
-    binaryDirectory: null,
-    parameters: { max_connections: '100' },
-    walBudgetMb: 8192,
-  },
-  store: { kind: 'etcd', endpoints: ['https://10.0.0.1:2379'], caFile: null },
-  poolers: { port: 6432, mode: 'transaction', poolSize: 20, maxClients: 200, queryWaitTimeoutS: 120 },
-  databases: [{ name: 'shop', owner: 'shop' }],
-  applications: [shop],
-  switchover: {
-    drainTimeoutMs: 10_000,
-    stopTimeoutMs: 10_000,
-    promoteTimeoutMs: 10_000,
-    longTransactionMs: 5_000,
-    maxLagBytes: 16 * 1024 ** 2,
-  },
-  lease: { ttlMs: 6_000 },
-};
-
-const facts = { primary: 'pg0' };
-const plan = (next: Partial<Spec>, primary: string | null = 'pg0') =>
+const facts = { primary: 'db1' };
+const plan = (next: Partial<Spec>, primary: string | null = 'db1') =>
   planChanges(base, { ...base, ...next }, { primary });
 const without = (name: string): Partial<Spec> => ({ nodes: base.nodes.filter((each) => each.name !== name) });
 
@@ -60,9 +36,9 @@ describe('a plan', () => {
     });
     expect(renderPlan(next)).toEqual([
       'Interruption: none now. Destroyed: nothing.',
-      'pg0,pg1  ~ max_connections 100 -> 200  restart, deferred',
-      'pg0,pg1  ~ work_mem default -> 16MB  reload',
-      'pg0      + database wiki',
+      'db1,db2  ~ max_connections 100 -> 200  restart, deferred',
+      'db1,db2  ~ work_mem default -> 16MB  reload',
+      'db1      + database wiki',
     ]);
   });
 
@@ -81,7 +57,7 @@ describe('a plan', () => {
   it('keeps a database that is no longer declared', () => {
     const next = plan({ databases: [] });
     expect(next).toMatchObject({ destroyed: [], refusals: [] });
-    expect(renderPlan(next)).toContain('pg0  - database shop (its data stay until dropped by hand)');
+    expect(renderPlan(next)).toContain('db1  - database shop (its data stay until dropped by hand)');
   });
 
   it('says that running agents stay with the store of their node files', () => {
@@ -102,15 +78,15 @@ describe('a plan', () => {
   });
 
   it('removes a standby, and says what goes with it', () => {
-    expect(plan(without('pg1'))).toMatchObject({ refusals: [], destroyed: ['replication slot understudy_pg1'] });
+    expect(plan(without('db2'))).toMatchObject({ refusals: [], destroyed: ['replication slot understudy_db2'] });
   });
 });
 
 describe('a plan refuses', () => {
   it('to remove the primary, or any database node while the primary is not known', () => {
-    expect(plan(without('pg0')).refusals.map(({ what }) => what)).toEqual(['removing pg0']);
-    expect(plan(without('pg1'), null).refusals.map(({ what }) => what)).toEqual(['removing pg1']);
-    expect(plan(without('web0'), null).refusals).toEqual([]);
+    expect(plan(without('db1')).refusals.map(({ what }) => what)).toEqual(['removing db1']);
+    expect(plan(without('db2'), null).refusals.map(({ what }) => what)).toEqual(['removing db2']);
+    expect(plan(without('web1'), null).refusals).toEqual([]);
   });
 
   it.each<[string, Partial<Spec>]>([
@@ -118,8 +94,8 @@ describe('a plan refuses', () => {
     ['domain psf.io -> other.io', { domain: 'other.io' }],
     ['postgres version 17 -> 18', { postgres: { ...base.postgres, major: 18 } }],
     ['postgres port 5432 -> 5433', { postgres: { ...base.postgres, port: 5433 } }],
-    ['address of pg1', { nodes: base.nodes.map((each) => (each === pg1 ? { ...pg1, address: '10.0.0.3' } : each)) }],
-    ['role of pg1', { nodes: base.nodes.map((each) => (each === pg1 ? { ...pg1, role: 'witness' } : each)) }],
+    ['address of db2', changing({ address: '10.0.1.9' })],
+    ['role of db2', changing({ role: 'witness' })],
   ])('%s', (what, next) => {
     const refused = plan(next);
     expect(refused.refusals.map((refusal) => refusal.what)).toEqual([what]);
@@ -132,11 +108,9 @@ it('mentions every difference', () => {
   const leaves: readonly Partial<Spec>[] = [
     { contact: 'x' },
     { datacenters: { iad1: { provider: null, region: null } } },
-    ...(['datacenter', 'purpose', 'contact'] as const).map((field) => ({
-      nodes: base.nodes.map((each) => (each === pg1 ? { ...pg1, [field]: 'x' } : each)),
-    })),
-    { nodes: base.nodes.map((each) => (each === pg1 ? { ...pg1, priority: 5 } : each)) },
-    { nodes: base.nodes.map((each) => (each === pg1 ? { ...pg1, failover: 'never' } : each)) },
+    ...(['datacenter', 'purpose', 'contact'] as const).map((field) => changing({ [field]: 'x' })),
+    changing({ priority: 5 }),
+    changing({ failover: 'never' }),
     { postgres: { ...base.postgres, dataDirectory: '/x' } },
     { postgres: { ...base.postgres, binaryDirectory: '/x' } },
     { postgres: { ...base.postgres, parameters: {} } },

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type NodeSpec, nodesOfRole, type Spec } from '../spec.ts';
+import { nodeSpec, specOf } from '../../../test/fixtures/spec.ts';
+import { type NodeSpec, nodesOfRole } from '../spec.ts';
 import { serverConfiguration } from './settings.ts';
 
 const facts = {
@@ -11,26 +12,6 @@ const facts = {
   floor: {},
   syncNames: '',
 };
-
-const rest = { datacenter: null, priority: 0, failover: 'allowed', purpose: null, contact: null } as const;
-function specOf(nodes: readonly NodeSpec[], more: Partial<Spec> = {}): Spec {
-  return {
-    version: 1,
-    cluster: 'test',
-    domain: 'test.internal',
-    contact: null,
-    datacenters: {},
-    nodes,
-    postgres: { major: 17, port: 5432, dataDirectory: null, binaryDirectory: null, parameters: {}, walBudgetMb: 4096 },
-    store: { kind: 'etcd', endpoints: [], caFile: null },
-    poolers: { port: 6432, mode: 'transaction', poolSize: 10, maxClients: 100, queryWaitTimeoutS: 20 },
-    databases: [],
-    applications: [],
-    switchover: { drainTimeoutMs: 1, stopTimeoutMs: 1, promoteTimeoutMs: 1, longTransactionMs: 1, maxLagBytes: 1 },
-    lease: { ttlMs: 6000 },
-    ...more,
-  };
-}
 
 const address = fc.oneof(fc.ipV4(), fc.ipV6());
 // Names as unkind as a certificate or a database can bear, with words that mean something in these files.
@@ -46,10 +27,11 @@ const generated = fc
   })
   .map(({ database, app, applications }) => {
     const nodes: NodeSpec[] = [
-      ...database.map(([node, where]) => ({ ...rest, name: `d-${node}`, address: where, role: 'database' as const })),
-      ...app.map(([node, where]) => ({ ...rest, name: `a-${node}`, address: where, role: 'app' as const })),
+      ...database.map(([node, where]) => nodeSpec('db1', { name: `d-${node}`, address: where })),
+      ...app.map(([node, where]) => nodeSpec('web1', { name: `a-${node}`, address: where })),
     ];
-    return specOf(nodes, {
+    return specOf([], {
+      nodes,
       applications: applications.map(([application, on]) => ({
         name: application,
         database: on,
@@ -95,8 +77,7 @@ describe('serverConfiguration', () => {
   });
 
   it('lets the declaration win over defaults, and over nothing that is owned', () => {
-    const nodes = [{ ...rest, name: 'db1', address: '10.0.0.1', role: 'database' as const }];
-    const base = specOf(nodes);
+    const base = specOf(['db1']);
     const parameters = {
       Work_Mem: '64MB',
       shared_buffers: '1GB',
@@ -113,27 +94,25 @@ describe('serverConfiguration', () => {
       work_mem: '64MB',
       shared_buffers: '1GB',
       ssl: 'on',
-      listen_addresses: '10.0.0.1',
+      listen_addresses: '10.0.1.1',
       restart_after_crash: 'off',
-      max_slot_wal_keep_size: '4096MB',
+      max_slot_wal_keep_size: '8192MB',
     });
     expect(Object.keys(written).every((key) => key === key.toLowerCase())).toBe(true);
   });
 
   it('says nothing that version 13 does not know', () => {
-    const nodes = [{ ...rest, name: 'db1', address: '10.0.0.1', role: 'database' as const }];
-    const base = specOf(nodes);
+    const base = specOf(['db1']);
     const { parameters } = serverConfiguration({ ...base, postgres: { ...base.postgres, major: 13 } }, 'db1', facts);
     expect(parameters).not.toHaveProperty('client_connection_check_interval');
   });
 
   it('refuses what can not be written, and nodes that run no server', () => {
-    const nodes = [{ ...rest, name: 'web0', address: '10.0.0.9', role: 'app' as const }];
-    expect(() => serverConfiguration(specOf(nodes), 'web0', facts)).toThrow(RangeError);
-    const evil = [{ ...rest, name: 'db1"\nhost all all all trust', address: '10.0.0.1', role: 'database' as const }];
-    expect(() => serverConfiguration(specOf(evil), evil[0]?.name ?? '', facts)).toThrow(RangeError);
-    const pattern = [{ ...rest, name: '/.*', address: '10.0.0.1', role: 'database' as const }];
-    expect(() => serverConfiguration(specOf(pattern), '/.*', facts)).toThrow(RangeError);
+    expect(() => serverConfiguration(specOf(['web1']), 'web1', facts)).toThrow(RangeError);
+    for (const evil of ['db1"\nhost all all all trust', '/.*']) {
+      const spec = specOf([], { nodes: [nodeSpec('db1', { name: evil })] });
+      expect(() => serverConfiguration(spec, evil, facts)).toThrow(RangeError);
+    }
   });
 });
 
