@@ -1,11 +1,12 @@
 /** Who may do what, over real TLS: every route by every kind of caller. */
 import { createConnection } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { connect } from 'node:tls';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createAgentClient } from '../src/api/client.ts';
 import { onBehalfOfHeader, type RouteName, routes } from '../src/api/contract.ts';
 import { UnderstudyError } from '../src/errors/understudy-error.ts';
-import { issue } from '../src/pki/issue.ts';
-import { type ApiWorld, type Callers, issueCallers, raw, startApi } from './fixtures/api-world.ts';
+import { type ApiWorld, type Callers, issueCallers, raw, startApi, until } from './fixtures/api-world.ts';
 import { exampleReport, exampleSpec } from './fixtures/fake-backend.ts';
 
 let callers: Callers;
@@ -204,7 +205,7 @@ describe('an error', () => {
   });
 
   it('comes in time when there is no answer', async () => {
-    const slow = await startApi(callers, { answerWithinMs: 50 });
+    const slow = await startApi(callers, { answerWithinMs: () => 50 });
     slow.backend.doctor = () => new Promise(() => {});
     try {
       const answer = await raw({ port: slow.port, as: callers.operator, path: '/v1/doctor' });
@@ -215,26 +216,88 @@ describe('an error', () => {
   });
 });
 
-describe('the server', () => {
-  it('takes a new certificate without a new start, and keeps the old one when the new one is broken', async () => {
-    const request = {
-      kind: 'node',
-      role: 'database',
-      cluster: 'psf',
-      node: 'pg0',
-      domain: 'psf.io',
-      addresses: [],
-      days: 3,
-    } as const;
-    const renewed = await issue(callers.authority, request);
-    world.server.reloadTls(renewed);
-    expect(() => world.server.reloadTls({ ...renewed, keyPem: 'broken' })).toThrow(UnderstudyError);
-    expect(() => world.server.reloadTls({ ...renewed, keyPem: callers.server.keyPem })).toThrow(UnderstudyError);
-    expect(await ask('health', 'operator')).toMatchObject({ status: 200 });
-    await expect(ask('health', 'otherAuthority')).rejects.toThrow();
-    await expect(ask('health', null)).rejects.toThrow();
+describe('an order that takes its time', () => {
+  const begun = { outcome: 'started', operation: 'R-0002' } as const;
+  const preflight = { from: 'pg0', to: 'pg1', poolers: [], blockers: [], warnings: [] };
+  const order = (port: number) =>
+    raw({ port, as: callers.operator, method: 'POST', path: '/v1/switchover', body: JSON.stringify(switchover) });
+
+  async function withLimits(limitMs: number, work: (slow: ApiWorld) => Promise<void>): Promise<void> {
+    const slow = await startApi(callers, { answerWithinMs: (route) => (route === 'switchover' ? limitMs : 1) });
+    try {
+      await work(slow);
+    } finally {
+      await slow.close();
+    }
+  }
+
+  it('has the time of its own route, not that of another', async () => {
+    await withLimits(60_000, async (slow) => {
+      slow.backend.switchover = async () => {
+        await delay(50);
+        return { ...begun, preflight };
+      };
+      expect(await order(slow.port)).toMatchObject({ status: 200, json: begun });
+    });
   });
 
+  it('is cancelled when its time is over, and called late only then', async () => {
+    await withLimits(50, async (slow) => {
+      slow.backend.switchover = (_, __, signal) => untilAborted(signal);
+      expect(await order(slow.port)).toMatchObject({ status: 503, json: { code: 'TIMEOUT' } });
+      // As one whose record was on its way to the store already.
+      slow.backend.switchover = async (_, __, signal) => {
+        await untilAborted(signal).catch(() => {});
+        return { ...begun, preflight };
+      };
+      expect(await order(slow.port)).toMatchObject({ status: 200, json: begun });
+      slow.backend.switchover = async (_, __, signal) => {
+        await untilAborted(signal).catch(() => {});
+        throw new UnderstudyError('STORE_UNREACHABLE', 'no endpoint answered');
+      };
+      expect(await order(slow.port)).toMatchObject({ status: 503, json: { code: 'STORE_UNREACHABLE' } });
+    });
+  });
+
+  it('is cancelled when whoever asked has gone, also through the agent that passed it on', async () => {
+    await withLimits(60_000, async (holder) => {
+      let stage: 'not there' | 'under way' | 'cancelled' = 'not there';
+      holder.backend.switchover = async (_, __, signal) => {
+        stage = 'under way';
+        return await untilAborted(signal).finally(() => {
+          stage = 'cancelled';
+        });
+      };
+      const { port } = holder;
+      const peer = createAgentClient({
+        ...{ cluster: 'psf', node: 'pg0', hostName: 'pg0.psf.io', address: '127.0.0.1', port },
+        tls: callers.database,
+      });
+      world.backend.switchover = (request, by, signal) => peer.switchover(request, { onBehalfOf: by, signal });
+      const leaving = new AbortController();
+      const operator = createAgentClient({
+        ...{ cluster: 'psf', node: 'pg0', hostName: 'pg0.psf.io', address: '127.0.0.1', port: world.port },
+        tls: callers.operator,
+      });
+      const asked = operator.switchover(switchover, { signal: leaving.signal });
+      const refused = expect(asked).rejects.toMatchObject({ code: 'AGENT_UNREACHABLE' });
+      await until(() => stage === 'under way', 'the order');
+      leaving.abort();
+      await refused;
+      await until(() => stage === 'cancelled', 'the cancelled order');
+      operator.close();
+      peer.close();
+    });
+  });
+
+  const untilAborted = (signal: AbortSignal): Promise<never> =>
+    new Promise((_, reject) => {
+      if (signal.aborted) reject(signal.reason);
+      else signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+    });
+});
+
+describe('the server', () => {
   it.each(['TLSv1.2', 'TLSv1.3'] as const)(
     'resumes no session of %s: it would not be verified again',
     async (version) => {

@@ -26,14 +26,14 @@ import type { EventRecord } from '../events/catalogue.ts';
 import { encodeRecord } from '../records/codecs.ts';
 import { keys } from '../records/keys.ts';
 import type { DatabaseNode } from './database-node.ts';
-import { startSwitchover } from './switchover-start.ts';
+import { checkpointWithinMs, startSwitchover } from './switchover-start.ts';
 import { appNodeConfiguration, buildTopology, topologyKey } from './topology.ts';
 
 /** Another database node's agent, as far as this one asks it for something. */
 export interface PeerAgent {
-  switchover(request: SwitchoverRequest, onBehalfOf: string): Promise<SwitchoverAnswer>;
+  switchover(request: SwitchoverRequest, onBehalfOf: string, signal: AbortSignal): Promise<SwitchoverAnswer>;
   cancel(operation: string, onBehalfOf: string): Promise<{ readonly accepted: boolean; readonly because: string }>;
-  checkpoint(): Promise<void>;
+  checkpoint(signal: AbortSignal): Promise<void>;
 }
 
 export interface BackendParts {
@@ -190,13 +190,13 @@ export class DatabaseBackend implements AgentBackend {
     if (this.#agent.reports.accept(report)) this.#agent.reported();
   }
 
-  async switchover(request: SwitchoverRequest, by: string): Promise<SwitchoverAnswer> {
+  async switchover(request: SwitchoverRequest, by: string, signal: AbortSignal): Promise<SwitchoverAnswer> {
     const holder = this.#holder();
-    if (holder !== this.node) return await this.#peer(holder).switchover(request, by);
+    if (holder !== this.node) return await this.#peer(holder).switchover(request, by, signal);
     if (this.#starting) return this.#busy(request);
     this.#starting = true;
     try {
-      const answer = await startSwitchover(this.#switchoverParts(), request, by);
+      const answer = await startSwitchover(this.#switchoverParts(signal), request, by);
       if (answer.outcome === 'started') {
         const { from, to } = answer.preflight;
         this.#agent.emit('switchover.started', { operation: answer.operation, from, to, by });
@@ -215,7 +215,7 @@ export class DatabaseBackend implements AgentBackend {
     return { outcome: 'refused', preflight };
   }
 
-  #switchoverParts() {
+  #switchoverParts(signal: AbortSignal) {
     const agent = this.#agent;
     return {
       clock: agent.clock,
@@ -223,9 +223,11 @@ export class DatabaseBackend implements AgentBackend {
       mirror: agent.mirror,
       latest: () => agent.freshView,
       spec: () => agent.spec(),
-      checkpointOn: (node: NodeName) => this.#peer(node).checkpoint(),
+      checkpointOn: async (node: NodeName) => await this.#peer(node).checkpoint(signal),
       claim: (operation: string | null) => agent.request({ driving: operation, cancelOperation: null }),
-      signal: agent.signal,
+      // An agent that ends closes its API, and with it every caller's connection.
+      signal,
+      ended: agent.signal,
     };
   }
 
@@ -262,8 +264,8 @@ export class DatabaseBackend implements AgentBackend {
     return { given: bound !== null };
   }
 
-  async checkpoint(): Promise<void> {
-    const options = { withinMs: 110_000, signal: this.#agent.signal };
+  async checkpoint(signal: AbortSignal): Promise<void> {
+    const options = { withinMs: checkpointWithinMs, signal };
     await this.#agent.postgres.checkpoint(options);
     const databases = this.#agent.spec().databases.map(({ name }) => name);
     // Only of use to the first logins after a promotion: its failure is theirs to notice.

@@ -37,6 +37,7 @@ import type { ActionLog } from './execution-context.ts';
 import { createLatePostgres } from './late-postgres.ts';
 import { promiseFileIn } from './promise-file.ts';
 import { rememberSpecIn } from './remembered-spec.ts';
+import { checkpointWithinMs } from './switchover-start.ts';
 
 interface Running {
   readonly backend: AgentBackend;
@@ -229,9 +230,9 @@ function peerClient(
 
 function peerAgent(known: AgentClient): PeerAgent {
   return {
-    switchover: (request, onBehalfOf) => known.switchover(request, { onBehalfOf, withinMs: 120_000 }),
+    switchover: (request, onBehalfOf, signal) => known.switchover(request, { onBehalfOf, signal }),
     cancel: (operation, onBehalfOf) => known.cancel(operation, { onBehalfOf }),
-    checkpoint: () => known.checkpoint({ withinMs: 110_000 }),
+    checkpoint: (signal) => known.checkpoint({ signal, withinMs: checkpointWithinMs }),
   };
 }
 

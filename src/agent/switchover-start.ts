@@ -3,7 +3,8 @@
  * loop carries it through, whatever becomes of the one who asked.
  *
  * Invariant: before the record is written nothing has changed; the record is written only against the lease and the
- * last operation that the preflight saw.
+ * last operation that the preflight saw, and only while somebody waits for the answer: a primary that moves minutes
+ * after its operator was told of a failure would move unwatched.
  */
 import type { Preflight, SwitchoverAnswer, SwitchoverRequest } from '../api/contract.ts';
 import type { ClusterView } from '../core/cluster-view.ts';
@@ -20,19 +21,24 @@ import type { StoreMirror } from './store-mirror.ts';
 
 export interface SwitchoverParts {
   readonly clock: Clock;
-  readonly postgres: Postgres;
-  readonly mirror: StoreMirror;
+  readonly postgres: Pick<Postgres, 'checkpoint' | 'openTransactions'>;
+  readonly mirror: Pick<StoreMirror, 'image' | 'transact'>;
   readonly latest: () => { readonly view: ClusterView; readonly memory: DatabaseMemory } | null;
   readonly spec: () => Spec;
   /** Asks the target's agent for a restartpoint. */
   readonly checkpointOn: (node: NodeName) => Promise<void>;
   /** Told before the record is written, so that the loop knows the operation as its own. */
   readonly claim: (operation: string | null) => void;
+  /** Fires when nobody waits for the answer any more. Looked at for the last time just before the record is written. */
   readonly signal: AbortSignal;
+  /** Fires when this agent ends. */
+  readonly ended: AbortSignal;
 }
 
-const checkpointWithinMs = 110_000;
+/** In ms, like all of these. */
+export const checkpointWithinMs = 110_000;
 const sessionsWithinMs = 2_000;
+const recordWithinMs = 2_000;
 /** A second, short checkpoint when the first took long: what was written meanwhile would lengthen the stop. */
 const longCheckpointMs = 1_000;
 
@@ -61,6 +67,9 @@ const passing = new Set(['target-not-streaming', 'target-timeline', 'busy', 'lea
 const passWithinMs = 3_000;
 const lookEveryMs = 100;
 
+/** The longest that `startSwitchover` takes: the limit of the route must be longer, and a unit test holds it to that. */
+export const preparationWithinMs = passWithinMs + sessionsWithinMs + 2 * checkpointWithinMs + recordWithinMs;
+
 async function inspectPatiently(parts: SwitchoverParts, request: SwitchoverRequest): Promise<Preflight> {
   const until = parts.clock.boottimeMs() + passWithinMs;
   for (;;) {
@@ -87,6 +96,7 @@ async function checkpoints(parts: SwitchoverParts, target: NodeName): Promise<nu
   const begun = parts.clock.boottimeMs();
   const own = parts.postgres.checkpoint({ withinMs: checkpointWithinMs, signal: parts.signal });
   const [mine] = await Promise.allSettled([own, parts.checkpointOn(target)]);
+  parts.signal.throwIfAborted();
   if (mine.status === 'rejected') {
     throw new UnderstudyError(
       'POSTGRES_FAILED',
@@ -128,6 +138,7 @@ async function record(
     phase: 'pausing',
     timings,
   };
+  parts.signal.throwIfAborted();
   parts.claim(operation.id);
   const result = await parts.mirror.transact(
     [
@@ -135,7 +146,8 @@ async function record(
       { key: keys.lease, revision: lease.revision },
     ],
     [{ key: keys.operation, value: encodeRecord('operation', operation) }],
-    { withinMs: 2_000, signal: parts.signal },
+    // Once sent it can't be taken back: giving up here would leave nobody who knows what became of it.
+    { withinMs: recordWithinMs, signal: parts.ended },
   );
   if (!result.committed) {
     parts.claim(null);

@@ -10,11 +10,13 @@ export interface Call {
   readonly caller: Caller;
   readonly parameters: readonly string[];
   readonly body: unknown;
+  /** Fires when nobody waits for the answer any more: the caller has gone, or the route's time is over. */
+  readonly signal: AbortSignal;
 }
 
 type Answer = (backend: AgentBackend, call: Call) => unknown;
 
-/** Answered by streams; see server.ts. */
+/** Answered by streams; see serve.ts. */
 export type StreamRoute = 'events' | 'topologyStream';
 
 export const answersByRoute: Readonly<Record<Exclude<RouteName, StreamRoute>, Answer>> = {
@@ -27,7 +29,8 @@ export const answersByRoute: Readonly<Record<Exclude<RouteName, StreamRoute>, An
   topology: (backend, { caller: { identity } }) =>
     backend.topologyMessage(identity.kind === 'node' && identity.role === 'app' ? identity.name : null),
   report: takeReport,
-  switchover: (backend, { body, caller }) => backend.switchover(requests.switchover.parse(body), caller.by),
+  switchover: (backend, { body, caller, signal }) =>
+    backend.switchover(requests.switchover.parse(body), caller.by, signal),
   operation: (backend) => backend.operation(),
   cancel: (backend, { body, caller, parameters: [id = ''] }) => {
     requests.cancel.parse(body);
@@ -39,9 +42,9 @@ export const answersByRoute: Readonly<Record<Exclude<RouteName, StreamRoute>, An
     if (receipt === null) throw new UnderstudyError('NOT_FOUND', `there is no receipt ${JSON.stringify(id)}`);
     return receipt;
   },
-  checkpoint: async (backend, { body }) => {
+  checkpoint: async (backend, { body, signal }) => {
     requests.checkpoint.parse(body);
-    await backend.checkpoint();
+    await backend.checkpoint(signal);
     return {};
   },
   promise: (backend, { body, caller: { identity } }) => backend.promise(requests.promise.parse(body), identity.name),

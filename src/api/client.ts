@@ -79,8 +79,8 @@ export interface AgentClient {
 /** An agent sends something each second: three times that is silence. */
 const silenceMs = 3_000;
 const usualMs = 5_000;
-/** Checks of programs and ports, and preflights with their checkpoints, take their time. */
-const longMs = 60_000;
+/** Longer than the agent itself takes at most, so that its own words come before ours. */
+const patienceFor = (route: RouteName): number => routes[route].withinMs + 5_000;
 
 /** Throws CERTIFICATE_REFUSED when the own credentials can't be used. */
 export function createAgentClient(options: AgentClientOptions): AgentClient {
@@ -104,9 +104,9 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
     health: (asked) => call('health', answers.health, asked),
     status: (asked) => call('status', answers.status, asked),
     why: (asked) => call('why', answers.why, asked),
-    doctor: (asked) => call('doctor', answers.doctor, asked, { usuallyMs: longMs }),
+    doctor: (asked) => call('doctor', answers.doctor, asked, { usuallyMs: patienceFor('doctor') }),
     spec: (asked) => call('spec', answers.spec, asked),
-    apply: (body, asked) => call('apply', answers.apply, asked, { body, usuallyMs: 2 * usualMs }),
+    apply: (body, asked) => call('apply', answers.apply, asked, { body, usuallyMs: patienceFor('apply') }),
     async events(after, asked) {
       const ask = { method: routes.events.method, path: `${routes.events.path}?after=${after}` };
       const events = await exchangeLines(connection, ask, parseEvent, { withinMs: usualMs, ...asked });
@@ -119,13 +119,14 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
     async report(body, asked) {
       await call('report', answers.done, asked, { body, parameter: body.node });
     },
-    switchover: (body, asked) => call('switchover', answers.switchover, asked, { body, usuallyMs: longMs }),
+    switchover: (body, asked) =>
+      call('switchover', answers.switchover, asked, { body, usuallyMs: patienceFor('switchover') }),
     operation: (asked) => call('operation', answers.operation, asked),
     cancel: (parameter, asked) => call('cancel', answers.cancel, asked, { parameter }),
     receipts: (asked) => call('receipts', answers.receipts, asked),
     receipt: (parameter, asked) => call('receipt', answers.receipt, asked, { parameter }),
     async checkpoint(asked) {
-      await call('checkpoint', answers.done, asked, { usuallyMs: longMs });
+      await call('checkpoint', answers.done, asked, { usuallyMs: patienceFor('checkpoint') });
     },
     promise: (body, asked) => call('promise', answers.promise, asked, { body }),
     reinit: (asked) => call('reinit', answers.reinit, asked),

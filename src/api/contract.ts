@@ -109,13 +109,16 @@ export interface AgentBackend {
   /** Calls back at every change of what `topologyMessage` would answer. */
   onTopology(listener: () => void): () => void;
   report(report: PoolerReport): void;
-  /** Answered by the lease's holder; other agents forward the request to it. */
-  switchover(request: SwitchoverRequest, by: string): Promise<SwitchoverAnswer>;
+  /**
+   * Answered by the lease's holder; other agents forward the request to it. Once the signal fires nothing is begun any
+   * more: what it answers or throws after that is the truth about it.
+   */
+  switchover(request: SwitchoverRequest, by: string, signal: AbortSignal): Promise<SwitchoverAnswer>;
   cancel(operation: string, by: string): Promise<{ readonly accepted: boolean; readonly because: string }>;
   operation(): Operation | null;
   receipts(): Promise<readonly Receipt[]>;
   receipt(id: string): Promise<Receipt | null>;
-  checkpoint(): Promise<void>;
+  checkpoint(signal: AbortSignal): Promise<void>;
   /** The holder's agent asks this node not to cut itself off for a while; `by`: its name in its certificate. */
   promise(request: PromiseRequest, by: NodeName): Promise<{ readonly given: boolean }>;
   reinit(by: string): Promise<{ readonly accepted: boolean; readonly because: string }>;
@@ -123,28 +126,39 @@ export interface AgentBackend {
   member(): MemberStatus | null;
 }
 
+/** Answers from memory, or with one short act. */
+const atOnceMs = 10_000;
+
+/** `withinMs`: how long the agent may take for its answer; whoever asks waits a little longer. Streams have no end. */
 export const routes = {
-  health: { method: 'GET', path: '/v1/health', who: ['operator', 'database', 'app', 'witness'] },
-  status: { method: 'GET', path: '/v1/status', who: ['operator', 'database'] },
-  why: { method: 'GET', path: '/v1/why', who: ['operator', 'database'] },
-  doctor: { method: 'GET', path: '/v1/doctor', who: ['operator'] },
-  spec: { method: 'GET', path: '/v1/spec', who: ['operator', 'database'] },
-  apply: { method: 'POST', path: '/v1/spec', who: ['operator'] },
+  health: { method: 'GET', path: '/v1/health', who: ['operator', 'database', 'app', 'witness'], withinMs: atOnceMs },
+  status: { method: 'GET', path: '/v1/status', who: ['operator', 'database'], withinMs: atOnceMs },
+  why: { method: 'GET', path: '/v1/why', who: ['operator', 'database'], withinMs: atOnceMs },
+  /** It runs programs, and asks other agents for the time. */
+  doctor: { method: 'GET', path: '/v1/doctor', who: ['operator'], withinMs: 29_000 },
+  spec: { method: 'GET', path: '/v1/spec', who: ['operator', 'database'], withinMs: atOnceMs },
+  apply: { method: 'POST', path: '/v1/spec', who: ['operator'], withinMs: atOnceMs },
   /** Newline-delimited JSON of EventRecord; `?after=N`, `?follow=true`. */
-  events: { method: 'GET', path: '/v1/events', who: ['operator', 'database'] },
-  topology: { method: 'GET', path: '/v1/topology', who: ['operator', 'database', 'app'] },
-  topologyStream: { method: 'GET', path: '/v1/topology/stream', who: ['operator', 'database', 'app'] },
+  events: { method: 'GET', path: '/v1/events', who: ['operator', 'database'], withinMs: atOnceMs },
+  topology: { method: 'GET', path: '/v1/topology', who: ['operator', 'database', 'app'], withinMs: atOnceMs },
+  topologyStream: {
+    method: 'GET',
+    path: '/v1/topology/stream',
+    who: ['operator', 'database', 'app'],
+    withinMs: atOnceMs,
+  },
   /** Only the app node itself may report for itself. */
-  report: { method: 'POST', path: '/v1/poolers/:node/report', who: ['app'] },
-  switchover: { method: 'POST', path: '/v1/switchover', who: ['operator', 'database'] },
-  operation: { method: 'GET', path: '/v1/operation', who: ['operator', 'database'] },
-  cancel: { method: 'POST', path: '/v1/operations/:id/cancel', who: ['operator', 'database'] },
-  receipts: { method: 'GET', path: '/v1/receipts', who: ['operator', 'database'] },
-  receipt: { method: 'GET', path: '/v1/receipts/:id', who: ['operator', 'database'] },
-  checkpoint: { method: 'POST', path: '/v1/checkpoint', who: ['database'] },
-  promise: { method: 'POST', path: '/v1/promise', who: ['database'] },
-  reinit: { method: 'POST', path: '/v1/reinit', who: ['operator'] },
-  restart: { method: 'POST', path: '/v1/restart', who: ['operator'] },
+  report: { method: 'POST', path: '/v1/poolers/:node/report', who: ['app'], withinMs: atOnceMs },
+  /** Two checkpoints come first, of up to 110 s each (agent/switchover-start.ts). */
+  switchover: { method: 'POST', path: '/v1/switchover', who: ['operator', 'database'], withinMs: 235_000 },
+  operation: { method: 'GET', path: '/v1/operation', who: ['operator', 'database'], withinMs: atOnceMs },
+  cancel: { method: 'POST', path: '/v1/operations/:id/cancel', who: ['operator', 'database'], withinMs: atOnceMs },
+  receipts: { method: 'GET', path: '/v1/receipts', who: ['operator', 'database'], withinMs: atOnceMs },
+  receipt: { method: 'GET', path: '/v1/receipts/:id', who: ['operator', 'database'], withinMs: atOnceMs },
+  checkpoint: { method: 'POST', path: '/v1/checkpoint', who: ['database'], withinMs: 115_000 },
+  promise: { method: 'POST', path: '/v1/promise', who: ['database'], withinMs: atOnceMs },
+  reinit: { method: 'POST', path: '/v1/reinit', who: ['operator'], withinMs: atOnceMs },
+  restart: { method: 'POST', path: '/v1/restart', who: ['operator'], withinMs: atOnceMs },
 } as const;
 
 export type RouteName = keyof typeof routes;

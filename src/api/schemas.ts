@@ -1,12 +1,26 @@
 /**
  * The shapes of requests and answers, checked at both ends: the server checks what it is asked, the client what it is
- * answered. Requests are strict, so that an order is never half understood; answers may say more than this version knows.
+ * answered.
+ *
+ * Invariant: orders are strict, so that none is half understood; news may say more than this version knows, since
+ * versions are mixed while a cluster is upgraded. News are all answers and streams, and of the requests the report: it
+ * orders nothing, and an app node that was upgraded first must not fall silent for it.
  */
 import { parseTopology } from '@understudy/client';
 import { z } from 'zod';
 import { errorCatalogue } from '../errors/catalogue.ts';
 import { type EventName, type EventRecord, eventCatalogue } from '../events/catalogue.ts';
-import { applicationSpec, count, duration, name, poolerSpec, positive, spec, text } from '../records/spec-schema.ts';
+import {
+  applicationSpec,
+  count,
+  duration,
+  name,
+  poolerSpec,
+  positive,
+  spec,
+  storedSpec,
+  text,
+} from '../records/spec-schema.ts';
 import { clusterStatus, operation, poolerReport, receipt } from '../records/status-schemas.ts';
 import type {
   ApplyRequest,
@@ -56,10 +70,11 @@ export const eventsQuery = z.strictObject({
   follow: flag.optional(),
 });
 
+/** The same keys as in a declaration, where an unknown one is an error; here a newer agent has sent it. */
 export const configuration = z.object({
   specRevision: count,
-  poolers: poolerSpec,
-  applications: z.array(applicationSpec),
+  poolers: z.object(poolerSpec.shape),
+  applications: z.array(z.object(applicationSpec.shape)),
   databaseAgents: z.array(z.object({ node: name, address: name, hostName: name })),
 }) satisfies z.ZodType<AppNodeConfiguration>;
 
@@ -120,7 +135,7 @@ const doctor = z.array(
 
 const specAnswer = z.object({
   revision: count,
-  spec,
+  spec: storedSpec,
   appliedAt: text,
   appliedBy: text,
 }) satisfies z.ZodType<SpecAnswer>;

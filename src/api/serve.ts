@@ -6,9 +6,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { TLSSocket } from 'node:tls';
 import { describeError, UnderstudyError } from '../errors/understudy-error.ts';
+import { answerInTime } from './answer-time.ts';
 import { answersByRoute } from './answers.ts';
 import { authorise, callerOf, identify, type Peer, peerOf } from './caller.ts';
-import { type AgentBackend, type Identity, onBehalfOfHeader, routes } from './contract.ts';
+import { type AgentBackend, type Identity, onBehalfOfHeader, type RouteName, routes } from './contract.ts';
 import { type EventStream, lineOf } from './event-stream.ts';
 import { failureOf } from './failure.ts';
 import { readJsonBody, type Target, targetOf } from './request.ts';
@@ -24,7 +25,7 @@ export interface ApiLog {
 export interface Serving {
   readonly backend: AgentBackend;
   readonly log: ApiLog;
-  readonly answerWithinMs: number;
+  readonly answerWithinMs: (route: RouteName) => number;
   readonly topology: TopologyStream;
   readonly events: EventStream;
   readonly peers: WeakMap<TLSSocket, Peer>;
@@ -47,8 +48,11 @@ export async function serve(serving: Serving, request: IncomingMessage, response
     const caller = callerOf(identity, headerOf(request, onBehalfOfHeader));
     const body = routes[target.route].method === 'POST' ? await readJsonBody(request) : undefined;
     const answer = answersByRoute[target.route];
-    const call = { caller, parameters: target.parameters, body };
-    send(response, 200, await withDeadline(async () => answer(serving.backend, call), serving.answerWithinMs));
+    const { parameters } = target;
+    const value = await answerInTime(response, serving.answerWithinMs(target.route), async (signal) =>
+      answer(serving.backend, { caller, parameters, body, signal }),
+    );
+    send(response, 200, value);
   } catch (error) {
     sendFailure(serving, error, request, response);
   }
@@ -91,19 +95,6 @@ function stream(serving: Serving, target: Target, peer: Peer, identity: Identity
   const lines = backend.events(after).map(lineOf).join('');
   response.writeHead(200, { 'content-type': 'application/x-ndjson', 'content-length': Buffer.byteLength(lines) });
   response.end(lines);
-}
-
-async function withDeadline(work: () => Promise<unknown>, withinMs: number): Promise<unknown> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    const error = new UnderstudyError('TIMEOUT', `the agent had no answer within ${withinMs} ms`);
-    timer = setTimeout(() => reject(error), withinMs);
-  });
-  try {
-    return await Promise.race([work(), late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 function send(response: ServerResponse, status: number, value: unknown): void {

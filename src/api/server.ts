@@ -11,7 +11,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:https';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { Credentials } from '../pki/credential-files.ts';
-import type { AgentBackend } from './contract.ts';
+import { type AgentBackend, type RouteName, routes } from './contract.ts';
 import { EventStream } from './event-stream.ts';
 import { type ApiLog, serve } from './serve.ts';
 import { defaultStreamLimits, type StreamLimits } from './stream-writer.ts';
@@ -25,20 +25,17 @@ export interface ApiServerOptions {
   readonly port: number;
   readonly log: ApiLog;
   readonly streams?: Partial<StreamLimits>;
-  /** How long a backend may take for an answer, in ms. */
-  readonly answerWithinMs?: number;
+  /** Of a route, in ms; default: the route's own. */
+  readonly answerWithinMs?: (route: RouteName) => number;
 }
 
 export interface ApiServer {
   /** Where it listens. Throws PORT_IN_USE, CONFIG_INVALID. */
   listen(): Promise<{ readonly address: string; readonly port: number }>;
-  /** New connections get the new certificate; those that are open stay. Throws CERTIFICATE_REFUSED and keeps the old one. */
-  reloadTls(tls: Credentials): void;
   /** Ends streams, waits a moment for answers under way, and closes every connection. */
   close(): Promise<void>;
 }
 
-const defaultAnswerWithinMs = 60_000;
 const closePatienceMs = 1_000;
 const limits = {
   maxHeaderSize: 16 * 1024,
@@ -65,7 +62,7 @@ function tlsOptions(tls: Credentials) {
 }
 
 export function createApiServer(options: ApiServerOptions): ApiServer {
-  const { answerWithinMs = defaultAnswerWithinMs, backend, log } = options;
+  const { answerWithinMs = (route: RouteName) => routes[route].withinMs, backend, log } = options;
   const streamLimits = { ...defaultStreamLimits, ...options.streams };
   const topology = new TopologyStream(backend, streamLimits);
   const events = new EventStream(backend, streamLimits);
@@ -100,13 +97,6 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       const bound = server.address();
       const port = typeof bound === 'object' && bound !== null ? bound.port : options.port;
       return { address: options.address, port };
-    },
-    reloadTls(tls) {
-      try {
-        server.setSecureContext(tlsOptions(tls));
-      } catch (cause) {
-        throw new UnderstudyError('CERTIFICATE_REFUSED', 'the new certificate can not be used', { cause });
-      }
     },
     async close() {
       topology.close();
