@@ -41,6 +41,10 @@ export class FakeHistory {
     this.#tell();
   }
 
+  read(key: string): string | null {
+    return this.#entries.get(key)?.value ?? null;
+  }
+
   snapshot(prefix: string): StoreSnapshot {
     const entries = new Map<string, StoreEntry>();
     for (const [key, entry] of [...this.#entries].sort(([a], [b]) => (a < b ? -1 : 1))) {

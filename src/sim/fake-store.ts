@@ -17,6 +17,8 @@ import { followHistory } from './fake-watch.ts';
 export interface StoreFaults {
   /** Nobody answers until a call's time is over, and nothing is carried out; watches are silent, and catch up later. */
   unreachable: boolean;
+  /** What is asked arrives and is carried out; nothing comes back, and watches are silent. */
+  repliesLost: boolean;
   /** So many of the next transactions are carried out, and their answers lost. */
   lostReplies: number;
   /** So many of the next transactions are not answered, and carried out `lateByMs` after their callers gave up. */
@@ -34,10 +36,12 @@ export interface FakeStore {
   open(prefix: string, faults?: StoreFaults): Store;
   /** Forgets the history before `revision`; entries stay. */
   compact(revision: number): void;
+  /** The value at a whole key now, for whoever looks from outside. */
+  read(key: string): string | null;
 }
 
 export function noFaults(): StoreFaults {
-  return { unreachable: false, lostReplies: 0, lateTransactions: 0, lateByMs: 0, delayMs: () => 0 };
+  return { unreachable: false, repliesLost: false, lostReplies: 0, lateTransactions: 0, lateByMs: 0, delayMs: () => 0 };
 }
 
 export function createFakeStore(clock: Clock): FakeStore {
@@ -50,6 +54,7 @@ export function createFakeStore(clock: Clock): FakeStore {
     faults: shared,
     open: (prefix, faults = shared) => openClient(history, clock, prefix, faults),
     compact: (revision) => history.compact(revision),
+    read: (key) => history.read(key),
   };
 }
 
@@ -86,7 +91,7 @@ class Link {
     if (this.#faults.unreachable) return await this.#silence(untilMs, options);
     await this.#travel(untilMs, options);
     const answer = work();
-    if (isReplyLost) return await this.#silence(untilMs, options);
+    if (isReplyLost || this.#faults.repliesLost) return await this.#silence(untilMs, options);
     await this.#travel(untilMs, options);
     return answer;
   }

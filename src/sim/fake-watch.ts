@@ -46,7 +46,7 @@ async function follow(parts: FakeWatchParts, stopped: AbortSignal, news: News): 
     await news.wait();
     const delayMs = faults.delayMs();
     if (delayMs > 0) await pause(delayMs);
-    while (faults.unreachable && !stopped.aborted) await pause(silentPollMs);
+    while ((faults.unreachable || faults.repliesLost) && !stopped.aborted) await pause(silentPollMs);
     if (stopped.aborted) return;
     const past = history.from(next);
     if (past === null) {

@@ -1,0 +1,107 @@
+/**
+ * What must never be seen in a simulated world, whatever fails (PROTOCOLS, "Invariants" 1, 2 and 4), and what must hold
+ * when it is over.
+ *
+ * Looks from outside, at servers and disks, never at what an agent believes. A server that just came back from being
+ * stopped or suspended may answer for local commits until its fence has looked: that is promised to nobody.
+ */
+import type { NodeName } from '../core/spec.ts';
+import type { Commit, FakeServer } from './fake-server.ts';
+import type { VirtualTime } from './virtual-time.ts';
+
+export interface Violation {
+  readonly kind: string;
+  readonly atMs: number;
+  readonly text: string;
+}
+
+/** One look of the fence and one kill. */
+const afterwordMs = 250;
+
+export class Checks {
+  readonly violations: Violation[] = [];
+  /** Rows whose replicated commit was answered, in order. */
+  readonly replicated: number[] = [];
+  readonly #time: VirtualTime;
+  readonly #servers: () => Iterable<FakeServer>;
+  #newest: FakeServer | null = null;
+  #term = 0;
+  #holder: NodeName | null = null;
+
+  constructor(time: VirtualTime, servers: () => Iterable<FakeServer>) {
+    this.#time = time;
+    this.#servers = servers;
+  }
+
+  /** The highest that was ever written. */
+  get term(): number {
+    return this.#term;
+  }
+
+  violated(kind: string, text: string): void {
+    this.violations.push({ kind, atMs: this.#time.nowMs, text });
+  }
+
+  leaseWritten(term: number, holder: NodeName | null): void {
+    if (term < this.#term) this.violated('term-went-back', `the lease went from term ${this.#term} to ${term}`);
+    if (term === this.#term && holder !== null && this.#holder !== null && holder !== this.#holder) {
+      this.violated('two-holders', `term ${term} was ${this.#holder}'s and is ${holder}'s`);
+    }
+    if (term !== this.#term || holder !== null) this.#holder = holder;
+    this.#term = term;
+  }
+
+  becameWritable(server: FakeServer): void {
+    const other = this.#otherWritable(server);
+    if (other !== null) this.violated('two-writable', `${server.node} became writable while ${other.node} is`);
+    this.#newest = server;
+    const rows = rowsOf(server);
+    const lost = this.replicated.filter((row) => !rows.has(row));
+    if (lost.length > 0) {
+      this.violated('replicated-lost', `${server.node} became primary without ${listed(lost)}, answered as replicated`);
+    }
+  }
+
+  acknowledged(server: FakeServer, commit: Commit): void {
+    const other = this.#otherWritable(server);
+    const stoodStill = this.#time.nowMs - server.stillUntilMs < afterwordMs;
+    if (other !== null && !stoodStill) {
+      this.violated('two-acknowledging', `${server.node} answered row ${commit.row} while ${other.node} is writable`);
+    }
+    if (!commit.replicated) return;
+    this.replicated.push(commit.row);
+    const newest = this.#newest;
+    if (newest === null || newest === server || newest.process?.role !== 'primary') return;
+    if (!rowsOf(newest).has(commit.row)) {
+      this.violated('replicated-lost', `${server.node} answered row ${commit.row}, which ${newest.node} lacks`);
+    }
+  }
+
+  /** At rest, with everybody healthy: all nodes the same, and nothing lost that was promised. */
+  atTheEnd(primary: FakeServer, standbys: readonly FakeServer[]): void {
+    const rows = rowsOf(primary);
+    const lost = this.replicated.filter((row) => !rows.has(row));
+    if (lost.length > 0) this.violated('replicated-lost', `in the end ${listed(lost)} of the replicated rows are missing`);
+    for (const standby of standbys) {
+      const at = standby.disk.records.findIndex((record, index) => record.serial !== primary.disk.records[index]?.serial);
+      if (at >= 0) this.violated('silently-different', `${standby.node} differs from ${primary.node} at record ${at}`);
+    }
+  }
+
+  #otherWritable(server: FakeServer): FakeServer | null {
+    for (const other of this.#servers()) {
+      if (other === server || !other.isWritable || !other.host.isAwake) continue;
+      if (this.#time.nowMs - other.stillUntilMs < afterwordMs) continue;
+      return other;
+    }
+    return null;
+  }
+}
+
+export function rowsOf(server: FakeServer): ReadonlySet<number> {
+  return new Set(server.disk.records.map(({ row }) => row));
+}
+
+function listed(rows: readonly number[]): string {
+  return rows.length <= 5 ? `rows ${rows.join(', ')}` : `${rows.length} rows, from ${rows[0]} on`;
+}

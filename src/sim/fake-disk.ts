@@ -1,0 +1,115 @@
+/**
+ * What a simulated data directory holds: WAL with its timelines, slots, files. It outlives every process.
+ *
+ * A position is a number of records: all WAL from the cluster's first record on is kept as one list, so two directories
+ * hold the same data exactly when their lists are equal, which PostgreSQL itself can not see. What was written and not
+ * flushed survives the end of processes and is lost with the operating system.
+ */
+import type { LocalPostgres } from '../core/cluster-view.ts';
+import { nobody, type SyncSet } from '../core/durability.ts';
+import { type Lsn, lsnFromOffset } from '../core/lsn.ts';
+import type { NodeName } from '../core/spec.ts';
+
+export interface WalRecord {
+  /** Of an application's row; 0: the server's own records. */
+  readonly row: number;
+  /** Unique in the world: two records at one position are the same only when these are equal. */
+  readonly serial: number;
+}
+
+export interface Fork {
+  readonly timeline: number;
+  /** How many records the parent had when it was left. */
+  readonly at: number;
+}
+
+const firstLsn = 0x3000000n;
+const recordBytes = 64n;
+
+export function lsnOf(position: number): Lsn {
+  return lsnFromOffset(firstLsn + recordBytes * BigInt(position));
+}
+
+export function positionOf(lsn: Lsn): number {
+  return Number((lsn - firstLsn) / recordBytes);
+}
+
+export class FakeDisk {
+  content: 'absent' | 'unfinished' | 'cluster' = 'absent';
+  systemIdentifier = '';
+  records: WalRecord[] = [];
+  flushed = 0;
+  /** Oldest first; the last is where the server writes or follows. */
+  history: readonly Fork[] = [{ timeline: 1, at: 0 }];
+  shutdown: 'clean' | 'crashed' = 'crashed';
+  lastRole: 'primary' | 'standby' = 'primary';
+  /** By slot name: how far its standby has come; `null`: its budget was exceeded. */
+  slots = new Map<string, number | null>();
+  /** Records before this one are gone. */
+  keptFrom = 0;
+  syncFile: SyncSet = nobody;
+  upstream: NodeName | null = null;
+  isFull = false;
+  isFrozen = false;
+  slowByMs = 0;
+  #whenThawed: (() => void)[] = [];
+
+  get timeline(): number {
+    return this.history.at(-1)?.timeline ?? 1;
+  }
+
+  get end(): number {
+    return this.records.length;
+  }
+
+  get fork(): { readonly parent: number; readonly lsn: Lsn } | null {
+    const last = this.history.at(-1);
+    const parent = this.history.at(-2);
+    return last === undefined || parent === undefined ? null : { parent: parent.timeline, lsn: lsnOf(last.at) };
+  }
+
+  /** What a process that dies leaves behind. */
+  forgetUnflushed(): void {
+    this.records.length = Math.min(this.records.length, this.flushed);
+    this.history = this.history.filter(({ at }, index) => index === 0 || at < this.records.length);
+  }
+
+  whenThawed(run: () => void): void {
+    if (this.isFrozen) this.#whenThawed.push(run);
+    else run();
+  }
+
+  thaw(): void {
+    this.isFrozen = false;
+    const waiting = this.#whenThawed;
+    this.#whenThawed = [];
+    for (const run of waiting) run();
+  }
+
+  copyFrom(source: FakeDisk): void {
+    this.content = 'cluster';
+    this.systemIdentifier = source.systemIdentifier;
+    this.records = source.records.slice(0, source.flushed);
+    this.flushed = this.records.length;
+    this.history = source.history.filter(({ at }, index) => index === 0 || at < this.records.length);
+    this.shutdown = 'crashed';
+    this.lastRole = 'standby';
+    this.slots = new Map();
+    this.keptFrom = this.records.length;
+    this.syncFile = nobody;
+    this.upstream = null;
+  }
+
+  atRest(): LocalPostgres {
+    if (this.content !== 'cluster') return { state: this.content };
+    return {
+      state: 'stopped',
+      systemIdentifier: this.systemIdentifier,
+      timeline: this.timeline,
+      // The last record is the checkpoint's; its location is where it starts.
+      checkpointLsn: lsnOf(Math.max(0, this.end - 1)),
+      shutdown: this.shutdown,
+      lastRole: this.lastRole,
+    };
+  }
+}

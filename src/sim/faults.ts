@@ -1,0 +1,269 @@
+/**
+ * Everything that can go wrong in a simulated world: one entry a kind, with what undoes it.
+ *
+ * Invariant: what a fault takes away, its undoing gives back, also when several overlap; a host that was switched off
+ * comes up, an agent that was killed is started again. Nothing here knows what the agents make of it.
+ */
+import type { AppMachine } from './app-machine.ts';
+import type { DatabaseMachine } from './database-machine.ts';
+import type { World } from './world.ts';
+
+interface DatabaseFault {
+  readonly on: 'database';
+  readonly what: string;
+  begin(machine: DatabaseMachine, world: World, other: DatabaseMachine | undefined): () => void;
+}
+
+interface AppFault {
+  readonly on: 'app';
+  readonly what: string;
+  begin(machine: AppMachine, world: World, other: DatabaseMachine | undefined): () => void;
+}
+
+type Fault = DatabaseFault | AppFault;
+
+const nothing = (): void => undefined;
+
+function onDatabase(what: string, begin: DatabaseFault['begin']): DatabaseFault {
+  return { on: 'database', what, begin };
+}
+
+function onApp(what: string, begin: AppFault['begin']): AppFault {
+  return { on: 'app', what, begin };
+}
+
+/** Runs each of them. */
+function all(undo: readonly (() => void)[]): () => void {
+  return () => {
+    for (const run of undo) run();
+  };
+}
+
+function peersOf(machine: DatabaseMachine, world: World): readonly string[] {
+  return [...world.machines.keys(), ...world.apps.keys()].filter((name) => name !== machine.name);
+}
+
+function cutStore(machine: DatabaseMachine): () => void {
+  machine.storeFaults.unreachable = true;
+  return () => {
+    machine.storeFaults.unreachable = false;
+  };
+}
+
+/** Every process of the node, the fence too. */
+function freezeAll(machine: DatabaseMachine): () => void {
+  const process = machine.agent?.process;
+  process?.freeze();
+  machine.fence.freeze();
+  const server = machine.server.process;
+  if (server !== null) server.freeze = 'all';
+  return () => {
+    machine.server.thaw();
+    machine.fence.thaw();
+    process?.thaw();
+  };
+}
+
+function failNext(what: 'start' | 'promote' | 'clone' | 'stop') {
+  return (machine: DatabaseMachine): (() => void) => {
+    machine.server.failing[what] = 2;
+    return () => {
+      machine.server.failing[what] = 0;
+    };
+  };
+}
+
+const table = {
+  'agent-killed': onDatabase('the agent is killed and started again', (machine) => {
+    machine.killAgent();
+    return nothing;
+  }),
+  'agent-dead': onDatabase('the agent is killed and stays away', (machine) => {
+    machine.isSupervised = false;
+    machine.agent?.process.kill();
+    return () => {
+      machine.isSupervised = true;
+      machine.startAgent();
+    };
+  }),
+  'agent-frozen': onDatabase('the agent is stopped by a signal', (machine) => {
+    const process = machine.agent?.process;
+    process?.freeze();
+    return () => process?.thaw();
+  }),
+  'postmaster-killed': onDatabase('the postmaster is killed, its backends go on', (machine) => {
+    machine.server.killPostmaster();
+    return nothing;
+  }),
+  'server-killed': onDatabase('every process of PostgreSQL is killed', (machine) => {
+    machine.server.kill();
+    return nothing;
+  }),
+  'postmaster-frozen': onDatabase('the postmaster is stopped by a signal', (machine) => {
+    const { process } = machine.server;
+    if (process !== null && process.freeze === 'none') process.freeze = 'postmaster';
+    return () => machine.server.thaw();
+  }),
+  'server-frozen': onDatabase('every process of PostgreSQL is stopped by a signal', (machine) => {
+    const { process } = machine.server;
+    if (process !== null) process.freeze = 'all';
+    return () => machine.server.thaw();
+  }),
+  'node-frozen': onDatabase('agent, fence and PostgreSQL are stopped by a signal', freezeAll),
+  'host-crashed': onDatabase('power off, and on again', (machine) => {
+    machine.powerOff();
+    return () => machine.powerOn();
+  }),
+  'host-suspended': onDatabase('the virtual machine is suspended', (machine) => {
+    machine.host.suspend();
+    return () => machine.host.resume();
+  }),
+  'fence-killed': onDatabase('the fence is killed', (machine) => {
+    machine.fence.kill();
+    return nothing;
+  }),
+  'fence-frozen': onDatabase('the fence is stopped by a signal', (machine) => {
+    machine.fence.freeze();
+    return () => machine.fence.thaw();
+  }),
+  'cut-from-all': onDatabase('no network at all', (machine, world) =>
+    all([
+      cutStore(machine),
+      ...peersOf(machine, world).flatMap((peer) => [
+        world.network.cut(machine.name, peer),
+        world.network.cut(peer, machine.name),
+      ]),
+    ]),
+  ),
+  'cut-from-store': onDatabase('the store can not be reached', cutStore),
+  'cut-from-peers': onDatabase('the other nodes can not be reached', (machine, world) =>
+    all(
+      peersOf(machine, world).flatMap((peer) => [
+        world.network.cut(machine.name, peer),
+        world.network.cut(peer, machine.name),
+      ]),
+    ),
+  ),
+  'cut-from-one': onDatabase('one other node can not be reached', (machine, world, other) =>
+    other === undefined
+      ? nothing
+      : all([world.network.cut(machine.name, other.name), world.network.cut(other.name, machine.name)]),
+  ),
+  'cut-outwards': onDatabase('nothing gets out', (machine, world) =>
+    all([cutStore(machine), ...peersOf(machine, world).map((peer) => world.network.cut(machine.name, peer))]),
+  ),
+  'cut-inwards': onDatabase('nothing gets in', (machine, world) => {
+    machine.storeFaults.repliesLost = true;
+    return all([
+      () => {
+        machine.storeFaults.repliesLost = false;
+      },
+      ...peersOf(machine, world).map((peer) => world.network.cut(peer, machine.name)),
+    ]);
+  }),
+  'store-gone': onDatabase('nobody reaches the store', (_machine, world) =>
+    all([...world.machines.values()].map((machine) => cutStore(machine))),
+  ),
+  'store-answer-lost': onDatabase('the next answer of the store is lost', (machine) => {
+    machine.storeFaults.lostReplies += 1;
+    return nothing;
+  }),
+  'store-late': onDatabase('the next transaction is carried out seconds later', (machine, world) => {
+    machine.storeFaults.lateTransactions += 1;
+    machine.storeFaults.lateByMs = world.random.between(100, 8_000);
+    return nothing;
+  }),
+  'store-slow': onDatabase('the store takes its time', (machine) => {
+    const before = machine.storeFaults.delayMs;
+    machine.storeFaults.delayMs = () => 300 + before();
+    return () => {
+      machine.storeFaults.delayMs = before;
+    };
+  }),
+  'store-compacted': onDatabase("the store forgets its history", (_machine, world) => {
+    world.store.compact(world.store.revision);
+    return nothing;
+  }),
+  'disk-full': onDatabase('no space is left', (machine) => {
+    machine.server.disk.isFull = true;
+    return () => {
+      machine.server.disk.isFull = false;
+    };
+  }),
+  'disk-frozen': onDatabase('the disk does not answer', (machine) => {
+    machine.server.disk.isFrozen = true;
+    return () => machine.server.disk.thaw();
+  }),
+  'disk-slow': onDatabase('the disk is slow', (machine) => {
+    machine.server.disk.slowByMs = 120;
+    return () => {
+      machine.server.disk.slowByMs = 0;
+    };
+  }),
+  'replay-paused': onDatabase('replay is paused', (machine) => {
+    if (machine.server.process !== null) machine.server.process.replayPaused = true;
+    return () => machine.server.resumeReplay();
+  }),
+  'replay-slow': onDatabase('replay lags by two seconds', (machine) => {
+    machine.server.slowReplayMs = 2_000;
+    return () => {
+      machine.server.slowReplayMs = 0;
+    };
+  }),
+  'start-fails': onDatabase('PostgreSQL does not start twice', failNext('start')),
+  'promotion-fails': onDatabase('two promotions fail', failNext('promote')),
+  'clone-fails': onDatabase('two copies break off', failNext('clone')),
+  'stop-hangs': onDatabase('two stops hang', failNext('stop')),
+  'network-slow': onDatabase('every message takes longer', (_machine, world) => {
+    world.network.extraMs = 60;
+    return () => {
+      world.network.extraMs = 0;
+    };
+  }),
+  'pooler-agent-killed': onApp("the pooler's agent is killed and started again", (machine) => {
+    machine.killAgent();
+    return nothing;
+  }),
+  'pooler-agent-frozen': onApp("the pooler's agent is stopped by a signal", (machine) => {
+    const { process } = machine;
+    process?.freeze();
+    return () => process?.thaw();
+  }),
+  'pooler-killed': onApp('the pooler is killed', (machine) => {
+    machine.pooler.kill();
+    return nothing;
+  }),
+  'app-host-crashed': onApp('power off, and on again', (machine) => {
+    machine.powerOff();
+    return () => machine.powerOn();
+  }),
+  'app-cut-from-one': onApp('one database node can not be reached', (machine, world, other) =>
+    other === undefined
+      ? nothing
+      : all([world.network.cut(machine.name, other.name), world.network.cut(other.name, machine.name)]),
+  ),
+} as const satisfies Record<string, Fault>;
+
+export type FaultKind = keyof typeof table;
+
+export const faultKinds = Object.keys(table).filter(isFaultKind);
+
+export function isFaultKind(name: string): name is FaultKind {
+  return Object.hasOwn(table, name);
+}
+
+export function faultsOf(kind: FaultKind): Fault {
+  return table[kind];
+}
+
+/** Answers what undoes it; `null`: there is no such node. */
+export function beginFault(world: World, kind: FaultKind, node: string, other: string): (() => void) | null {
+  const fault = faultsOf(kind);
+  const peer = world.machines.get(other);
+  if (fault.on === 'database') {
+    const machine = world.machines.get(node);
+    return machine === undefined ? null : fault.begin(machine, world, peer);
+  }
+  const machine = world.apps.get(node);
+  return machine === undefined ? null : fault.begin(machine, world, peer);
+}

@@ -1,0 +1,98 @@
+/**
+ * What a seed stands for: how large the cluster is, what will go wrong in it and when, and what operators ask for.
+ *
+ * A plan is data: printed with a failing seed, and made shorter by leaving things out (shrink.ts). Each seed first draws
+ * which kinds of fault exist in its world at all (swarm), then when each begins: at some time, or shortly after
+ * something that an agent tells people.
+ */
+import type { NodeName } from '../core/spec.ts';
+import { type FaultKind, faultKinds, faultsOf } from './faults.ts';
+import { Random } from './random.ts';
+
+export type When = { readonly atMs: number } | { readonly event: string; readonly nth: number; readonly delayMs: number };
+
+export interface PlannedFault {
+  readonly kind: FaultKind;
+  readonly node: NodeName;
+  /** The other end, where there is one. */
+  readonly other: NodeName;
+  readonly when: When;
+  readonly forMs: number;
+}
+
+export interface PlannedCommand {
+  readonly what: 'switchover' | 'cancel' | 'reinit' | 'restart';
+  readonly node: NodeName;
+  readonly when: When;
+}
+
+export interface Plan {
+  readonly seed: string;
+  readonly databases: number;
+  readonly apps: number;
+  readonly writersEach: number;
+  readonly everyMs: number;
+  /** How long things go wrong, from the cluster's first second on. */
+  readonly troubleMs: number;
+  readonly faults: readonly PlannedFault[];
+  readonly commands: readonly PlannedCommand[];
+  /** Stays off when everything else has healed; `null`: nobody does. */
+  readonly lostForEver: NodeName | null;
+}
+
+/** In the middle of what these begin, a fault is most likely to find something. */
+const interesting = [
+  'lease.taken',
+  'switchover.started',
+  'switchover.stopped',
+  'switchover.handed_over',
+  'failover.cut_off',
+  'failover.ballot',
+  'failover.decided',
+  'postgres.promoted',
+  'postgres.stopped',
+  'durability.changed',
+  'standby.follows',
+  'pooler.paused',
+];
+const settlingMs = 8_000;
+
+export function planOf(seed: string): Plan {
+  const random = new Random(`plan ${seed}`);
+  const databases = random.pick([2, 3, 3, 3, 3, 4, 5]);
+  const apps = random.integer(1, 2);
+  const troubleMs = random.integer(10_000, 35_000);
+  const kinds = faultKinds.filter(() => random.chance(random.pick([0.1, 0.2, 0.4])));
+  const many = random.integer(0, 8);
+  const names = (prefix: string, count: number) => Array.from({ length: count }, (_, index) => `${prefix}${index + 1}`);
+  const nodes = { database: names('db', databases), app: names('app', apps) };
+  const when = (): When =>
+    random.chance(0.5)
+      ? { event: random.pick(interesting), nth: random.integer(1, 4), delayMs: random.skewed(0.1, 400) }
+      : { atMs: settlingMs + random.between(0, troubleMs) };
+  const faults: PlannedFault[] = [];
+  for (let index = 0; index < many && kinds.length > 0; index += 1) {
+    const kind = random.pick(kinds);
+    const node = random.pick(nodes[faultsOf(kind).on]);
+    const other = random.pick(nodes.database.filter((name) => name !== node));
+    faults.push({ kind, node, other, when: when(), forMs: random.skewed(50, troubleMs) });
+  }
+  const commands: PlannedCommand[] = [];
+  const asked = random.pick([0, 0, 1, 2, 4]);
+  for (let index = 0; index < asked; index += 1) {
+    const what = random.pick(['switchover', 'switchover', 'switchover', 'cancel', 'reinit', 'restart'] as const);
+    commands.push({ what, node: random.pick(nodes.database), when: { atMs: settlingMs + random.between(0, troubleMs) } });
+  }
+  const lostForEver = faults.length > 0 && databases > 2 && random.chance(0.2) ? random.pick(nodes.database) : null;
+  return {
+    seed,
+    databases,
+    apps,
+    writersEach: random.integer(1, 3),
+    everyMs: random.pick([40, 80, 150]),
+    troubleMs,
+    faults,
+    commands,
+    lostForEver,
+  };
+}

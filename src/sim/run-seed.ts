@@ -1,0 +1,221 @@
+/**
+ * Carries out one plan: first anything may fail and nothing that was promised may be lost; then all but what stays lost
+ * for ever is healed, and the cluster must come back to full redundancy by itself.
+ */
+import { leaseHolder, whyNotHealthy } from './healed.ts';
+import { beginFault } from './faults.ts';
+import type { Violation } from './checks.ts';
+import type { Plan, PlannedCommand, When } from './plan.ts';
+import { Random } from './random.ts';
+import { simulatedSpec } from './simulated-spec.ts';
+import { World } from './world.ts';
+
+export interface SeedResult {
+  readonly plan: Plan;
+  readonly violations: readonly Violation[];
+  readonly traceHash: string;
+  readonly trace: readonly string[];
+  readonly virtualMs: number;
+  readonly events: number;
+  readonly rows: { readonly committed: number; readonly failed: number; readonly unknown: number };
+  /** Answered as committed, locally, and not there in the end. */
+  readonly lostLocal: number;
+  readonly terms: number;
+}
+
+const formWithinMs = 30_000;
+const healWithinMs = 120_000;
+const lookEveryMs = 100;
+const restMs = 1_500;
+
+export async function runSeed(plan: Plan, keepTrace: boolean): Promise<SeedResult> {
+  const random = new Random(`world ${plan.seed}`);
+  const spec = simulatedSpec(plan.databases, plan.apps);
+  const rates = Object.fromEntries(spec.nodes.map(({ name }) => [name, 1 + random.between(-0.004, 0.004)]));
+  const world = new World({ spec, random, rates, keepTrace });
+  const run = new SeedRun(world, plan);
+  await run.all();
+  return run.result();
+}
+
+class SeedRun {
+  readonly #world: World;
+  readonly #plan: Plan;
+  readonly #undo = new Set<() => void>();
+  #lostLocal = 0;
+  #isQuiet = false;
+
+  constructor(world: World, plan: Plan) {
+    this.#world = world;
+    this.#plan = plan;
+  }
+
+  async all(): Promise<void> {
+    const { time, checks } = this.#world;
+    await this.#world.begin();
+    const isFormed = await this.#untilHealthy(formWithinMs, new Set());
+    if (!isFormed) return;
+    for (const app of this.#world.apps.values()) {
+      for (let writer = 0; writer < this.#plan.writersEach; writer += 1) {
+        this.#world.load.write(app.pooler, this.#plan.everyMs);
+      }
+    }
+    const offsetMs = time.nowMs;
+    for (const fault of this.#plan.faults) {
+      this.#at(fault.when, offsetMs, () => this.#fail(fault));
+    }
+    for (const command of this.#plan.commands) this.#at(command.when, offsetMs, () => this.#command(command));
+    await time.run(offsetMs + this.#plan.troubleMs + 2_000, () => checks.violations.length > 0);
+    if (checks.violations.length > 0) return;
+    await this.#heal();
+  }
+
+  result(): SeedResult {
+    const { world, plan } = { world: this.#world, plan: this.#plan };
+    const rows = { committed: 0, failed: 0, unknown: 0 };
+    for (const row of world.load.rows) {
+      if (row.outcome !== 'open') rows[row.outcome] += 1;
+    }
+    return {
+      plan,
+      violations: world.checks.violations,
+      traceHash: world.trace.hash,
+      trace: world.trace.lines,
+      virtualMs: world.time.nowMs,
+      events: world.time.events,
+      rows,
+      lostLocal: this.#lostLocal,
+      terms: world.checks.term,
+    };
+  }
+
+  #at(when: When, offsetMs: number, run: () => void): void {
+    const { time } = this.#world;
+    const once = (): void => {
+      if (!this.#isQuiet) run();
+    };
+    if ('atMs' in when) {
+      time.after(offsetMs + when.atMs - settledByMs - time.nowMs, once);
+      return;
+    }
+    let seen = 0;
+    const unlisten = this.#world.onEvent((_node, name) => {
+      if (name !== when.event) return;
+      seen += 1;
+      if (seen < when.nth) return;
+      unlisten();
+      time.after(when.delayMs, once);
+    });
+  }
+
+  #fail(fault: Plan['faults'][number]): void {
+    const { time, trace } = this.#world;
+    trace.say('FAULT', `${fault.kind} ${fault.node} for ${Math.round(fault.forMs)} ms`);
+    const undo = beginFault(this.#world, fault.kind, fault.node, fault.other);
+    if (undo === null) return;
+    const over = (): void => {
+      if (!this.#undo.delete(over)) return;
+      trace.say('FAULT', `${fault.kind} ${fault.node} is over`);
+      undo();
+    };
+    this.#undo.add(over);
+    time.after(fault.forMs, over);
+  }
+
+  #command({ what, node }: PlannedCommand): void {
+    const agent = this.#world.machines.get(node)?.agent ?? null;
+    this.#world.trace.say('ORDER', `${what}, asked of ${node}`);
+    if (agent === null) return;
+    agent.process.deliver(() => {
+      const said = (answer: unknown): void => this.#world.trace.say('ORDER', `${what}: ${JSON.stringify(answer)}`);
+      const refused = (error: unknown): void => this.#world.trace.say('ORDER', `${what}: ${String(error)}`);
+      const { backend } = agent;
+      switch (what) {
+        case 'switchover': {
+          const request = { to: null, forceAfterMs: null, without: [], dryRun: false, paceMs: 0 };
+          backend.switchover(request, 'sim', agent.process.ended).then(said, refused);
+          return;
+        }
+        case 'cancel': {
+          const operation = backend.operation();
+          if (operation !== null) backend.cancel(operation.id, 'sim').then(said, refused);
+          return;
+        }
+        case 'reinit':
+          backend.reinit('sim').then(said, refused);
+          return;
+        case 'restart':
+          backend.restart('sim').then(said, refused);
+          return;
+        default:
+          what satisfies never;
+      }
+    });
+  }
+
+  async #heal(): Promise<void> {
+    const { trace, machines, apps, checks, load, time } = this.#world;
+    this.#isQuiet = true;
+    trace.say('HEAL', 'everything that is not lost for ever comes back');
+    for (const undo of [...this.#undo]) undo();
+    const lost = new Set<string>();
+    const { lostForEver } = this.#plan;
+    if (lostForEver !== null && isDispensable(this.#world, lostForEver)) {
+      lost.add(lostForEver);
+      const machine = machines.get(lostForEver);
+      if (machine !== undefined) {
+        machine.isSupervised = false;
+        machine.powerOff();
+      }
+    }
+    for (const machine of machines.values()) {
+      if (lost.has(machine.name)) continue;
+      machine.powerOn();
+      machine.host.resume();
+      if (machine.agent === null) machine.startAgent();
+    }
+    for (const app of apps.values()) {
+      app.powerOn();
+      if (app.process === null) app.startAgent();
+    }
+    const healedAtMs = time.nowMs;
+    const writes = () => load.committedSince(healedAtMs);
+    const isHealthy = await this.#untilHealthy(healWithinMs, lost, () => writes().local > 0 && writes().replicated > 0);
+    if (!isHealthy) return;
+    load.stop();
+    await time.run(time.nowMs + restMs, () => false);
+    const holder = leaseHolder(this.#world);
+    const primary = holder === null ? undefined : machines.get(holder)?.server;
+    if (primary === undefined) return;
+    const standbys = [...machines.values()].filter(({ name }) => name !== holder && !lost.has(name));
+    checks.atTheEnd(
+      primary,
+      standbys.map(({ server }) => server),
+    );
+    const rows = new Set(primary.disk.records.map(({ row }) => row));
+    this.#lostLocal = load.rows.filter((row, index) => row.outcome === 'committed' && !rows.has(index + 1)).length;
+  }
+
+  /** Answers whether it came about; says why not, as a violation, when it did not. */
+  async #untilHealthy(withinMs: number, lost: ReadonlySet<string>, also = () => true): Promise<boolean> {
+    const { time, checks } = this.#world;
+    const untilMs = time.nowMs + withinMs;
+    let isHealthy = false;
+    while (!isHealthy && time.nowMs < untilMs && checks.violations.length === 0) {
+      await time.run(time.nowMs + lookEveryMs, () => checks.violations.length > 0);
+      isHealthy = whyNotHealthy(this.#world, lost) === null && also();
+    }
+    if (isHealthy || checks.violations.length > 0) return isHealthy;
+    checks.violated('not-healed', `after ${withinMs / 1000} s: ${whyNotHealthy(this.#world, lost) ?? 'no commit came through'}`);
+    return false;
+  }
+}
+
+const settledByMs = 8_000;
+
+/** Is the cluster able to do without this node, by what the store says and who is there? */
+function isDispensable(world: World, node: string): boolean {
+  const holder = leaseHolder(world);
+  const server = holder === null ? undefined : world.machines.get(holder)?.server;
+  return holder !== null && holder !== node && server !== undefined && server.isWritable && server.host.isAwake;
+}
