@@ -299,8 +299,10 @@ export class DatabaseBackend implements AgentBackend {
   #holder(): NodeName {
     const lease = this.#agent.mirror.image.lease?.value;
     if (lease === undefined) throw new UnderstudyError('REFUSED', 'nobody holds the lease yet');
-    if (lease.state === 'released')
-      throw new UnderstudyError('REFUSED', `the lease was released to ${lease.to}, which has not taken it yet`);
+    if (lease.state === 'released') {
+      const heir = lease.to === null ? 'whoever is elected, and nobody is yet' : `${lease.to}, which has not taken it yet`;
+      throw new UnderstudyError('REFUSED', `the lease was released to ${heir}`);
+    }
     return lease.holder;
   }
 

@@ -202,6 +202,8 @@ export type LocalPostgres =
       readonly lastRole: 'primary' | 'standby';
     }
   | { readonly state: 'starting' | 'stopping'; readonly pid: number }
+  /** The postmaster is gone, and processes of it are left that may still acknowledge commits. */
+  | { readonly state: 'orphaned'; readonly pid: number }
   | (ServerFacts & {
       readonly state: 'primary';
       readonly pid: number;

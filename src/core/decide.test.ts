@@ -162,7 +162,7 @@ describe('a holder whose server is down', () => {
 
   it('ends a server that answers nobody, after a while, and leaves one alone that it can not see', () => {
     const hung = (pid: number | null): LocalPostgres => ({ state: 'unknown', because: 'no answer', pid });
-    const since = (agoMs: number) => ({ ...young, unknownSinceMs: nowMs - agoMs });
+    const since = (agoMs: number) => ({ ...young, unansweringSinceMs: nowMs - agoMs });
     expect(decided(clusterView({ postgres: hung(5) }), since(4_999))).toBe('wait postgres-unknown');
     expect(decided(clusterView({ postgres: hung(5) }), since(5_000))).toBe('stop');
     expect(decided(clusterView({ postgres: hung(null) }), since(60_000))).toBe('wait postgres-unknown');

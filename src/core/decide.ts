@@ -5,9 +5,10 @@
  * | 1 | a server that may be writable without the right to be is stopped, whatever else is under way | rules/lease.ts |
  * | 2 | the lease is renewed, as proof of a completed loop | rules/lease.ts |
  * | 3 | a long job under way is left alone | here |
- * | 4 | the lease is taken where nobody has it | rules/lease.ts |
- * | 5 | holder: switchover, start, promote; others: handover, election, clone, start, follow | rules/primary.ts, standby.ts, switchover.ts, failover.ts |
- * | 6 | chores, then the node's status | rules/upkeep.ts, member-status.ts |
+ * | 4 | what outlived its postmaster is ended | rules/hung.ts |
+ * | 5 | the lease is taken where nobody has it | rules/lease.ts |
+ * | 6 | holder: switchover, start, promote; others: handover, election, clone, start, follow | rules/primary.ts, standby.ts, switchover.ts, failover.ts |
+ * | 7 | chores, then the node's status | rules/upkeep.ts, member-status.ts |
  *
  * Pure: time comes with the view. The simulator, the transcripts and production call this function.
  */
@@ -17,6 +18,7 @@ import type { Decision } from './decision.ts';
 import { renewEveryMs } from './lease.ts';
 import type { DatabaseMemory } from './memory.ts';
 import { decideFailover, watchElected, watchLease } from './rules/failover.ts';
+import { endOrphans } from './rules/hung.ts';
 import { decideDemotion, decidePromises, decideRenewal, decideTaking } from './rules/lease.ts';
 import { dueStatus, rememberMembers } from './rules/member-status.ts';
 import { observeOperation } from './rules/operation-marks.ts';
@@ -70,9 +72,13 @@ function observe(view: ClusterView, memory: DatabaseMemory): DatabaseMemory {
     configuredRevision: running ? next.configuredRevision : null,
     configuredSync: running ? next.configuredSync : null,
     databasesRevision: view.postgres.state === 'primary' ? next.databasesRevision : null,
-    unknownSinceMs: view.postgres.state === 'unknown' ? (memory.unknownSinceMs ?? view.nowMs) : null,
+    unansweringSinceMs: isUnanswering(view) ? (memory.unansweringSinceMs ?? view.nowMs) : null,
     waitingForHolderSinceMs: waits ? (memory.waitingForHolderSinceMs ?? view.nowMs) : null,
   };
+}
+
+function isUnanswering({ postgres, job }: ClusterView): boolean {
+  return postgres.state === 'unknown' || (postgres.state === 'stopping' && job === null);
 }
 
 /** What is measured on this agent's own clock: how long the lease stands still, who was elected, who streams. */
@@ -94,6 +100,7 @@ function decideRole(situation: Situation): Verdict {
   if (view.job !== null) {
     return wait({ code: `job-${view.job.kind}`, text: `${view.job.kind} is under way` }, 200);
   }
+  if (view.postgres.state === 'orphaned') return endOrphans();
   if (spec === null)
     return wait({ code: 'no-spec', text: 'no spec in the store yet: `understudy apply FILE` stores one' });
   if (me === null || me.role !== 'database') return leave(situation);

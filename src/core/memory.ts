@@ -79,8 +79,8 @@ export interface DatabaseMemory {
   readonly status: { readonly key: string; readonly counter: number; readonly atMs: number } | null;
   /** Since when this node has waited for the holder to become writable, before it starts as a standby anyway. */
   readonly waitingForHolderSinceMs: number | null;
-  /** Since when the local server could not be looked at. */
-  readonly unknownSinceMs: number | null;
+  /** Since when the local server has answered nobody: it could not be looked at, or was on its way down by itself. */
+  readonly unansweringSinceMs: number | null;
   /** Failures of short acts, by name: when they failed last and how often in a row. */
   readonly failures: ReadonlyMap<string, { readonly atMs: number; readonly times: number }>;
 }
@@ -109,7 +109,7 @@ export function emptyMemory(nowMs: number): DatabaseMemory {
     keptDiscarded: false,
     status: null,
     waitingForHolderSinceMs: null,
-    unknownSinceMs: null,
+    unansweringSinceMs: null,
     failures: new Map(),
   };
 }

@@ -278,8 +278,7 @@ export function createObserver(context: ObserverContext): Observer {
     slow = null;
     whole = null;
     if (server.alive === 'remnants') {
-      // No postmaster, but what is left may still acknowledge commits: not stopped yet.
-      return { state: 'stopping', pid: server.processes[0]?.pid ?? server.file?.pid ?? 0 };
+      return { state: 'orphaned', pid: server.processes[0]?.pid ?? server.file?.pid ?? 0 };
     }
     return atRest();
   };

@@ -81,9 +81,12 @@ export class Checks {
   atTheEnd(primary: FakeServer, standbys: readonly FakeServer[]): void {
     const rows = rowsOf(primary);
     const lost = this.replicated.filter((row) => !rows.has(row));
-    if (lost.length > 0) this.violated('replicated-lost', `in the end ${listed(lost)} of the replicated rows are missing`);
+    if (lost.length > 0)
+      this.violated('replicated-lost', `in the end ${listed(lost)} of the replicated rows are missing`);
     for (const standby of standbys) {
-      const at = standby.disk.records.findIndex((record, index) => record.serial !== primary.disk.records[index]?.serial);
+      const at = standby.disk.records.findIndex(
+        (record, index) => record.serial !== primary.disk.records[index]?.serial,
+      );
       if (at >= 0) this.violated('silently-different', `${standby.node} differs from ${primary.node} at record ${at}`);
     }
   }

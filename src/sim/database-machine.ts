@@ -156,7 +156,12 @@ export class DatabaseMachine {
     this.#world.trace.say(this.name, `${text} ${JSON.stringify(facts)}`);
   }
 
-  #call<T>(from: SimulatedProcess, to: NodeName, work: (agent: RunningAgent) => Promise<T>, withinMs: number): Promise<T> {
+  #call<T>(
+    from: SimulatedProcess,
+    to: NodeName,
+    work: (agent: RunningAgent) => Promise<T>,
+    withinMs: number,
+  ): Promise<T> {
     const machine = this.#world.machines.get(to);
     if (machine === undefined) throw new UnderstudyError('NOT_FOUND', `no node ${to}`);
     const { agent } = machine;

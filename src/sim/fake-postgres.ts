@@ -72,7 +72,7 @@ export class FakePostgres implements Postgres {
   #look(): LocalPostgres {
     const { process, disk } = this.#server;
     if (process === null) return disk.atRest();
-    if (!process.hasPostmaster) return { state: 'stopping', pid: process.pid };
+    if (!process.hasPostmaster) return { state: 'orphaned', pid: process.pid };
     if (process.phase !== 'ready') return { state: process.phase, pid: process.pid };
     const facts = {
       pid: process.pid,
@@ -244,7 +244,8 @@ export class FakePostgres implements Postgres {
 
   async promote(timeline: number | null, options: ActOptions): Promise<void> {
     const { process, disk, failing } = this.#server;
-    if (process === null || process.phase !== 'ready' || process.freeze !== 'none') throw failed('no server to promote');
+    if (process === null || process.phase !== 'ready' || process.freeze !== 'none')
+      throw failed('no server to promote');
     if (process.role === 'primary') return;
     await this.#take(this.#random.between(1, 5), options);
     await this.#parts.agent.through(this.#parts.fence.makeWritable(() => process));

@@ -13,7 +13,11 @@ const silentMs = 10_000;
 const tickMs = 1_000;
 
 /** What PostgreSQL says when asked to stream from there (walsender.c, `StartReplication`). */
-export function judgeStart(source: FakeDisk, standby: FakeDisk, slot: string): 'ok' | 'wal-removed' | 'diverged' | 'ahead' {
+export function judgeStart(
+  source: FakeDisk,
+  standby: FakeDisk,
+  slot: string,
+): 'ok' | 'wal-removed' | 'diverged' | 'ahead' {
   const { history } = source;
   const index = history.findIndex(({ timeline }) => timeline === standby.timeline);
   if (index < 0) return 'diverged';

@@ -351,7 +351,8 @@ export class FakeServer {
 
   /** Looks for its upstream, again and again, as long as it has one. */
   connect(process: ServerProcess): void {
-    if (this.process !== process || process.role !== 'standby' || process.receiver !== null || process.isConnecting) return;
+    if (this.process !== process || process.role !== 'standby' || process.receiver !== null || process.isConnecting)
+      return;
     const upstream = this.disk.upstream === null ? undefined : this.#world.server(this.disk.upstream);
     if (upstream === undefined || process.phase === 'starting') return;
     process.isConnecting = true;

@@ -64,7 +64,7 @@ function freezeAll(machine: DatabaseMachine): () => void {
   };
 }
 
-function failNext(what: 'start' | 'promote' | 'clone' | 'stop') {
+function failNext(what: 'promote' | 'clone' | 'stop') {
   return (machine: DatabaseMachine): (() => void) => {
     machine.server.failing[what] = 2;
     return () => {
@@ -180,7 +180,7 @@ const table = {
       machine.storeFaults.delayMs = before;
     };
   }),
-  'store-compacted': onDatabase("the store forgets its history", (_machine, world) => {
+  'store-compacted': onDatabase('the store forgets its history', (_machine, world) => {
     world.store.compact(world.store.revision);
     return nothing;
   }),
@@ -210,7 +210,13 @@ const table = {
       machine.server.slowReplayMs = 0;
     };
   }),
-  'start-fails': onDatabase('PostgreSQL does not start twice', failNext('start')),
+  'start-fails': onDatabase('PostgreSQL ends and does not start again', (machine) => {
+    machine.server.failing.start = Number.POSITIVE_INFINITY;
+    machine.server.kill();
+    return () => {
+      machine.server.failing.start = 0;
+    };
+  }),
   'promotion-fails': onDatabase('two promotions fail', failNext('promote')),
   'clone-fails': onDatabase('two copies break off', failNext('clone')),
   'stop-hangs': onDatabase('two stops hang', failNext('stop')),

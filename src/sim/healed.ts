@@ -9,6 +9,21 @@ export function leaseHolder(world: World): string | null {
   return decoded?.ok === true && decoded.value.state === 'held' ? decoded.value.holder : null;
 }
 
+/**
+ * Can the cluster do without this node, by what the store and the servers say now? One whose primary it is can when
+ * all who could have acknowledged are there and stream from it.
+ */
+export function isDispensable(world: World, node: string): boolean {
+  const holder = leaseHolder(world);
+  const server = holder === null ? undefined : world.machines.get(holder)?.server;
+  if (holder === null || server === undefined || !server.isWritable || !server.host.isAwake) return false;
+  if (holder !== node) return true;
+  const value = world.store.read(`/understudy/${world.spec.cluster}/${keys.durability}`);
+  const decoded = value === null ? null : decodeRecord('durability', value);
+  if (decoded?.ok !== true || decoded.value.standbys.length === 0) return false;
+  return decoded.value.standbys.every((name) => name !== node && server.process?.streams.has(name) === true);
+}
+
 /** `null`: full redundancy. `lost`: nodes that nobody waits for. */
 export function whyNotHealthy(world: World, lost: ReadonlySet<string>): string | null {
   const holder = leaseHolder(world);
@@ -28,4 +43,14 @@ export function whyNotHealthy(world: World, lost: ReadonlySet<string>): string |
     if (pooler.target !== address) return `the pooler of ${name} does not point at ${holder}`;
   }
   return null;
+}
+
+/** Has every standby all that the primary has? */
+export function isLevel(world: World, lost: ReadonlySet<string>): boolean {
+  const holder = leaseHolder(world);
+  const primary = holder === null ? undefined : world.machines.get(holder)?.server;
+  if (primary === undefined) return false;
+  return [...(primary.process?.streams.values() ?? [])].every(
+    (stream) => lost.has(stream.standby.node) || stream.flushed >= primary.disk.end,
+  );
 }

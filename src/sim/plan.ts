@@ -9,7 +9,9 @@ import type { NodeName } from '../core/spec.ts';
 import { type FaultKind, faultKinds, faultsOf } from './faults.ts';
 import { Random } from './random.ts';
 
-export type When = { readonly atMs: number } | { readonly event: string; readonly nth: number; readonly delayMs: number };
+export type When =
+  | { readonly atMs: number }
+  | { readonly event: string; readonly nth: number; readonly delayMs: number };
 
 export interface PlannedFault {
   readonly kind: FaultKind;
@@ -36,9 +38,26 @@ export interface Plan {
   readonly troubleMs: number;
   readonly faults: readonly PlannedFault[];
   readonly commands: readonly PlannedCommand[];
-  /** Stays off when everything else has healed; `null`: nobody does. */
-  readonly lostForEver: NodeName | null;
+  /** What stays broken when everything else has healed; `null`: nothing does. */
+  readonly lostForEver: LostNode | null;
 }
+
+export interface LostNode {
+  readonly node: NodeName;
+  readonly how: FaultKind;
+}
+
+/** What nobody may have to wait for. */
+const lasting = [
+  'host-crashed',
+  'server-frozen',
+  'postmaster-frozen',
+  'disk-full',
+  'agent-dead',
+  'node-frozen',
+  'cut-from-all',
+  'start-fails',
+] as const satisfies readonly FaultKind[];
 
 /** In the middle of what these begin, a fault is most likely to find something. */
 const interesting = [
@@ -56,6 +75,11 @@ const interesting = [
   'pooler.paused',
 ];
 const settlingMs = 8_000;
+
+/** Does an agent that lives mend this by itself, so that the node must be whole again in the end? */
+export function isCurable(how: FaultKind): boolean {
+  return how === 'server-frozen' || how === 'postmaster-frozen';
+}
 
 export function planOf(seed: string): Plan {
   const random = new Random(`plan ${seed}`);
@@ -81,9 +105,14 @@ export function planOf(seed: string): Plan {
   const asked = random.pick([0, 0, 1, 2, 4]);
   for (let index = 0; index < asked; index += 1) {
     const what = random.pick(['switchover', 'switchover', 'switchover', 'cancel', 'reinit', 'restart'] as const);
-    commands.push({ what, node: random.pick(nodes.database), when: { atMs: settlingMs + random.between(0, troubleMs) } });
+    commands.push({
+      what,
+      node: random.pick(nodes.database),
+      when: { atMs: settlingMs + random.between(0, troubleMs) },
+    });
   }
-  const lostForEver = faults.length > 0 && databases > 2 && random.chance(0.2) ? random.pick(nodes.database) : null;
+  const isLost = faults.length > 0 && databases > 2 && random.chance(0.3);
+  const lostForEver = isLost ? { node: random.pick(nodes.database), how: random.pick(lasting) } : null;
   return {
     seed,
     databases,

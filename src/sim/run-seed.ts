@@ -2,10 +2,13 @@
  * Carries out one plan: first anything may fail and nothing that was promised may be lost; then all but what stays lost
  * for ever is healed, and the cluster must come back to full redundancy by itself.
  */
-import { leaseHolder, whyNotHealthy } from './healed.ts';
-import { beginFault } from './faults.ts';
+
 import type { Violation } from './checks.ts';
+import type { RunningAgent } from './database-machine.ts';
+import { beginFault } from './faults.ts';
+import { isDispensable, isLevel, leaseHolder, whyNotHealthy } from './healed.ts';
 import type { Plan, PlannedCommand, When } from './plan.ts';
+import { isCurable } from './plan.ts';
 import { Random } from './random.ts';
 import { simulatedSpec } from './simulated-spec.ts';
 import { World } from './world.ts';
@@ -127,29 +130,10 @@ class SeedRun {
     this.#world.trace.say('ORDER', `${what}, asked of ${node}`);
     if (agent === null) return;
     agent.process.deliver(() => {
-      const said = (answer: unknown): void => this.#world.trace.say('ORDER', `${what}: ${JSON.stringify(answer)}`);
-      const refused = (error: unknown): void => this.#world.trace.say('ORDER', `${what}: ${String(error)}`);
-      const { backend } = agent;
-      switch (what) {
-        case 'switchover': {
-          const request = { to: null, forceAfterMs: null, without: [], dryRun: false, paceMs: 0 };
-          backend.switchover(request, 'sim', agent.process.ended).then(said, refused);
-          return;
-        }
-        case 'cancel': {
-          const operation = backend.operation();
-          if (operation !== null) backend.cancel(operation.id, 'sim').then(said, refused);
-          return;
-        }
-        case 'reinit':
-          backend.reinit('sim').then(said, refused);
-          return;
-        case 'restart':
-          backend.restart('sim').then(said, refused);
-          return;
-        default:
-          what satisfies never;
-      }
+      ask(what, agent).then(
+        (answer) => this.#world.trace.say('ORDER', `${what}: ${JSON.stringify(answer)}`),
+        (error: unknown) => this.#world.trace.say('ORDER', `${what}: ${String(error)}`),
+      );
     });
   }
 
@@ -160,13 +144,10 @@ class SeedRun {
     for (const undo of [...this.#undo]) undo();
     const lost = new Set<string>();
     const { lostForEver } = this.#plan;
-    if (lostForEver !== null && isDispensable(this.#world, lostForEver)) {
-      lost.add(lostForEver);
-      const machine = machines.get(lostForEver);
-      if (machine !== undefined) {
-        machine.isSupervised = false;
-        machine.powerOff();
-      }
+    if (lostForEver !== null && isDispensable(this.#world, lostForEver.node)) {
+      if (!isCurable(lostForEver.how)) lost.add(lostForEver.node);
+      trace.say('FAULT', `${lostForEver.how} ${lostForEver.node} for ever`);
+      beginFault(this.#world, lostForEver.how, lostForEver.node, lostForEver.node);
     }
     for (const machine of machines.values()) {
       if (lost.has(machine.name)) continue;
@@ -184,6 +165,7 @@ class SeedRun {
     if (!isHealthy) return;
     load.stop();
     await time.run(time.nowMs + restMs, () => false);
+    if (!(await this.#untilHealthy(healWithinMs, lost, () => isLevel(this.#world, lost)))) return;
     const holder = leaseHolder(this.#world);
     const primary = holder === null ? undefined : machines.get(holder)?.server;
     if (primary === undefined) return;
@@ -193,7 +175,13 @@ class SeedRun {
       standbys.map(({ server }) => server),
     );
     const rows = new Set(primary.disk.records.map(({ row }) => row));
+    const isCalm = this.#plan.faults.length === 0;
+    const hurt = load.rows.findIndex((row) => row.outcome === 'failed' || row.outcome === 'unknown');
+    if (isCalm && hurt >= 0) {
+      checks.violated('application-hurt', `row ${hurt + 1}: ${load.rows[hurt]?.because}, though nothing failed`);
+    }
     this.#lostLocal = load.rows.filter((row, index) => row.outcome === 'committed' && !rows.has(index + 1)).length;
+    if (isCalm && this.#lostLocal > 0) checks.violated('local-lost', `${this.#lostLocal} rows, though nothing failed`);
   }
 
   /** Answers whether it came about; says why not, as a violation, when it did not. */
@@ -206,16 +194,33 @@ class SeedRun {
       isHealthy = whyNotHealthy(this.#world, lost) === null && also();
     }
     if (isHealthy || checks.violations.length > 0) return isHealthy;
-    checks.violated('not-healed', `after ${withinMs / 1000} s: ${whyNotHealthy(this.#world, lost) ?? 'no commit came through'}`);
+    checks.violated(
+      'not-healed',
+      `after ${withinMs / 1000} s: ${whyNotHealthy(this.#world, lost) ?? 'no commit came through everywhere'}`,
+    );
     return false;
   }
 }
 
 const settledByMs = 8_000;
 
-/** Is the cluster able to do without this node, by what the store says and who is there? */
-function isDispensable(world: World, node: string): boolean {
-  const holder = leaseHolder(world);
-  const server = holder === null ? undefined : world.machines.get(holder)?.server;
-  return holder !== null && holder !== node && server !== undefined && server.isWritable && server.host.isAwake;
+async function ask(what: PlannedCommand['what'], { backend, process }: RunningAgent): Promise<unknown> {
+  switch (what) {
+    case 'switchover':
+      return await backend.switchover(
+        { to: null, forceAfterMs: null, without: [], dryRun: false, paceMs: 0 },
+        'sim',
+        process.ended,
+      );
+    case 'cancel': {
+      const operation = backend.operation();
+      return operation === null ? null : await backend.cancel(operation.id, 'sim');
+    }
+    case 'reinit':
+      return await backend.reinit('sim');
+    case 'restart':
+      return await backend.restart('sim');
+    default:
+      return what satisfies never;
+  }
 }

@@ -3,7 +3,7 @@
  *
  * Composes; what happens in it is written in a plan (plan.ts) and carried out by run-seed.ts.
  */
-import { createFakeStore, type FakeStore, noFaults, type StoreFaults } from './fake-store.ts';
+
 import type { DatabaseAgent } from '../agent/app-node-ports.ts';
 import { hostName, type NodeName, nodesOfRole, type Spec } from '../core/spec.ts';
 import { describeError } from '../errors/understudy-error.ts';
@@ -14,6 +14,7 @@ import { AppMachine } from './app-machine.ts';
 import { Checks } from './checks.ts';
 import { DatabaseMachine } from './database-machine.ts';
 import type { FakeServer, ServerWorld } from './fake-server.ts';
+import { createFakeStore, type FakeStore, noFaults, type StoreFaults } from './fake-store.ts';
 import { Host, type SimulatedProcess, worldClock } from './host.ts';
 import { Load } from './load.ts';
 import { Network } from './network.ts';
@@ -79,9 +80,18 @@ export class World {
   async begin(): Promise<void> {
     const prefix = this.#prefix;
     const operator = this.store.open(prefix, noFaults());
-    const value = encodeRecord('spec', { revision: 1, spec: this.spec, appliedAt: 'in the beginning', appliedBy: 'sim' });
+    const value = encodeRecord('spec', {
+      revision: 1,
+      spec: this.spec,
+      appliedAt: 'in the beginning',
+      appliedBy: 'sim',
+    });
     await operator.transact([], [{ key: keys.spec, value }], { withinMs: 1_000 });
-    operator.watch(1, { changed: (changes) => this.#leaseSeen(changes), lost: () => undefined }, new AbortController().signal);
+    operator.watch(
+      1,
+      { changed: (changes) => this.#leaseSeen(changes), lost: () => undefined },
+      new AbortController().signal,
+    );
     for (const machine of this.machines.values()) machine.startAgent();
     for (const app of this.apps.values()) app.startAgent();
   }
@@ -145,7 +155,9 @@ export class World {
     this.checks.becameWritable(server);
   }
 
-  #leaseSeen(changes: readonly { readonly kind: string; readonly entry?: { readonly key: string; readonly value: string } }[]): void {
+  #leaseSeen(
+    changes: readonly { readonly kind: string; readonly entry?: { readonly key: string; readonly value: string } }[],
+  ): void {
     for (const { entry } of changes) {
       if (entry?.key === keys.durability) this.trace.say('store', `durability ${entry.value}`);
       if (entry?.key !== keys.lease) continue;

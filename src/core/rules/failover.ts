@@ -19,6 +19,7 @@ import { cutTerm, promiseLeftMs } from '../promise.ts';
 import { act, nothing, otherDatabaseNodes, refuse, type Situation, type Verdict, wait } from '../situation.ts';
 import type { NodeName } from '../spec.ts';
 import { type TimelineRecord, type Timelines, unusedTimeline } from '../timelines.ts';
+import { endHung, hungPrimaryAfterMs } from './hung.ts';
 import { retryAfterMs } from './job-retry.ts';
 
 /** A look at the lease is good for this long, in ms: the transaction compares it all again. */
@@ -87,11 +88,13 @@ function cutFirst(situation: Situation, term: number): Verdict | null {
     case 'stopped':
       return startAlone(situation);
     case 'starting':
-    case 'stopping':
+    case 'orphaned':
       return wait({ code: `postgres-${postgres.state}`, text: `PostgreSQL is ${postgres.state}` }, soonMs);
+    case 'unknown':
+    case 'stopping':
+      return endHung(situation, hungPrimaryAfterMs) ?? nothing(soonMs);
     case 'primary':
       return wait({ code: 'demoting', text: 'this node must not be primary' }, soonMs);
-    case 'unknown':
     case 'foreign':
     case 'missing-binaries':
       return refuse({ what: 'stand for election', blockedBy: postgres.state, text: postgres.because }, 500);

@@ -31,6 +31,8 @@ export function memberPostgres(view: ClusterView): MemberPostgres {
       return { state: 'unknown' };
     case 'unfinished':
       return { state: 'absent' };
+    case 'orphaned':
+      return { state: 'stopping' };
     default:
       return { state: postgres.state };
   }

@@ -24,6 +24,7 @@ import {
 } from '../situation.ts';
 import type { TimelineRecord } from '../timelines.ts';
 import { cutFrom } from './failover.ts';
+import { endHung, hungPrimaryAfterMs } from './hung.ts';
 import { retryAfterMs } from './job-retry.ts';
 import { decideAsNewPrimary, decideAsOldPrimary } from './switchover.ts';
 import { mustConfigure } from './sync-standbys.ts';
@@ -32,9 +33,6 @@ type Held = Stored<Lease & { state: 'held' }>;
 
 /** So much of the lease must be left before something is started or promoted on it. */
 const marginMs = 500;
-
-/** How long a running server may answer nobody, in ms, before it is taken for hung. */
-const hungAfterMs = 5_000;
 
 /** A promotion outside a switchover, after a restart in its middle. */
 const promoteWithinMs = 30_000;
@@ -50,9 +48,10 @@ export function decideAsHolder(situation: Situation, lease: Held): Verdict {
     case 'primary':
       return asPrimary(situation, lease);
     case 'unknown':
-      return hung(situation, postgres.because, postgres.pid);
-    case 'starting':
     case 'stopping':
+      return endHung(situation, hungPrimaryAfterMs) ?? nothing(50);
+    case 'starting':
+    case 'orphaned':
       return wait({ code: `postgres-${postgres.state}`, text: `PostgreSQL is ${postgres.state}` }, 50);
     case 'missing-binaries':
     case 'foreign':
@@ -214,19 +213,6 @@ function afterFailedStart(situation: Situation, lease: Held, backOff: number): V
     return wait({ code: 'start-failed', text }, backOff);
   }
   return act([{ do: 'release-lease', lease, to: null, because: ['start-failed'] }], { code: 'start-failed', text }, 0);
-}
-
-/** A server that answers nobody for so long is ended, and started again. */
-function hung(situation: Situation, because: string, pid: number | null): Verdict {
-  const since = situation.memory.unknownSinceMs ?? situation.nowMs;
-  if (pid === null || situation.nowMs - since < hungAfterMs) {
-    return wait({ code: 'postgres-unknown', text: because }, 200);
-  }
-  return act(
-    [{ do: 'stop', awaitStandby: null, patienceMs: 500, drain: null, because: ['postgres-hung'] }],
-    { code: 'postgres-hung', text: `${because}; ended after ${hungAfterMs} ms` },
-    50,
-  );
 }
 
 function lastError(situation: Situation, kind: 'initialise' | 'promote' | 'start'): string {

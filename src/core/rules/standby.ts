@@ -9,6 +9,7 @@
 import { cutTerm } from '../promise.ts';
 import { act, isWritable, nothing, refuse, type Situation, type Verdict, wait } from '../situation.ts';
 import type { NodeName } from '../spec.ts';
+import { endHung, hungStandbyAfterMs } from './hung.ts';
 import { retryAfterMs } from './job-retry.ts';
 
 /** After this long without a writable holder, a stopped standby starts all the same, so that reads are served. */
@@ -28,9 +29,10 @@ export function decideAsStandby(situation: Situation, holder: NodeName, term: nu
     case 'primary':
       return wait({ code: 'demoting', text: 'this node must not be primary' }, 50);
     case 'unknown':
-      return wait({ code: 'postgres-unknown', text: postgres.because }, 500);
-    case 'starting':
     case 'stopping':
+      return endHung(situation, hungStandbyAfterMs) ?? nothing(100);
+    case 'starting':
+    case 'orphaned':
       return wait({ code: `postgres-${postgres.state}`, text: `PostgreSQL is ${postgres.state}` }, 100);
     case 'missing-binaries':
     case 'foreign':
