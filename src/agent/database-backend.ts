@@ -300,7 +300,8 @@ export class DatabaseBackend implements AgentBackend {
     const lease = this.#agent.mirror.image.lease?.value;
     if (lease === undefined) throw new UnderstudyError('REFUSED', 'nobody holds the lease yet');
     if (lease.state === 'released') {
-      const heir = lease.to === null ? 'whoever is elected, and nobody is yet' : `${lease.to}, which has not taken it yet`;
+      const heir =
+        lease.to === null ? 'whoever is elected, and nobody is yet' : `${lease.to}, which has not taken it yet`;
       throw new UnderstudyError('REFUSED', `the lease was released to ${heir}`);
     }
     return lease.holder;

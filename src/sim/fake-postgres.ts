@@ -165,7 +165,7 @@ export class FakePostgres implements Postgres {
   async start(as: StartAs, options: ActOptions): Promise<void> {
     const { disk, failing } = this.#server;
     const running = this.#server.process;
-    if (running !== null && running.hasPostmaster) {
+    if (running?.hasPostmaster) {
       await this.#untilReady(running, options);
       if (running.role !== as.role) throw failed(`the server runs as ${running.role}`);
       if (as.role === 'standby') this.#point(as.upstream?.node ?? null);
