@@ -59,10 +59,10 @@ async function wireHub(record: StageRecord): Promise<void> {
   await removeOutside(record);
   await ip(record, hub, [
     'link set lo up',
-    `link add up type veth peer name ${ours} netns ${process.pid}`,
-    `addr replace ${gateway(record)}/32 dev up`,
-    'link set up up',
-    `route replace ${outside(record)}/32 dev up`,
+    `link add uplink type veth peer name ${ours} netns ${process.pid}`,
+    `addr replace ${gateway(record)}/32 dev uplink`,
+    'link set uplink up',
+    `route replace ${outside(record)}/32 dev uplink`,
   ]);
   const lines = [
     `addr replace ${outside(record)}/32 dev ${ours}`,
