@@ -4,8 +4,19 @@
  *
  * Invariant: a frozen file system is thawed before anything that works on it is ended; what waits for it can't be killed.
  */
-import { appendFileSync, closeSync, existsSync, ftruncateSync, openSync, rmSync, statfsSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  appendFileSync,
+  closeSync,
+  existsSync,
+  ftruncateSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statfsSync,
+  statSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 import { run } from '../process/run.ts';
 import { runInside, seenFromOutside, toolEnvironment } from './holders.ts';
 import { makeDirectory } from './node-files.ts';
@@ -20,6 +31,10 @@ function filler(record: StageRecord, node: string): string {
   return join(diskSeen(record, node), '.filled');
 }
 
+function imageOf(record: StageRecord, node: string): string {
+  return join(nodeDirectory(record, node), 'disk.img');
+}
+
 function diskSeen(record: StageRecord, node: string): string {
   return seenFromOutside(record, node, diskDirectory(record, node));
 }
@@ -31,7 +46,7 @@ export function disks(record: StageRecord): readonly string[] {
 /** Makes and mounts what is not yet. Throws PROCESS_FAILED. */
 export async function mountDisks(record: StageRecord): Promise<void> {
   for (const node of disks(record)) {
-    const image = join(nodeDirectory(record, node), 'disk.img');
+    const image = imageOf(record, node);
     if (!existsSync(image)) await makeImage(record, image);
     makeDirectory(record, diskDirectory(record, node), 0o750);
     if (statSync(diskSeen(record, node)).dev !== statSync(nodeDirectory(record, node)).dev) continue;
@@ -93,4 +108,28 @@ export async function freezeDisk(record: StageRecord, node: string): Promise<voi
 export async function thawDisk(record: StageRecord, node: string): Promise<void> {
   const options = { withinMs: toolWithinMs, env: toolEnvironment, anyExit: true };
   await run('fsfreeze', ['--unfreeze', diskSeen(record, node)], options);
+}
+
+/**
+ * Of nodes whose namespaces are gone, or new and empty: lets go what is left of their disks. A file system that was frozen when its last mount went lives on in the
+ * kernel, with its loop device, and can be thawed only through another mount (seen on Linux 6.18).
+ */
+export async function releaseDisks(record: StageRecord, nodes: readonly string[]): Promise<void> {
+  const own = disks(record).filter((node) => nodes.includes(node));
+  const images = own.map((node) => imageOf(record, node));
+  for (const device of readdirSync('/sys/block')) {
+    const image = backingFile(device);
+    if (image === null || !images.includes(image)) continue;
+    const thaw = 'mount "$1" "$2" && fsfreeze --unfreeze "$2"';
+    const args = ['--mount', '--propagation', 'private', 'sh', '-c', thaw, 'sh', `/dev/${device}`, dirname(image)];
+    await run('unshare', args, { withinMs: toolWithinMs, env: toolEnvironment, anyExit: true });
+  }
+}
+
+function backingFile(device: string): string | null {
+  try {
+    return readFileSync(`/sys/block/${device}/loop/backing_file`, 'utf8').trim();
+  } catch {
+    return null; // no loop device, or one that is free
+  }
 }

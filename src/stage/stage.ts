@@ -15,7 +15,7 @@ import { stageAccount, stageRoot, stageRunRoot } from './account.ts';
 import { askAgents } from './agents.ts';
 import { demonstrationSpec } from './demonstration.ts';
 import { forgetFaults } from './fault-strikes.ts';
-import { isolate, refuseWhatCannotBe } from './isolation.ts';
+import { isolate, refuseWhatCannotBe, release } from './isolation.ts';
 import { endKeeper, launchKeeper } from './keeper.ts';
 import { launchAgent, launchStore } from './launch.ts';
 import { chooseNetwork, stagePorts } from './network.ts';
@@ -40,7 +40,7 @@ import {
   stageDirectory,
   storeHosts,
 } from './record.ts';
-import { chooseRoutedNetwork, untilUnwired } from './wiring.ts';
+import { chooseRoutedNetwork } from './wiring.ts';
 
 export interface StageRequest {
   readonly directory: string;
@@ -96,7 +96,7 @@ export async function stageDown(request: {
   const left = stageProcesses(record);
   if (left.length > 0)
     throw new UnderstudyError('STAGE_FAILED', `processes that did not end: ${left.map((one) => one.pid).join(', ')}`);
-  await untilUnwired(record, request.clock);
+  await release(record, request.clock);
   if (request.purge) {
     for (const path of [record.root, record.run, stageDirectory(request.directory)])
       rmSync(path, { recursive: true, force: true });
@@ -296,5 +296,5 @@ export async function abandonStage(directory: string, clock: Clock): Promise<voi
   await endKeeper(record, clock);
   await forgetFaults(record);
   await endProcesses(record, clock);
-  await untilUnwired(record, clock);
+  await release(record, clock);
 }
