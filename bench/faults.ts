@@ -4,7 +4,8 @@
  *
  * Prints JSON. `gapMs`: the longest time without an acknowledged commit to any writer; `redundantMs`: from the end of the
  * fault until the primary streams to every standby again; `lost`: acknowledged and missing then; `forked`: rows that the nodes do
- * not agree on. Needs root. `npm run faults -- [--times 1] [--only TEXT] [--think MS] [--logs DIRECTORY]`
+ * not agree on. Needs root. `npm run faults -- [--times 1] [--only TEXT] [--think MS] [--logs DIRECTORY]`:
+ * with `--logs` the events and logs of every scenario are kept there.
  *
  * A scenario in which something went wrong that may not (a replicated commit lost, a refused one there, nodes that disagree, no
  * redundancy in time) is marked `bad`, with the stage's last events; then the exit code is 1.
@@ -174,30 +175,33 @@ function isBad({ local, replicated, forked }: Outcome): boolean {
 
 async function play(scenario: Scenario, turn: number): Promise<{ outcome?: Outcome; failure?: Failure }> {
   return await StageUnderTest.with({ nodes: 3, appNodes: 1, namespaces: true, diskMb }, async (stage) => {
-    const told = async (because: string): Promise<Failure> => {
-      keepLogs(stage, `${scenario.name} ${turn}`);
-      const { stdout, stderr } = await stage.cli('events');
-      const events = (stdout === '' ? stderr : stdout).trimEnd().split('\n').slice(-shownEvents);
-      return { scenario: scenario.name, because, events };
-    };
+    const logs =
+      options.logs === undefined ? null : join(options.logs, `${scenario.name} ${turn}`.replaceAll(/\W+/g, '-'));
     try {
       const outcome = await playOnce(stage, scenario);
       const text = JSON.stringify(outcome);
       console.error(`${scenario.name}: ${text}`);
-      return isBad(outcome) ? { outcome, failure: await told(text) } : { outcome };
+      const events = await lastEvents(stage);
+      return isBad(outcome) ? { outcome, failure: { scenario: scenario.name, because: text, events } } : { outcome };
     } catch (error) {
       const because = error instanceof Error ? error.message : String(error);
       console.error(`${scenario.name}: ${because}`);
-      return { failure: await told(because) };
+      return { failure: { scenario: scenario.name, because, events: await lastEvents(stage) } };
+    } finally {
+      if (logs !== null) keepLogs(stage, logs, await lastEvents(stage));
     }
   });
 }
 
-/** All that the agents wrote, for whoever looks for the cause. */
-function keepLogs(stage: StageUnderTest, name: string): void {
-  if (options.logs === undefined) return;
-  const directory = join(options.logs, name.replaceAll(/[^\w.-]+/g, '-'));
+async function lastEvents(stage: StageUnderTest): Promise<readonly string[]> {
+  const { stdout, stderr } = await stage.cli('events');
+  return (stdout === '' ? stderr : stdout).trimEnd().split('\n').slice(-shownEvents);
+}
+
+/** All that everybody wrote, for whoever looks for the cause. */
+function keepLogs(stage: StageUnderTest, directory: string, events: readonly string[]): void {
   mkdirSync(directory, { recursive: true });
+  writeFileSync(join(directory, 'events.txt'), events.join('\n'));
   for (const node of stage.record.nodes) {
     const from = join(nodeDirectory(stage.record, node.name), 'log');
     if (existsSync(from)) cpSync(from, join(directory, node.name), { recursive: true });

@@ -8,7 +8,7 @@ import type { Clock } from '../ports/clock.ts';
 import { readProcess } from '../process/identity.ts';
 import { sendSignal } from '../process/signal.ts';
 import { disks, emptyDisk, fillDisk, freezeDisk, thawDisk } from './disks.ts';
-import { burnLedger, type Fault } from './fault-ledger.ts';
+import { burnLedger, type Fault, readFaults } from './fault-ledger.ts';
 import type { ProcessTarget } from './fault-words.ts';
 import { type StageProcess, type StageProcessKind, stageProcesses } from './processes.ts';
 import { type StageRecord, stageHosts } from './record.ts';
@@ -75,10 +75,11 @@ export async function strike(record: StageRecord, fault: Fault, clock: Clock): P
   }
 }
 
-/** What was killed for a time stays dead, whoever starts it again meanwhile. */
-export function enforce(record: StageRecord, fault: Fault): void {
-  if (fault.fault !== 'kill' || isMomentary(fault)) return;
+/** What was killed for a time stays dead, whoever starts it again meanwhile. Answers whether the fault needs that. */
+export function enforce(record: StageRecord, fault: Fault): boolean {
+  if (fault.fault !== 'kill' || isMomentary(fault)) return false;
   for (const found of targets(record, fault.node, fault.what)) sendSignal(found, 'SIGKILL');
+  return startedAgain.includes(fault.what);
 }
 
 export async function undo(record: StageRecord, fault: Fault): Promise<void> {
@@ -101,8 +102,12 @@ export async function undo(record: StageRecord, fault: Fault): Promise<void> {
   }
 }
 
-/** Before a stage's processes are ended: nothing may be left that would keep one from ending. The rest goes with them. */
+/** Before a stage's processes are ended: nothing may be left that would keep one from ending. */
 export async function forgetFaults(record: StageRecord): Promise<void> {
+  for (const fault of readFaults(record)) {
+    // Where its host is gone already, so is the fault.
+    await undo(record, fault).catch(() => undefined);
+  }
   const held = new Set(
     stageProcesses(record)
       .filter(({ kind }) => kind === 'namespace')

@@ -10,7 +10,7 @@ import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
 import { heal } from './fault-healing.ts';
 import { enterFault, type Fault, type NewFault, readFaults, strikeOut } from './fault-ledger.ts';
-import { isMomentary, strike, targets } from './fault-strikes.ts';
+import { isMomentary, strike, targets, undo } from './fault-strikes.ts';
 import type { FaultOrder } from './fault-words.ts';
 import { launchKeeper } from './keeper.ts';
 import { findStage, type StageRecord, stageHosts } from './record.ts';
@@ -50,6 +50,8 @@ export async function strikeFault(
     const hit = await strike(record, fault, clock);
     const momentary = isMomentary(fault);
     if (momentary) strikeOut(record, fault);
+    // It was over before the strike was: then half of it came after its undoing.
+    else if (!readFaults(record).some(({ id }) => id === fault.id)) await undo(record, fault);
     return { fault, hit, momentary };
   } catch (error) {
     await heal(record, ({ id }) => id === fault.id);
