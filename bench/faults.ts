@@ -11,6 +11,7 @@
  * redundancy in time) is marked `bad`, with the stage's last events; then the exit code is 1.
  */
 import { cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -59,6 +60,8 @@ interface Outcome {
   readonly replicated: Lane;
   readonly redundantMs: number;
   readonly forked: number;
+  /** Of the machine while it was played: others' work stretches every figure. */
+  readonly runnable: number;
 }
 
 interface Failure {
@@ -92,6 +95,7 @@ async function playOnce(stage: StageUnderTest, scenario: Scenario): Promise<Outc
     replicated: laneOf(accounts.replicated, await verifyLoad(connect, accounts.replicated), fromMs, endMs),
     redundantMs: rounded(toMs - healedMs),
     forked: await forkedRows(stage, after),
+    runnable: rounded(loadavg()[0] ?? Number.NaN),
   };
 }
 
@@ -232,6 +236,7 @@ function row(scenario: string, outcomes: readonly Outcome[], failures: readonly 
           local: lane('local'),
           replicated: lane('replicated'),
           redundantMs: spread(outcomes.map(({ redundantMs }) => redundantMs)),
+          runnable: Math.max(...outcomes.map(({ runnable }) => runnable)),
         }),
     bad: failures.length,
   };
