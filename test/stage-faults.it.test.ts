@@ -17,6 +17,8 @@ import { startWriters, type TestStage, type WritersVerdict, withStage } from './
 const isRoot = process.getuid?.() === 0;
 const withoutRoot = isRoot ? '' : ' (skipped: only root may make network namespaces and mounts)';
 const healedWithinMs = 120_000;
+/** The keeper starts what ended a second later. */
+const longerThanARestartMs = 4_000;
 
 interface Row {
   readonly fault: string;
@@ -71,7 +73,8 @@ describe.skipIf(!isRoot)(`a stage with networks and disks of its own${withoutRoo
 });
 
 test('a stage on one network refuses what needs networks or disks of its own', { timeout: 120_000 }, async () => {
-  await withStage({ nodes: 1, appNodes: 0 }, async ({ cli }) => {
+  await withStage({ nodes: 1, appNodes: 0 }, async (stage) => {
+    const { cli } = stage;
     for (const args of [
       ['partition', 'db1'],
       ['fill', 'db1'],
@@ -84,6 +87,21 @@ test('a stage on one network refuses what needs networks or disks of its own', {
       });
     }
     expect((await cli('stage', 'fault', 'kill', 'db9', '--what', 'agent')).code).toBe(exitCodes.usage);
+
+    // A host that is gone stays gone, store member and all, until it is healed; a second loss of it is refused.
+    await order(cli, 'kill', 'db1', '--what', 'all');
+    expect((await cli('stage', 'fault', 'kill', 'db1', '--what', 'all')).code).toBe(exitCodes.refused);
+    await delay(longerThanARestartMs);
+    expect(stageProcesses(stage.record)).toEqual([]);
+    await order(cli, 'heal', 'db1');
+    await stage.untilHealthy(healedWithinMs);
+
+    // One with an end of its own comes back without anybody.
+    const [before] = stage.processes('agent', 'db1');
+    await order(cli, 'kill', 'db1', '--what', 'agent', '--for', '2s');
+    await expect.poll(() => listed(cli), { timeout: 30_000, interval: 200 }).toEqual([]);
+    await expect.poll(() => stage.processes('agent', 'db1').length, { timeout: 30_000, interval: 200 }).toBe(1);
+    expect(stage.processes('agent', 'db1')[0]?.pid).not.toBe(before?.pid);
   });
 });
 
