@@ -1,5 +1,6 @@
 /** The longest time without a successful commit: what an outage looks like from outside. */
 export interface Gap {
+  /** To a tenth. */
   readonly ms: number;
   /** When it began, in ms since the load began. */
   readonly fromMs: number;
@@ -17,5 +18,10 @@ export function longestGap(times: readonly number[], endMs: number): Gap {
     if (time - last > longest.ms) longest = { ms: time - last, fromMs: last };
     last = time;
   }
-  return longest;
+  return { ms: tenth(longest.ms), fromMs: tenth(longest.fromMs) };
+}
+
+/** A difference of two floats has digits that were never measured. */
+function tenth(ms: number): number {
+  return Math.round(ms * 10) / 10;
 }
