@@ -5,8 +5,8 @@
  */
 import type { Attempt, Outcome } from '../history/attempt.ts';
 
-/** Some 300 MB at most: an attempt takes 200 to 300 bytes with what it read. */
-const mostAttempts = 1_000_000;
+/** Some 500 MB at most: with what it read an attempt takes about 900 bytes. */
+const mostAttempts = 500_000;
 
 export interface LoadCounts extends Readonly<Record<Outcome, number>> {
   /** The longest time without a successful commit so far, the present one included, in ms. */

@@ -37,9 +37,13 @@ function wasNeverSent(error: unknown): boolean {
   return refusedLogins.test(code) || (code === poolerCode && neverPassedOn.test(error.message));
 }
 
+/** Connection exceptions: whoever says so may speak of another connection than the one on which the commit went. */
+const connectionTroubles = /^08/;
+
 /** After the commit, or a statement that commits by itself, had been sent. */
 export function endingAfterCommit(error: unknown): Ending {
-  const isProven = isServerError(error) || wasNeverSent(error);
+  const isRefused = isServerError(error) && !connectionTroubles.test(error.code ?? '');
+  const isProven = isRefused || wasNeverSent(error);
   return { outcome: isProven ? 'failed' : 'unknown', because: causeOf(error) };
 }
 

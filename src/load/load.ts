@@ -16,6 +16,7 @@ import { dealAppends } from './append.ts';
 import { AttemptLog, type LoadCounts } from './attempt-log.ts';
 import { dealTransfers } from './bank.ts';
 import { clientConfig } from './connection-uri.ts';
+import { isServerError } from './ending.ts';
 import { dealInserts } from './inserts.ts';
 import { createPace } from './pace.ts';
 import { type Answer, openSession } from './session.ts';
@@ -183,13 +184,20 @@ async function tell({ clock, connections, signal }: Given, text: string, failure
       return await tellOnce(connect, text, Math.max(1, until - clock.boottimeMs()), signal);
     } catch (cause) {
       signal.throwIfAborted();
-      if (clock.boottimeMs() > until) {
-        const hint = 'see understudy status; a commit that waits for standbys needs one that streams';
+      if (clock.boottimeMs() > until || isForbidden(cause)) {
+        const hint = isForbidden(cause)
+          ? 'an application that may make schemas in its database is needed: name one that may write'
+          : 'see understudy status; a commit that waits for standbys needs one that streams';
         throw new UnderstudyError('POSTGRES_FAILED', failure, { cause, hint });
       }
       await clock.sleep(tablesPauseMs, signal);
     }
   }
+}
+
+/** Insufficient privilege (PostgreSQL documentation, appendix A): asking again changes nothing. */
+function isForbidden(error: unknown): boolean {
+  return isServerError(error) && error.code === '42501';
 }
 
 async function tellOnce(connect: ClientConfig, text: string, withinMs: number, signal: AbortSignal): Promise<Answer> {

@@ -69,10 +69,12 @@ export async function untilRest(wanted: RestWanted): Promise<Rest> {
     const { caughtUp, missing } = compare(seen, target);
     const tookMs = clock.boottimeMs() - startedMs;
     if (missing.length === 0 || tookMs > withinMs || hurry.aborted) return { missing, caughtUp, tookMs };
-    // The first look can't be the last; that alone is not worth telling.
-    if (isFirst) isFirst = false;
-    else if (missing.join() !== told) report(missing);
-    told = missing.join();
+    // The first look can't be the last: what is missing then may be no more than the second.
+    if (!isFirst && missing.join() !== told) {
+      report(missing);
+      told = missing.join();
+    }
+    isFirst = false;
     target = nextTarget(seen, target);
     // Aborted: one last look.
     await clock.sleep(pollMs, hurry).catch(() => undefined);
@@ -105,13 +107,12 @@ function writableOf(seen: readonly Seen[]): readonly Position[] {
   return seen.flatMap((each) => (each.answered && !each.recovery ? [each] : []));
 }
 
-/** A position counts once nobody was writing at the look before it. */
+/** A position counts once nobody was writing at the look before it, nor at any since. */
 function nextTarget(seen: readonly Seen[], target: Target | null): Target | null {
   const [primary, ...others] = writableOf(seen);
-  if (primary === undefined || others.length > 0) return null;
-  const { lsn, node, timeline, writing } = primary;
-  if (target === null || target.node !== node || target.timeline !== timeline)
-    return writing === 0 ? { node, timeline, lsn: null } : null;
+  if (primary === undefined || others.length > 0 || primary.writing > 0) return null;
+  const { lsn, node, timeline } = primary;
+  if (target === null || target.node !== node || target.timeline !== timeline) return { node, timeline, lsn: null };
   return target.lsn === null ? { ...target, lsn } : target;
 }
 

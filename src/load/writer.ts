@@ -68,7 +68,8 @@ async function attempt(
   let session = current;
   let ending: Ending;
   try {
-    session ??= await openSession(connect, withinMs, cutting);
+    // It may have ended between two attempts, when nothing was on its way: that failed nobody.
+    if (session?.isOpen() !== true) session = await openSession(connect, withinMs, cutting);
     ending = await task.perform(session, commit);
   } catch (error) {
     ending = endingBeforeCommit(error);

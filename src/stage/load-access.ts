@@ -8,8 +8,8 @@ import { run } from '../process/run.ts';
 import { nodeDirectory, runDirectory, type StageRecord } from './record.ts';
 
 const queryWithinMs = 30_000;
-/** Ids of a million attempts are some 10 MB. */
-const mostAnswerBytes = 256 * 1024 * 1024;
+/** Ids of half a million attempts are some 5 MB. */
+const mostAnswerBytes = 64 * 1024 * 1024;
 /** Nothing of the caller's environment: it may name another server. */
 const environment = { PATH: '/usr/local/bin:/usr/bin:/bin', LANG: 'C.UTF-8', PGCONNECT_TIMEOUT: '5' };
 
