@@ -57,7 +57,11 @@ function summary({ commit, durationMs, endedEarly, verdict, writers }: LoadRepor
   const ok = verdict.workloads.reduce((sum, workload) => sum + workload.ok, 0);
   const rate = durationMs === 0 ? 0 : Math.round((ok * 1_000) / durationMs);
   const early =
-    endedEarly === null ? '' : endedEarly === 'full' ? ', ended early: its account is full; --rate makes it last' : ', ended early';
+    endedEarly === null
+      ? ''
+      : endedEarly === 'full'
+        ? ', ended early: its account is full; --rate makes it last'
+        : ', ended early';
   const { fromMs, ms } = verdict.longestGap;
   const poolers = countText(verdict.applications.length, 'pooler');
   return [

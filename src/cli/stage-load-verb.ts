@@ -36,23 +36,24 @@ export async function loadStage(call: Call, options: LoadOptions): Promise<numbe
 async function run(call: Call, options: RunOptions): Promise<LoadReport> {
   const { terminal } = call;
   const progress = new LoadProgressLine(terminal);
-  const giveUp = new AbortController();
   const ending = new AbortController();
   const hurry = new AbortController();
   let isWriting = false;
-  call.takeInterrupts(() => {
+  const interrupt = (): void => {
     progress.close();
-    const next = isWriting ? [ending, hurry].find(({ signal }) => !signal.aborted) : giveUp;
+    const next = [ending, hurry].find(({ signal }) => !signal.aborted);
     if (next === ending) terminal.note('ending the load; Ctrl-C again reads the nodes as they are');
     next?.abort(new Error('interrupted'));
-  });
+  };
   try {
     return await runLoad({
       ...options,
-      signal: giveUp.signal,
+      // Before the first row there is nothing to judge.
+      signal: call.signal,
       ending: ending.signal,
       hurry: hurry.signal,
       report(now) {
+        if (!isWriting) call.takeInterrupts(interrupt);
         isWriting = true;
         progress.show(now);
       },
