@@ -1,4 +1,6 @@
 /** The load and its judge on a real cluster: a move and a crash are found sound, and what a person breaks is found. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import pg from 'pg';
 import { expect, test } from 'vitest';
 import { runCli } from '../src/cli/run-cli.ts';
@@ -83,7 +85,17 @@ async function endedEarly(stage: TestStage): Promise<void> {
   expect(await loading, written.err).toBe(0);
   const report: unknown = JSON.parse(written.out);
   expect(report).toMatchObject({ endedEarly: 'asked', kept: null, verdict: { outcome: 'sound' } });
+  const documented = readFileSync(join(import.meta.dirname, '../docs/cli.md'), 'utf8').split(
+    'A report of `stage load`',
+  )[1];
+  for (const name of namesIn(report)) expect(documented).toMatch(new RegExp(`\`${name}(?:\\[\\])?\``));
   expect(JSON.parse(written.err)).toMatchObject({ note: expect.stringContaining('ending the load') });
+}
+
+function namesIn(value: unknown): readonly string[] {
+  if (typeof value !== 'object' || value === null) return [];
+  const below = Object.values(value).flatMap(namesIn);
+  return Array.isArray(value) ? below : [...Object.keys(value), ...below];
 }
 
 /** Each thing that was broken is told, and the tables stay for whoever wants to look. */
