@@ -1,7 +1,7 @@
 import { DatabaseError } from 'pg';
 import { describe, expect, it } from 'vitest';
 import { UnderstudyError } from '../errors/understudy-error.ts';
-import { endingAfterCommit, endingBeforeCommit } from './ending.ts';
+import { ConnectionEnded, endingAfterCommit, endingBeforeCommit } from './ending.ts';
 
 function answer(severity: string, code: string, message: string): DatabaseError {
   return Object.assign(new DatabaseError(message, message.length, 'error'), { severity, code });
@@ -12,6 +12,7 @@ const refused = [
   ['a deferred constraint', answer('ERROR', '23503', 'violates foreign key constraint')],
   ['a server that starts', answer('FATAL', '57P03', 'the database system is starting up')],
   ['a server without room', answer('FATAL', '53300', 'sorry, too many clients already')],
+  ['a connection that had ended before', new ConnectionEnded(new Error('read ECONNRESET'))],
   ['a wrong password', answer('FATAL', '28P01', 'password authentication failed')],
   ['a pooler that waited for a server', answer('FATAL', '08P01', 'query_wait_timeout')],
   [

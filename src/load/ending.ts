@@ -31,7 +31,16 @@ const poolerCode = '08P01';
 const neverPassedOn =
   /\b(?:query_wait_timeout|client_login_timeout|server_login_retry|server login failed|no more connections allowed|client connections exceeded)\b/;
 
+/** A statement that was not sent, because the connection had ended before it. */
+export class ConnectionEnded extends Error {
+  constructor(cause: unknown) {
+    super(`the connection had ended: ${causeOf(cause)}`, { cause });
+    this.name = 'ConnectionEnded';
+  }
+}
+
 function wasNeverSent(error: unknown): boolean {
+  if (error instanceof ConnectionEnded) return true;
   if (!(error instanceof DatabaseError)) return false;
   const code = error.code ?? '';
   return refusedLogins.test(code) || (code === poolerCode && neverPassedOn.test(error.message));

@@ -35,6 +35,7 @@ export interface Rest {
 }
 
 const pollMs = 100;
+const onceSeen = 'was looked at only once';
 
 const row = z.object({
   recovery: z.boolean(),
@@ -63,18 +64,16 @@ export async function untilRest(wanted: RestWanted): Promise<Rest> {
   const sql = positionQuery(wanted.schema);
   let target: Target | null = null;
   let told = '';
-  let isFirst = true;
   for (;;) {
     const seen = await Promise.all(nodes.map((node) => look(node, wanted.database, sql)));
     const { caughtUp, missing } = compare(seen, target);
     const tookMs = clock.boottimeMs() - startedMs;
     if (missing.length === 0 || tookMs > withinMs || hurry.aborted) return { missing, caughtUp, tookMs };
-    // The first look can't be the last: what is missing then may be no more than the second.
-    if (!isFirst && missing.join() !== told) {
+    // One look is never enough; that alone is not worth telling.
+    if (missing.join() !== told && !missing.every((each) => each.endsWith(onceSeen))) {
       report(missing);
       told = missing.join();
     }
-    isFirst = false;
     target = nextTarget(seen, target);
     // Aborted: one last look.
     await clock.sleep(pollMs, hurry).catch(() => undefined);
@@ -137,7 +136,7 @@ function owedBy(seen: Seen, primary: Position | undefined, target: Target | null
   if (primary === undefined) return '';
   if (!seen.recovery) {
     if (seen.writing > 0) return 'has transactions of the load under way';
-    return target?.lsn === null || target === null || target.node !== seen.node ? 'was not looked at twice' : null;
+    return target?.lsn === null || target === null || target.node !== seen.node ? onceSeen : null;
   }
   if (seen.timeline === null) return 'does not stream';
   if (seen.timeline !== primary.timeline) return `streams timeline ${seen.timeline}, not ${primary.timeline}`;

@@ -7,7 +7,7 @@
  */
 import { Client, type ClientConfig, type QueryResult } from 'pg';
 import { withDeadline } from '../timing/deadline.ts';
-import { isServerError } from './ending.ts';
+import { ConnectionEnded, isServerError } from './ending.ts';
 
 export interface Answer {
   readonly rows: readonly unknown[];
@@ -18,7 +18,7 @@ export interface Answer {
 
 /** What a transaction needs of a connection. */
 export interface Session {
-  /** Throws what the server or the pooler answered, TIMEOUT, or what befell the connection. */
+  /** Throws what the server or the pooler answered, TIMEOUT, what befell the connection, or ConnectionEnded. */
   query(text: string, values?: readonly unknown[]): Promise<Answer>;
   isOpen(): boolean;
   /** How many warnings came so far. */
@@ -36,12 +36,16 @@ function isWarning(code: string | undefined): boolean {
 export async function openSession(config: ClientConfig, withinMs: number, signal: AbortSignal): Promise<Session> {
   const client = new Client({ ...config, application_name: 'understudy load' });
   let isOpen = true;
+  let end: unknown = null;
   let warnings = 0;
   const close = (): void => {
     isOpen = false;
     client.connection.stream.destroy();
   };
-  client.on('error', close); // told by the statement under way
+  client.on('error', (error) => {
+    end ??= error; // told by the statement under way, or by the next
+    close();
+  });
   client.on('end', close);
   client.on('notice', ({ code }) => {
     if (isWarning(code)) warnings += 1;
@@ -62,6 +66,7 @@ export async function openSession(config: ClientConfig, withinMs: number, signal
   });
   return {
     async query(text, values) {
+      if (!isOpen) throw new ConnectionEnded(end ?? 'nobody said why');
       return answerOf(await bounded(values === undefined ? client.query(text) : client.query(text, [...values])));
     },
     isOpen: () => isOpen,
