@@ -267,6 +267,31 @@ describe('a planted anomaly is found', () => {
     );
   });
 
+  it('a standby that has the same items in another order, or the same ledger and other balances', () => {
+    fc.assert(
+      fc.property(calm, (played) => {
+        const [primary, second] = played.states;
+        const { bank: held, lists } = second.contents;
+        const [key, items] = [...lists].find(([, each]) => each.length > 1) ?? [0, []];
+        fc.pre(items.length > 1 && held !== null);
+        const [first = 0, next = 0, ...rest] = held?.balances ?? [];
+        const reordered = { ...second.contents, lists: new Map([...lists, [key, items.toReversed()]]) };
+        const moved = {
+          ...second.contents,
+          bank: { transfers: held?.transfers ?? [], balances: [first - 1, next + 1, ...rest] },
+        };
+        for (const [workload, contents] of [
+          ['append', reordered],
+          ['bank', moved],
+        ] as const) {
+          const verdict = judge(played.history, [primary, { ...second, contents }]);
+          expect(verdict.examples).toMatchObject([{ kind: 'diverged', workload, node: 'db2' }]);
+          expect(verdict.outcome).toBe('broken');
+        }
+      }),
+    );
+  });
+
   it('two nodes that can be written', () => {
     fc.assert(
       fc.property(calm, (played) => {
