@@ -6,7 +6,7 @@
  */
 import { exitCodes } from '../errors/exit-codes.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
-import { type LoadReport, type RunOptions, runLoad } from '../load/run.ts';
+import { type LoadProgress, type LoadReport, type RunOptions, runLoad } from '../load/run.ts';
 import { stageDatabaseNodes, stageTargets } from '../stage/load-access.ts';
 import { findStage } from '../stage/record.ts';
 import type { Call } from './call.ts';
@@ -38,12 +38,14 @@ async function run(call: Call, options: RunOptions): Promise<LoadReport> {
   const progress = new LoadProgressLine(terminal);
   const ending = new AbortController();
   const hurry = new AbortController();
-  let isWriting = false;
+  let stage: LoadProgress['stage'] | null = null;
   const interrupt = (): void => {
     progress.close();
-    const next = [ending, hurry].find(({ signal }) => !signal.aborted);
-    if (next === ending) terminal.note('ending the load; Ctrl-C again reads the nodes as they are');
-    next?.abort(new Error('interrupted'));
+    const isFirst = stage === 'writing' && !ending.signal.aborted;
+    terminal.note(
+      isFirst ? 'ending the load; Ctrl-C again reads the nodes as they are' : 'reading the nodes as they are',
+    );
+    (isFirst ? ending : hurry).abort(new Error('interrupted'));
   };
   try {
     return await runLoad({
@@ -53,8 +55,8 @@ async function run(call: Call, options: RunOptions): Promise<LoadReport> {
       ending: ending.signal,
       hurry: hurry.signal,
       report(now) {
-        if (!isWriting) call.takeInterrupts(interrupt);
-        isWriting = true;
+        if (stage === null) call.takeInterrupts(interrupt);
+        stage = now.stage;
         progress.show(now);
       },
     });

@@ -16,6 +16,8 @@ const row = z.object({
   balances: z.array(z.int()),
   transfers: z.array(z.int()),
 });
+/** Half a million ids take some 2 s. */
+const readWithinMs = 30_000;
 const nothing: Contents = { inserts: [], lists: new Map(), bank: null };
 
 /** `caughtUp`: the nodes that were at rest. Never throws: a node that can't be read is said to be so. */
@@ -29,7 +31,7 @@ export async function readNodeStates(
   // One after another: each answer may be large.
   for (const { node, query } of nodes) {
     try {
-      const asking = (sql: string): Promise<readonly unknown[]> => query(database, sql);
+      const asking = (sql: string): Promise<readonly unknown[]> => query(database, sql, readWithinMs);
       const read = await readContents(asking, schema);
       states.push({ node, read: 'yes', caughtUp: caughtUp.has(node), ...read });
     } catch (error) {

@@ -35,6 +35,8 @@ export interface Rest {
 }
 
 const pollMs = 100;
+/** A frozen server answers never; one that only starts answers at once. */
+const lookWithinMs = 5_000;
 const onceSeen = 'was looked at only once';
 
 const row = z.object({
@@ -69,10 +71,11 @@ export async function untilRest(wanted: RestWanted): Promise<Rest> {
     const { caughtUp, missing } = compare(seen, target);
     const tookMs = clock.boottimeMs() - startedMs;
     if (missing.length === 0 || tookMs > withinMs || hurry.aborted) return { missing, caughtUp, tookMs };
-    // One look is never enough; that alone is not worth telling.
-    if (missing.join() !== told && !missing.every((each) => each.endsWith(onceSeen))) {
-      report(missing);
-      told = missing.join();
+    // One look is never enough: that is not worth telling.
+    const worth = missing.filter((each) => !each.endsWith(onceSeen));
+    if (worth.length > 0 && worth.join() !== told) {
+      report(worth);
+      told = worth.join();
     }
     target = nextTarget(seen, target);
     // Aborted: one last look.
@@ -94,7 +97,7 @@ function positionQuery(schema: string): string {
 
 async function look({ node, query }: Node, database: string, sql: string): Promise<Seen> {
   try {
-    const [found] = await query(database, sql);
+    const [found] = await query(database, sql, lookWithinMs);
     const { lsn, ...rest } = row.parse(found);
     return { node, answered: true, ...rest, lsn: lsn === null ? null : (parseLsn(lsn) ?? null) };
   } catch (error) {

@@ -3,11 +3,10 @@ import { join } from 'node:path';
 import { connectionFiles, filesOf, readConnection } from '../applications/connection-files.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { LoadTarget } from '../load/load.ts';
-import type { Node } from '../load/node-access.ts';
+import type { Node, NodeQuery } from '../load/node-access.ts';
 import { run } from '../process/run.ts';
 import { nodeDirectory, runDirectory, type StageRecord } from './record.ts';
 
-const queryWithinMs = 30_000;
 /** Ids of half a million attempts are some 5 MB. */
 const mostAnswerBytes = 64 * 1024 * 1024;
 /** Nothing of the caller's environment: it may name another server. */
@@ -27,15 +26,19 @@ export function stageTargets(record: StageRecord, application: string | undefine
 export function stageDatabaseNodes(record: StageRecord): readonly Node[] {
   return record.nodes
     .filter(({ role }) => role === 'database')
-    .map(({ name }) => ({ node: name, query: (database, sql) => query(record, name, database, sql) }));
+    .map(({ name }) => ({ node: name, query: (...asked) => query(record, name, ...asked) }));
 }
 
-async function query(record: StageRecord, node: string, database: string, sql: string): Promise<readonly unknown[]> {
+async function query(
+  record: StageRecord,
+  node: string,
+  ...[database, sql, withinMs]: Parameters<NodeQuery>
+): Promise<readonly unknown[]> {
   const wrapped = `select coalesce(json_agg(answer), '[]') from (${sql}) answer`;
   const place = ['-h', runDirectory(record, node), '-U', 'postgres', '-d', database];
   // The statement goes in by standard input: psql then says which line of it is wrong, and no list of processes shows it.
   const { stdout, truncated } = await run('psql', ['-X', '-A', '-t', '-q', '-v', 'ON_ERROR_STOP=1', ...place], {
-    withinMs: queryWithinMs,
+    withinMs,
     cwd: '/',
     env: environment,
     input: `${wrapped};\n`,
