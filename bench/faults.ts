@@ -4,7 +4,7 @@
  *
  * Prints JSON. `gapMs`: the longest time without an acknowledged commit to any writer; `redundantMs`: from the end of the
  * fault until the primary streams to every standby again; `lost`: acknowledged and missing then; `forked`: rows that the nodes do
- * not agree on. Needs root. `npm run faults -- [--times 1] [--only TEXT] [--think MS] [--logs DIRECTORY]`:
+ * not agree on. Needs root. `npm run faults -- [--times 1] [--only TEXT,...] [--think MS] [--logs DIRECTORY]`:
  * with `--logs` the events and logs of every scenario are kept there.
  *
  * A scenario in which something went wrong that may not (a replicated commit lost, a refused one there, nodes that disagree, no
@@ -15,7 +15,7 @@ import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { nodeDirectory } from '../src/stage/record.ts';
+import { nodeDirectory, type StageRecord } from '../src/stage/record.ts';
 import { type Scenario, scenarios } from './fault-scenarios.ts';
 import { rounded, spread } from './figures.ts';
 import { createLoadTable, type LoadAccount, longestGap, monotonicMs, type Verification, verifyLoad } from './load.ts';
@@ -177,24 +177,40 @@ function isBad({ local, replicated, forked }: Outcome): boolean {
   return replicated.lost + replicated.phantom + local.phantom + forked > 0;
 }
 
-async function play(scenario: Scenario, turn: number): Promise<{ outcome?: Outcome; failure?: Failure }> {
-  return await StageUnderTest.with({ nodes: 3, appNodes: 1, namespaces: true, diskMb }, async (stage) => {
-    const logs =
-      options.logs === undefined ? null : join(options.logs, `${scenario.name} ${turn}`.replaceAll(/\W+/g, '-'));
-    try {
-      const outcome = await playOnce(stage, scenario);
-      const text = JSON.stringify(outcome);
-      console.error(`${scenario.name}: ${text}`);
-      const events = await lastEvents(stage);
-      return isBad(outcome) ? { outcome, failure: { scenario: scenario.name, because: text, events } } : { outcome };
-    } catch (error) {
-      const because = error instanceof Error ? error.message : String(error);
-      console.error(`${scenario.name}: ${because}`);
-      return { failure: { scenario: scenario.name, because, events: await lastEvents(stage) } };
-    } finally {
-      if (logs !== null) keepLogs(stage, logs, await lastEvents(stage));
-    }
-  });
+interface Turn {
+  readonly outcome?: Outcome;
+  readonly failure?: Failure;
+}
+
+async function play(scenario: Scenario, turn: number): Promise<Turn> {
+  const name = scenario.name;
+  const keep = (record: StageRecord, events: readonly string[] = []): void => {
+    if (options.logs !== undefined)
+      keepLogs(record, join(options.logs, `${name} ${turn}`.replaceAll(/\W+/g, '-')), events);
+  };
+  try {
+    const size = { nodes: 3, appNodes: 1, namespaces: true, diskMb };
+    return await StageUnderTest.with({ ...size, failed: (record) => keep(record) }, async (stage) => {
+      try {
+        const outcome = await playOnce(stage, scenario);
+        return { outcome, ...(isBad(outcome) ? { failure: await failureOf(stage, name, 'see its figures') } : {}) };
+      } catch (error) {
+        return { failure: await failureOf(stage, name, textOf(error)) };
+      } finally {
+        keep(stage.record, await lastEvents(stage));
+      }
+    });
+  } catch (error) {
+    return { failure: { scenario: name, because: textOf(error), events: [] } };
+  }
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+async function failureOf(stage: StageUnderTest, scenario: string, because: string): Promise<Failure> {
+  return { scenario, because, events: await lastEvents(stage) };
 }
 
 async function lastEvents(stage: StageUnderTest): Promise<readonly string[]> {
@@ -203,11 +219,11 @@ async function lastEvents(stage: StageUnderTest): Promise<readonly string[]> {
 }
 
 /** All that everybody wrote, for whoever looks for the cause. */
-function keepLogs(stage: StageUnderTest, directory: string, events: readonly string[]): void {
+function keepLogs(record: StageRecord, directory: string, events: readonly string[]): void {
   mkdirSync(directory, { recursive: true });
   writeFileSync(join(directory, 'events.txt'), events.join('\n'));
-  for (const node of stage.record.nodes) {
-    const from = join(nodeDirectory(stage.record, node.name), 'log');
+  for (const node of record.nodes) {
+    const from = join(nodeDirectory(record, node.name), 'log');
     if (existsSync(from)) cpSync(from, join(directory, node.name), { recursive: true });
   }
 }
@@ -248,9 +264,14 @@ if (process.getuid?.() !== 0) {
 }
 const rows = [];
 const failures: Failure[] = [];
-for (const scenario of scenarios.filter(({ name }) => name.includes(options.only))) {
+const wanted = options.only.split(',');
+for (const scenario of scenarios.filter(({ name }) => wanted.some((text) => name.includes(text)))) {
   const turns = [];
-  for (let turn = 1; turn <= Number(options.times); turn += 1) turns.push(await play(scenario, turn));
+  for (let turn = 1; turn <= Number(options.times); turn += 1) {
+    const played = await play(scenario, turn);
+    console.error(`${scenario.name}: ${JSON.stringify(played.failure?.because ?? played.outcome)}`);
+    turns.push(played);
+  }
   const bad = turns.flatMap(({ failure }) => failure ?? []);
   failures.push(...bad);
   rows.push(

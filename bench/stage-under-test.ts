@@ -11,7 +11,7 @@ import { isUnderstudyError } from '../src/errors/understudy-error.ts';
 import { credentialFiles, readCredentials } from '../src/pki/credential-files.ts';
 import { type RunResult, run } from '../src/process/run.ts';
 import { stagePorts } from '../src/stage/network.ts';
-import { nodeDirectory, type StageRecord } from '../src/stage/record.ts';
+import { findStage, nodeDirectory, type StageRecord } from '../src/stage/record.ts';
 import { stageDown, stageUp } from '../src/stage/stage.ts';
 import { createLinuxClock } from '../src/timing/linux-clock.ts';
 import { until } from './waiting.ts';
@@ -41,6 +41,8 @@ export class StageUnderTest {
       readonly appNodes: number;
       readonly namespaces?: boolean;
       readonly diskMb?: number;
+      /** Called before its files are removed. */
+      readonly failed?: (record: StageRecord) => void;
     },
     use: (stage: StageUnderTest) => Promise<T>,
   ): Promise<T> {
@@ -50,6 +52,10 @@ export class StageUnderTest {
       const begun = performance.now();
       const record = await stageUp({ directory, program, ...size, clock, report: () => undefined });
       return await use(new StageUnderTest(directory, record, performance.now() - begun));
+    } catch (error) {
+      const record = findStage(directory);
+      if (record !== null) size.failed?.(record);
+      throw error;
     } finally {
       await stageDown({ directory, purge: true, clock });
       rmSync(directory, { recursive: true, force: true });

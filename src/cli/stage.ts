@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { CommonOptions, Perform } from './call.ts';
 import { countFrom } from './option-values.ts';
 import { declareStageFaults, diskSize } from './stage-fault.ts';
+import { declareStageLoad } from './stage-load.ts';
 
 interface UpOptions extends CommonOptions {
   readonly nodes: number;
@@ -76,6 +77,7 @@ export function declareStage(program: Command, perform: Perform): void {
       ),
     );
   declareStageFaults(stage, perform);
+  declareStageLoad(stage, perform);
   // Started by `stage up` itself: it does for a stage's agents what systemd does on a server.
   stage
     .command('keep', { hidden: true })
