@@ -44,6 +44,8 @@ const { values: options } = parseArgs({
 
 interface Lane {
   readonly gapMs: number;
+  /** When it began, from the strike. */
+  readonly gapAtMs: number;
   readonly failed: number;
   readonly unknown: number;
   readonly acknowledged: number;
@@ -101,8 +103,10 @@ async function playOnce(stage: StageUnderTest, scenario: Scenario): Promise<Outc
 
 function laneOf(account: LoadAccount, found: Verification, fromMs: number, toMs: number): Lane {
   const count = (outcome: 'failed' | 'unknown') => account.failures.filter((one) => one.outcome === outcome).length;
+  const gap = longestGap(account, fromMs, toMs);
   return {
-    gapMs: rounded(longestGap(account, fromMs, toMs).ms),
+    gapMs: rounded(gap.ms),
+    gapAtMs: rounded(gap.fromMs - fromMs),
     failed: count('failed'),
     unknown: count('unknown'),
     acknowledged: found.acknowledged,
