@@ -5,7 +5,7 @@
 
 import type { Violation } from './checks.ts';
 import type { RunningAgent } from './database-machine.ts';
-import { beginFault } from './faults.ts';
+import { beginFault, type FaultKind } from './faults.ts';
 import { isDispensable, isLevel, leaseHolder, whyNotHealthy } from './healed.ts';
 import type { Plan, PlannedCommand, When } from './plan.ts';
 import { isCurable } from './plan.ts';
@@ -15,6 +15,8 @@ import { World } from './world.ts';
 
 export interface SeedResult {
   readonly plan: Plan;
+  /** Which faults really began; what waits for an event may never come. */
+  readonly begun: readonly FaultKind[];
   readonly violations: readonly Violation[];
   readonly traceHash: string;
   readonly trace: readonly string[];
@@ -44,6 +46,7 @@ export async function runSeed(plan: Plan, keepTrace: boolean): Promise<SeedResul
 class SeedRun {
   readonly #world: World;
   readonly #plan: Plan;
+  readonly #begun: FaultKind[] = [];
   readonly #undo = new Set<() => void>();
   #lostLocal = 0;
   #isQuiet = false;
@@ -81,6 +84,7 @@ class SeedRun {
     }
     return {
       plan,
+      begun: this.#begun,
       violations: world.checks.violations,
       traceHash: world.trace.hash,
       trace: world.trace.lines,
@@ -116,6 +120,7 @@ class SeedRun {
     trace.say('FAULT', `${fault.kind} ${fault.node} for ${Math.round(fault.forMs)} ms`);
     const undo = beginFault(this.#world, fault.kind, fault.node, fault.other);
     if (undo === null) return;
+    this.#begun.push(fault.kind);
     const over = (): void => {
       if (!this.#undo.delete(over)) return;
       trace.say('FAULT', `${fault.kind} ${fault.node} is over`);
@@ -148,6 +153,7 @@ class SeedRun {
       if (!isCurable(lostForEver.how)) lost.add(lostForEver.node);
       trace.say('FAULT', `${lostForEver.how} ${lostForEver.node} for ever`);
       beginFault(this.#world, lostForEver.how, lostForEver.node, lostForEver.node);
+      this.#begun.push(lostForEver.how);
     }
     for (const machine of machines.values()) {
       if (lost.has(machine.name)) continue;
