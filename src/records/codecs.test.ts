@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { defaultDurability, defaultFailover } from '../core/declared-durability.ts';
 import { decodeRecord, encodeRecord, type RecordKind, type Records } from './codecs.ts';
 import { eventKey, memberKey, poolerKey, receiptKey } from './keys.ts';
 import { specSchema } from './spec-schema.ts';
@@ -65,6 +66,8 @@ const spec: Records['spec'] = {
       longTransactionMs: 5_000,
       maxLagBytes: 1,
     },
+    durability: defaultDurability,
+    failover: defaultFailover('local'),
     lease: { ttlMs: 6_000 },
   },
 };
