@@ -9,6 +9,7 @@ import type { Stored } from '../core/cluster-view.ts';
 import { fenceDeadlineMs, type Lease, type Renewal } from '../core/lease.ts';
 import type { Outcome, OwnRenewal } from '../core/memory.ts';
 import type { Operation, OperationPhase } from '../core/operation.ts';
+import { describeSyncSet } from '../core/rules/sync-standbys.ts';
 import type { TimelineRecord } from '../core/timelines.ts';
 import type { StoreCondition, StoreWrite } from '../ports/store.ts';
 import { encodeRecord } from '../records/codecs.ts';
@@ -330,6 +331,9 @@ function tell(context: ExecutionContext, action: StoreAction): void {
       tellAccepted(context, action);
       context.emit('failover.decided', { node, term: action.lease.value.term + 1 });
       return;
+    case 'write-durability':
+      tellDurability(context, action);
+      return;
     case 'take-next-term':
       context.emit('lease.next_term', { node, term: action.lease.value.term + 1 });
       return;
@@ -357,6 +361,16 @@ function tell(context: ExecutionContext, action: StoreAction): void {
     default:
       return;
   }
+}
+
+/** Before the server's own set changes: from here on elections rest on it. */
+function tellDurability(context: ExecutionContext, action: Extract<StoreAction, { do: 'write-durability' }>): void {
+  const { record, replaces } = action;
+  const set = describeSyncSet(record);
+  const isWorse = record.degraded === true && record.k < (replaces?.value.k ?? 0);
+  if (isWorse) context.emit('durability.degraded', { node: context.self, set });
+  else if (record.degraded !== true && replaces?.value.degraded === true)
+    context.emit('durability.restored', { node: context.self, set });
 }
 
 /** Loud, and before all else: from here on something may be gone that was acknowledged. */

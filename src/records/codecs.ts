@@ -43,7 +43,12 @@ const lease = z.discriminatedUnion('state', [
   z.object({ state: z.literal('released'), term: positive, by: name, to: name.nullable(), ttlMs: positive }),
 ]);
 const lsn = z.string().regex(/^[0-9A-F]{1,8}\/[0-9A-F]{1,8}$/);
-const durability = z.object({ term: positive, standbys: z.array(name), k: count });
+const durability = z.object({
+  term: positive,
+  standbys: z.array(name),
+  k: count,
+  degraded: z.boolean().optional(),
+});
 const acceptedLoss = z.object({
   term: positive,
   counter: count,
