@@ -6,7 +6,7 @@
  */
 import type { Action } from '../core/actions.ts';
 import type { Stored } from '../core/cluster-view.ts';
-import { fenceDeadlineMs, type Lease, type Renewal } from '../core/lease.ts';
+import { fenceDeadlineMs, type Lease, type Renewal, type WrittenPosition } from '../core/lease.ts';
 import type { Outcome, OwnRenewal } from '../core/memory.ts';
 import type { Operation, OperationPhase } from '../core/operation.ts';
 import { describeSyncSet } from '../core/rules/sync-standbys.ts';
@@ -27,6 +27,7 @@ const storeActions = [
   'take-handover',
   'look-at-lease',
   'write-ballot',
+  'accept-loss',
   'take-lease',
   'take-next-term',
   'record-timeline',
@@ -99,7 +100,7 @@ function transactionOf(context: ExecutionContext, action: StoreAction): Transact
     case 'renew-lease':
       return {
         conditions: [same(keys.lease, action.lease), same(keys.renewal, action.renewal)],
-        writes: [renewalWrite(action.renewal.value.term, action.renewal.value.counter + 1)],
+        writes: [renewalWrite(action.renewal.value.term, action.renewal.value.counter + 1, action.written)],
       };
     case 'take-first-lease':
       return {
@@ -115,6 +116,17 @@ function transactionOf(context: ExecutionContext, action: StoreAction): Transact
       return {
         conditions: [same(keys.lease, action.lease), { key, revision }],
         writes: [{ key, value: encodeRecord('ballot', action.ballot) }],
+      };
+    }
+    case 'accept-loss': {
+      const loss = { ...action.loss, at: context.clock.wallClock().toISOString() };
+      return {
+        conditions: [
+          same(keys.lease, action.lease),
+          same(keys.renewal, action.renewal),
+          { key: keys.acceptedLoss, revision: action.replaces?.revision ?? 'absent' },
+        ],
+        writes: [{ key: keys.acceptedLoss, value: encodeRecord('accepted-loss', loss) }],
       };
     }
     case 'take-lease':
@@ -245,14 +257,14 @@ function same(key: string, stored: Stored<unknown>): StoreCondition {
   return { key, revision: stored.revision };
 }
 
-function renewalWrite(term: number, counter: number): StoreWrite {
-  const renewal: Renewal = { term, counter };
+function renewalWrite(term: number, counter: number, written: WrittenPosition | null): StoreWrite {
+  const renewal: Renewal = { term, counter, ...(written === null ? {} : { written }) };
   return { key: keys.renewal, value: encodeRecord('renewal', renewal) };
 }
 
 function holding(context: ExecutionContext, term: number, ttlMs: number): readonly StoreWrite[] {
   const lease: Lease = { state: 'held', term, holder: context.self, ttlMs };
-  return [{ key: keys.lease, value: encodeRecord('lease', lease) }, renewalWrite(term, 0)];
+  return [{ key: keys.lease, value: encodeRecord('lease', lease) }, renewalWrite(term, 0, null)];
 }
 
 function released(context: ExecutionContext, lease: Lease, to: string | null): StoreWrite {

@@ -9,7 +9,7 @@
  * determined end of its WAL; only the elected takes, and compares everything that the election was judged by.
  */
 
-import { acceptedFor } from '../accepted-loss.ts';
+import { type AcceptedLoss, acceptedFor } from '../accepted-loss.ts';
 import type { Action } from '../actions.ts';
 import { type Ballot, type Election, elect } from '../ballot.ts';
 import type { Stored } from '../cluster-view.ts';
@@ -23,6 +23,7 @@ import type { NodeName } from '../spec.ts';
 import { type Position, type TimelineRecord, type Timelines, unusedTimeline } from '../timelines.ts';
 import { endHung, hungPrimaryAfterMs } from './hung.ts';
 import { retryAfterMs } from './job-retry.ts';
+import { acceptUnheard } from './unheard.ts';
 
 /** A look at the lease is good for this long, in ms: the transaction compares it all again. */
 const lookGoodForMs = 500;
@@ -171,7 +172,12 @@ function whyUnfit(situation: Situation): string | null {
 }
 
 export function electionOf(situation: Situation, lease: Lease): Election {
-  const { view, memory } = situation;
+  const { acceptedLoss, renewal } = situation.view.store;
+  return electionWith(situation, lease, acceptedFor(acceptedLoss?.value ?? null, lease.term, renewal?.value ?? null));
+}
+
+function electionWith(situation: Situation, lease: Lease, accepted: AcceptedLoss | null): Election {
+  const { view, memory, spec } = situation;
   const term = lease.term + 1;
   return elect({
     term,
@@ -181,8 +187,8 @@ export function electionOf(situation: Situation, lease: Lease): Election {
     timelines: timelinesOf(situation),
     silent: memory.silent?.term === term ? memory.silent.nodes : new Set(),
     written: writtenBy(view.store.renewal?.value),
-    lossLimitBytes: null,
-    accepted: acceptedFor(view.store.acceptedLoss?.value ?? null, lease.term, view.store.renewal?.value ?? null),
+    lossLimitBytes: spec?.failover.lossLimitBytes ?? null,
+    accepted,
   });
 }
 
@@ -223,7 +229,11 @@ function judge(situation: Situation, lease: Stored<Lease>, term: number): Verdic
   const missing = election.unheard.length === 0 ? '' : `; not heard: ${election.unheard.join(', ')}`;
   if (election.winner === null || spec === null) {
     const text = `nobody can be elected for term ${term} yet${missing}`;
-    return { ...wait({ code: 'no-winner', text }, 100), refused };
+    const accept = acceptUnheard(situation, lease, {
+      text,
+      elect: (loss) => electionWith(situation, lease.value, loss),
+    });
+    return { ...(accept ?? wait({ code: 'no-winner', text }, 100)), refused };
   }
   const last = lease.value.state === 'held' ? lease.value.holder : lease.value.by;
   const expected = otherDatabaseNodes(situation).filter(({ name }) => name !== last);
