@@ -9,6 +9,7 @@
 import type { NodeName } from '../core/spec.ts';
 import { type FaultKind, faultKinds, faultsOf, themes } from './faults.ts';
 import { Random } from './random.ts';
+import type { SimulatedDurability } from './simulated-spec.ts';
 
 export type When =
   | { readonly atMs: number }
@@ -41,6 +42,7 @@ export interface Plan {
   readonly seed: string;
   readonly databases: number;
   readonly apps: number;
+  readonly durability: SimulatedDurability;
   readonly writersEach: number;
   readonly everyMs: number;
   /** How long things go wrong, from the cluster's first second on. */
@@ -136,12 +138,18 @@ export function planOf(seed: string): Plan {
       when: { atMs: settlingMs + random.between(0, troubleMs) },
     });
   }
-  const isLost = faults.length > 0 && databases > 2 && random.chance(0.3);
+  const durability = {
+    k: databases > 3 && random.chance(0.5) ? 2 : 1,
+    withoutStandby: random.pick(['wait', 'wait', 'degrade'] as const),
+  };
+  const isEnough = databases > 2 || durability.withoutStandby === 'degrade';
+  const isLost = faults.length > 0 && isEnough && random.chance(0.3);
   const lostForEver = isLost ? { node: random.pick(nodes.database), how: random.pick(lasting) } : null;
   return {
     seed,
     databases,
     apps,
+    durability,
     writersEach: random.integer(1, 3),
     everyMs: random.pick([40, 80, 150]),
     troubleMs,
