@@ -224,7 +224,8 @@ export class FakePostgres implements Postgres {
     disk.upstream = null;
     await this.#take(this.#random.skewed(2, 300), options);
     if (process === null || this.#server.process !== process) throw failed('no server runs');
-    if (process.freeze === 'none') {
+    // With replay paused, the receiver would stay: its startup process looks at nothing.
+    if (process.freeze === 'none' && !process.replayPaused) {
       this.#server.endReceiver(process);
       return;
     }

@@ -117,16 +117,17 @@ export function planOf(seed: string): Plan {
   const nodes = { database: names('db', databases), app: names('app', apps) };
   const when = (): When =>
     random.chance(0.5)
-      ? { event: random.pick(interesting), nth: random.integer(1, 4), delayMs: random.skewed(0.1, 400) }
+      ? { event: random.pick(interesting), nth: random.pick([1, 1, 1, 2, 3, 4]), delayMs: random.skewed(0.1, 400) }
       : { atMs: settlingMs + random.between(0, troubleMs) };
   const faults: PlannedFault[] = [];
   for (let index = 0; index < many && kinds.length > 0; index += 1) {
     const kind = random.pick(kinds);
     const { on } = faultsOf(kind);
-    const byRole = on === 'database' && random.chance(0.6);
-    const node = byRole ? random.pick([holder, speaker]) : random.pick(nodes[on]);
+    const at = when();
+    const byRole = on === 'database' && random.chance(0.65);
+    const node = byRole ? random.pick('event' in at ? [speaker, speaker, holder] : [holder]) : random.pick(nodes[on]);
     const other = random.pick(nodes.database.filter((name) => name !== node));
-    faults.push({ kind, node, other, when: when(), forMs: durationOf(random, troubleMs) });
+    faults.push({ kind, node, other, when: at, forMs: durationOf(random, troubleMs) });
   }
   const commands: PlannedCommand[] = [];
   const asked = random.pick([0, 0, 1, 2, 4]);
