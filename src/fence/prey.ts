@@ -261,10 +261,18 @@ function readDatabaseState(path: string): number | null {
 
 /** Without a note of the reading in the inode, which would wait for a disk that hangs; only the owner may (open(2)). */
 function readQuietly(path: string): string | null {
+  let fd: number;
   try {
-    return readFileSync(path, { encoding: 'latin1', flag: constants.O_RDONLY | constants.O_NOATIME });
+    fd = openSync(path, constants.O_RDONLY | constants.O_NOATIME);
   } catch {
     return readText(path);
+  }
+  try {
+    return readFileSync(fd, 'latin1');
+  } catch {
+    return null;
+  } finally {
+    closeSync(fd);
   }
 }
 
