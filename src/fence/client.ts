@@ -9,6 +9,7 @@
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { FencedProcess, WatchedFence } from '../ports/fence.ts';
+import { isAlive } from '../process/identity.ts';
 import { type Answer, type FenceConnection, openConnection } from './connection.ts';
 import { type FenceProgram, killFence, lockedExit, startFenceProgram } from './program.ts';
 import { type FenceRequest, protocol } from './wire.ts';
@@ -37,6 +38,8 @@ class FenceClient implements WatchedFence {
   #closed = false;
   /** Confirmed by a fence, and not dropped since. */
   #confirmed: { readonly term: number; readonly deadlineMs: number } | null = null;
+  /** Grows with every drop, so that a confirmation that was on its way meanwhile is not taken for a later one. */
+  #drops = 0;
   #unanswered = 0;
 
   constructor(options: FenceProgram, clock: Clock) {
@@ -45,13 +48,13 @@ class FenceClient implements WatchedFence {
   }
 
   async extend(term: number, deadlineMs: number): Promise<void> {
+    const drops = this.#drops;
     await this.#ask({ do: 'extend', term, deadlineMs });
-    this.#confirmed = { term, deadlineMs };
+    if (drops === this.#drops) this.#confirmed = { term, deadlineMs };
   }
 
   async drop(): Promise<void> {
-    // Before it is asked: a fence that is lost meanwhile must not get it again.
-    this.#confirmed = null;
+    this.#forget();
     await this.#ask({ do: 'drop' });
   }
 
@@ -60,7 +63,7 @@ class FenceClient implements WatchedFence {
   }
 
   async startStandby(start: Parameters<WatchedFence['startStandby']>[0]): Promise<FencedProcess> {
-    this.#confirmed = null;
+    this.#forget();
     return await this.#start('standby', start);
   }
 
@@ -87,6 +90,12 @@ class FenceClient implements WatchedFence {
       (one) => one.end(because),
       () => undefined,
     );
+  }
+
+  /** Before a drop is asked for: a fence that is lost meanwhile must not get the deadline again. */
+  #forget(): void {
+    this.#confirmed = null;
+    this.#drops += 1;
   }
 
   async #start(as: 'primary' | 'standby', start: Parameters<WatchedFence['startPrimary']>[0]): Promise<FencedProcess> {
@@ -123,18 +132,17 @@ class FenceClient implements WatchedFence {
   #connection(): Promise<FenceConnection> {
     if (this.#closed) return Promise.reject(new UnderstudyError('FENCE_UNREACHABLE', 'this agent let go of its fence'));
     if (this.#open?.isOpen === true) return Promise.resolve(this.#open);
-    this.#reaching ??= this.#reach().then(
-      (found) => {
-        this.#open = found;
-        this.#reaching = null;
-        return found;
-      },
-      (error: unknown) => {
-        this.#reaching = null;
-        throw error;
-      },
-    );
+    this.#reaching ??= this.#attach().finally(() => {
+      this.#reaching = null;
+    });
     return this.#reaching;
+  }
+
+  async #attach(): Promise<FenceConnection> {
+    const found = await this.#reach();
+    await this.#rearm(found);
+    this.#open = found;
+    return found;
   }
 
   async #reach(): Promise<FenceConnection> {
@@ -142,9 +150,9 @@ class FenceClient implements WatchedFence {
     if (found !== null) {
       if (await this.#speaksOurs(found)) return found;
       found.end('it is of another version');
-      killFence(this.#options);
     }
     const untilMs = this.#clock.boottimeMs() + startWithinMs;
+    if (found !== null) await this.#endOthers(untilMs);
     let ended = false;
     const program = await startFenceProgram(this.#options);
     program.exited.then(
@@ -163,6 +171,12 @@ class FenceClient implements WatchedFence {
     }
   }
 
+  /** Until they are gone: a socket is served up to the last moment, and the lock is held. */
+  async #endOthers(untilMs: number): Promise<void> {
+    const others = killFence(this.#options);
+    while (others.some(isAlive) && this.#clock.boottimeMs() < untilMs) await this.#clock.sleep(pollMs);
+  }
+
   #connect(): Promise<FenceConnection | null> {
     return openConnection(this.#options.socket, (because) => this.#lost(because));
   }
@@ -175,12 +189,11 @@ class FenceClient implements WatchedFence {
   #lost(because: string): void {
     if (this.#closed) return;
     for (const listener of this.#listeners) listener(because);
-    this.#rearm().catch(() => undefined); // the next renewal finds out for itself
+    this.#connection().catch(() => undefined); // whoever asks next tries again, and hears why it fails
   }
 
-  /** Once: whoever renews the lease is the one that tries again. */
-  async #rearm(): Promise<void> {
-    const connection = await this.#connection();
+  /** Gives a fence that is new to this agent what the last one had confirmed; one that refuses it says so to the next. */
+  async #rearm(connection: FenceConnection): Promise<void> {
     const confirmed = this.#confirmed;
     if (confirmed !== null) await this.#answer(connection, { do: 'extend', ...confirmed });
   }

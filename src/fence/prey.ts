@@ -11,19 +11,9 @@
  *
  * As an ordinary user only that user's processes are seen and killed; PostgreSQL runs as the user of its fence.
  */
-import {
-  closeSync,
-  constants,
-  existsSync,
-  fstatSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  readSync,
-  statSync,
-} from 'node:fs';
+import { closeSync, constants, existsSync, fstatSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { identify, isAlive, type ProcessIdentity, readCommandLine } from '../process/identity.ts';
+import { identify, isAlive, ownProcesses, type ProcessIdentity, readCommandLine } from '../process/identity.ts';
 import { sendSignal } from '../process/signal.ts';
 import type { ServerSeen } from './warden.ts';
 
@@ -189,6 +179,7 @@ export class Prey {
   #kill(places: readonly Place[]): number {
     if (places.length === 0) return 0;
     const found = ownProcesses((pid) => {
+      if (pid === process.pid) return false;
       const seen = placeOf(`/proc/${pid}/cwd`);
       return seen !== null && places.some((place) => isSame(place, seen));
     });
@@ -207,25 +198,11 @@ export class Prey {
   /** Dear, since all mappings are read: only when somebody is attached who works elsewhere. */
   #attached(): readonly ProcessIdentity[] {
     return ownProcesses((pid) => {
+      if (pid === process.pid) return false;
       const maps = readText(`/proc/${pid}/maps`);
       return maps !== null && [...this.#segments.values()].some((segment) => mapsSegment(maps, segment));
     });
   }
-}
-
-/** Every process of this user (root: of all users) but this one, for which that holds. */
-function ownProcesses(holds: (pid: number) => boolean): readonly ProcessIdentity[] {
-  const self = process.geteuid?.();
-  const found: ProcessIdentity[] = [];
-  for (const name of readdirSync('/proc')) {
-    const pid = Number(name);
-    if (!Number.isSafeInteger(pid) || pid === process.pid) continue;
-    if (self !== 0 && statSync(`/proc/${name}`, { throwIfNoEntry: false })?.uid !== self) continue;
-    if (!holds(pid)) continue;
-    const identity = identify(pid);
-    if (identity !== null) found.push(identity);
-  }
-  return found;
 }
 
 function placeOf(path: string): Place | null {

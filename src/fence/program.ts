@@ -4,10 +4,9 @@
  * Started under flock(1), which locks the fence's memory and then becomes the fence (`--no-fork`): the lock is the
  * kernel's and ends with the process. Any number may be started at once; all but one end after a second.
  */
-import { closeSync, openSync, readFileSync } from 'node:fs';
-import { z } from 'zod';
+import { closeSync, openSync } from 'node:fs';
 import { type Daemon, startDaemon } from '../process/daemon.ts';
-import { readCommandLine } from '../process/identity.ts';
+import { ownProcesses, type ProcessIdentity, readCommandLine } from '../process/identity.ts';
 import { sendSignal } from '../process/signal.ts';
 import type { FenceArguments } from './wire.ts';
 
@@ -44,18 +43,18 @@ export async function startFenceProgram(options: FenceProgram): Promise<Daemon> 
   return await startDaemon('flock', [...lock, ...fence, ...device], { cwd: '/', env: environment, logFile });
 }
 
-const written = z.object({ process: z.object({ pid: z.int(), startTicks: z.int() }) });
-
 /**
- * Kills the fence that has that memory and that socket, however it is: one that answers nobody guards nothing. The next
- * one goes on with its deadline.
+ * Kills every fence that has that memory and that socket, whatever its version and however it is: one that answers
+ * nobody guards nothing. The next one goes on with its deadline. Found by their arguments and not by what the memory
+ * says: an older fence wrote nothing of itself there, and a new one may not have got so far. Answers whom it killed;
+ * they take a moment to go.
  */
-export function killFence({ memory, socket }: Pick<FenceProgram, 'memory' | 'socket'>): void {
-  let found: z.infer<typeof written>;
-  try {
-    found = written.parse(JSON.parse(readFileSync(memory, 'utf8')));
-  } catch {
-    return; // it has not got so far
-  }
-  if (readCommandLine(found.process.pid).includes(socket)) sendSignal(found.process, 'SIGKILL');
+export function killFence({ memory, socket }: Pick<FenceProgram, 'memory' | 'socket'>): readonly ProcessIdentity[] {
+  const found = ownProcesses((pid) => {
+    const line = readCommandLine(pid);
+    const at = line.lastIndexOf(socket);
+    return at > 0 && line[at + 2] === memory;
+  });
+  for (const one of found) sendSignal(one, 'SIGKILL');
+  return found;
 }
