@@ -77,6 +77,11 @@ class FenceClient implements WatchedFence {
     return status;
   }
 
+  async peek(): ReturnType<WatchedFence['peek']> {
+    if (this.#open?.isOpen !== true) return null;
+    return await this.status().catch(() => null);
+  }
+
   onLost(listener: (because: string) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);

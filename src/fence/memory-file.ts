@@ -35,7 +35,8 @@ export function formatMemory(boot: string, process: ProcessIdentity, warden: War
 export function parseMemory(text: string, boot: string): Remembered | null {
   try {
     const read = record(JSON.parse(text), 'memory');
-    if (read.boot !== boot || read.attended !== true) return null;
+    // A fence from before `attended` was kept had always been spoken for when it wrote.
+    if (read.boot !== boot || read.attended === false) return null;
     const deadline = read.deadline === null ? null : record(read.deadline, 'deadline');
     return {
       highestTerm: whole(read.highestTerm, 'highestTerm', 0),
@@ -89,11 +90,14 @@ export class MemoryFile {
     this.#flush();
   }
 
-  /** Another file stands in its place: a fence that locks that one may run beside this one. */
+  /**
+   * Another file stands in its place: a fence that locks that one may run beside this one. A file that is merely gone is
+   * nobody's: whoever starts a fence makes it first.
+   */
   isSuperseded(): boolean {
     const now = statSync(this.#path, { throwIfNoEntry: false });
     const own = fstatSync(this.#fd);
-    return now === undefined || now.ino !== own.ino || now.dev !== own.dev;
+    return now !== undefined && (now.ino !== own.ino || now.dev !== own.dev);
   }
 
   #flush(): void {

@@ -160,10 +160,10 @@ class Watch {
     this.#memory.keep(this.#guarded.warden, this.#guarded.watchdog.state === 'armed');
   }
 
-  /** Its lock is on a file that is gone: another may run. It keeps the deadline that it confirmed, and no more. */
+  /** Its lock is on a file that is no longer there: another may run. It keeps the deadline that it confirmed, and no more. */
   #stepAside(): void {
     if (this.#guarded.warden.leaving) return;
-    this.#guarded.log.say('its memory was removed or replaced: it ends at its deadline');
+    this.#guarded.log.say('another file stands in the place of its memory: it ends at its deadline');
     this.#guarded.warden = warden.leave(this.#guarded.warden);
   }
 

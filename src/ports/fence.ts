@@ -62,6 +62,8 @@ export interface WatchedFence extends Fence {
    */
   startStandby(start: StandbyStart): Promise<FencedProcess>;
   status(): Promise<FenceStatus>;
+  /** The same without starting one: `null` when none answers. Never throws. */
+  peek(): Promise<FenceStatus | null>;
   /**
    * Called at once when the fence is gone. By then a new one is being started, which gets the deadline that the old one
    * had confirmed; until it has, no renewal counts. Answers how to stop listening.
