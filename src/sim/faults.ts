@@ -118,8 +118,9 @@ const table = {
     machine.host.suspend();
     return () => machine.host.resume();
   }),
-  'fence-killed': onDatabase('the fence is killed', (machine) => {
-    machine.fence.kill();
+  'fence-killed': onDatabase('the fence is killed, and its agent begins another', (machine) => {
+    // Without an agent that can, nothing but a hardware watchdog would be left: that is promised to nobody.
+    if (machine.agent?.process.isRunning === true) machine.fence.kill();
     return nothing;
   }),
   'fence-frozen': onDatabase('the fence is stopped by a signal', (machine) => {
