@@ -26,6 +26,8 @@ export interface FakePostgresParts {
   readonly random: Random;
   readonly systemIdentifier: string;
   readonly major: number;
+  /** Told when something long begins: that is when a fault is worth most. */
+  onAct(act: 'initialise' | 'clone' | 'start' | 'follow' | 'promote' | 'stop'): void;
   serverOf(node: NodeName): FakeServer | undefined;
 }
 
@@ -106,6 +108,7 @@ export class FakePostgres implements Postgres {
   }
 
   async initialise(options: ActOptions): Promise<{ systemIdentifier: string }> {
+    this.#parts.onAct('initialise');
     const { disk } = this.#server;
     if (disk.content === 'cluster') throw failed('the data directory is not empty');
     disk.content = 'unfinished';
@@ -122,6 +125,7 @@ export class FakePostgres implements Postgres {
     _onProgress: unknown,
     options: ActOptions,
   ): Promise<void> {
+    this.#parts.onAct('clone');
     const { host, disk, failing } = this.#server;
     const { network } = this.#parts;
     const source = this.#parts.serverOf(upstream.node);
@@ -163,6 +167,7 @@ export class FakePostgres implements Postgres {
   }
 
   async start(as: StartAs, options: ActOptions): Promise<void> {
+    this.#parts.onAct('start');
     const { disk, failing } = this.#server;
     const running = this.#server.process;
     if (running?.hasPostmaster) {
@@ -199,6 +204,7 @@ export class FakePostgres implements Postgres {
   }
 
   async follow(upstream: { readonly node: NodeName }, _slot: string, options: ActOptions): Promise<void> {
+    this.#parts.onAct('follow');
     await this.#take(this.#random.between(1, 20), options);
     this.#point(upstream.node);
   }
@@ -243,6 +249,7 @@ export class FakePostgres implements Postgres {
   }
 
   async promote(timeline: number | null, options: ActOptions): Promise<void> {
+    this.#parts.onAct('promote');
     const { process, disk, failing } = this.#server;
     if (process === null || process.phase !== 'ready' || process.freeze !== 'none')
       throw failed('no server to promote');
@@ -268,6 +275,7 @@ export class FakePostgres implements Postgres {
     how: { readonly patienceMs: number; readonly awaitStandby: NodeName | null },
     options: ActOptions,
   ): Promise<{ clean: null }> {
+    this.#parts.onAct('stop');
     const { process, failing } = this.#server;
     if (process === null) return { clean: null };
     const hangs = failing.stop > 0 || process.freeze !== 'none' || !process.hasPostmaster;

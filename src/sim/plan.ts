@@ -82,6 +82,10 @@ const interesting = [
   'durability.changed',
   'standby.follows',
   'pooler.paused',
+  'act.start',
+  'act.promote',
+  'act.stop',
+  'act.clone',
 ];
 const settlingMs = 8_000;
 
