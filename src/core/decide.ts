@@ -85,7 +85,7 @@ function isUnanswering({ postgres, job }: ClusterView): boolean {
 function remember(view: ClusterView, memory: DatabaseMemory): DatabaseMemory {
   const watched = { ...memory, leaseWatch: watchLease(assess(view, memory)) };
   const situation = assess(view, watched);
-  return { ...watched, ...watchElected(situation), streamed: watchStandbys(situation) };
+  return { ...watched, ...watchElected(situation), ...watchStandbys(situation) };
 }
 
 function untilRenewal(situation: Situation): number {

@@ -28,7 +28,8 @@ export interface Commit {
 /** What the checkers want to hear. */
 export interface ServerWatcher {
   becameWritable(server: FakeServer): void;
-  acknowledged(server: FakeServer, commit: Commit): void;
+  /** `isProtected`: a replicated commit was asked for, and standbys have confirmed it. */
+  acknowledged(server: FakeServer, commit: Commit, isProtected: boolean): void;
 }
 
 export interface ServerWorld {
@@ -315,8 +316,9 @@ export class FakeServer {
       else left.push(waiting);
     }
     process.waiting = left;
+    const waits = process.sync.checkpointer.standbys.length > 0;
     for (const commit of done) {
-      this.#world.watcher.acknowledged(this, commit);
+      this.#world.watcher.acknowledged(this, commit, commit.replicated && waits);
       commit.answer('committed');
     }
   }
