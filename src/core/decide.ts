@@ -17,6 +17,7 @@ import type { ClusterView } from './cluster-view.ts';
 import type { Decision } from './decision.ts';
 import { renewEveryMs } from './lease.ts';
 import type { DatabaseMemory } from './memory.ts';
+import { watchCrashes } from './rules/crashes.ts';
 import { decideFailover, watchElected, watchLease } from './rules/failover.ts';
 import { endOrphans } from './rules/hung.ts';
 import { decideDemotion, decidePromises, decideRenewal, decideTaking } from './rules/lease.ts';
@@ -90,6 +91,7 @@ function remember(view: ClusterView, memory: DatabaseMemory): DatabaseMemory {
     leaseWatch: watchLease(assess(view, memory)),
     failingProbes: countProbe(memory.failingProbes, view.probe),
     endingSinceMs: watchEnding(assess(view, memory)),
+    crashes: watchCrashes(view, memory),
   };
   const situation = assess(view, watched);
   return { ...watched, ...watchElected(situation), streamed: watchStandbys(situation) };

@@ -2,6 +2,7 @@
  * What a database node's agent remembers from one decision to the next. Nothing in it is needed for safety after a
  * restart: a fresh memory only makes the agent wait for a fresh renewal before it starts or promotes anything.
  */
+import { type CrashMarks, noCrashes } from './crash-marks.ts';
 import type { SyncSet } from './durability.ts';
 import { leaseDeadlineMs } from './lease.ts';
 import type { Lsn } from './lsn.ts';
@@ -86,6 +87,7 @@ export interface DatabaseMemory {
   readonly failingProbes: FailingProbes | null;
   /** Since when a server is being ended that does not go. */
   readonly endingSinceMs: number | null;
+  readonly crashes: CrashMarks;
   /** Failures of short acts, by name: when they failed last and how often in a row. */
   readonly failures: ReadonlyMap<string, { readonly atMs: number; readonly times: number }>;
 }
@@ -117,6 +119,7 @@ export function emptyMemory(nowMs: number): DatabaseMemory {
     unansweringSinceMs: null,
     failingProbes: null,
     endingSinceMs: null,
+    crashes: noCrashes,
     failures: new Map(),
   };
 }

@@ -21,6 +21,7 @@ import {
   wait,
 } from '../situation.ts';
 import type { TimelineRecord } from '../timelines.ts';
+import { pauseBeforeStartMs, whyNotAgain } from './crashes.ts';
 import { cutFrom } from './failover.ts';
 import { endHung, hungPrimaryAfterMs } from './hung.ts';
 import { retryAfterMs } from './job-retry.ts';
@@ -172,8 +173,12 @@ function startAgain(situation: Situation, lease: Held): Verdict {
     });
   }
   if (shouldHandOver(situation)) return handOver(lease, 'primary-useless', situation.memory.failingProbes?.text ?? '');
+  const tooOften = whyNotAgain(situation);
+  if (tooOften !== null) return handOver(lease, 'crashes', tooOften);
   const backOff = retryAfterMs(view, 'start');
   if (backOff > 0) return afterFailedStart(situation, lease, backOff);
+  const pauseMs = pauseBeforeStartMs(situation);
+  if (pauseMs > 0) return wait({ code: 'crashes', text: 'PostgreSQL went down again and again' }, pauseMs);
   const peer = otherDatabaseNodes(situation)[0];
   if (view.postgres.lastRole === 'standby' && peer !== undefined) {
     // Started as primary it would go on on the old timeline in a new term; a promotion opens one of its own.
