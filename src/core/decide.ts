@@ -94,7 +94,7 @@ function remember(view: ClusterView, memory: DatabaseMemory): DatabaseMemory {
     crashes: watchCrashes(view, memory),
   };
   const situation = assess(view, watched);
-  return { ...watched, ...watchElected(situation), streamed: watchStandbys(situation) };
+  return { ...watched, ...watchElected(situation), ...watchStandbys(situation) };
 }
 
 function untilRenewal(situation: Situation): number {

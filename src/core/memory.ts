@@ -67,6 +67,8 @@ export interface DatabaseMemory {
   readonly durabilityWritten: number | null;
   /** When each standby was last seen streaming. */
   readonly streamed: ReadonlyMap<NodeName, number>;
+  /** Since when fewer standbys stream than a replicated commit is declared to wait for. */
+  readonly shortSinceMs: number | null;
   readonly operation: OperationMarks | null;
   /** When each member's counter was last seen to change. */
   readonly memberSeen: ReadonlyMap<NodeName, { readonly counter: number; readonly atMs: number }>;
@@ -106,6 +108,7 @@ export function emptyMemory(nowMs: number): DatabaseMemory {
     sync: null,
     durabilityWritten: null,
     streamed: new Map(),
+    shortSinceMs: null,
     operation: null,
     memberSeen: new Map(),
     configuredRevision: null,

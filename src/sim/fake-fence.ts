@@ -12,7 +12,7 @@ import type { SimulatedProcess } from './host.ts';
 import type { Random } from './random.ts';
 
 const lookEveryMs = 50;
-const slowestKillMs = 60;
+const slowestKillMs = 450;
 
 export class FakeFence {
   readonly #server: FakeServer;
@@ -138,7 +138,7 @@ export class FakeFence {
   #strike(): void {
     if (this.#server.process === null) return;
     const { process } = this.#server;
-    this.#server.time.after(this.#random.between(1, slowestKillMs), () => {
+    this.#server.time.after(this.#random.skewed(1, slowestKillMs), () => {
       if (this.#server.process === process) this.#server.kill();
     });
   }

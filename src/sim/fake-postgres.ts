@@ -27,6 +27,8 @@ export interface FakePostgresParts {
   readonly random: Random;
   readonly systemIdentifier: string;
   readonly major: number;
+  /** Told when something long begins: that is when a fault is worth most. */
+  onAct(act: 'initialise' | 'clone' | 'start' | 'follow' | 'promote' | 'stop'): void;
   serverOf(node: NodeName): FakeServer | undefined;
 }
 
@@ -107,6 +109,7 @@ export class FakePostgres implements Postgres {
   }
 
   async initialise(options: ActOptions): Promise<{ systemIdentifier: string }> {
+    this.#parts.onAct('initialise');
     const { disk } = this.#server;
     if (disk.content === 'cluster') throw failed('the data directory is not empty');
     disk.content = 'unfinished';
@@ -123,6 +126,7 @@ export class FakePostgres implements Postgres {
     _onProgress: unknown,
     options: ActOptions,
   ): Promise<void> {
+    this.#parts.onAct('clone');
     const { host, disk, failing } = this.#server;
     const { network } = this.#parts;
     const source = this.#parts.serverOf(upstream.node);
@@ -164,6 +168,7 @@ export class FakePostgres implements Postgres {
   }
 
   async start(as: StartAs, options: ActOptions): Promise<void> {
+    this.#parts.onAct('start');
     const { disk, failing } = this.#server;
     const running = this.#server.process;
     if (running?.hasPostmaster) {
@@ -200,6 +205,7 @@ export class FakePostgres implements Postgres {
   }
 
   async follow(upstream: { readonly node: NodeName }, _slot: string, options: ActOptions): Promise<void> {
+    this.#parts.onAct('follow');
     await this.#take(this.#random.between(1, 20), options);
     this.#point(upstream.node);
   }
@@ -219,7 +225,8 @@ export class FakePostgres implements Postgres {
     disk.upstream = null;
     await this.#take(this.#random.skewed(2, 300), options);
     if (process === null || this.#server.process !== process) throw failed('no server runs');
-    if (process.freeze === 'none') {
+    // With replay paused, the receiver would stay: its startup process looks at nothing.
+    if (process.freeze === 'none' && !process.replayPaused) {
       this.#server.endReceiver(process);
       return;
     }
@@ -244,6 +251,7 @@ export class FakePostgres implements Postgres {
   }
 
   async promote(timeline: number | null, options: ActOptions): Promise<void> {
+    this.#parts.onAct('promote');
     const { process, disk, failing } = this.#server;
     if (process === null || process.phase !== 'ready' || process.freeze !== 'none')
       throw failed('no server to promote');
@@ -269,6 +277,7 @@ export class FakePostgres implements Postgres {
     how: { readonly patienceMs: number; readonly awaitStandby: NodeName | null },
     options: ActOptions,
   ): Promise<{ clean: null }> {
+    this.#parts.onAct('stop');
     const { process, failing } = this.#server;
     if (process === null) return { clean: null };
     const hangs = failing.stop > 0 || process.freeze !== 'none' || !process.hasPostmaster;
