@@ -13,6 +13,7 @@ import type { Operation } from './operation.ts';
 import type { PromiseRecord } from './promise.ts';
 import type { NodeName, Spec } from './spec.ts';
 import type { TimelineRecord } from './timelines.ts';
+import type { SeenProbe } from './write-probe.ts';
 
 /** A value of the store with the revision to compare when it is replaced. */
 export interface Stored<T> {
@@ -273,6 +274,8 @@ export interface ClusterView {
   /** What people asked this agent to do. */
   readonly requests: Requests;
   readonly diskFreeBytes: number | null;
+  /** The last attempt to log in and write, while this server is primary. */
+  readonly probe: SeenProbe | null;
   readonly agentVersion: string;
 }
 
