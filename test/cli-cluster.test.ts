@@ -252,6 +252,52 @@ describe('switchover', () => {
   });
 });
 
+describe('hands-off', () => {
+  const kept = { by: 'kim', at: '2026-11-19T14:00:00Z', leftMs: 5_400_000 };
+
+  it('asks for a limited time, and takes it back', async () => {
+    const on = await cli('hands-off', '--for', '2h');
+    expect(on).toMatchObject({ exit: 0, err: '', out: 'asked, for 2 h\n' });
+    expect(JSON.parse((await cli('hands-off', '--off', '--json')).out)).toEqual({
+      handsOff: false,
+      forMs: null,
+      because: 'asked',
+    });
+    expect(world.backend.calls).toEqual([
+      ['hands-off 7200000', 'ernest'],
+      ['hands-off null', 'ernest'],
+    ]);
+  });
+
+  it('is shown by itself and above everything in the status', async () => {
+    expect((await cli('hands-off')).out).toBe('hands are on: the automation acts\n');
+    const { status } = world.backend;
+    world.backend.status = () => ({ ...status(), handsOff: kept });
+    const text = 'HANDS OFF for another 90 min, as kim asked: nothing fails over, starts or is cloned';
+    expect((await cli('hands-off')).out).toBe(`${text}\n`);
+    expect((await cli('status')).out.split('\n')[1]).toBe(text);
+    expect(JSON.parse((await cli('hands-off', '--json')).out)).toEqual({ handsOff: true, ...kept });
+  });
+
+  it('is refused with the reason', async () => {
+    world.backend.handsOff = async () => ({ accepted: false, because: 'switchover S-1 is under way' });
+    expect(await cli('hands-off', '--for', '10min')).toMatchObject({
+      exit: 3,
+      err: expect.stringContaining('switchover S-1 is under way'),
+    });
+  });
+
+  it.each([
+    ['--for', '500ms'],
+    ['--for', '169h'],
+    ['--for', 'soon'],
+    ['--for', '1h', '--off'],
+  ])('takes no %s %s', async (...options) => {
+    expect((await cli('hands-off', ...options)).exit).toBe(2);
+    expect(world.backend.calls).toEqual([]);
+  });
+});
+
 describe('uri', () => {
   function writeConnection(application: string): void {
     const state = join(directory, 'state', 'apps', application);

@@ -17,6 +17,7 @@ import {
   type AgentBackend,
   type ApplyRequest,
   type DoctorFinding,
+  type HandsOffRequest,
   onBehalfOfHeader,
   type RouteName,
   routes,
@@ -61,6 +62,7 @@ export interface AgentClient {
   switchover(request: SwitchoverRequest, options?: ForwardOptions): Promise<SwitchoverAnswer>;
   operation(options?: AskOptions): Promise<Operation | null>;
   cancel(operation: string, options?: ForwardOptions): Promise<Accepted>;
+  handsOff(request: HandsOffRequest, options?: AskOptions): Promise<Accepted>;
   receipts(options?: AskOptions): Promise<readonly Receipt[]>;
   /** Throws NOT_FOUND. */
   receipt(id: string, options?: AskOptions): Promise<Receipt>;
@@ -123,6 +125,7 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
       call('switchover', answers.switchover, asked, { body, usuallyMs: patienceFor('switchover') }),
     operation: (asked) => call('operation', answers.operation, asked),
     cancel: (parameter, asked) => call('cancel', answers.cancel, asked, { parameter }),
+    handsOff: (body, asked) => call('handsOff', answers.handsOff, asked, { body }),
     receipts: (asked) => call('receipts', answers.receipts, asked),
     receipt: (parameter, asked) => call('receipt', answers.receipt, asked, { parameter }),
     async checkpoint(asked) {

@@ -43,6 +43,11 @@ export interface SwitchoverRequest {
   readonly paceMs: number;
 }
 
+export interface HandsOffRequest {
+  /** `null`: hands on. At most `handsOffAtMostMs`. */
+  readonly forMs: number | null;
+}
+
 export interface Preflight {
   readonly from: NodeName;
   readonly to: NodeName | null;
@@ -115,6 +120,8 @@ export interface AgentBackend {
    */
   switchover(request: SwitchoverRequest, by: string, signal: AbortSignal): Promise<SwitchoverAnswer>;
   cancel(operation: string, by: string): Promise<{ readonly accepted: boolean; readonly because: string }>;
+  /** Keeps the automation from acting, or lets it act again; any database node's agent writes it. */
+  handsOff(request: HandsOffRequest, by: string): Promise<{ readonly accepted: boolean; readonly because: string }>;
   operation(): Operation | null;
   receipts(): Promise<readonly Receipt[]>;
   receipt(id: string): Promise<Receipt | null>;
@@ -153,6 +160,7 @@ export const routes = {
   switchover: { method: 'POST', path: '/v1/switchover', who: ['operator', 'database'], withinMs: 235_000 },
   operation: { method: 'GET', path: '/v1/operation', who: ['operator', 'database'], withinMs: atOnceMs },
   cancel: { method: 'POST', path: '/v1/operations/:id/cancel', who: ['operator', 'database'], withinMs: atOnceMs },
+  handsOff: { method: 'POST', path: '/v1/hands-off', who: ['operator'], withinMs: atOnceMs },
   receipts: { method: 'GET', path: '/v1/receipts', who: ['operator', 'database'], withinMs: atOnceMs },
   receipt: { method: 'GET', path: '/v1/receipts/:id', who: ['operator', 'database'], withinMs: atOnceMs },
   checkpoint: { method: 'POST', path: '/v1/checkpoint', who: ['database'], withinMs: 115_000 },

@@ -8,6 +8,7 @@
  */
 import { parseTopology } from '@understudy/client';
 import { z } from 'zod';
+import { handsOffAtMostMs } from '../core/hands-off.ts';
 import { errorCatalogue } from '../errors/catalogue.ts';
 import { type EventName, type EventRecord, eventCatalogue } from '../events/catalogue.ts';
 import {
@@ -26,6 +27,7 @@ import type {
   ApplyRequest,
   AppNodeConfiguration,
   DoctorFinding,
+  HandsOffRequest,
   Preflight,
   SpecAnswer,
   SwitchoverAnswer,
@@ -44,12 +46,17 @@ const switchover = z.strictObject({
 
 const apply = z.strictObject({ baseRevision: count, spec }) satisfies z.ZodType<ApplyRequest>;
 
+const handsOff = z.strictObject({
+  forMs: positive.max(handsOffAtMostMs).nullable(),
+}) satisfies z.ZodType<HandsOffRequest>;
+
 /** Nothing, or an empty object. */
 const nothing = z.union([z.undefined(), z.strictObject({})]);
 
 export const requests = {
   switchover,
   apply,
+  handsOff,
   report: poolerReport,
   cancel: nothing,
   checkpoint: nothing,
@@ -152,6 +159,7 @@ export const answers = {
   switchover: switchoverAnswer,
   operation: operation.nullable(),
   cancel: accepted,
+  handsOff: accepted,
   receipts: z.array(receipt),
   receipt,
   reinit: accepted,

@@ -13,6 +13,7 @@ import { type Perform, withCall } from './call.ts';
 import { declareCompletion } from './completion.ts';
 import { declareDoctor } from './doctor.ts';
 import { declareEvents } from './events.ts';
+import { declareHandsOff } from './hands-off.ts';
 import { declareNodeOrders } from './node-orders.ts';
 import { declarePlan } from './plan.ts';
 import { declareReceipts } from './receipts.ts';
@@ -31,6 +32,7 @@ const verbs = [
   declarePlan,
   declareApply,
   declareSwitchover,
+  declareHandsOff,
   declareUri,
   declareEvents,
   declareWhy,

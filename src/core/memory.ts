@@ -3,6 +3,7 @@
  * restart: a fresh memory only makes the agent wait for a fresh renewal before it starts or promotes anything.
  */
 import type { SyncSet } from './durability.ts';
+import type { HandsOffWatch } from './hands-off.ts';
 import { leaseDeadlineMs } from './lease.ts';
 import type { Lsn } from './lsn.ts';
 import type { OperationPhase, PhaseTiming } from './operation.ts';
@@ -54,6 +55,7 @@ export interface DatabaseMemory {
   readonly promised: OwnRenewal | null;
   readonly lastRound: { readonly round: number; readonly atMs: number } | null;
   readonly leaseWatch: LeaseWatch | null;
+  readonly handsOff: HandsOffWatch | null;
   /** When this node's own ballot of that term was written. */
   readonly ballot: { readonly term: number; readonly key: string; readonly atMs: number } | null;
   /** Who was to take the lease, and since when. */
@@ -93,6 +95,7 @@ export function emptyMemory(nowMs: number): DatabaseMemory {
     promised: null,
     lastRound: null,
     leaseWatch: null,
+    handsOff: null,
     ballot: null,
     elected: null,
     silent: null,

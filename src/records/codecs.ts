@@ -8,6 +8,7 @@ import { z } from 'zod';
 import type { Ballot } from '../core/ballot.ts';
 import type { ClusterRecord, MemberStatus, PoolerReport, SpecRecord } from '../core/cluster-view.ts';
 import type { DurabilityRecord } from '../core/durability.ts';
+import type { HandsOff } from '../core/hands-off.ts';
 import type { Lease, Renewal } from '../core/lease.ts';
 import type { Operation } from '../core/operation.ts';
 import type { Receipt } from '../core/receipt.ts';
@@ -23,6 +24,7 @@ export interface Records {
   readonly renewal: Renewal;
   readonly operation: Operation;
   readonly durability: DurabilityRecord;
+  readonly handsOff: HandsOff;
   readonly ballot: Ballot;
   readonly timeline: TimelineRecord;
   readonly member: MemberStatus;
@@ -42,6 +44,7 @@ const lease = z.discriminatedUnion('state', [
 ]);
 const lsn = z.string().regex(/^[0-9A-F]{1,8}\/[0-9A-F]{1,8}$/);
 const durability = z.object({ term: positive, standbys: z.array(name), k: count });
+const handsOff = z.object({ by: text, at: text, forMs: positive, leftMs: count });
 const ballot = z.object({
   node: name,
   term: positive,
@@ -87,6 +90,7 @@ const schemas: { readonly [K in RecordKind]: z.ZodType<Records[K]> } = {
   renewal,
   operation,
   durability,
+  handsOff,
   ballot,
   timeline,
   member,

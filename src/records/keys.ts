@@ -8,6 +8,7 @@ export const keys = {
   renewal: 'renewal',
   operation: 'operation',
   durability: 'durability',
+  handsOff: 'hands-off',
 } as const;
 
 export const memberPrefix = 'members/';
