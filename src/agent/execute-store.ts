@@ -230,7 +230,7 @@ function transactionOf(context: ExecutionContext, action: StoreAction): Transact
 
 /** Everything that the election was judged by; the durability record is rewritten, so that no older write of it lands. */
 function takeLease(context: ExecutionContext, action: Extract<StoreAction, { do: 'take-lease' }>): Transaction {
-  const { lease, renewal, durability, timeline, ttlMs } = action;
+  const { lease, renewal, durability, accepted, timeline, ttlMs } = action;
   const term = lease.value.term + 1;
   const old = [...context.mirror.image.ballots.values()].filter(({ value }) => value.term <= term);
   return {
@@ -240,6 +240,7 @@ function takeLease(context: ExecutionContext, action: Extract<StoreAction, { do:
       { key: keys.durability, revision: durability?.revision ?? 'absent' },
       // Whoever took the automation's hands off a moment ago must not see a failover a moment later.
       { key: keys.handsOff, revision: 'absent' },
+      ...(accepted === null ? [] : [same(keys.acceptedLoss, accepted)]),
     ],
     writes: [
       ...holding(context, term, ttlMs),
@@ -341,6 +342,7 @@ function tell(context: ExecutionContext, action: StoreAction): void {
       return;
     }
     case 'take-lease':
+      tellAccepted(context, action);
       context.emit('failover.decided', { node, term: action.lease.value.term + 1 });
       return;
     case 'take-next-term':
@@ -373,6 +375,14 @@ function tell(context: ExecutionContext, action: StoreAction): void {
     default:
       return;
   }
+}
+
+/** Loud, and before all else: from here on something may be gone that was acknowledged. */
+function tellAccepted(context: ExecutionContext, action: Extract<StoreAction, { do: 'take-lease' }>): void {
+  if (action.accepted === null) return;
+  const { value, lacksBytes } = action.accepted;
+  const { forkLsn } = action.timeline;
+  context.emit('failover.loss_accepted', { node: context.self, term: value.term, by: value.by, forkLsn, lacksBytes });
 }
 
 function tellUndone(context: ExecutionContext, operation: string, reason: string, detail: string): void {

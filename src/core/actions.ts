@@ -3,6 +3,7 @@
  *
  * Actions of one decision are performed in order; when one fails, the rest is dropped and the loop looks again.
  */
+import type { AcceptedLoss } from './accepted-loss.ts';
 import type { Ballot } from './ballot.ts';
 import type { MemberStatus, SlotTarget, Stored } from './cluster-view.ts';
 import type { DurabilityRecord, SyncSet } from './durability.ts';
@@ -65,6 +66,8 @@ export type Action = Because &
         readonly lease: Stored<Lease>;
         readonly renewal: Stored<Renewal>;
         readonly durability: Stored<DurabilityRecord> | null;
+        /** What it could not be elected without, and what it is known to lack; `null`: it needed nobody's consent. */
+        readonly accepted: (Stored<AcceptedLoss> & { readonly lacksBytes: number }) | null;
         readonly timeline: TimelineRecord;
         readonly ttlMs: number;
       }

@@ -4,6 +4,7 @@
  * Unknown is not false: what was not read stays `unknown` or carries the age of its last reading, and the rules say
  * what each of these permits. All times are the local boottime in ms.
  */
+import type { AcceptedLoss } from './accepted-loss.ts';
 import type { Ballot } from './ballot.ts';
 import type { DurabilityRecord, SyncSet } from './durability.ts';
 import type { HandsOff } from './hands-off.ts';
@@ -128,6 +129,7 @@ export interface StoreView {
   readonly operation: Stored<Operation> | null;
   readonly durability: Stored<DurabilityRecord> | null;
   readonly handsOff: Stored<HandsOff> | null;
+  readonly acceptedLoss: Stored<AcceptedLoss> | null;
   /** By term and node. */
   readonly ballots: ReadonlyMap<string, Stored<Ballot>>;
   /** By term. */

@@ -16,6 +16,11 @@ export const eventCatalogue = {
   'lease.taken': { severity: 'notice', sentence: '{node} holds the lease, term {term}' },
   'failover.cut_off': { severity: 'alarm', sentence: '{node} has cut itself off for term {term}' },
   'failover.ballot': { severity: 'notice', sentence: '{node} is at {lsn} of timeline {timeline}, for term {term}' },
+  'failover.loss_accepted': {
+    severity: 'alarm',
+    sentence:
+      '{node} takes term {term} with a loss that {by} accepted: at least {lacksBytes} B, and whatever else was committed after {forkLsn}',
+  },
   'failover.decided': { severity: 'alarm', sentence: '{node} is elected and holds the lease, term {term}' },
   'lease.next_term': { severity: 'notice', sentence: '{node} goes on in term {term}: standbys had cut off the last' },
   'durability.changed': { severity: 'notice', sentence: 'replicated commits wait for {set}' },

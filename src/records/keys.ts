@@ -9,6 +9,7 @@ export const keys = {
   operation: 'operation',
   durability: 'durability',
   handsOff: 'hands-off',
+  acceptedLoss: 'accepted-loss',
 } as const;
 
 export const memberPrefix = 'members/';

@@ -6,6 +6,7 @@
  * unknown and its key is listed.
  */
 
+import type { AcceptedLoss } from '../core/accepted-loss.ts';
 import type { Ballot } from '../core/ballot.ts';
 import type { ClusterRecord, MemberStatus, PoolerReport, SpecRecord, Stored } from '../core/cluster-view.ts';
 import type { DurabilityRecord } from '../core/durability.ts';
@@ -32,6 +33,7 @@ export interface StoreImage {
   readonly operation: Stored<Operation> | null;
   readonly durability: Stored<DurabilityRecord> | null;
   readonly handsOff: Stored<HandsOff> | null;
+  readonly acceptedLoss: Stored<AcceptedLoss> | null;
   /** By `term/node`. */
   readonly ballots: ReadonlyMap<string, Stored<Ballot>>;
   /** By term. */
@@ -61,6 +63,7 @@ export function emptyImage(): StoreImage {
     operation: null,
     durability: null,
     handsOff: null,
+    acceptedLoss: null,
     ballots: new Map(),
     timelines: new Map(),
     members: new Map(),
@@ -128,6 +131,8 @@ function place(image: StoreImage, key: string, value: string | null, revision: n
       return settle(image, key, read('durability', value, revision), (durability) => ({ durability }));
     case keys.handsOff:
       return settle(image, key, read('handsOff', value, revision), (handsOff) => ({ handsOff }));
+    case keys.acceptedLoss:
+      return settle(image, key, read('accepted-loss', value, revision), (acceptedLoss) => ({ acceptedLoss }));
     default:
       return placeListed(image, key, value, revision);
   }

@@ -1,4 +1,5 @@
 /** The declaration of a simulated cluster. Addresses are names only: nothing listens anywhere. */
+import { defaultDurability, defaultFailover } from '../core/declared-durability.ts';
 import type { NodeSpec, Spec } from '../core/spec.ts';
 
 export function simulatedSpec(databases: number, apps: number): Spec {
@@ -30,6 +31,8 @@ export function simulatedSpec(databases: number, apps: number): Spec {
       longTransactionMs: 5_000,
       maxLagBytes: 16 * 1024 * 1024,
     },
+    durability: defaultDurability,
+    failover: defaultFailover('local'),
     lease: { ttlMs: 6_000 },
   };
 }

@@ -8,17 +8,19 @@
  * cuts itself off before it writes its ballot, and never while a promise binds it; the position in a ballot is the
  * determined end of its WAL; only the elected takes, and compares everything that the election was judged by.
  */
+
+import { acceptedFor } from '../accepted-loss.ts';
 import type { Action } from '../actions.ts';
 import { type Ballot, type Election, elect } from '../ballot.ts';
 import type { Stored } from '../cluster-view.ts';
 import type { Refusal } from '../decision.ts';
-import { driftMs, type Lease } from '../lease.ts';
-import { formatLsn } from '../lsn.ts';
+import { driftMs, type Lease, type Renewal } from '../lease.ts';
+import { formatLsn, parseLsn } from '../lsn.ts';
 import type { DatabaseMemory, LeaseWatch } from '../memory.ts';
 import { cutTerm, promiseLeftMs } from '../promise.ts';
 import { act, nothing, otherDatabaseNodes, refuse, type Situation, type Verdict, wait } from '../situation.ts';
 import type { NodeName } from '../spec.ts';
-import { type TimelineRecord, type Timelines, unusedTimeline } from '../timelines.ts';
+import { type Position, type TimelineRecord, type Timelines, unusedTimeline } from '../timelines.ts';
 import { endHung, hungPrimaryAfterMs } from './hung.ts';
 import { retryAfterMs } from './job-retry.ts';
 
@@ -178,7 +180,16 @@ export function electionOf(situation: Situation, lease: Lease): Election {
     ballots: [...view.store.ballots.values()].map(({ value }) => value),
     timelines: timelinesOf(situation),
     silent: memory.silent?.term === term ? memory.silent.nodes : new Set(),
+    written: writtenBy(view.store.renewal?.value),
+    lossLimitBytes: null,
+    accepted: acceptedFor(view.store.acceptedLoss?.value ?? null, lease.term, view.store.renewal?.value ?? null),
   });
+}
+
+/** How far the last holder had written when it renewed last. */
+function writtenBy(renewal: Renewal | undefined): Position | null {
+  const lsn = parseLsn(renewal?.written?.lsn ?? '');
+  return renewal?.written === undefined || lsn === undefined ? null : { timeline: renewal.written.timeline, lsn };
 }
 
 function timelinesOf({ view }: Situation): Timelines {
@@ -231,11 +242,19 @@ function judge(situation: Situation, lease: Stored<Lease>, term: number): Verdic
     lease,
     renewal: view.store.renewal,
     durability: view.store.durability,
+    accepted: acceptedBy(situation, election),
     timeline: nextTimeline(situation, term, postgres.timeline, formatLsn(postgres.walEnd)),
     ttlMs: spec.lease.ttlMs,
     because: ['elected'],
   };
   return { ...act([take], { code: 'elected', text: `elected for term ${term}` }, 0), refused };
+}
+
+/** The accepted loss without which this node would not be elected. */
+function acceptedBy({ view, self }: Situation, election: Election) {
+  const own = election.candidates.find(({ node }) => node === self);
+  const stored = view.store.acceptedLoss;
+  return own?.byAcceptance === true && stored !== null ? { ...stored, lacksBytes: own.lacksBytes } : null;
 }
 
 /** The timeline that a promotion in this term takes; no other term ever used it. */
