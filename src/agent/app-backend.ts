@@ -52,6 +52,7 @@ export function createAppBackend(parts: AppBackendParts): AgentBackend {
     report: elsewhere,
     switchover: elsewhereLater,
     cancel: elsewhereLater,
+    failover: elsewhereLater,
     handsOff: elsewhereLater,
     operation: elsewhere,
     receipts: elsewhereLater,

@@ -7,6 +7,8 @@ import type {
   AgentBackend,
   ApplyRequest,
   DoctorFinding,
+  FailoverAnswer,
+  FailoverRequest,
   HandsOffRequest,
   Preflight,
   SpecAnswer,
@@ -27,6 +29,7 @@ import type { EventRecord } from '../events/catalogue.ts';
 import { encodeRecord } from '../records/codecs.ts';
 import { keys } from '../records/keys.ts';
 import type { DatabaseNode } from './database-node.ts';
+import { orderFailover } from './failover-order.ts';
 import { orderHandsOff } from './hands-off-order.ts';
 import { checkpointWithinMs, startSwitchover } from './switchover-start.ts';
 import { appNodeConfiguration, buildTopology, topologyKey } from './topology.ts';
@@ -246,6 +249,11 @@ export class DatabaseBackend implements AgentBackend {
     if (current.from !== this.node) return await this.#peer(current.from).cancel(operation, by);
     this.#agent.request({ cancelOperation: operation });
     return { accepted: true, because: 'it is being undone' };
+  }
+
+  async failover(request: FailoverRequest, by: string): Promise<FailoverAnswer> {
+    const { mirror, clock, signal, emit } = this.#agent;
+    return await orderFailover({ mirror, clock, signal, emit, fresh: this.#fresh() }, request, by);
   }
 
   handsOff(request: HandsOffRequest, by: string): Promise<Answer> {
