@@ -10,6 +10,7 @@ import { UnderstudyError } from '../src/errors/understudy-error.ts';
 import { credentialFiles, writeCredentials } from '../src/pki/credential-files.ts';
 import { type ApiWorld, type Callers, issueCallers, startApi, until } from './fixtures/api-world.ts';
 import {
+  createFakeBackend,
   exampleEvent,
   exampleFailoverPlan,
   exampleOperation,
@@ -275,14 +276,16 @@ describe('failover', () => {
   /** The fake's primary is pg0 in term 8; once the loss is recorded it is pg1 in term 9. */
   beforeEach(() => {
     const { status, failover } = world.backend;
-    const [standby] = world.backend.status().nodes;
+    const [standby] = createFakeBackend().status().nodes;
     let recorded = false;
     world.backend.failover = async (request, by) => {
       recorded ||= request.accept !== null;
       return await failover(request, by);
     };
     const postgres = { state: 'primary', timeline: 5, lsn: '0/6000000' } as const;
-    const nodes = standby === undefined ? [] : [{ ...standby, node: 'pg1', address: '127.0.0.1', postgres }];
+    const nodes = ['pg0', 'pg1'].flatMap((node) =>
+      standby === undefined ? [] : [{ ...standby, node, address: '127.0.0.1', postgres }],
+    );
     world.backend.status = () => (recorded ? { ...status(), term: 9, primary: 'pg1', nodes } : status());
   });
 
