@@ -181,11 +181,9 @@ const table = {
     };
   }),
   'store-slow': onDatabase('the store takes its time', (machine, world) => {
-    const before = machine.storeFaults.delayMs;
-    const moreMs = world.random.between(100, 440);
-    machine.storeFaults.delayMs = () => moreMs + before();
+    machine.storeFaults.slowMs = world.random.between(100, 440);
     return () => {
-      machine.storeFaults.delayMs = before;
+      machine.storeFaults.slowMs = 0;
     };
   }),
   'store-answers-late': onDatabase('the way back from the store is slow', (machine, world) => {
