@@ -66,7 +66,13 @@ const ballot = z.object({
   priority: z.int(),
   unfit: text.nullable(),
 });
-const timeline = z.object({ term: positive, timeline: positive, parent: positive.nullable(), forkLsn: lsn });
+const timeline = z.object({
+  term: positive,
+  timeline: positive,
+  parent: positive.nullable(),
+  forkLsn: lsn,
+  acceptedLoss: z.object({ by: text, lacksBytes: count }).optional(),
+});
 const renewal = z.object({
   term: positive,
   counter: count,

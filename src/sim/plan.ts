@@ -6,6 +6,7 @@
  * some time, or shortly after something that an agent tells people; and whom it hits: a node by name, whoever holds the
  * lease, or whoever told it.
  */
+import { type DurabilitySpec, defaultDurability } from '../core/declared-durability.ts';
 import type { NodeName } from '../core/spec.ts';
 import { type FaultKind, faultKinds, faultsOf, themes } from './faults.ts';
 import { Random } from './random.ts';
@@ -47,6 +48,7 @@ export interface Plan {
   readonly troubleMs: number;
   readonly faults: readonly PlannedFault[];
   readonly commands: readonly PlannedCommand[];
+  readonly durability: DurabilitySpec;
   /** What stays broken when everything else has healed; `null`: nothing does. */
   readonly lostForEver: LostNode | null;
 }
@@ -139,6 +141,19 @@ export function planOf(seed: string): Plan {
     troubleMs,
     faults,
     commands,
+    durability: durabilityOf(seed, lostForEver === null ? databases : databases - 1),
     lostForEver,
+  };
+}
+
+/** A stream of its own: what else a seed stands for does not depend on it. `left`: database nodes that may be counted on. */
+function durabilityOf(seed: string, left: number): DurabilitySpec {
+  const random = new Random(`durability ${seed}`);
+  if (random.chance(0.5)) return defaultDurability;
+  return {
+    commit: 'local',
+    k: random.integer(1, left - 1),
+    withoutStandby: random.pick(['wait', 'degrade'] as const),
+    acceptLossAfterMs: random.pick([null, null, 10_000]),
   };
 }

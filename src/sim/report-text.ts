@@ -40,9 +40,10 @@ export function seedText(result: SeedResult, showsTrace: boolean): string {
 }
 
 function planLines(plan: Plan): readonly string[] {
-  const { faults, commands, lostForEver } = plan;
+  const { faults, commands, durability, lostForEver } = plan;
   return [
     `seed ${plan.seed}: ${plan.databases} database nodes, ${plan.apps} app nodes with ${plan.writersEach} writers each, a row every ${plan.everyMs} ms`,
+    `  k ${durability.k}, without standby: ${durability.withoutStandby}, unheard: ${durability.acceptLossAfterMs ?? 'wait'}`,
     ...faults.map(
       ({ kind, node, other, when, forMs }) =>
         `  ${whenText(when)}: ${kind} ${node} for ${Math.round(forMs)} ms${kind.endsWith('-one') ? ` (${other})` : ''}`,
