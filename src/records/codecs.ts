@@ -90,6 +90,7 @@ const member = z.object({
   pendingRestart: z.array(pendingRestart),
   standbyMinimums: z.record(name, z.number()),
   diskFreeBytes: z.number().nullable(),
+  unfit: text.nullable().optional(),
   agentVersion: text,
   trouble: text.nullable(),
 });
