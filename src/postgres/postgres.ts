@@ -34,6 +34,7 @@ import { isInRecovery, start } from './start.ts';
 import { observeWalsenders, stop } from './stop.ts';
 import { upstreamConninfo, writeUpstream } from './upstream.ts';
 import { type Deadline, deadlineOf, waitFor } from './waiting.ts';
+import { createWriteProbe } from './write-probe.ts';
 
 export interface PostgresOptions {
   readonly directories: Directories;
@@ -72,6 +73,7 @@ export function createPostgres(options: PostgresOptions): Postgres {
   const watching = createSession(where);
   const acting = createSession(where);
   const databases = createDatabaseApplier(acting, { ...where, major });
+  const probeWrite = createWriteProbe({ where, watching, clock });
   let configuration: ServerConfiguration | null = null;
   let building = false;
   /** The server that `acting` was made ready for. */
@@ -264,6 +266,8 @@ export function createPostgres(options: PostgresOptions): Postgres {
       watching.drop();
       return outcome;
     },
+
+    probeWrite,
 
     async checkpoint(act) {
       // Its own session: it may take as long as the disk wants.

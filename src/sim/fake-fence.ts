@@ -13,7 +13,7 @@ import type { SimulatedProcess } from './host.ts';
 import type { Random } from './random.ts';
 
 const lookEveryMs = 50;
-const slowestKillMs = 60;
+const slowestKillMs = 450;
 const answerWithinMs = 500;
 
 interface Client {
@@ -174,7 +174,7 @@ export class FakeFence {
       this.#warden = warden.swept(this.#warden);
       return;
     }
-    this.#server.time.after(this.#random.between(1, slowestKillMs), () => {
+    this.#server.time.after(this.#random.skewed(1, slowestKillMs), () => {
       if (this.#server.process === process) this.#server.kill();
     });
   }
