@@ -45,6 +45,7 @@ const schema = z.object({
       straying: z.array(z.object({ node: z.string(), sinceMs: z.number() })).default([]),
     }),
     configuration: configuration.nullable(),
+    heldOutTerm: z.number().nullable().default(null),
   }),
   gate: z.discriminatedUnion('state', [
     z.object({ state: z.literal('open') }),
@@ -55,6 +56,7 @@ const schema = z.object({
       sinceMs: z.number(),
       limitMs: z.number(),
     }),
+    z.object({ state: z.literal('held'), term: z.number(), sinceMs: z.number(), limitMs: z.number() }),
   ]),
 });
 

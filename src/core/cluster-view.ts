@@ -74,7 +74,8 @@ export interface MemberStatus {
   readonly trouble: string | null;
 }
 
-export type PoolerState = 'open' | 'pausing' | 'paused' | 'down' | 'unknown';
+/** `held`: nobody accepts writes, and writers wait. */
+export type PoolerState = 'open' | 'pausing' | 'paused' | 'held' | 'down' | 'unknown';
 
 export interface PoolerBlocker {
   readonly alias: string;

@@ -47,6 +47,7 @@ export const eventCatalogue = {
   },
   'pooler.pausing': { severity: 'info', sentence: 'pooler on {node} pauses for {operation}' },
   'pooler.paused': { severity: 'info', sentence: 'pooler on {node} drained in {drainMs} ms for {operation}' },
+  'pooler.held': { severity: 'warning', sentence: 'pooler on {node} makes writers wait: {because}' },
   'pooler.resumed': {
     severity: 'info',
     sentence: 'pooler on {node} resumed towards {primary} after {pausedMs} ms: {because}',

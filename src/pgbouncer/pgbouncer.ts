@@ -8,8 +8,16 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PauseFigures, PoolerBlocker } from '../core/cluster-view.ts';
+import type { ReachAnswer } from '../core/rules/pooler-memory.ts';
 import { describeError, UnderstudyError } from '../errors/understudy-error.ts';
-import type { LocalPooler, Pooler, PoolerAlias, PoolerConfiguration, PoolerGate } from '../ports/pooler.ts';
+import type {
+  HoldOptions,
+  LocalPooler,
+  Pooler,
+  PoolerAlias,
+  PoolerConfiguration,
+  PoolerGate,
+} from '../ports/pooler.ts';
 import type { ActOptions } from '../ports/postgres.ts';
 import { isAlive, type ProcessIdentity } from '../process/identity.ts';
 import { quoteName } from './console.ts';
@@ -24,6 +32,9 @@ import {
 } from './daemon-process.ts';
 import { drain, letLoginsFinish } from './drain.ts';
 import { PgbouncerFiles, type PgbouncerPlaces } from './files.ts';
+import { holdAliases } from './hold.ts';
+import { knock } from './knock.ts';
+import { watchLog } from './log-watch.ts';
 import { applicationFigures } from './pause-figures.ts';
 import { leadsTo, resumeAlias, verifyResumed } from './resume.ts';
 import { findPgbouncer, type PgbouncerVersion, readVersion } from './version.ts';
@@ -44,6 +55,10 @@ export class Pgbouncer implements Pooler {
   #running: ProcessIdentity | null = null;
   #configuration: PoolerConfiguration | null = null;
   #pause: Pause | null = null;
+  /** PAUSE commands may still be waiting for connections that never come back. */
+  #isHolding = false;
+  readonly #stirred = new Set<() => void>();
+  #unwatch: (() => void) | null = null;
   #isClosed = false;
 
   constructor(places: PgbouncerPlaces) {
@@ -137,11 +152,39 @@ export class Pgbouncer implements Pooler {
     return { drainMs };
   }
 
+  async hold(configuration: PoolerConfiguration, options: HoldOptions): Promise<void> {
+    const consoles = this.#requireConsoles();
+    this.#configuration = configuration;
+    const changed = this.#files.write(configuration, 'open', this.#knownVersion());
+    this.#isHolding = true;
+    try {
+      await holdAliases(consoles, this.#writeAliases(), options);
+      if (changed) await (await consoles.main(options)).query('RELOAD', options);
+    } catch (error) {
+      await this.#afterFailedPause(consoles);
+      throw error;
+    }
+  }
+
+  async reach(address: string, port: number, withinMs: number): Promise<ReachAnswer> {
+    return await knock(address, port, withinMs);
+  }
+
+  onStir(listener: () => void): () => void {
+    this.#stirred.add(listener);
+    this.#unwatch ??= watchLog(this.#process.logFile, () => {
+      for (const heard of this.#stirred) heard();
+    });
+    return () => this.#stirred.delete(listener);
+  }
+
   async resume(
     configuration: PoolerConfiguration,
     options: ActOptions,
   ): Promise<Omit<PauseFigures, 'operation' | 'drainMs'>> {
     const consoles = this.#requireConsoles();
+    if (this.#isHolding) consoles.dropPausing();
+    this.#isHolding = false;
     const console = await consoles.main(options);
     const aliases = this.#writeAliases();
     this.#configuration = configuration;
@@ -180,6 +223,8 @@ export class Pgbouncer implements Pooler {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#listeners.clear();
+    this.#stirred.clear();
+    this.#unwatch?.();
     this.#consoles?.close();
   }
 
@@ -256,6 +301,7 @@ export class Pgbouncer implements Pooler {
   /** Nothing may stay paused after a failed pause, whatever is left of the time. */
   async #afterFailedPause(consoles: Consoles): Promise<void> {
     consoles.dropPausing();
+    this.#isHolding = false;
     // Let go in the middle of a drain: whoever takes over decides.
     if (this.#isClosed) return;
     const options = { withinMs: 1_000 };

@@ -12,7 +12,7 @@ const applicationFigures = z.object({ name, delayed: count, worstMs: duration, f
 export const poolerReport = z.object({
   node: name,
   counter: count,
-  state: z.enum(['open', 'pausing', 'paused', 'down', 'unknown']),
+  state: z.enum(['open', 'pausing', 'paused', 'held', 'down', 'unknown']),
   operation: name.nullable(),
   term: count,
   primary: name.nullable(),

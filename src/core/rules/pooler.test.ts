@@ -164,12 +164,12 @@ describe('decidePooler', () => {
       ],
     ],
     [
-      'a new term before its primary accepts writes changes nothing yet',
+      'a new term before its primary accepts writes: writers wait for it',
       [
         [say('db1', 1, 'db1'), 'point db1'],
-        [say('db2', 2, 'db2', { writable: false }), ''],
+        [say('db2', 2, 'db2', { writable: false }), 'hold'],
         [say('db1', 1, 'db1'), ''],
-        [say('db2', 2, 'db2'), 'point db2'],
+        [say('db2', 2, 'db2'), 'resume db2'],
       ],
     ],
     [
