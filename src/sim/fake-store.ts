@@ -19,6 +19,8 @@ export interface StoreFaults {
   unreachable: boolean;
   /** What is asked arrives and is carried out; nothing comes back, and watches are silent. */
   repliesLost: boolean;
+  /** Questions are answered, watches are silent. */
+  watchesSilent: boolean;
   /** So many of the next transactions are carried out, and their answers lost. */
   lostReplies: number;
   /** So many of the next transactions are not answered, and carried out `lateByMs` after their callers gave up. */
@@ -41,7 +43,15 @@ export interface FakeStore {
 }
 
 export function noFaults(): StoreFaults {
-  return { unreachable: false, repliesLost: false, lostReplies: 0, lateTransactions: 0, lateByMs: 0, delayMs: () => 0 };
+  return {
+    unreachable: false,
+    repliesLost: false,
+    watchesSilent: false,
+    lostReplies: 0,
+    lateTransactions: 0,
+    lateByMs: 0,
+    delayMs: () => 0,
+  };
 }
 
 export function createFakeStore(clock: Clock): FakeStore {

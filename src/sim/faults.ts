@@ -173,9 +173,16 @@ const table = {
     machine.storeFaults.lateByMs = world.random.between(100, 8_000);
     return nothing;
   }),
-  'store-slow': onDatabase('the store takes its time', (machine) => {
+  'watch-silent': onDatabase('the store answers, and tells nothing by itself', (machine) => {
+    machine.storeFaults.watchesSilent = true;
+    return () => {
+      machine.storeFaults.watchesSilent = false;
+    };
+  }),
+  'store-slow': onDatabase('the store takes its time', (machine, world) => {
     const before = machine.storeFaults.delayMs;
-    machine.storeFaults.delayMs = () => 300 + before();
+    const moreMs = world.random.between(100, 440);
+    machine.storeFaults.delayMs = () => moreMs + before();
     return () => {
       machine.storeFaults.delayMs = before;
     };
@@ -261,6 +268,35 @@ export function isFaultKind(name: string): name is FaultKind {
 export function faultsOf(kind: FaultKind): Fault {
   return table[kind];
 }
+
+/**
+ * What belongs together: a world that knows only these gets deeper into one kind of trouble than one that knows
+ * everything.
+ */
+export const themes: readonly (readonly FaultKind[])[] = [
+  ['cut-from-store', 'store-slow', 'store-late', 'watch-silent', 'agent-frozen', 'fence-killed', 'store-answer-lost'],
+  ['cut-from-store', 'store-gone', 'watch-silent', 'cut-from-peers', 'cut-from-one', 'cut-inwards', 'agent-killed'],
+  ['agent-frozen', 'node-frozen', 'host-suspended', 'store-late', 'fence-killed', 'cut-outwards', 'cut-from-all'],
+  ['host-crashed', 'replay-slow', 'replay-paused', 'disk-slow', 'cut-from-one', 'server-killed', 'cut-from-peers'],
+  ['host-crashed', 'server-killed', 'promotion-fails', 'start-fails', 'agent-killed', 'cut-from-one', 'watch-silent'],
+  [
+    'stop-hangs',
+    'promotion-fails',
+    'store-late',
+    'agent-killed',
+    'cut-from-store',
+    'pooler-agent-frozen',
+    'host-crashed',
+  ],
+  [
+    'pooler-killed',
+    'pooler-agent-killed',
+    'pooler-agent-frozen',
+    'app-host-crashed',
+    'app-cut-from-one',
+    'agent-frozen',
+  ],
+];
 
 /** Answers what undoes it; `null`: there is no such node. */
 export function beginFault(world: World, kind: FaultKind, node: string, other: string): (() => void) | null {

@@ -2,20 +2,29 @@
  * What a seed stands for: how large the cluster is, what will go wrong in it and when, and what operators ask for.
  *
  * A plan is data: printed with a failing seed, and made shorter by leaving things out (shrink.ts). Each seed first draws
- * which kinds of fault exist in its world at all (swarm), then when each begins: at some time, or shortly after
- * something that an agent tells people.
+ * which kinds of fault exist in its world at all (swarm: any of them, or those of one theme), then when each begins: at
+ * some time, or shortly after something that an agent tells people; and whom it hits: a node by name, whoever holds the
+ * lease, or whoever told it.
  */
 import type { NodeName } from '../core/spec.ts';
-import { type FaultKind, faultKinds, faultsOf } from './faults.ts';
+import { type FaultKind, faultKinds, faultsOf, themes } from './faults.ts';
 import { Random } from './random.ts';
 
 export type When =
   | { readonly atMs: number }
   | { readonly event: string; readonly nth: number; readonly delayMs: number };
 
+/** A database node, by name or by what it is in that moment. */
+export type Victim = NodeName | typeof holder | typeof speaker;
+
+/** Who holds the lease. */
+export const holder = '*holder';
+/** Whoever just told what the fault waits for; where it waits for nothing, the holder. */
+export const speaker = '*speaker';
+
 export interface PlannedFault {
   readonly kind: FaultKind;
-  readonly node: NodeName;
+  readonly node: Victim;
   /** The other end, where there is one. */
   readonly other: NodeName;
   readonly when: When;
@@ -86,7 +95,9 @@ export function planOf(seed: string): Plan {
   const databases = random.pick([2, 3, 3, 3, 3, 4, 5]);
   const apps = random.integer(1, 2);
   const troubleMs = random.integer(10_000, 35_000);
-  const kinds = faultKinds.filter(() => random.chance(random.pick([0.1, 0.2, 0.4])));
+  const kinds = random.chance(0.5)
+    ? faultKinds.filter(() => random.chance(random.pick([0.1, 0.2, 0.4])))
+    : random.pick(themes).filter(() => random.chance(0.6));
   const many = random.integer(0, 8);
   const names = (prefix: string, count: number) => Array.from({ length: count }, (_, index) => `${prefix}${index + 1}`);
   const nodes = { database: names('db', databases), app: names('app', apps) };
@@ -97,7 +108,9 @@ export function planOf(seed: string): Plan {
   const faults: PlannedFault[] = [];
   for (let index = 0; index < many && kinds.length > 0; index += 1) {
     const kind = random.pick(kinds);
-    const node = random.pick(nodes[faultsOf(kind).on]);
+    const { on } = faultsOf(kind);
+    const byRole = on === 'database' && random.chance(0.6);
+    const node = byRole ? random.pick([holder, speaker]) : random.pick(nodes[on]);
     const other = random.pick(nodes.database.filter((name) => name !== node));
     faults.push({ kind, node, other, when: when(), forMs: random.skewed(50, troubleMs) });
   }

@@ -1,0 +1,239 @@
+/**
+ * Planted bugs: guards of the protocol that can be taken out by name, in a build of the simulator and nowhere else.
+ *
+ * A plant is a piece of the real source and what stands there instead; tools/sim.ts puts it in while it bundles, so the
+ * product itself has no switch that could be left on. Each `find` must occur exactly once in its file: when a rule is
+ * rewritten, its plant has to be thought about again.
+ */
+export interface Edit {
+  /** From the root of the project. */
+  readonly file: string;
+  readonly find: string;
+  readonly replace: string;
+}
+
+export interface Plant {
+  readonly name: string;
+  /** The rule that it breaks, in PROTOCOLS' words. */
+  readonly guard: string;
+  readonly edits: readonly Edit[];
+}
+
+function plant(name: string, guard: string, ...edits: readonly [string, string, string][]): Plant {
+  return { name, guard, edits: edits.map(([file, find, replace]) => ({ file: `src/${file}`, find, replace })) };
+}
+
+export const plants: readonly Plant[] = [
+  // Lease and fence
+  plant('takeover-waits', 'A candidate takes over only after TTL + drift since it saw the counter change', [
+    'core/rules/failover.ts',
+    'watch.sinceMs + lease.ttlMs + driftMs(lease.ttlMs)',
+    'watch.sinceMs + lease.ttlMs / 3',
+  ]),
+  plant('time-to-kill', 'The deadline leaves the worst kill time free', [
+    'core/lease.ts',
+    'return sentAtMs + ttlMs - driftMs(ttlMs) - killTimeMs;',
+    'return sentAtMs + 1.4 * ttlMs;',
+  ]),
+  plant('deadline-from-before-sending', 'The deadline counts from before the renewal was sent', [
+    'agent/execute-store.ts',
+    'const renewal = renewalOf(action, sentAtMs);',
+    'const renewal = renewalOf(action, context.clock.boottimeMs());',
+  ]),
+  plant('fence-kills', 'The fence kills at the deadline, whatever the state of the agent', [
+    'fence/warden.ts',
+    'return warden.deadline !== null && nowMs >= warden.deadline.atMs;',
+    'return warden.deadline !== null && nowMs < 0;',
+  ]),
+  plant(
+    'fence-looks-at-promotions',
+    'Every start and promotion passes through the fence, which looks at its deadline',
+    ['fence/warden.ts', 'if (nowMs >= deadline.atMs) return { ok: false,', 'if (nowMs < 0) return { ok: false,'],
+  ),
+  plant('fence-drops-before-release', 'A release drops the deadline of the fence first', [
+    'agent/execute-store.ts',
+    "if (action.do === 'release-lease') await context.fence.drop();",
+    '',
+  ]),
+  plant('take-compares-the-lease', 'A takeover compares the very revision that was seen', [
+    'agent/execute-store.ts',
+    "      same(keys.lease, lease),\n      same(keys.renewal, renewal),\n      { key: keys.durability, revision: durability?.revision ?? 'absent' },",
+    '',
+  ]),
+  plant('release-only-when-gone', 'The proof that PostgreSQL is gone precedes a release', [
+    'core/rules/hung.ts',
+    "  return end('postgres-hung'",
+    "  return act([{ do: 'release-lease', lease: view.store.lease as never, to: null, because: [] }], { code: 'x', text }, 0);\n  return end('postgres-hung'",
+  ]),
+  // Promises and cuts
+  plant(
+    'promise-forbids-cutting',
+    'A promise forbids cutting until TTL + drift after its receipt',
+    ['core/rules/failover.ts', 'if (bound > 0) {', 'if (bound < 0) {'],
+    ['core/promise.ts', 'if (promiseLeftMs(record, now) > 0 || cutTerm(record) > term)', 'if (cutTerm(record) > term)'],
+  ),
+  plant('promise-lasts', 'A promise outlasts the deadline that rests on it', [
+    'core/promise.ts',
+    'now.nowMs + request.forMs)',
+    'now.nowMs + request.forMs / 4)',
+  ]),
+  plant('cut-refuses-promises', 'A cut refuses promises', [
+    'core/promise.ts',
+    'if (cut > request.term) return null;',
+    '',
+  ]),
+  plant('all-must-promise', 'One who refuses or is not heard is enough to demote', [
+    'agent/execute.ts',
+    'if (!answers.every((given) => given)) {',
+    'if (answers.length > 0 && !answers.some((given) => given)) {',
+  ]),
+  plant('every-candidate-is-asked', 'Every node that could be promoted is asked for its promise', [
+    'core/rules/lease.ts',
+    "failover === 'allowed' ? [name] : []));",
+    "failover === 'allowed' ? [name] : [])).slice(1);",
+  ]),
+  plant('next-term-for-the-cut', 'A holder that sees a cut for the next term takes that term itself', [
+    'core/rules/primary.ts',
+    'if (cutFrom(situation, lease.value).length > 0) return',
+    'if (cutFrom(situation, lease.value).length < 0) return',
+  ]),
+  plant('cut-follows-no-lower-term', 'A cut ends only by following a holder of at least its term', [
+    'core/rules/standby.ts',
+    'if (cutTerm(view.promise) > term) {',
+    'if (cutTerm(view.promise) > term + 99) {',
+  ]),
+  // Elections and positions
+  plant('position-is-end-of-wal', 'A position is the end of valid WAL on disk, not how far replay has come', [
+    'core/rules/failover.ts',
+    '    lsn: formatLsn(postgres.walEnd),\n    bootId',
+    '    lsn: formatLsn(postgres.replayedLsn),\n    bootId',
+  ]),
+  plant('enough-are-heard', 'R members of the synchronous set are heard before an election', [
+    'core/ballot.ts',
+    'if (behind >= needed) return',
+    'if (behind >= 1) return',
+  ]),
+  plant(
+    'furthest-wins',
+    'The furthest wins',
+    ['core/ballot.ts', '.sort(furthestFirst)', '.sort((a, b) => furthestFirst(b, a))'],
+    ['core/ballot.ts', 'if (behind >= needed) return', 'if (heard.length >= needed) return'],
+  ),
+  plant('positions-compare-by-term', 'Positions compare as (term of the timeline, LSN)', [
+    'core/ballot.ts',
+    'if (a.term !== b.term) return a.term - b.term;',
+    '',
+  ]),
+  plant('timelines-belong-to-terms', 'A winner takes a timeline that no other term has used', [
+    'core/timelines.ts',
+    'return Math.max(local, ...[...timelines.values()].map(({ timeline }) => timeline)) + 1;',
+    'return local + 1 + 0 * timelines.size;',
+  ]),
+  plant('silent-winner', 'Who was elected and does not act is passed over', [
+    'core/rules/failover.ts',
+    'silent: { term, nodes: new Set([...(silent?.nodes ?? []), winner]) }',
+    'silent: { term, nodes: new Set(silent?.nodes ?? []) }',
+  ]),
+  plant('winner-waits-for-standbys', 'From its first instant a new primary waits for whom the record demands', [
+    'agent/database-node.ts',
+    'this.#ownSync ?? initial)',
+    'this.#ownSync ?? { standbys: [], k: 0 })',
+  ]),
+  plant('diverged-is-cloned', 'Any node whose WAL end passes the fork has diverged', [
+    'core/rules/standby.ts',
+    'if (view.requests.reinit || postgres.cannotStream !== null)',
+    'if (view.requests.reinit)',
+  ]),
+  plant('failed-start-releases', 'A server that does not start is no reason to keep the lease', [
+    'core/rules/primary.ts',
+    "  return act([{ do: 'release-lease', lease, to: null, because: ['start-failed'] }]",
+    '  return act([]',
+  ]),
+  plant('hung-primary-is-ended', 'A primary that answers nobody is ended', [
+    'core/rules/hung.ts',
+    'if (postgres.pid === null || nowMs - since < afterMs) {',
+    'if (postgres.pid === null || nowMs - since < 1000 * afterMs) {',
+  ]),
+  plant('orphans-are-ended', 'What outlives its postmaster goes on committing', [
+    'core/decide.ts',
+    "if (view.postgres.state === 'orphaned') return endOrphans();",
+    '',
+  ]),
+  // Durability
+  plant('server-demands-the-record', 'PostgreSQL may be set only to what the record demands', [
+    'core/durability.ts',
+    'if (!sameSet(server, wanted) && demands(self, wanted, record))',
+    'if (!sameSet(server, wanted))',
+  ]),
+  plant(
+    'record-follows-the-server',
+    'The record changes only to what PostgreSQL already demands',
+    [
+      'core/durability.ts',
+      'if (!sameSet(record, wanted) && demands(self, server, wanted)) {',
+      'if (!sameSet(record, wanted)) {',
+    ],
+    [
+      'core/durability.ts',
+      'if (!sameSet(server, wanted) && demands(self, wanted, record))',
+      'if (sameSet(record, wanted) && !sameSet(server, wanted) && demands(self, wanted, record))',
+    ],
+  ),
+  plant('flush-is-owed', 'k of the new set have flushed the position read after the change', [
+    'core/rules/sync-standbys.ts',
+    'if (step.flush && flushedBy(',
+    'if (step.flush && -1 > flushedBy(',
+  ]),
+  plant('durability-write-compares', 'Every write of the record compares the lease and the record that it replaces', [
+    'agent/execute-store.ts',
+    "          same(keys.lease, action.lease),\n          { key: keys.durability, revision: action.replaces?.revision ?? 'absent' },",
+    '',
+  ]),
+  // Switchover
+  plant('undo-before-start', 'The old primary starts again only after its undo succeeded', [
+    'core/rules/switchover.ts',
+    "  if (operation.phase === 'stopped') {\n    return wait(",
+    "  if (operation.phase === 'stopped') {\n    if (nothing !== null) return null;\n    return wait(",
+  ]),
+  plant('handover-compares-the-operation', 'A handover compares the very revision of the operation', [
+    'agent/execute-store.ts',
+    "    case 'take-handover':\n      return {\n        conditions: [same(keys.operation, action.operation), same(keys.lease, action.lease)],",
+    "    case 'take-handover':\n      return {\n        conditions: [],",
+  ]),
+  plant('poolers-drain-first', 'The primary stops only when every pooler is drained', [
+    'core/rules/switchover.ts',
+    'if (missing.length > 0) return awaitDrain(',
+    'if (missing.length > 99) return awaitDrain(',
+  ]),
+  plant('poolers-await-a-writable', 'Poolers resume only towards an address confirmed writable', [
+    'core/rules/pooler.ts',
+    "known ?? (changesNothing || view.nowMs >= holdAtMs ? 'last-known' : null)",
+    "known ?? 'last-known'",
+  ]),
+  plant('pause-ends', 'No pooler stays paused', [
+    'core/rules/pooler.ts',
+    "(view.nowMs >= limitAtMs ? 'pause-limit-passed' : null)",
+    'null',
+  ]),
+  plant('lost-watch-rereads', 'A watch that can not go on is begun anew', [
+    'agent/store-mirror.ts',
+    'this.#following = this.#readUntilAnswered();\n        },',
+    '},',
+  ]),
+];
+
+export function findPlant(name: string): Plant | undefined {
+  return plants.find((known) => known.name === name);
+}
+
+/** Throws when the source is not what the plant was made for. */
+export function sow(plant: Plant, file: string, source: string): string {
+  let text = source;
+  for (const edit of plant.edits) {
+    if (edit.file !== file) continue;
+    const parts = text.split(edit.find);
+    if (parts.length !== 2) throw new Error(`${plant.name}: found ${parts.length - 1} times in ${file}: ${edit.find}`);
+    text = parts.join(edit.replace);
+  }
+  return text;
+}
