@@ -6,7 +6,7 @@
  * force that the pooler turns out to have lost is begun again.
  */
 import type { PauseFigures, PoolerBlocker, PoolerState } from '../core/cluster-view.ts';
-import type { PoolerConfiguration } from '../core/pooler-configuration.ts';
+import { type PoolerConfiguration, pausable } from '../core/pooler-configuration.ts';
 import type { PoolerAction } from '../core/rules/pooler-decision.ts';
 import type { HeldGate, PoolerGateView, ShutGate } from '../core/rules/pooler-memory.ts';
 import { describeError, isUnderstudyError } from '../errors/understudy-error.ts';
@@ -314,7 +314,7 @@ export class PoolerActs {
     // Seen in one and the same gate from beginning to end, so that no pause or resume of our own came in between.
     this.#strayPause = gate.state === 'open' && local.paused.length > 0;
     // Resumed by somebody else's hand, or adopted as it never was: the rules decide anew.
-    if (gate.state === 'held' && local.paused.length === 0 && this.#loaded?.aliases.some(({ writes }) => writes)) {
+    if (gate.state === 'held' && local.paused.length === 0 && pausable(this.#loaded?.aliases ?? []).length > 0) {
       this.#gate = { state: 'open' };
       this.#deps.wake();
       return;

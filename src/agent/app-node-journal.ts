@@ -19,6 +19,7 @@ const alias = z.object({
   port: z.number(),
   poolSize: z.number(),
   writes: z.boolean(),
+  standsIn: z.boolean().default(false),
 });
 
 const configuration = z.object({
@@ -46,6 +47,7 @@ const schema = z.object({
     }),
     configuration: configuration.nullable(),
     heldOutTerm: z.number().nullable().default(null),
+    readOnly: z.boolean().default(false),
   }),
   gate: z.discriminatedUnion('state', [
     z.object({ state: z.literal('open') }),

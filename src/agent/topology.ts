@@ -29,6 +29,7 @@ export function buildTopology(view: ClusterView, memory: DatabaseMemory): Topolo
     pause: active
       ? { operation: operation.id, term: operation.term, without: operation.without, limitMs: pauseLimitMs(operation) }
       : null,
+    readOnly: false,
     ended: operation !== null && !active ? operation.id : null,
     ageMs: view.store.confirmedAtMs === null ? null : Math.max(0, Math.round(view.nowMs - view.store.confirmedAtMs)),
   };

@@ -8,6 +8,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PauseFigures, PoolerBlocker } from '../core/cluster-view.ts';
+import { pausable } from '../core/pooler-configuration.ts';
 import type { ReachAnswer } from '../core/rules/pooler-memory.ts';
 import { describeError, UnderstudyError } from '../errors/understudy-error.ts';
 import type {
@@ -154,12 +155,18 @@ export class Pgbouncer implements Pooler {
 
   async hold(configuration: PoolerConfiguration, options: HoldOptions): Promise<void> {
     const consoles = this.#requireConsoles();
+    const before = this.#isHolding ? this.#writeAliases() : [];
     this.#configuration = configuration;
     const changed = this.#files.write(configuration, 'open', this.#knownVersion());
     this.#isHolding = true;
+    const held = this.#writeAliases();
+    const released = before.filter((alias) => !held.includes(alias));
     try {
-      await holdAliases(consoles, this.#writeAliases(), options);
+      await holdAliases(consoles, held, options);
       if (changed) await (await consoles.main(options)).query('RELOAD', options);
+      // Those that a standby serves from now on; their PAUSE may still be waiting.
+      if (released.length > 0) consoles.dropPausing();
+      await Promise.all(released.map(async (alias) => await resumeAlias(consoles, alias, options)));
     } catch (error) {
       await this.#afterFailedPause(consoles);
       throw error;
@@ -266,7 +273,7 @@ export class Pgbouncer implements Pooler {
   }
 
   #writing(): readonly PoolerAlias[] {
-    return (this.#configuration?.aliases ?? []).filter((alias) => alias.writes);
+    return pausable(this.#configuration?.aliases ?? []);
   }
 
   #writeAliases(): readonly string[] {

@@ -57,7 +57,7 @@ const spec: Records['spec'] = {
     store: { kind: 'etcd', endpoints: ['https://10.0.0.1:2379'], caFile: null },
     poolers: { port: 6432, mode: 'transaction', poolSize: 20, maxClients: 500, queryWaitTimeoutS: 30 },
     databases: [{ name: 'app', owner: 'app' }],
-    applications: [{ name: 'app', database: 'app', rights: 'rw', nodes: ['web1'], poolSize: null }],
+    applications: [{ name: 'app', database: 'app', rights: 'rw', nodes: ['web1'], poolSize: null, outage: 'hold' }],
     switchover: {
       drainTimeoutMs: 5_000,
       stopTimeoutMs: 5_000,

@@ -9,7 +9,7 @@
  * towards a primary that is confirmed writable, in a higher term or reachable from here. Others repeat for seconds that a
  * dead primary is writable, so in the same term their word alone opens nothing.
  */
-import type { PoolerConfiguration } from '../pooler-configuration.ts';
+import { isSameConfiguration, type PoolerConfiguration } from '../pooler-configuration.ts';
 import { knockWhileHeldMs, reachOf, whyNobodyWrites } from './outage.ts';
 import { configurationOf } from './pooler-aliases.ts';
 import { type Draft, decided, idleLookMs, lastKnownPrimary, type PoolerDecision, pointAt } from './pooler-decision.ts';
@@ -31,7 +31,19 @@ export function decideHold(draft: Draft, memory: PoolerMemory): PoolerDecision |
   if (lost === null || (heldOut !== null && (ranking[0]?.topology.term ?? 0) <= heldOut)) return null;
   const { term } = draft.memory;
   const limitMs = holdLimitMs(configuration);
-  return decided(draft, memory, [{ do: 'hold', configuration, term, limitMs, because: [lost.code] }], lost);
+  const [next, held] = heldConfiguration(draft, memory, configuration);
+  return decided(draft, next, [{ do: 'hold', configuration: held, term, limitMs, because: [lost.code] }], lost);
+}
+
+/** Applications that would rather read meanwhile are led to a standby. */
+function heldConfiguration(
+  { view, ranking }: Draft,
+  memory: PoolerMemory,
+  last: PoolerConfiguration,
+): readonly [PoolerMemory, PoolerConfiguration] {
+  const { configuration, readers } = configurationOf(view, memory, ranking, true);
+  const held = configuration ?? last;
+  return [{ ...memory, readers, configuration: held }, held];
 }
 
 export function decideHeld(draft: Draft, gate: HeldGate): PoolerDecision {
@@ -47,14 +59,20 @@ export function decideHeld(draft: Draft, gate: HeldGate): PoolerDecision {
   const asking: Draft = { ...draft, knock };
   const lookAgainInMs = Math.max(1, Math.min(limitAtMs - view.nowMs, idleLookMs));
   const reason = { code: 'pooler-held', text: 'nobody accepts writes: writers wait' };
-  const { configuration } = memory;
-  if (view.process !== 'stopped' || configuration === null) return decided(asking, memory, [], reason, lookAgainInMs);
+  if (memory.configuration === null) return decided(asking, memory, [], reason, lookAgainInMs);
+  const { term, limitMs } = gate;
+  const [next, configuration] = heldConfiguration(draft, memory, memory.configuration);
+  if (view.process !== 'stopped') {
+    // A standby that served readers may be gone, or another has come.
+    const isChanged = view.loaded !== null && !isSameConfiguration(configuration, view.loaded);
+    const again = { do: 'hold', configuration, term, limitMs, because: ['configuration-changed'] } as const;
+    return decided(asking, next, isChanged ? [again] : [], reason, lookAgainInMs);
+  }
   // The pause state died with the process; the new one must not let writers run into a server that is not there.
   const because = ['pooler-died-while-held'];
-  const { term, limitMs } = gate;
   return decided(
     asking,
-    memory,
+    next,
     [
       { do: 'configure', configuration, gate: 'shut', because },
       { do: 'hold', configuration, term, limitMs, because },

@@ -85,6 +85,8 @@ export interface PoolerMemory {
   readonly configuration: PoolerConfiguration | null;
   /** Writers were held for a loss in this term until the limit: not for the same one again. `null`: nothing was held out. */
   readonly heldOutTerm: number | null;
+  /** Somebody declared that nobody may write: writers are served by standbys. */
+  readonly readOnly: boolean;
 }
 
 /** What outlives the agent: without it a new agent could follow a lower term, or forget a pause that it must end. */
@@ -101,4 +103,5 @@ export const noPoolerMemory: PoolerMemory = {
   readers: { chosen: [], candidates: [], straying: [] },
   configuration: null,
   heldOutTerm: null,
+  readOnly: false,
 };

@@ -20,7 +20,7 @@
  * When nobody can be heard, the last configuration stays: this module never takes anything away for lack of news.
  */
 import type { TopologyPause } from '@understudy/client';
-import type { PoolerConfiguration } from '../pooler-configuration.ts';
+import { isSameConfiguration } from '../pooler-configuration.ts';
 import { isThere, knockWhileOpen } from './outage.ts';
 import { configurationOf } from './pooler-aliases.ts';
 import {
@@ -34,18 +34,13 @@ import {
 } from './pooler-decision.ts';
 import { decideHeld, decideHold } from './pooler-hold.ts';
 import type { PoolerMemory, PoolerView, ShutGate, Sighting } from './pooler-memory.ts';
-import { isHeard, isOver, type KnownPrimary, ranked, writablePrimary } from './sightings.ts';
+import { isHeard, isOver, isReadOnlyDeclared, type KnownPrimary, ranked, writablePrimary } from './sightings.ts';
 
 /** After the limit of a pause: how long to wait for a writable primary before opening towards the last known one. */
 export const pauseHoldMs = 10_000;
 
 /** How many operations that were served are remembered; one lasts seconds, and a message arrives late by less. */
 const servedKept = 16;
-
-/** Compared as text: both come from the same function, so that equal ones have equal texts. */
-export function isSameConfiguration(a: PoolerConfiguration | null, b: PoolerConfiguration | null): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
-}
 
 function decideOpen(draft: Draft): PoolerDecision {
   const { view, memory, ranking } = draft;
@@ -180,7 +175,9 @@ function open(
 
 /** Pure; times in ms of one clock. Whoever performs the actions reports their outcome by the next view's gate. */
 export function decidePooler(view: PoolerView, memory: PoolerMemory): PoolerDecision {
-  const draft: Draft = { view, memory, ranking: ranked(view, memory.term), knock: null };
+  const ranking = ranked(view, memory.term);
+  const readOnly = isReadOnlyDeclared(ranking, view.nowMs) ?? memory.readOnly;
+  const draft: Draft = { view, memory: { ...memory, readOnly }, ranking, knock: null };
   const { gate } = view;
   if (gate.state === 'held') return decideHeld(draft, gate);
   if (gate.state !== 'open') return decideShut(draft, gate);
