@@ -14,7 +14,7 @@ afterAll(async () => await world.close());
 
 beforeEach(() => {
   count += 1;
-  app = openTestAppNode(world, `out${count}`);
+  app = openTestAppNode(world, `out${count}`, ['blog']);
 });
 afterEach(async () => {
   await app.close();
@@ -136,7 +136,7 @@ describe('a hold', () => {
     process.kill(before.pid, 'SIGKILL');
     await eventually('another process', 10_000, async () => {
       const now = await app.pooler().observe(1_000);
-      return now.state === 'running' && now.pid !== before.pid && now.paused.length === 2 ? true : undefined;
+      return now.state === 'running' && now.pid !== before.pid && now.paused.includes('shop') ? true : undefined;
     });
     await app.awaitState('held');
     const waiting = whereIs('shop');
@@ -144,5 +144,95 @@ describe('a hold', () => {
     expect(await db1.query("select 1 from pg_stat_activity where usename = 'shop'")).toEqual([]);
     app.say(2, db2);
     expect(await waiting).toBe(db2.address);
+  });
+});
+
+describe('an application that would rather read than wait', () => {
+  const standby = (server: TestServer) => ({
+    node: server.name,
+    hostName: `${server.name}.test.internal`,
+    address: server.address,
+    port: serverPort,
+    streaming: false,
+    lagBytes: null,
+  });
+
+  it('reads from a standby, is refused each write at once, and writes again where the next primary is', async () => {
+    const { db1, db2 } = world.servers;
+    app.say(1, db1);
+    await app.awaitState('open');
+    const client = await app.connect('blog');
+    await client.query('create table if not exists notes (n int)');
+    app.say(1, db1, { ...lost(db1), standbys: [standby(db2)] });
+    await app.awaitState('held');
+    const { rows }: { rows: unknown[] } = await client.query('select host(inet_server_addr()) as address');
+    expect(rows).toEqual([{ address: db2.address }]);
+    await expect(client.query('create table t (n int)')).rejects.toMatchObject({ code: '25006' });
+    // The other application's writers wait meanwhile.
+    const waiting = whereIs('shop');
+    await aWaitingClient();
+    app.say(2, db2);
+    expect(await waiting).toBe(db2.address);
+    await app.awaitState('open', (report) => report.term === 2);
+    await client.query('create table t (n int)');
+    await client.query('drop table t');
+    await client.end();
+  });
+
+  it('waits like the others when its standby is gone', async () => {
+    const { db1, db2 } = world.servers;
+    app.say(1, db1);
+    await app.awaitState('open');
+    app.say(1, db1, { ...lost(db1), standbys: [standby(db2)] });
+    await app.awaitState('held');
+    expect(await whereIs('blog')).toBe(db2.address);
+    app.say(1, db1, { ...lost(db1), standbys: [] });
+    await eventually('both held', 10_000, async () => {
+      const now = await app.pooler().observe(1_000);
+      return now.state === 'running' && now.paused.length === 2 ? true : undefined;
+    });
+    app.say(1, db1, { ...lost(db1), standbys: [standby(db2)] });
+    await expect.poll(async () => await whereIs('blog'), { timeout: 10_000 }).toBe(db2.address);
+    app.say(1, db1);
+    await app.awaitState('open');
+    expect(await whereIs('blog')).toBe(db1.address);
+  });
+});
+
+describe('while nobody may write by an order', () => {
+  it('everyone is served by a standby, or reads from the primary, and writes again when it is over', async () => {
+    const { db1, db2 } = world.servers;
+    app.say(1, db1);
+    await app.awaitState('open');
+    const client = await app.connect('shop');
+    const write = async () => await client.query('create temporary table if not exists t (n int)');
+    await write();
+    const streaming = {
+      node: 'db2',
+      hostName: 'db2.test.internal',
+      address: db2.address,
+      port: serverPort,
+      streaming: true,
+      lagBytes: 0,
+    };
+    app.say(1, db1, { readOnly: true, standbys: [streaming] });
+    await expect.poll(async () => await whereIs('shop'), { timeout: 10_000 }).toBe(db2.address);
+    const refused = client.query('create table u (n int)');
+    await expect(refused).rejects.toMatchObject({ code: '25006' });
+    app.say(1, db1, { readOnly: true });
+    await expect.poll(async () => await whereIs('shop'), { timeout: 10_000 }).toBe(db1.address);
+    await expect(client.query('create table u (n int)')).rejects.toMatchObject({ code: '25006' });
+    app.say(1, db1);
+    await expect
+      .poll(
+        async () =>
+          await write().then(
+            () => 'written',
+            (error: Error) => error.message,
+          ),
+        { timeout: 10_000 },
+      )
+      .toBe('written');
+    await client.end();
   });
 });

@@ -29,6 +29,8 @@ export interface ActsDeps {
   primary(): { readonly node: string | null; readonly term: number };
   /** What others wait to hear has changed. */
   changed(): void;
+  /** The server may be gone: have it looked after. */
+  doubt(): void;
   /** Decide again. */
   wake(): void;
   /** The gate has changed: write it down. */
@@ -41,6 +43,7 @@ export class PoolerActs {
   #local: LocalPooler = { state: 'unknown', because: 'not looked at yet' };
   #wasRunning = false;
   #strayPause = false;
+  #isHoldInForce = false;
   #loaded: PoolerConfiguration | null = null;
   #drain: { readonly cancel: AbortController; readonly done: Promise<void> } | null = null;
   #drainMs = 0;
@@ -93,7 +96,7 @@ export class PoolerActs {
     if (this.#gate.state === 'draining') return 'pausing';
     if (this.process === 'unknown') return 'unknown';
     if (this.#gate.state === 'drained') return 'paused';
-    if (this.#gate.state === 'held') return 'held';
+    if (this.#gate.state === 'held') return this.#isHoldInForce ? 'held' : 'pausing';
     // It runs, but was never told where to: clients can't use it.
     return this.#loaded === null ? 'down' : 'open';
   }
@@ -111,6 +114,7 @@ export class PoolerActs {
     try {
       await this.#deps.pooler.configure(configuration, 'shut', { withinMs: actWithinMs });
       this.#loaded = configuration;
+      this.#isHoldInForce = true;
       if (gate.state !== 'held') this.#startDrain();
     } catch (error) {
       this.#failed('configure', error);
@@ -202,6 +206,7 @@ export class PoolerActs {
     // After the pooler's death in a hold the clock of that hold runs on.
     const gate: HeldGate =
       before.state === 'held' ? before : { state: 'held', term, sinceMs: clock.boottimeMs(), limitMs };
+    this.#isHoldInForce = before.state === 'held' && this.#isHoldInForce;
     this.#gate = gate;
     this.#deps.remember();
     try {
@@ -210,6 +215,7 @@ export class PoolerActs {
       this.#gate = { state: 'open' };
       throw error;
     }
+    this.#isHoldInForce = true;
     this.#loaded = configuration;
     if (before.state !== 'held') emit('pooler.held', { node, because: action.because.join(', ') });
     this.#deps.changed();
@@ -311,6 +317,8 @@ export class PoolerActs {
     }
     this.#wasRunning = local.state === 'running' || (local.state === 'unknown' && this.#wasRunning);
     if (local.state !== 'running' || gate !== this.#gate || this.#drain !== null) return;
+    // A queue may be no more than a queue; it is also all that shows of a server that is gone when nobody else comes.
+    if (gate.state === 'open' && local.waiting > 0) this.#deps.doubt();
     // Seen in one and the same gate from beginning to end, so that no pause or resume of our own came in between.
     this.#strayPause = gate.state === 'open' && local.paused.length > 0;
     // Resumed by somebody else's hand, or adopted as it never was: the rules decide anew.

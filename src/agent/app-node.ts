@@ -80,6 +80,7 @@ class RunningAppNode {
       emit,
       primary: () => ({ node: this.#memory.primary?.node ?? null, term: this.#memory.term }),
       changed: () => this.#reportChange(),
+      doubt: () => this.#knocks.stirred(),
       wake: () => this.#wakeUp(),
       remember: () => this.#writeJournal(),
     });

@@ -80,6 +80,7 @@ describe('whatever agents say, in whatever order', () => {
             return;
           }
           if (action.do === 'hold') {
+            if (view.gate.state === 'held') return; // goes on, with another configuration
             // Silence alone is no loss: somebody said so, or the primary's port was found shut.
             const isTold = view.sightings.some(({ topology: { primary } }) => primary?.writable !== true);
             const isShut = view.reach !== null && view.reach.answer !== 'answers';
