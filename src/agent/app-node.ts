@@ -126,6 +126,7 @@ class RunningAppNode {
       clients: running?.clients ?? 0,
       waiting: running?.waiting ?? 0,
       specRevision: this.#loadedRevision,
+      readOnly: this.#isReadOnly(),
       blockers,
       poolerVersion: running?.version ?? null,
       lastPause,
@@ -218,6 +219,12 @@ class RunningAppNode {
     const holder = best?.topology.primary?.node ?? best?.agent;
     const target = connected.find((agent) => agent.node === holder) ?? connected[0];
     if (target !== undefined) this.#reports.send([target], this.report(), false);
+  }
+
+  /** By what the pooler has taken, not by what was asked. */
+  #isReadOnly(): boolean {
+    const writers = (this.#acts.loaded?.aliases ?? []).filter(({ writes }) => writes);
+    return this.#memory.readOnly && writers.every(({ standsIn }) => standsIn);
   }
 
   #counted(): number {

@@ -50,7 +50,7 @@ export class StoreMirror {
 
   get view(): StoreView {
     const { spec, cluster, lease, renewal, operation, members, poolers, unreadable } = this.#image;
-    const { durability, ballots, timelines } = this.#image;
+    const { durability, handsOff, readOnly, acceptedLoss, ballots, timelines } = this.#image;
     return {
       readAtMs: this.#readAtMs,
       confirmedAtMs: this.#confirmedAtMs,
@@ -60,6 +60,9 @@ export class StoreMirror {
       renewal,
       operation,
       durability,
+      handsOff,
+      readOnly,
+      acceptedLoss,
       ballots,
       timelines,
       members,
@@ -156,9 +159,11 @@ export class StoreMirror {
 
 /** Each holder's renewal reaches every agent: none of them has anything to decide on it. */
 function isMaterialChange(before: StoreImage, after: StoreImage): boolean {
-  const { spec, cluster, lease, operation, durability, ballots, timelines, members } = after;
+  const { spec, cluster, lease, operation, durability, acceptedLoss, ballots, timelines, members } = after;
+  if (before.acceptedLoss !== acceptedLoss) return true;
   if (before.durability !== durability || before.ballots !== ballots || before.timelines !== timelines) return true;
   if (before.spec !== spec || before.cluster !== cluster || before.lease !== lease) return true;
+  if (before.handsOff !== after.handsOff) return true;
   if (before.operation !== operation || before.members.size !== members.size) return true;
   if (before.members === members) return false;
   return [...members].some(([node, { value }]) => {

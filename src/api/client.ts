@@ -17,7 +17,11 @@ import {
   type AgentBackend,
   type ApplyRequest,
   type DoctorFinding,
+  type FailoverAnswer,
+  type FailoverRequest,
+  type HandsOffRequest,
   onBehalfOfHeader,
+  type ReadOnlyRequest,
   type RouteName,
   routes,
   type SpecAnswer,
@@ -61,6 +65,9 @@ export interface AgentClient {
   switchover(request: SwitchoverRequest, options?: ForwardOptions): Promise<SwitchoverAnswer>;
   operation(options?: AskOptions): Promise<Operation | null>;
   cancel(operation: string, options?: ForwardOptions): Promise<Accepted>;
+  failover(request: FailoverRequest, options?: AskOptions): Promise<FailoverAnswer>;
+  readOnly(request: ReadOnlyRequest, options?: AskOptions): Promise<Accepted>;
+  handsOff(request: HandsOffRequest, options?: AskOptions): Promise<Accepted>;
   receipts(options?: AskOptions): Promise<readonly Receipt[]>;
   /** Throws NOT_FOUND. */
   receipt(id: string, options?: AskOptions): Promise<Receipt>;
@@ -123,6 +130,9 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
       call('switchover', answers.switchover, asked, { body, usuallyMs: patienceFor('switchover') }),
     operation: (asked) => call('operation', answers.operation, asked),
     cancel: (parameter, asked) => call('cancel', answers.cancel, asked, { parameter }),
+    failover: (body, asked) => call('failover', answers.failover, asked, { body }),
+    readOnly: (body, asked) => call('readOnly', answers.readOnly, asked, { body }),
+    handsOff: (body, asked) => call('handsOff', answers.handsOff, asked, { body }),
     receipts: (asked) => call('receipts', answers.receipts, asked),
     receipt: (parameter, asked) => call('receipt', answers.receipt, asked, { parameter }),
     async checkpoint(asked) {

@@ -13,8 +13,11 @@ import { type Perform, withCall } from './call.ts';
 import { declareCompletion } from './completion.ts';
 import { declareDoctor } from './doctor.ts';
 import { declareEvents } from './events.ts';
+import { declareFailover } from './failover.ts';
+import { declareHandsOff } from './hands-off.ts';
 import { declareNodeOrders } from './node-orders.ts';
 import { declarePlan } from './plan.ts';
+import { declareReadOnly } from './read-only.ts';
 import { declareReceipts } from './receipts.ts';
 import { declareSchema } from './schema.ts';
 import { declareStage } from './stage.ts';
@@ -31,6 +34,9 @@ const verbs = [
   declarePlan,
   declareApply,
   declareSwitchover,
+  declareFailover,
+  declareHandsOff,
+  declareReadOnly,
   declareUri,
   declareEvents,
   declareWhy,

@@ -80,6 +80,8 @@ const healthy: ClusterStatus = {
   nodes: [primary, standby],
   poolers: [],
   operation: null,
+  handsOff: null,
+  readOnly: null,
   lastReceipt: 'R-0142',
 };
 

@@ -4,14 +4,17 @@
  * Unknown is not false: what was not read stays `unknown` or carries the age of its last reading, and the rules say
  * what each of these permits. All times are the local boottime in ms.
  */
+import type { AcceptedLoss } from './accepted-loss.ts';
 import type { Ballot } from './ballot.ts';
 import type { DurabilityRecord, SyncSet } from './durability.ts';
+import type { HandsOff } from './hands-off.ts';
 import type { Lease, Renewal } from './lease.ts';
 import type { Lsn } from './lsn.ts';
 import type { Operation } from './operation.ts';
 import type { PromiseRecord } from './promise.ts';
 import type { NodeName, Spec } from './spec.ts';
 import type { TimelineRecord } from './timelines.ts';
+import type { SeenProbe } from './write-probe.ts';
 
 /** A value of the store with the revision to compare when it is replaced. */
 export interface Stored<T> {
@@ -30,6 +33,13 @@ export interface SpecRecord {
   readonly spec: Spec;
   readonly appliedAt: string;
   readonly appliedBy: string;
+}
+
+/** While it stands nobody may write through a pooler; it is removed when it is over. */
+export interface ReadOnlyOrder {
+  readonly by: string;
+  readonly at: string;
+  readonly reason: string | null;
 }
 
 export interface PendingRestart {
@@ -96,6 +106,8 @@ export interface PoolerReport {
   readonly clients: number;
   readonly waiting: number;
   readonly specRevision: number;
+  /** Its writers are served by a standby, or refused, because somebody ordered that nobody may write. */
+  readonly readOnly: boolean;
   readonly blockers: readonly PoolerBlocker[];
   readonly poolerVersion: string | null;
   /** Of the last pause: how long it lasted, and what waited. */
@@ -127,6 +139,9 @@ export interface StoreView {
   readonly renewal: Stored<Renewal> | null;
   readonly operation: Stored<Operation> | null;
   readonly durability: Stored<DurabilityRecord> | null;
+  readonly handsOff: Stored<HandsOff> | null;
+  readonly readOnly: Stored<ReadOnlyOrder> | null;
+  readonly acceptedLoss: Stored<AcceptedLoss> | null;
   /** By term and node. */
   readonly ballots: ReadonlyMap<string, Stored<Ballot>>;
   /** By term. */
@@ -272,6 +287,8 @@ export interface ClusterView {
   /** What people asked this agent to do. */
   readonly requests: Requests;
   readonly diskFreeBytes: number | null;
+  /** The last attempt to log in and write, while this server is primary. */
+  readonly probe: SeenProbe | null;
   readonly agentVersion: string;
 }
 

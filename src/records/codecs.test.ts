@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { defaultDurability, defaultFailover } from '../core/declared-durability.ts';
 import { decodeRecord, encodeRecord, type RecordKind, type Records } from './codecs.ts';
 import { eventKey, memberKey, poolerKey, receiptKey } from './keys.ts';
 import { specSchema } from './spec-schema.ts';
@@ -65,6 +66,8 @@ const spec: Records['spec'] = {
       longTransactionMs: 5_000,
       maxLagBytes: 1,
     },
+    durability: defaultDurability,
+    failover: defaultFailover('local'),
     lease: { ttlMs: 6_000 },
   },
 };
@@ -75,7 +78,17 @@ const examples: { readonly [K in RecordKind]: Records[K] } = {
   lease: { state: 'released', term: 3, by: 'db1', to: 'db2', ttlMs: 6_000 },
   renewal: { term: 3, counter: 0 },
   operation,
+  'accepted-loss': {
+    term: 4,
+    counter: 9,
+    to: null,
+    covers: 'unheard',
+    by: 'kim',
+    at: '2026-11-20T00:00:00.000Z',
+  },
   durability: { term: 3, standbys: ['db2', 'db3'], k: 1 },
+  readOnly: { by: 'kim', at: '2026-11-20T00:00:00.000Z', reason: 'moving house' },
+  handsOff: { by: 'kim', at: '2026-11-20T00:00:00.000Z', forMs: 7_200_000, leftMs: 3_600_000 },
   ballot: { node: 'db2', term: 4, timeline: 2, lsn: '0/3000028', bootId: 'boot', priority: 0, unfit: null },
   timeline: { term: 3, timeline: 2, parent: 1, forkLsn: '0/2000028' },
   member: {
@@ -110,6 +123,7 @@ const examples: { readonly [K in RecordKind]: Records[K] } = {
     clients: 8,
     waiting: 3,
     specRevision: 4,
+    readOnly: false,
     blockers: [{ alias: 'app', serverPid: 77, client: '10.0.0.9:5', ageMs: 12.5 }],
     poolerVersion: '1.18.0',
     lastPause: { operation: 'op-0', drainMs: 3, pausedMs: 120.5, applications: [] },

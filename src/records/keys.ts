@@ -8,6 +8,9 @@ export const keys = {
   renewal: 'renewal',
   operation: 'operation',
   durability: 'durability',
+  handsOff: 'hands-off',
+  readOnly: 'read-only',
+  acceptedLoss: 'accepted-loss',
 } as const;
 
 export const memberPrefix = 'members/';

@@ -19,6 +19,8 @@ export const poolerReport = z.object({
   clients: count,
   waiting: count,
   specRevision: count,
+  // An agent of an earlier version says nothing of it.
+  readOnly: z.boolean().default(false),
   blockers: z.array(z.object({ alias: name, serverPid: z.int(), client: text, ageMs: duration })),
   poolerVersion: text.nullable(),
   lastPause: z
@@ -144,5 +146,7 @@ export const clusterStatus = z.object({
   nodes: z.array(nodeStatus),
   poolers: z.array(z.object({ node: name, reachable, report: poolerReport.nullable() })),
   operation: operation.nullable(),
+  handsOff: z.object({ by: text, at: text, leftMs: duration }).nullable().default(null),
+  readOnly: z.object({ by: text, at: text, reason: text.nullable() }).nullable().default(null),
   lastReceipt: name.nullable(),
 }) satisfies z.ZodType<ClusterStatus>;

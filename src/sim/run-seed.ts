@@ -36,7 +36,7 @@ const restMs = 1_500;
 
 export async function runSeed(plan: Plan, keepTrace: boolean): Promise<SeedResult> {
   const random = new Random(`world ${plan.seed}`);
-  const spec = simulatedSpec(plan.databases, plan.apps);
+  const spec = simulatedSpec(plan.databases, plan.apps, plan.durability);
   const rates = Object.fromEntries(spec.nodes.map(({ name }) => [name, 1 + random.between(-0.004, 0.004)]));
   const world = new World({ spec, random, rates, keepTrace });
   const run = new SeedRun(world, plan);
