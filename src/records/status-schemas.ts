@@ -172,6 +172,7 @@ export const clusterStatus = z.object({
   nodes: z.array(nodeStatus),
   poolers: z.array(z.object({ node: name, reachable, report: poolerReport.nullable() })),
   operation: operation.nullable(),
+  handsOff: z.object({ by: text, at: text, leftMs: duration }).nullable().default(null),
   lastReceipt: name.nullable(),
   durability: durability.nullish(),
   ifPrimaryDied: forecast.nullish(),

@@ -42,13 +42,17 @@ export const plants: readonly Plant[] = [
   ]),
   plant('fence-kills', 'The fence kills at the deadline, whatever the state of the agent', [
     'fence/warden.ts',
-    'return warden.deadline !== null && nowMs >= warden.deadline.atMs;',
-    'return warden.deadline !== null && nowMs < 0;',
+    'if (deadline !== null && nowMs >= deadline.atMs) return `the deadline',
+    'if (deadline !== null && nowMs < 0) return `the deadline',
   ]),
   plant(
     'fence-looks-at-promotions',
     'Every start and promotion passes through the fence, which looks at its deadline',
-    ['fence/warden.ts', 'if (nowMs >= deadline.atMs) return { ok: false,', 'if (nowMs < 0) return { ok: false,'],
+    [
+      'fence/warden.ts',
+      '  const { deadline, striking } = warden;\n',
+      '  const { deadline, striking } = warden;\n  if (deadline !== null) return { ok: true, warden };\n',
+    ],
   ),
   plant('take-compares-the-lease', 'A takeover compares the very revision that was seen', [
     'agent/execute-store.ts',

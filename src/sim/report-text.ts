@@ -1,6 +1,7 @@
 /** What the simulator tells people: of a campaign, of one seed, of the planted bugs. */
 import type { CampaignReport } from './campaign.ts';
-import type { Plan, When } from './plan.ts';
+import type { Plan } from './plan.ts';
+import type { When } from './planned-fault.ts';
 import type { SeedResult } from './run-seed.ts';
 
 export interface PlantOutcome {

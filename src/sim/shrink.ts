@@ -46,11 +46,14 @@ export function* shorterPlans(plan: Plan): Generator<Plan> {
   if (commands.length > 1) yield { ...plan, commands: [] };
   for (const index of faults.keys()) yield { ...plan, faults: faults.toSpliced(index, 1) };
   for (const index of commands.keys()) yield { ...plan, commands: commands.toSpliced(index, 1) };
-  if (plan.durability !== defaultDurability) yield { ...plan, durability: defaultDurability };
+  // A plan that nobody could have survived would say nothing.
+  const spare = plan.lostForEver === null ? 0 : 1;
+  if (plan.durability !== defaultDurability && plan.databases > 1 + spare)
+    yield { ...plan, durability: defaultDurability };
   if (plan.writersEach > 1) yield { ...plan, writersEach: 1 };
   if (plan.everyMs < 600) yield { ...plan, everyMs: plan.everyMs * 2 };
   if (plan.apps > 1 && !uses(plan, `app${plan.apps}`)) yield { ...plan, apps: plan.apps - 1 };
-  if (plan.databases - 1 > plan.durability.k && !uses(plan, `db${plan.databases}`))
+  if (plan.databases > plan.durability.k + 1 + spare && !uses(plan, `db${plan.databases}`))
     yield { ...plan, databases: plan.databases - 1 };
   if (plan.troubleMs > 5_000) yield { ...plan, troubleMs: Math.round(plan.troubleMs * 0.7) };
   for (const [index, fault] of faults.entries()) {

@@ -23,6 +23,7 @@ import type { NodeName } from '../spec.ts';
 import { type Position, type TimelineRecord, type Timelines, unusedTimeline } from '../timelines.ts';
 import { endHung, hungPrimaryAfterMs } from './hung.ts';
 import { retryAfterMs } from './job-retry.ts';
+import { leastDiskBytes } from './successors.ts';
 import { acceptUnheard } from './unheard.ts';
 
 /** A look at the lease is good for this long, in ms: the transaction compares it all again. */
@@ -33,8 +34,6 @@ const sightLostAfterMs = 5_000;
 export const electionWindowMs = 1_000;
 /** How long the elected may take to take the lease, in ms, before the next is elected. */
 const electedPatienceMs = 2_000;
-/** Less free disk than this and a new primary would stop at once. */
-const leastDiskBytes = 64 * 1024 * 1024;
 const soonMs = 20;
 
 /** When lease and renewal were last seen to change; begun anew whenever the store was out of sight. */

@@ -11,6 +11,7 @@ import { formatLsn } from '../lsn.ts';
 import { act, nothing, otherDatabaseNodes, refuse, type Situation, type Verdict, wait } from '../situation.ts';
 import { nodesOfRole } from '../spec.ts';
 import { drawReceipt } from './receipt.ts';
+import { letsLeaseRunOut } from './useless.ts';
 
 /** How long a fast stop may take before force is used, when the right to be primary is gone. */
 const demotionPatienceMs = 300;
@@ -69,7 +70,7 @@ export function decideDemotion(situation: Situation): Verdict | null {
 /** The renewal that is due, as the first action of a completed loop. */
 export function decideRenewal(situation: Situation): readonly Action[] {
   const { lease, view, memory, nowMs } = situation;
-  if (lease.is !== 'mine') return [];
+  if (lease.is !== 'mine' || letsLeaseRunOut(situation)) return [];
   const renewal = view.store.renewal;
   if (renewal === null) return [];
   const every = renewEveryMs(lease.lease.value.ttlMs);

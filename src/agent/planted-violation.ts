@@ -1,0 +1,2 @@
+import { createEtcdStore } from '../etcd/store.ts';
+export const planted = createEtcdStore;
