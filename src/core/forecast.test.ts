@@ -103,6 +103,11 @@ describe('the forecast', () => {
     expect(forecast(seen(change), reach)).toMatchObject({ takesOver: null, withinMs: null, because });
   });
 
+  it('is nobody while hands are off', () => {
+    const handsOff = stored({ by: 'kim', at: '2026-11-20T00:00:00.000Z', forMs: 60_000, leftMs: 60_000 });
+    expect(forecast(seen({ store: { handsOff } }), heard)).toMatchObject({ takesOver: null, because: 'hands are off' });
+  });
+
   it('counts on the declared acceptance of a loss where nothing else helps', () => {
     const spec = spec3({ durability: { ...defaultDurability, acceptLossAfterMs: 60_000 } });
     expect(forecast(seen({ spec }), allBut('db3'))).toMatchObject({

@@ -69,7 +69,9 @@ export function forecast(view: ClusterView, reach: Reach): Forecast | null {
     plain.winner === null && acceptLossAfterMs !== null
       ? hold(view, { spec, lease, known, ballots, accepted: lossAfter(lease) })
       : plain;
-  const winner = election.candidates.find(({ node }) => node === election.winner) ?? null;
+  const isInert = view.store.handsOff !== null;
+  const elected = election.candidates.find(({ node }) => node === election.winner) ?? null;
+  const winner = isInert ? null : elected;
   const byAcceptance = winner?.byAcceptance ?? false;
   const windowMs = ballots.length < others.length ? electionWindowMs : 0;
   const waitMs = byAcceptance ? (acceptLossAfterMs ?? 0) : 0;
@@ -79,7 +81,7 @@ export function forecast(view: ClusterView, reach: Reach): Forecast | null {
     withinMs: winner === null ? null : lease.ttlMs + driftMs(lease.ttlMs) + windowMs + electionMs + waitMs,
     atRiskBytes: winner?.lacksBytes ?? null,
     byAcceptance,
-    because: winner === null ? whyNobody(election, lease.holder) : null,
+    because: isInert ? 'hands are off' : winner === null ? whyNobody(election, lease.holder) : null,
     candidates: prospects(election, voices),
   };
 }
