@@ -32,7 +32,9 @@ export function demonstrationSpec(record: StageRecord, postgresMajor: number): S
     poolers: { port: stagePorts.pooler, mode: 'transaction', poolSize: 20, maxClients: 200, queryWaitTimeoutS: 120 },
     databases: [{ name: 'shop', owner: 'shop_owner' }],
     applications:
-      apps.length === 0 ? [] : [{ name: 'shop', database: 'shop', rights: 'rw', nodes: apps, poolSize: null }],
+      apps.length === 0
+        ? []
+        : [{ name: 'shop', database: 'shop', rights: 'rw', nodes: apps, poolSize: null, outage: 'hold' }],
     switchover: {
       drainTimeoutMs: 10_000,
       stopTimeoutMs: 10_000,
