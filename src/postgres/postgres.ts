@@ -21,12 +21,16 @@ import { createDatabaseApplier } from './databases.ts';
 import { lsn } from './facts.ts';
 import { initialise } from './initialise.ts';
 import { removeKept, settleSwap } from './journal.ts';
+import { keptWalIn } from './kept-wal-store.ts';
 import { type Directories, layoutOf, type TlsFiles } from './layout.ts';
 import { createObserver } from './observation.ts';
 import { findServer } from './postmaster-file.ts';
 import { promote } from './promote.ts';
 import { awaitReload } from './reload-effect.ts';
+import { rescue } from './rescue.ts';
 import { releaseTimelines, reserveTimelines } from './reserved-timelines.ts';
+import { rewind } from './rewind.ts';
+import { requireStartable, settleRewind } from './rewind-journal.ts';
 import { createSession, type Session } from './session.ts';
 import { endSessions, openTransactions } from './sessions.ts';
 import { applySlots } from './slots.ts';
@@ -151,6 +155,7 @@ export function createPostgres(options: PostgresOptions): Postgres {
     await settleSwap(layout);
     if (!isCluster()) throw new UnderstudyError('POSTGRES_FAILED', `there is no cluster in ${layout.data} to start`);
     const followed = as.role === 'standby' && as.upstream !== null ? { upstream: as.upstream, slot: as.slot } : null;
+    await requireStartable(layout, as.role);
     const outcome = await start(
       { layout, binaries: await binaries(), session: acting, clock, address, port, fence: options.fence },
       as.role,
@@ -161,7 +166,11 @@ export function createPostgres(options: PostgresOptions): Postgres {
         observer.diagnosis.reset();
       },
       deadline,
-    );
+    ).catch(async (error: unknown) => {
+      await settleRewind(layout, 'begun', deadline);
+      throw error;
+    });
+    await settleRewind(layout, 'nothing', deadline);
     observer.refresh();
     if (outcome === 'adopted' && followed !== null) await pointAt(followed.upstream, followed.slot, deadline);
   };
@@ -190,6 +199,24 @@ export function createPostgres(options: PostgresOptions): Postgres {
           deadlineOf(clock, act),
         ),
       ),
+
+    rescue: (request, act) =>
+      construct(async () =>
+        rescue({ layout, binaries: await binaries(), node: options.node, clock }, request, deadlineOf(clock, act)),
+      ),
+
+    rewind: (upstream, expected, onProgress, act) =>
+      construct(async () =>
+        rewind(
+          { layout, binaries: await binaries(), reach, clock, prepare: writeOwn },
+          upstream,
+          expected,
+          onProgress,
+          deadlineOf(clock, act),
+        ),
+      ),
+
+    lostReports: () => keptWalIn(layout.state).reports(),
 
     discardKept: () => removeKept(layout),
 
