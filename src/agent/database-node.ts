@@ -38,6 +38,7 @@ export interface DatabaseNodeParts {
   readonly fence: Fence;
   readonly promises: PromiseFile;
   readonly askPromise: ExecutionContext['askPromise'];
+  readonly checkpointOn: ExecutionContext['checkpointOn'];
   /** The kernel's name for this boot. */
   readonly bootId: string;
   readonly diskFreeBytes: () => Promise<number | null>;
@@ -332,6 +333,7 @@ export class DatabaseNode {
       configuration: (spec, sync) => this.#configuration(spec, sync),
       bind: (change) => this.bind(change),
       askPromise: this.#parts.askPromise,
+      checkpointOn: this.#parts.checkpointOn,
       spec: () => this.spec(),
       emit: this.emit,
       failed: (what, because) => this.#failed(what, because),

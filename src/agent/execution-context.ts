@@ -37,6 +37,8 @@ export interface ExecutionContext {
   bind(change: (record: PromiseRecord, now: Instant) => PromiseRecord | null): Promise<PromiseRecord | null>;
   /** Asks another node's agent for its promise; `false`: refused. Throws when it can't be asked. */
   askPromise(node: NodeName, request: PromiseRequest, withinMs: number): Promise<boolean>;
+  /** Asks another node's agent for a checkpoint of its server. */
+  checkpointOn(node: NodeName, signal: AbortSignal): Promise<void>;
   /** The spec as this agent knows it; throws when there is none. */
   spec(): Spec;
   emit(name: EventName, facts: EventFacts): void;

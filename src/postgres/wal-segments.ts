@@ -18,12 +18,6 @@ export function segmentOf(lsn: Lsn, segmentBytes: number): bigint {
   return lsn / BigInt(segmentBytes);
 }
 
-export function segmentName(timeline: number, number: bigint, segmentBytes: number): string {
-  const perLog = fourGib / BigInt(segmentBytes);
-  const digits = (part: bigint) => part.toString(16).toUpperCase().padStart(8, '0');
-  return digits(BigInt(timeline)) + digits(number / perLog) + digits(number % perLog);
-}
-
 /** Those of that timeline, oldest first; a gap ends nothing here. */
 export function segmentsIn(directory: string, timeline: number, segmentBytes: number): readonly Segment[] {
   const perLog = fourGib / BigInt(segmentBytes);
