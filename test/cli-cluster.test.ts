@@ -9,7 +9,13 @@ import { renderClusterFile } from '../src/config/render.ts';
 import { UnderstudyError } from '../src/errors/understudy-error.ts';
 import { credentialFiles, writeCredentials } from '../src/pki/credential-files.ts';
 import { type ApiWorld, type Callers, issueCallers, startApi, until } from './fixtures/api-world.ts';
-import { exampleEvent, exampleOperation, exampleReceipt, exampleSpec } from './fixtures/fake-backend.ts';
+import {
+  exampleEvent,
+  exampleLostReport,
+  exampleOperation,
+  exampleReceipt,
+  exampleSpec,
+} from './fixtures/fake-backend.ts';
 
 let callers: Callers;
 let directory: string;
@@ -150,6 +156,12 @@ describe('reading', () => {
     expect(out).toContain('Undo: understudy switchover --to pg0');
     expect((await cli('receipt', 'R-9')).exit).toBe(2);
     expect(JSON.parse((await cli('receipts', '--json')).out)).toEqual([exampleReceipt]);
+  });
+
+  it('lists what was lost', async () => {
+    expect((await cli('lost')).out).toContain('2 transactions committed alone');
+    expect(JSON.parse((await cli('lost', '--json')).out)).toEqual([{ node: 'pg0', reports: [exampleLostReport] }]);
+    expect((await cli('lost', '--node', 'pg7')).exit).toBe(2);
   });
 
   it('says why', async () => {

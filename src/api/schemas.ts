@@ -10,6 +10,7 @@ import { parseTopology } from '@understudy/client';
 import { z } from 'zod';
 import { errorCatalogue } from '../errors/catalogue.ts';
 import { type EventName, type EventRecord, eventCatalogue } from '../events/catalogue.ts';
+import { lostReport } from '../records/lost-schema.ts';
 import {
   applicationSpec,
   count,
@@ -154,6 +155,7 @@ export const answers = {
   cancel: accepted,
   receipts: z.array(receipt),
   receipt,
+  lost: z.array(lostReport),
   reinit: accepted,
   restart: accepted,
   done: z.object({}),

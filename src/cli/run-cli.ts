@@ -13,6 +13,7 @@ import { type Perform, withCall } from './call.ts';
 import { declareCompletion } from './completion.ts';
 import { declareDoctor } from './doctor.ts';
 import { declareEvents } from './events.ts';
+import { declareLost } from './lost.ts';
 import { declareNodeOrders } from './node-orders.ts';
 import { declarePlan } from './plan.ts';
 import { declareReceipts } from './receipts.ts';
@@ -35,6 +36,7 @@ const verbs = [
   declareEvents,
   declareWhy,
   declareReceipts,
+  declareLost,
   declareNodeOrders,
   declareDoctor,
   declareSchema,
