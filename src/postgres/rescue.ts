@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import type { Divergence, Stretch } from '../core/divergence.ts';
 import type { KeptWalLimits, Pruning } from '../core/kept-wal.ts';
 import type { LostReport } from '../core/lost-report.ts';
-import { formatLsn, type Lsn } from '../core/lsn.ts';
+import { formatLsn, type Lsn, lsnFromOffset } from '../core/lsn.ts';
 import type { NodeName } from '../core/spec.ts';
 import { describeError, UnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -28,6 +28,7 @@ import { findServer } from './postmaster-file.ts';
 import { relationNames } from './relation-names.ts';
 import type { Deadline } from './waiting.ts';
 import { dumpWal } from './wal-dump.ts';
+import { pageBehind } from './wal-pages.ts';
 import { segmentOf, segmentsIn } from './wal-segments.ts';
 
 export interface RescueContext {
@@ -142,7 +143,8 @@ async function readStretches(
     for (const { name, number } of there) {
       if (number >= first && number <= segmentOf(reached, size)) files.push(join(directory, name));
     }
-    damage ??= damageOf({ timeline, from, to }, last, control, end.because);
+    const behind = to === null ? pageBehind(directory, there, size, timeline, reached) : null;
+    damage ??= damageOf({ timeline, from, to }, last, control, behind, end.because);
   }
   return { transactions, files, bytes: files.length * size, pastBytes, damage };
 }
@@ -155,15 +157,22 @@ function lookBack(numbers: ReadonlySet<bigint>, first: bigint, size: number): bi
 }
 
 function startOf(segment: bigint, size: number): Lsn {
-  return (segment * BigInt(size)) as Lsn;
+  return lsnFromOffset(segment * BigInt(size));
 }
 
 /** WAL ends somewhere in any case; before something that is known to have been written it was damaged or removed. */
-function damageOf(stretch: Stretch, last: Lsn | null, control: ControlFile, because: string): string | null {
+function damageOf(
+  stretch: Stretch,
+  last: Lsn | null,
+  control: ControlFile,
+  behind: bigint | null,
+  because: string,
+): string | null {
   const { timeline, from, to } = stretch;
   const where = last === null ? `from ${formatLsn(from)}` : `past ${formatLsn(last)}`;
   const text = `WAL of timeline ${timeline} can't be read ${where}: ${because}`;
   if (to !== null) return because === '' ? null : text;
+  if (behind !== null) return `${text}; there is more from ${formatLsn(lsnFromOffset(behind))} on`;
   if (control.checkpointTimeline !== timeline || control.checkpointLsn < from) return null;
   return last === null || last < control.checkpointLsn ? text : null;
 }
