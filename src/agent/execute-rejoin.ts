@@ -8,12 +8,14 @@ import type { Action } from '../core/actions.ts';
 import type { ClusterView } from '../core/cluster-view.ts';
 import { keptWalLimits } from '../core/kept-wal.ts';
 import { rowsOf } from '../core/lost-report.ts';
-import { slotName } from '../core/spec.ts';
-import { describeError } from '../errors/understudy-error.ts';
+import { type NodeName, slotName } from '../core/spec.ts';
+import { describeError, UnderstudyError } from '../errors/understudy-error.ts';
 import type { Rescued } from '../ports/postgres.ts';
+import { keys } from '../records/keys.ts';
 import type { ExecutionContext } from './execution-context.ts';
 import type { JobWork } from './jobs.ts';
 
+const lookWithinMs = 2_000;
 /** Reading gigabytes of WAL, and a crash recovery, take their time. */
 const rescueWithinMs = 3_600_000;
 const rewindWithinMs = 6 * 3_600_000;
@@ -64,6 +66,18 @@ function tell(context: ExecutionContext, { report, isNew, removed }: Rescued): v
   if (notWhole !== null) context.emit('divergence.not_kept', { node, because: notWhole });
 }
 
+/**
+ * A linearizable look, made while this node's own server is stopped: a copy of anybody but the holder could lack what this
+ * node had acknowledged to the holder (model). Throws CONFLICT.
+ */
+export async function requireHolder(context: ExecutionContext, node: NodeName, signal: AbortSignal): Promise<void> {
+  const { lease } = context.mirror.image;
+  const isHolder = lease?.value.state === 'held' && lease.value.holder === node;
+  const conditions = [{ key: keys.lease, revision: lease?.revision ?? ('absent' as const) }];
+  const looked = isHolder ? await context.mirror.transact(conditions, [], { withinMs: lookWithinMs, signal }) : null;
+  if (looked?.committed !== true) throw new UnderstudyError('CONFLICT', `${node} does not hold the lease any more`);
+}
+
 export function rewindWork(context: ExecutionContext, action: Extract<Action, { do: 'rewind' }>): JobWork {
   return async (signal, report) => {
     const { postgres } = context;
@@ -72,6 +86,7 @@ export function rewindWork(context: ExecutionContext, action: Extract<Action, { 
     try {
       // Up to version 15 the source shows its new timeline only after a checkpoint.
       await context.checkpointOn(from, signal);
+      await requireHolder(context, from, signal);
       await postgres.configure(context.configuration(context.spec()), { signal, withinMs: 10_000 });
       const expected = { systemIdentifier, slot: slotName(context.self) };
       await postgres.rewind(context.upstream(from), expected, report, { signal, withinMs: rewindWithinMs });

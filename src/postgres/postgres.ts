@@ -7,7 +7,7 @@
 import { mkdir } from 'node:fs/promises';
 import { z } from 'zod';
 import type { NodeName } from '../core/spec.ts';
-import { UnderstudyError } from '../errors/understudy-error.ts';
+import { isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Fence } from '../ports/fence.ts';
 import type { Postgres, ServerConfiguration, StartAs, Upstream } from '../ports/postgres.ts';
@@ -30,7 +30,7 @@ import { awaitReload } from './reload-effect.ts';
 import { rescue } from './rescue.ts';
 import { releaseTimelines, reserveTimelines } from './reserved-timelines.ts';
 import { rewind } from './rewind.ts';
-import { requireStartable, settleRewind } from './rewind-journal.ts';
+import { endRewind, requireStartable, spoilRewind } from './rewind-journal.ts';
 import { createSession, type Session } from './session.ts';
 import { endSessions, openTransactions } from './sessions.ts';
 import { applySlots } from './slots.ts';
@@ -58,6 +58,7 @@ export interface PostgresOptions {
 const searchAgainMs = 5_000;
 /** How long a standby that must be cut off may take to stop, before it is stopped by force. */
 const cutStopMs = 500;
+const endSpoiledMs = 30_000;
 const insertPosition = { text: 'select pg_current_wal_insert_lsn()::text as mark', row: z.object({ mark: lsn }) };
 /** In both of its waits the checkpointer has read its files just before; a checkpoint may be spread over minutes. */
 const serverWaits = { walsender: ['WalSenderMain'], checkpointer: ['CheckpointerMain', 'CheckpointWriteDelay'] };
@@ -150,6 +151,15 @@ export function createPostgres(options: PostgresOptions): Postgres {
     });
   };
 
+  /** A server that was rewound and does not come to a consistent state is ended, and its directory never started again. */
+  const judgeFailedStart = async (error: unknown, signal: AbortSignal | undefined): Promise<void> => {
+    const isItsOwn = isUnderstudyError(error, 'POSTGRES_FAILED') || isUnderstudyError(error, 'POSTGRES_TIMEOUT');
+    if (!isItsOwn || signal?.aborted === true || !(await spoilRewind(layout))) return;
+    const force = { patienceMs: 0, awaitStandby: null };
+    await stop({ layout, session: acting, clock }, force, deadlineOf(clock, { withinMs: endSpoiledMs }));
+    watching.drop();
+  };
+
   const startAs = async (as: StartAs, deadline: Deadline): Promise<void> => {
     await makeDirectories();
     await settleSwap(layout);
@@ -167,10 +177,10 @@ export function createPostgres(options: PostgresOptions): Postgres {
       },
       deadline,
     ).catch(async (error: unknown) => {
-      await settleRewind(layout, 'begun', deadline);
+      await judgeFailedStart(error, deadline.signal);
       throw error;
     });
-    await settleRewind(layout, 'nothing', deadline);
+    await endRewind(layout);
     observer.refresh();
     if (outcome === 'adopted' && followed !== null) await pointAt(followed.upstream, followed.slot, deadline);
   };

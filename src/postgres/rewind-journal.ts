@@ -5,7 +5,6 @@
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import { readJournal, writeJournal } from './journal.ts';
 import type { Layout } from './layout.ts';
-import type { Deadline } from './waiting.ts';
 
 /** Throws POSTGRES_FAILED. */
 export async function requireStartable(layout: Layout, role: 'primary' | 'standby'): Promise<void> {
@@ -19,12 +18,16 @@ export async function requireStartable(layout: Layout, role: 'primary' | 'standb
   }
 }
 
-/** `nothing`: it runs, and the entry goes. `begun`: it did not start, so the rewind is worth nothing. */
-export async function settleRewind(layout: Layout, to: 'nothing' | 'begun', deadline: Deadline): Promise<void> {
+/** It runs as a standby that has come to a consistent state: the rewind is over. */
+export async function endRewind(layout: Layout): Promise<void> {
   const journal = await readJournal(layout);
-  if (journal.rewind === null) return;
-  // Who was cancelled has learnt nothing.
-  if (to === 'begun' && deadline.signal?.aborted === true) return;
-  const rewind = to === 'nothing' ? null : { ...journal.rewind, step: to };
-  await writeJournal(layout, { ...journal, rewind });
+  if (journal.rewind !== null) await writeJournal(layout, { ...journal, rewind: null });
+}
+
+/** It did not start: then the rewind is worth nothing. Answers whether there was one. */
+export async function spoilRewind(layout: Layout): Promise<boolean> {
+  const journal = await readJournal(layout);
+  if (journal.rewind === null) return false;
+  await writeJournal(layout, { ...journal, rewind: { ...journal.rewind, step: 'begun' } });
+  return true;
 }

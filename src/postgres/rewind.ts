@@ -9,6 +9,7 @@
  * Refuses a directory of another system, and one in which a server runs. The caller has kept the WAL past the fork, and has
  * seen to a checkpoint on the source: before it, versions up to 15 see no fork at all and call it done.
  */
+import { readdirSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UnderstudyError } from '../errors/understudy-error.ts';
@@ -20,7 +21,7 @@ import { parseProgress } from './clone.ts';
 import { abandonConstruction } from './construction.ts';
 import { readControl } from './control-file.ts';
 import { recoverFromCrash } from './crash-recovery.ts';
-import { syncDirectory } from './durable-files.ts';
+import { readOptional, syncDirectory } from './durable-files.ts';
 import { readJournal, settleSwap, writeJournal } from './journal.ts';
 import { type Layout, rewindRole } from './layout.ts';
 import { findServer } from './postmaster-file.ts';
@@ -55,6 +56,19 @@ function requireOwn(layout: Layout, systemIdentifier: string): void {
 function isClean(layout: Layout): boolean {
   const reading = readControl(layout.controlFile);
   return reading.found === 'control' && /^shut-down(-in-recovery)?$/.test(reading.control.state);
+}
+
+/**
+ * Replay begins at the last checkpoint before the fork, and a rewind keeps only the WAL that the source still has: without
+ * its beginning the server would ask for it for ever.
+ */
+async function requireBeginning(layout: Layout): Promise<void> {
+  const label = (await readOptional(layout.backupLabel)) ?? '';
+  const segment = /^START WAL LOCATION: \S+ \(file [0-9A-F]{8}([0-9A-F]{16})\)/m.exec(label)?.[1];
+  if (segment === undefined) throw failed('pg_rewind left no backup label');
+  // The same stretch may be in a later timeline's file.
+  const isThere = readdirSync(join(layout.data, 'pg_wal')).some((name) => name.length === 24 && name.endsWith(segment));
+  if (!isThere) throw failed(`the source has no longer got the WAL from ${segment} on`);
 }
 
 async function pgRewind(
@@ -104,6 +118,7 @@ export async function rewind(
     }
     await writeJournal(layout, { ...journal, rewind: { step: 'begun', systemIdentifier: expected.systemIdentifier } });
     await pgRewind(context, upstream, [], onProgress, deadline);
+    await requireBeginning(layout);
     await prepare(layout.data);
     await writeUpstream(layout.data, { upstream, slot: expected.slot }, reach);
     await rm(join(layout.data, 'recovery.signal'), { force: true });

@@ -91,7 +91,9 @@ function startStandby(situation: Situation, holder: NodeName, term: number, writ
   }
   if (view.requests.reinit)
     return clone(situation, holder, writable, 'reinit-requested', 'the operator asked for a new clone');
-  const back = writable ? decideReturn(situation, view.postgres, holder, term) : null;
+  // Cut off for a higher term, its WAL may be what an election waits for.
+  const mayChange = writable && cutTerm(view.promise) <= term;
+  const back = mayChange ? decideReturn(situation, view.postgres, holder, term) : null;
   if (back !== null) return back;
   const waited = nowMs - (memory.waitingForHolderSinceMs ?? nowMs);
   if (!writable && waited < startAnywayAfterMs) {
