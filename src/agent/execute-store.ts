@@ -6,9 +6,10 @@
  */
 import type { Action } from '../core/actions.ts';
 import type { Stored } from '../core/cluster-view.ts';
-import { fenceDeadlineMs, type Lease, type Renewal } from '../core/lease.ts';
+import { fenceDeadlineMs, type Lease, type Renewal, type WrittenPosition } from '../core/lease.ts';
 import type { Outcome, OwnRenewal } from '../core/memory.ts';
 import type { Operation, OperationPhase } from '../core/operation.ts';
+import { describeSyncSet } from '../core/rules/sync-standbys.ts';
 import type { TimelineRecord } from '../core/timelines.ts';
 import type { StoreCondition, StoreWrite } from '../ports/store.ts';
 import { encodeRecord } from '../records/codecs.ts';
@@ -26,6 +27,7 @@ const storeActions = [
   'take-handover',
   'look-at-lease',
   'write-ballot',
+  'accept-loss',
   'take-lease',
   'take-next-term',
   'record-timeline',
@@ -98,7 +100,7 @@ function transactionOf(context: ExecutionContext, action: StoreAction): Transact
     case 'renew-lease':
       return {
         conditions: [same(keys.lease, action.lease), same(keys.renewal, action.renewal)],
-        writes: [renewalWrite(action.renewal.value.term, action.renewal.value.counter + 1)],
+        writes: [renewalWrite(action.renewal.value.term, action.renewal.value.counter + 1, action.written)],
       };
     case 'take-first-lease':
       return {
@@ -114,6 +116,17 @@ function transactionOf(context: ExecutionContext, action: StoreAction): Transact
       return {
         conditions: [same(keys.lease, action.lease), { key, revision }],
         writes: [{ key, value: encodeRecord('ballot', action.ballot) }],
+      };
+    }
+    case 'accept-loss': {
+      const loss = { ...action.loss, at: context.clock.wallClock().toISOString() };
+      return {
+        conditions: [
+          same(keys.lease, action.lease),
+          same(keys.renewal, action.renewal),
+          { key: keys.acceptedLoss, revision: action.replaces?.revision ?? 'absent' },
+        ],
+        writes: [{ key: keys.acceptedLoss, value: encodeRecord('accepted-loss', loss) }],
       };
     }
     case 'take-lease':
@@ -217,7 +230,7 @@ function transactionOf(context: ExecutionContext, action: StoreAction): Transact
 
 /** Everything that the election was judged by; the durability record is rewritten, so that no older write of it lands. */
 function takeLease(context: ExecutionContext, action: Extract<StoreAction, { do: 'take-lease' }>): Transaction {
-  const { lease, renewal, durability, timeline, ttlMs } = action;
+  const { lease, renewal, durability, accepted, timeline, ttlMs } = action;
   const term = lease.value.term + 1;
   const old = [...context.mirror.image.ballots.values()].filter(({ value }) => value.term <= term);
   return {
@@ -225,6 +238,7 @@ function takeLease(context: ExecutionContext, action: Extract<StoreAction, { do:
       same(keys.lease, lease),
       same(keys.renewal, renewal),
       { key: keys.durability, revision: durability?.revision ?? 'absent' },
+      ...(accepted === null ? [] : [same(keys.acceptedLoss, accepted)]),
     ],
     writes: [
       ...holding(context, term, ttlMs),
@@ -243,14 +257,14 @@ function same(key: string, stored: Stored<unknown>): StoreCondition {
   return { key, revision: stored.revision };
 }
 
-function renewalWrite(term: number, counter: number): StoreWrite {
-  const renewal: Renewal = { term, counter };
+function renewalWrite(term: number, counter: number, written: WrittenPosition | null): StoreWrite {
+  const renewal: Renewal = { term, counter, ...(written === null ? {} : { written }) };
   return { key: keys.renewal, value: encodeRecord('renewal', renewal) };
 }
 
 function holding(context: ExecutionContext, term: number, ttlMs: number): readonly StoreWrite[] {
   const lease: Lease = { state: 'held', term, holder: context.self, ttlMs };
-  return [{ key: keys.lease, value: encodeRecord('lease', lease) }, renewalWrite(term, 0)];
+  return [{ key: keys.lease, value: encodeRecord('lease', lease) }, renewalWrite(term, 0, null)];
 }
 
 function released(context: ExecutionContext, lease: Lease, to: string | null): StoreWrite {
@@ -326,7 +340,11 @@ function tell(context: ExecutionContext, action: StoreAction): void {
       return;
     }
     case 'take-lease':
+      tellAccepted(context, action);
       context.emit('failover.decided', { node, term: action.lease.value.term + 1 });
+      return;
+    case 'write-durability':
+      tellDurability(context, action);
       return;
     case 'take-next-term':
       context.emit('lease.next_term', { node, term: action.lease.value.term + 1 });
@@ -355,6 +373,24 @@ function tell(context: ExecutionContext, action: StoreAction): void {
     default:
       return;
   }
+}
+
+/** Before the server's own set changes: from here on elections rest on it. */
+function tellDurability(context: ExecutionContext, action: Extract<StoreAction, { do: 'write-durability' }>): void {
+  const { record, replaces } = action;
+  const set = describeSyncSet(record);
+  const isWorse = record.degraded === true && record.k < (replaces?.value.k ?? 0);
+  if (isWorse) context.emit('durability.degraded', { node: context.self, set });
+  else if (record.degraded !== true && replaces?.value.degraded === true)
+    context.emit('durability.restored', { node: context.self, set });
+}
+
+/** Loud, and before all else: from here on something may be gone that was acknowledged. */
+function tellAccepted(context: ExecutionContext, action: Extract<StoreAction, { do: 'take-lease' }>): void {
+  if (action.accepted === null) return;
+  const { value, lacksBytes } = action.accepted;
+  const { forkLsn } = action.timeline;
+  context.emit('failover.loss_accepted', { node: context.self, term: value.term, by: value.by, forkLsn, lacksBytes });
 }
 
 function tellUndone(context: ExecutionContext, operation: string, reason: string, detail: string): void {

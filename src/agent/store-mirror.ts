@@ -50,7 +50,7 @@ export class StoreMirror {
 
   get view(): StoreView {
     const { spec, cluster, lease, renewal, operation, members, poolers, unreadable } = this.#image;
-    const { durability, ballots, timelines } = this.#image;
+    const { durability, acceptedLoss, ballots, timelines } = this.#image;
     return {
       readAtMs: this.#readAtMs,
       confirmedAtMs: this.#confirmedAtMs,
@@ -60,6 +60,7 @@ export class StoreMirror {
       renewal,
       operation,
       durability,
+      acceptedLoss,
       ballots,
       timelines,
       members,
@@ -156,7 +157,8 @@ export class StoreMirror {
 
 /** Each holder's renewal reaches every agent: none of them has anything to decide on it. */
 function isMaterialChange(before: StoreImage, after: StoreImage): boolean {
-  const { spec, cluster, lease, operation, durability, ballots, timelines, members } = after;
+  const { spec, cluster, lease, operation, durability, acceptedLoss, ballots, timelines, members } = after;
+  if (before.acceptedLoss !== acceptedLoss) return true;
   if (before.durability !== durability || before.ballots !== ballots || before.timelines !== timelines) return true;
   if (before.spec !== spec || before.cluster !== cluster || before.lease !== lease) return true;
   if (before.operation !== operation || before.members.size !== members.size) return true;

@@ -5,6 +5,7 @@
 import { leaseDeadlineMs, renewEveryMs } from '../core/lease.ts';
 import { whyOwned } from '../core/owned-parameters.ts';
 import { type ApplicationSpec, nodesOfRole, readAlias, type Spec } from '../core/spec.ts';
+import { durabilityDisagreements, durabilityDoubts } from './durability-agreement.ts';
 import { type Finding, quote } from './issue.ts';
 import { nodeDisagreements, nodeDoubts } from './node-agreement.ts';
 import { nodesNamed } from './normalise.ts';
@@ -157,6 +158,7 @@ export function disagreements(file: ClusterFile, spec: Spec): readonly Finding[]
     ...parameters(file),
     ...times(file, spec),
     ...lease(spec),
+    ...durabilityDisagreements(file, spec),
     ...endpoints(file),
     ...portDisagreements(spec),
   ];
@@ -190,5 +192,5 @@ export function doubts(spec: Spec): readonly Finding[] {
             message: `the poolers may open ${connections} connections, and the primary takes ${declared}. Smaller pools, or a higher postgres.parameters.max_connections`,
           },
         ];
-  return [...nodeDoubts(spec), ...store, ...crowded];
+  return [...nodeDoubts(spec), ...durabilityDoubts(spec), ...store, ...crowded];
 }

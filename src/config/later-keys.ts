@@ -5,7 +5,7 @@
 
 type Path = readonly (string | number)[];
 
-const everywhere = ['extensions', 'outage', 'hold', 'durability', 'maintenance', 'alarms'] as const;
+const everywhere = ['extensions', 'outage', 'hold', 'maintenance', 'alarms'] as const;
 
 /** By what stands before the key; `*` is any name. */
 const below: Readonly<Record<string, readonly string[]>> = {
@@ -16,7 +16,6 @@ const below: Readonly<Record<string, readonly string[]>> = {
     'discovery',
     'edge',
     'environments',
-    'failover',
     'hands_off',
     'notices',
     'rehearsals',
@@ -24,7 +23,6 @@ const below: Readonly<Record<string, readonly string[]>> = {
     'sessions',
     'templates',
     'tls',
-    'unheard',
     'webhooks',
   ],
   'nodes.*.*': ['cascade', 'delay', 'upstream', 'services', 'pooler'],
@@ -32,10 +30,10 @@ const below: Readonly<Record<string, readonly string[]>> = {
   postgres: ['archive', 'backups', 'synchronous', 'upgrade'],
   store: ['managed', 'members'],
   poolers: ['sessions', 'session_port', 'listen', 'tls'],
-  'databases.*': ['backups', 'lag_limit', 'encoding', 'locale'],
-  'applications.*': ['read_lag', 'rotate', 'sessions', 'weight', 'routes'],
+  'databases.*': ['backups', 'durability', 'lag_limit', 'encoding', 'locale'],
+  'applications.*': ['durability', 'read_lag', 'rotate', 'sessions', 'weight', 'routes'],
   switchover: ['window', 'announce'],
-  lease: ['unheard', 'promises'],
+  lease: ['promises'],
 };
 
 export function isLaterKey(path: Path, key: string): boolean {

@@ -54,6 +54,8 @@ applications: { shop: { nodes: [web0] } }
           longTransactionMs: 5_000,
         },
         lease: { ttlMs: 6_000 },
+        durability: { commit: 'local', k: 1, withoutStandby: 'wait', acceptLossAfterMs: null },
+        failover: { lossLimitBytes: 16 * 1024 * 1024 },
         databases: [{ name: 'shop', owner: 'keeper' }],
       },
     });
@@ -115,6 +117,31 @@ describe('a mistake is named with its place and what would be right', () => {
       `c.yaml:9:32 poolers.query_wait_timeout: '41500ms' is out of`,
     ],
     [`${minimal}switchover: { drain_timeout: 100s }\n`, 'c.yaml:9:1 switchover: clients give up after 120s'],
+    [
+      `${minimal}durability: synchronous\n`,
+      `c.yaml:9:13 durability: 'synchronous' can't stand here. local, sync, or a map with keys such as 'commit'`,
+    ],
+    [
+      `${minimal}durability: { without_standbys: wait }\n`,
+      `c.yaml:9:15 durability.without_standbys: this key is not known`,
+    ],
+    [
+      `${minimal}durability: { k: 2 }\n`,
+      `c.yaml:9:18 durability.k: 2 can't acknowledge: there is one standby. At most 1`,
+    ],
+    [
+      `${minimal}durability: { unheard: { accept_loss_after: 1s } }\n`,
+      `c.yaml:9:45 durability.unheard.accept_loss_after: '1s' is out of bounds. A duration from 10s to 168h`,
+    ],
+    [
+      `${minimal}lease: { ttl: 10s }\ndurability: { unheard: { accept_loss_after: 20s } }\n`,
+      'c.yaml:10:45 durability.unheard.accept_loss_after: 20s is no time for a slow node to be heard with a lease of 10s. At least 21s',
+    ],
+    [
+      `${minimal.replace(', pg1: 10.0.1.11', '')}durability: sync\n`,
+      'c.yaml:9:13 durability: waits for a standby, and there is no standby. A second database node, or local',
+    ],
+    [`${minimal}failover: { loss_limit: 16 }\n`, 'c.yaml:9:25 failover.loss_limit: 16 '],
     [`${minimal}store: { endpoints: ['http://x:1'] }\n`, `c.yaml:9:22 store.endpoints.0: 'http://x:1' is no endpoint`],
     [minimal.replace('postgres: 17', 'postgres: {}'), 'c.yaml:7:1 postgres.version: is missing'],
     [
@@ -292,6 +319,10 @@ it('takes the parameters of PostgreSQL as they are spelt', () => {
 
 describe('a doubt is a warning', () => {
   it.each([
+    [
+      `${minimal}durability: sync\n`,
+      'c.yaml:9:1 durability: there is one standby for k 1: the loss of one stops every commit. One more',
+    ],
     [
       minimal.replace('witness: { mon0: 10.0.1.20 }', 'witness:'),
       'c.yaml:1:1 store.endpoints: 2 store members bear no more',

@@ -4,6 +4,12 @@
  * Invariant: the nodes' order is database, witness, app, each as written. Nothing is judged here; a name that leads
  * nowhere is kept as written, and `agreement.ts` refuses it.
  */
+import {
+  type DurabilitySpec,
+  defaultDurability,
+  defaultFailover,
+  type FailoverSpec,
+} from '../core/declared-durability.ts';
 import type { ApplicationSpec, DatabaseSpec, NodeRole, NodeSpec, PostgresSpec, Spec, StoreSpec } from '../core/spec.ts';
 import type { ClusterFile } from './schema.ts';
 
@@ -96,6 +102,23 @@ function applicationsOf(written: ClusterFile['applications'], nodes: readonly No
   }));
 }
 
+function durabilityOf(written: ClusterFile['durability']): DurabilitySpec {
+  const durability = typeof written === 'string' ? { commit: written } : written;
+  const unheard = durability?.unheard;
+  return {
+    commit: durability?.commit ?? defaultDurability.commit,
+    k: durability?.k ?? defaultDurability.k,
+    withoutStandby: durability?.without_standby ?? defaultDurability.withoutStandby,
+    acceptLossAfterMs: typeof unheard === 'object' && unheard !== null ? unheard.accept_loss_after : null,
+  };
+}
+
+function failoverOf(written: ClusterFile['failover'], commit: DurabilitySpec['commit']): FailoverSpec {
+  const limit = written?.loss_limit;
+  if (limit === null || limit === undefined) return defaultFailover(commit);
+  return { lossLimitBytes: limit === 'unlimited' ? null : limit };
+}
+
 export function normalise(file: ClusterFile): Spec {
   const nodes = [...nodesOf(file, 'database'), ...nodesOf(file, 'witness'), ...nodesOf(file, 'app')];
   const datacenters = Object.entries(file.datacenters ?? {}).map(([name, value]) => [
@@ -103,6 +126,7 @@ export function normalise(file: ClusterFile): Spec {
     { provider: value?.provider ?? null, region: value?.region ?? null },
   ]);
   const { poolers, switchover } = file;
+  const durability = durabilityOf(file.durability);
   return {
     version: 1,
     cluster: file.cluster,
@@ -121,6 +145,8 @@ export function normalise(file: ClusterFile): Spec {
     },
     databases: databasesOf(file.databases),
     applications: applicationsOf(file.applications, nodes),
+    durability,
+    failover: failoverOf(file.failover, durability.commit),
     switchover: {
       drainTimeoutMs: switchover?.drain_timeout ?? 10_000,
       stopTimeoutMs: switchover?.stop_timeout ?? 10_000,

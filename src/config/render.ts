@@ -47,7 +47,7 @@ function application({ database, rights, nodes: on, poolSize }: ApplicationSpec)
 
 /** Nodes are written by role: database, witness, app. */
 export function renderClusterFile(spec: Spec): string {
-  const { postgres, store, poolers, switchover, lease } = spec;
+  const { postgres, store, poolers, durability, failover, switchover, lease } = spec;
   const datacenters = Object.entries(spec.datacenters).map(([name, value]) => [name, withoutAbsent(value)]);
   return stringify(
     withoutAbsent({
@@ -78,6 +78,18 @@ export function renderClusterFile(spec: Spec): string {
         pool_size: poolers.poolSize,
         max_clients: poolers.maxClients,
         query_wait_timeout: formatDuration(poolers.queryWaitTimeoutS * 1_000),
+      },
+      durability: {
+        commit: durability.commit,
+        k: durability.k,
+        without_standby: durability.withoutStandby,
+        unheard:
+          durability.acceptLossAfterMs === null
+            ? 'wait'
+            : { accept_loss_after: formatDuration(durability.acceptLossAfterMs) },
+      },
+      failover: {
+        loss_limit: failover.lossLimitBytes === null ? 'unlimited' : formatSize(failover.lossLimitBytes),
       },
       switchover: {
         drain_timeout: formatDuration(switchover.drainTimeoutMs),

@@ -68,6 +68,18 @@ const file = fc
         max_lag: maybe(fc.integer({ min: 0, max: 1e9 }).map((n) => `${n}B`)),
       }),
     ),
+    durability: maybe(
+      fc.oneof(
+        fc.constantFrom('local', 'sync'),
+        fc.record({
+          commit: maybe(fc.constantFrom('local', 'sync')),
+          k: maybe(fc.integer({ min: 1, max: 2 })),
+          without_standby: maybe(fc.constantFrom('wait', 'degrade')),
+          unheard: maybe(fc.oneof(fc.constant('wait'), fc.record({ accept_loss_after: ms(20_000, 6e8) }))),
+        }),
+      ),
+    ),
+    failover: maybe(fc.record({ loss_limit: maybe(fc.constantFrom('unlimited', '0B', '1GB')) })),
     lease: maybe(fc.record({ ttl: ms(2_100, 300_000) })),
   })
   .map(({ nodes, databases, ...rest }) => {

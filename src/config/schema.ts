@@ -111,6 +111,34 @@ const application = z.strictObject({
   pool_size: optional(words.wholeNumber(1, 10_000)).describe(`Server connections per alias; the poolers' by default`),
 });
 
+const acceptLoss = z.strictObject({
+  accept_loss_after: words
+    .duration(10_000, 7 * dayMs)
+    .describe('Go on after so long without a primary, and without what only unheard nodes may have'),
+});
+
+const durability = z.strictObject({
+  commit: optional(z.enum(['local', 'sync'])).describe(
+    'What a transaction waits for that asks for nothing: local, its own disk; sync, standbys too; local by default',
+  ),
+  k: optional(words.wholeNumber(1, 8)).describe('How many standbys a replicated commit waits for; 1 by default'),
+  without_standby: optional(z.enum(['wait', 'degrade'])).describe(
+    'What replicated commits do with fewer than k standbys there: wait, or go on unreplicated; wait by default',
+  ),
+  unheard: optional(
+    z.union([z.literal('wait'), acceptLoss], `can't stand here. wait, or a map with the key 'accept_loss_after'`),
+  ).describe('What an election does that hears too few standbys: wait, by default, or accept a loss after a time'),
+});
+
+const failover = z.strictObject({
+  loss_limit: optional(
+    z.union(
+      [z.literal('unlimited'), words.size(0, 1024 ** 4, 1)],
+      `can't stand here. A size such as 16MB, or unlimited`,
+    ),
+  ).describe('Who is known to lack more takes over by no failover; 16MB by default, with commit: sync unlimited'),
+});
+
 const timeout = () => optional(words.duration(100, 3_600_000));
 const switchover = z.strictObject({
   drain_timeout: timeout().describe(
@@ -168,6 +196,13 @@ export const clusterFile = z
     ),
     poolers: optional(poolers).describe('The poolers on the app nodes'),
     store: optional(store).describe('Where the cluster keeps what its nodes agree on'),
+    durability: optional(
+      z.union(
+        [z.enum(['local', 'sync']), durability],
+        `can't stand here. local, sync, or a map with keys such as 'commit'`,
+      ),
+    ).describe('Whom a commit waits for: local or sync, or a map'),
+    failover: optional(failover).describe('The limits of a failover'),
     switchover: optional(switchover).describe('The limits of a switchover'),
     lease: optional(lease).describe('The right to be primary'),
   })

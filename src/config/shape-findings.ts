@@ -74,9 +74,11 @@ function expected(issue: Issue): string {
   return issue.message.split('. ').slice(1).join('. ');
 }
 
-/** The branch of a union that the value was meant for: the one that at least accepts its kind. */
+/** The branch of a union that the value was meant for: the one that at least accepts its kind. A word is no kind. */
 function meantBranch(branches: readonly (readonly Issue[])[]): readonly Issue[] | undefined {
-  return branches.find((issues) => !issues.some((each) => each.code === 'invalid_type' && each.path.length === 0));
+  const refusesKind = ({ code, path }: Issue) =>
+    (code === 'invalid_type' || code === 'invalid_value') && path.length === 0;
+  return branches.find((issues) => !issues.some(refusesKind));
 }
 
 function missing(path: Path): Finding {

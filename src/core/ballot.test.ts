@@ -20,8 +20,10 @@ const ballot = (node: string, offset: number, more: Partial<Ballot> = {}): Ballo
   ...more,
 });
 const any = (k: number, ...standbys: string[]): DurabilityRecord => ({ term: 1, standbys, k });
+/** Nothing was accepted, nothing is limited, and nobody knows how far db1 had written. */
+const plain = { silent: new Set<string>(), written: null, lossLimitBytes: null, accepted: null };
 const election = (durability: DurabilityRecord | null, ...ballots: Ballot[]) =>
-  elect({ term: 2, lastHolder: 'db1', durability, ballots, timelines, silent: new Set() });
+  elect({ term: 2, lastHolder: 'db1', durability, ballots, timelines, ...plain });
 
 describe('an election', () => {
   it('is won by the furthest, then by priority, then by name', () => {
@@ -60,7 +62,7 @@ describe('an election', () => {
         durability: any(1, 'db2', 'db3'),
         ballots: ballots.map((one) => ({ ...one, term: 3 })),
         timelines: forked,
-        silent: new Set(),
+        ...plain,
       });
     expect(judge(ballot('db2', 160, { timeline: 2 }), ballot('db3', 900)).winner).toBe('db2');
     // It means to follow timeline 2, but has nothing of it: its last record is of the first.
@@ -75,6 +77,7 @@ describe('an election', () => {
       durability: any(1, 'db2', 'db3'),
       ballots: [ballot('db2', 200), ballot('db3', 200)],
       timelines,
+      ...plain,
       silent: new Set(['db2']),
     };
     expect(elect(electorate).winner).toBe('db3');
@@ -102,6 +105,7 @@ describe('an election', () => {
           durability: record,
           ballots: heard.map((node) => ballot(node, of(node), { unfit: unfit.includes(node) ? 'unfit' : null })),
           timelines,
+          ...plain,
           silent: new Set(silent),
         });
         if (winner === null) return;

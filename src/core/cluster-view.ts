@@ -4,6 +4,7 @@
  * Unknown is not false: what was not read stays `unknown` or carries the age of its last reading, and the rules say
  * what each of these permits. All times are the local boottime in ms.
  */
+import type { AcceptedLoss } from './accepted-loss.ts';
 import type { Ballot } from './ballot.ts';
 import type { DurabilityRecord, SyncSet } from './durability.ts';
 import type { Lease, Renewal } from './lease.ts';
@@ -12,6 +13,7 @@ import type { Operation } from './operation.ts';
 import type { PromiseRecord } from './promise.ts';
 import type { NodeName, Spec } from './spec.ts';
 import type { TimelineRecord } from './timelines.ts';
+import type { SeenProbe } from './write-probe.ts';
 
 /** A value of the store with the revision to compare when it is replaced. */
 export interface Stored<T> {
@@ -126,6 +128,7 @@ export interface StoreView {
   readonly renewal: Stored<Renewal> | null;
   readonly operation: Stored<Operation> | null;
   readonly durability: Stored<DurabilityRecord> | null;
+  readonly acceptedLoss: Stored<AcceptedLoss> | null;
   /** By term and node. */
   readonly ballots: ReadonlyMap<string, Stored<Ballot>>;
   /** By term. */
@@ -273,6 +276,8 @@ export interface ClusterView {
   /** What people asked this agent to do. */
   readonly requests: Requests;
   readonly diskFreeBytes: number | null;
+  /** The last attempt to log in and write, while this server is primary. */
+  readonly probe: SeenProbe | null;
   readonly agentVersion: string;
 }
 

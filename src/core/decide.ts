@@ -5,7 +5,7 @@
  * | 1 | a server that may be writable without the right to be is stopped, whatever else is under way | rules/lease.ts |
  * | 2 | the lease is renewed, as proof of a completed loop | rules/lease.ts |
  * | 3 | a long job under way is left alone | here |
- * | 4 | what outlived its postmaster is ended | rules/hung.ts |
+ * | 4 | what outlived its postmaster is ended; so is a primary of no use | rules/hung.ts, rules/useless.ts |
  * | 5 | the lease is taken where nobody has it | rules/lease.ts |
  * | 6 | holder: switchover, start, promote; others: handover, election, clone, start, follow | rules/primary.ts, standby.ts, switchover.ts, failover.ts |
  * | 7 | chores, then the node's status | rules/upkeep.ts, member-status.ts |
@@ -17,6 +17,7 @@ import type { ClusterView } from './cluster-view.ts';
 import type { Decision } from './decision.ts';
 import { renewEveryMs } from './lease.ts';
 import type { DatabaseMemory } from './memory.ts';
+import { watchCrashes } from './rules/crashes.ts';
 import { decideFailover, watchElected, watchLease } from './rules/failover.ts';
 import { endOrphans } from './rules/hung.ts';
 import { decideDemotion, decidePromises, decideRenewal, decideTaking } from './rules/lease.ts';
@@ -27,7 +28,9 @@ import { decideAsStandby } from './rules/standby.ts';
 import { decideAsTarget } from './rules/switchover.ts';
 import { watchStandbys } from './rules/sync-standbys.ts';
 import { decideUpkeep } from './rules/upkeep.ts';
+import { watchEnding } from './rules/useless.ts';
 import { act, assess, isWritable, nothing, refuse, type Situation, type Verdict, wait } from './situation.ts';
+import { countProbe } from './write-probe.ts';
 
 const restIntervalMs = 1_000;
 
@@ -83,9 +86,15 @@ function isUnanswering({ postgres, job }: ClusterView): boolean {
 
 /** What is measured on this agent's own clock: how long the lease stands still, who was elected, who streams. */
 function remember(view: ClusterView, memory: DatabaseMemory): DatabaseMemory {
-  const watched = { ...memory, leaseWatch: watchLease(assess(view, memory)) };
+  const watched = {
+    ...memory,
+    leaseWatch: watchLease(assess(view, memory)),
+    failingProbes: countProbe(memory.failingProbes, view.probe),
+    endingSinceMs: watchEnding(assess(view, memory)),
+    crashes: watchCrashes(view, memory),
+  };
   const situation = assess(view, watched);
-  return { ...watched, ...watchElected(situation), streamed: watchStandbys(situation) };
+  return { ...watched, ...watchElected(situation), ...watchStandbys(situation) };
 }
 
 function untilRenewal(situation: Situation): number {

@@ -23,6 +23,13 @@ export type Lease =
 export interface Renewal {
   readonly term: number;
   readonly counter: number;
+  /** How far the holder had written when it renewed; absent while it is not writable, or of an older version. */
+  readonly written?: WrittenPosition | undefined;
+}
+
+export interface WrittenPosition {
+  readonly timeline: number;
+  readonly lsn: string;
 }
 
 /** Clocks may run apart by this much over one TTL; 1 % is a hundred times what a quartz clock does. */

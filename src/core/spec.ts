@@ -4,6 +4,8 @@
  * `config/` reads the user's short form and fills in every default; what is stored and decided on has no
  * optional behaviour left in it. Order matters in one place only: the first database node initialises.
  */
+import type { DurabilitySpec, FailoverSpec } from './declared-durability.ts';
+
 export type NodeName = string;
 export type ApplicationName = string;
 export type DatabaseName = string;
@@ -97,6 +99,8 @@ export interface Spec {
   readonly poolers: PoolerSpec;
   readonly databases: readonly DatabaseSpec[];
   readonly applications: readonly ApplicationSpec[];
+  readonly durability: DurabilitySpec;
+  readonly failover: FailoverSpec;
   readonly switchover: SwitchoverSpec;
   readonly lease: LeaseSpec;
 }

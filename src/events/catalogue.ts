@@ -16,9 +16,19 @@ export const eventCatalogue = {
   'lease.taken': { severity: 'notice', sentence: '{node} holds the lease, term {term}' },
   'failover.cut_off': { severity: 'alarm', sentence: '{node} has cut itself off for term {term}' },
   'failover.ballot': { severity: 'notice', sentence: '{node} is at {lsn} of timeline {timeline}, for term {term}' },
+  'failover.loss_accepted': {
+    severity: 'alarm',
+    sentence:
+      '{node} takes term {term} with a loss that {by} accepted: at least {lacksBytes} B, and whatever else was committed after {forkLsn}',
+  },
   'failover.decided': { severity: 'alarm', sentence: '{node} is elected and holds the lease, term {term}' },
   'lease.next_term': { severity: 'notice', sentence: '{node} goes on in term {term}: standbys had cut off the last' },
   'durability.changed': { severity: 'notice', sentence: 'replicated commits wait for {set}' },
+  'durability.degraded': {
+    severity: 'alarm',
+    sentence: 'too few standbys are there: as declared, replicated commits of {node} go on with {set}',
+  },
+  'durability.restored': { severity: 'notice', sentence: 'replicated commits of {node} wait for {set} again' },
   'lease.lost': { severity: 'alarm', sentence: '{node} lost the lease of term {term}: {because}' },
   'lease.released': { severity: 'notice', sentence: '{node} released the lease of term {term} to {to}' },
   'postgres.initialised': { severity: 'notice', sentence: '{node} initialised a new cluster' },

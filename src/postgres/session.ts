@@ -48,7 +48,7 @@ async function open(socketDirectory: string, port: number, database: string, wit
     database,
     application_name: sessionName,
     // A stray function or table of a user can't stand in for one of the catalog's.
-    options: '-c search_path=pg_catalog -c lc_messages=C -c statement_timeout=0',
+    options: '-c search_path=pg_catalog -c lc_messages=C -c synchronous_commit=local -c statement_timeout=0',
   });
   client.on('error', () => undefined); // the next statement notices
   const connected = await within(

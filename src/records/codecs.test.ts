@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { defaultDurability, defaultFailover } from '../core/declared-durability.ts';
 import { decodeRecord, encodeRecord, type RecordKind, type Records } from './codecs.ts';
 import { eventKey, memberKey, poolerKey, receiptKey } from './keys.ts';
 import { specSchema } from './spec-schema.ts';
@@ -65,6 +66,8 @@ const spec: Records['spec'] = {
       longTransactionMs: 5_000,
       maxLagBytes: 1,
     },
+    durability: defaultDurability,
+    failover: defaultFailover('local'),
     lease: { ttlMs: 6_000 },
   },
 };
@@ -75,6 +78,14 @@ const examples: { readonly [K in RecordKind]: Records[K] } = {
   lease: { state: 'released', term: 3, by: 'db1', to: 'db2', ttlMs: 6_000 },
   renewal: { term: 3, counter: 0 },
   operation,
+  'accepted-loss': {
+    term: 4,
+    counter: 9,
+    to: null,
+    covers: 'unheard',
+    by: 'kim',
+    at: '2026-11-20T00:00:00.000Z',
+  },
   durability: { term: 3, standbys: ['db2', 'db3'], k: 1 },
   ballot: { node: 'db2', term: 4, timeline: 2, lsn: '0/3000028', bootId: 'boot', priority: 0, unfit: null },
   timeline: { term: 3, timeline: 2, parent: 1, forkLsn: '0/2000028' },

@@ -5,6 +5,7 @@
  * store; a field of a wrong type makes the value unreadable, which is unknown and never a default.
  */
 import { z } from 'zod';
+import type { AcceptedLoss } from '../core/accepted-loss.ts';
 import type { Ballot } from '../core/ballot.ts';
 import type { ClusterRecord, MemberStatus, PoolerReport, SpecRecord } from '../core/cluster-view.ts';
 import type { DurabilityRecord } from '../core/durability.ts';
@@ -23,6 +24,7 @@ export interface Records {
   readonly renewal: Renewal;
   readonly operation: Operation;
   readonly durability: DurabilityRecord;
+  readonly 'accepted-loss': AcceptedLoss;
   readonly ballot: Ballot;
   readonly timeline: TimelineRecord;
   readonly member: MemberStatus;
@@ -41,7 +43,20 @@ const lease = z.discriminatedUnion('state', [
   z.object({ state: z.literal('released'), term: positive, by: name, to: name.nullable(), ttlMs: positive }),
 ]);
 const lsn = z.string().regex(/^[0-9A-F]{1,8}\/[0-9A-F]{1,8}$/);
-const durability = z.object({ term: positive, standbys: z.array(name), k: count });
+const durability = z.object({
+  term: positive,
+  standbys: z.array(name),
+  k: count,
+  degraded: z.boolean().optional(),
+});
+const acceptedLoss = z.object({
+  term: positive,
+  counter: count,
+  to: name.nullable(),
+  covers: z.enum(['unheard', 'all']),
+  by: text,
+  at: text,
+});
 const ballot = z.object({
   node: name,
   term: positive,
@@ -52,7 +67,11 @@ const ballot = z.object({
   unfit: text.nullable(),
 });
 const timeline = z.object({ term: positive, timeline: positive, parent: positive.nullable(), forkLsn: lsn });
-const renewal = z.object({ term: positive, counter: count });
+const renewal = z.object({
+  term: positive,
+  counter: count,
+  written: z.object({ timeline: positive, lsn }).optional(),
+});
 const member = z.object({
   node: name,
   counter: count,
@@ -87,6 +106,7 @@ const schemas: { readonly [K in RecordKind]: z.ZodType<Records[K]> } = {
   renewal,
   operation,
   durability,
+  'accepted-loss': acceptedLoss,
   ballot,
   timeline,
   member,

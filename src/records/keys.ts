@@ -8,6 +8,7 @@ export const keys = {
   renewal: 'renewal',
   operation: 'operation',
   durability: 'durability',
+  acceptedLoss: 'accepted-loss',
 } as const;
 
 export const memberPrefix = 'members/';

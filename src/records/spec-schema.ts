@@ -6,6 +6,7 @@
  * Only shapes: whether the parts agree with each other is config's to judge.
  */
 import { z } from 'zod';
+import { type DurabilitySpec, defaultDurability, type FailoverSpec } from '../core/declared-durability.ts';
 import type { ApplicationSpec, PoolerSpec, Spec } from '../core/spec.ts';
 
 export const name = z.string().min(1).max(253);
@@ -30,6 +31,15 @@ export const applicationSpec = z.strictObject({
   nodes: z.array(name),
   poolSize: positive.nullable(),
 }) satisfies z.ZodType<ApplicationSpec>;
+
+const durabilitySpec = z.strictObject({
+  commit: z.enum(['local', 'sync']),
+  k: positive,
+  withoutStandby: z.enum(['wait', 'degrade']),
+  acceptLossAfterMs: positive.nullable(),
+}) satisfies z.ZodType<DurabilitySpec>;
+
+const failoverSpec = z.strictObject({ lossLimitBytes: count.nullable() }) satisfies z.ZodType<FailoverSpec>;
 
 export const specSchema = z.strictObject({
   version: z.literal(1),
@@ -63,6 +73,8 @@ export const specSchema = z.strictObject({
   poolers: poolerSpec,
   databases: z.array(z.strictObject({ name, owner: name })),
   applications: z.array(applicationSpec),
+  durability: durabilitySpec,
+  failover: failoverSpec,
   switchover: z.strictObject({
     drainTimeoutMs: positive,
     stopTimeoutMs: positive,
@@ -73,8 +85,12 @@ export const specSchema = z.strictObject({
   lease: z.strictObject({ ttlMs: positive }),
 }) satisfies z.ZodType<Spec>;
 
-/** A spec from the store: keys that this version doesn't know are left out. */
-export const storedSpec = z.preprocess((json) => {
+/** What an older version did not write into a spec yet, as it behaved. */
+const former = { durability: defaultDurability, failover: { lossLimitBytes: null } };
+
+/** A spec from the store: keys that this version doesn't know are left out, and those that its writer didn't know added. */
+export const storedSpec = z.preprocess((stored) => {
+  const json = typeof stored === 'object' && stored !== null ? { ...former, ...stored } : stored;
   const parsed = specSchema.safeParse(json);
   if (parsed.success) return json;
   const unknown = parsed.error.issues.flatMap((issue) =>

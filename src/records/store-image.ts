@@ -6,6 +6,7 @@
  * unknown and its key is listed.
  */
 
+import type { AcceptedLoss } from '../core/accepted-loss.ts';
 import type { Ballot } from '../core/ballot.ts';
 import type { ClusterRecord, MemberStatus, PoolerReport, SpecRecord, Stored } from '../core/cluster-view.ts';
 import type { DurabilityRecord } from '../core/durability.ts';
@@ -30,6 +31,7 @@ export interface StoreImage {
   readonly renewal: Stored<Renewal> | null;
   readonly operation: Stored<Operation> | null;
   readonly durability: Stored<DurabilityRecord> | null;
+  readonly acceptedLoss: Stored<AcceptedLoss> | null;
   /** By `term/node`. */
   readonly ballots: ReadonlyMap<string, Stored<Ballot>>;
   /** By term. */
@@ -58,6 +60,7 @@ export function emptyImage(): StoreImage {
     renewal: null,
     operation: null,
     durability: null,
+    acceptedLoss: null,
     ballots: new Map(),
     timelines: new Map(),
     members: new Map(),
@@ -123,6 +126,8 @@ function place(image: StoreImage, key: string, value: string | null, revision: n
       return settle(image, key, read('operation', value, revision), (operation) => ({ operation }));
     case keys.durability:
       return settle(image, key, read('durability', value, revision), (durability) => ({ durability }));
+    case keys.acceptedLoss:
+      return settle(image, key, read('accepted-loss', value, revision), (acceptedLoss) => ({ acceptedLoss }));
     default:
       return placeListed(image, key, value, revision);
   }

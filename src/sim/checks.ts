@@ -62,13 +62,14 @@ export class Checks {
     }
   }
 
-  acknowledged(server: FakeServer, commit: Commit): void {
+  /** `isProtected`: standbys have confirmed it; not so in a cluster that went on without them, as declared. */
+  acknowledged(server: FakeServer, commit: Commit, isProtected: boolean): void {
     const other = this.#otherWritable(server);
     const stoodStill = this.#time.nowMs - server.stillUntilMs < afterwordMs;
     if (other !== null && !stoodStill) {
       this.violated('two-acknowledging', `${server.node} answered row ${commit.row} while ${other.node} is writable`);
     }
-    if (!commit.replicated) return;
+    if (!isProtected) return;
     this.replicated.push(commit.row);
     const newest = this.#newest;
     if (newest === null || newest === server || newest.process?.role !== 'primary') return;

@@ -28,7 +28,8 @@ export interface Commit {
 /** What the checkers want to hear. */
 export interface ServerWatcher {
   becameWritable(server: FakeServer): void;
-  acknowledged(server: FakeServer, commit: Commit): void;
+  /** `isProtected`: a replicated commit was asked for, and standbys have confirmed it. */
+  acknowledged(server: FakeServer, commit: Commit, isProtected: boolean): void;
 }
 
 export interface ServerWorld {
@@ -315,8 +316,9 @@ export class FakeServer {
       else left.push(waiting);
     }
     process.waiting = left;
+    const waits = process.sync.checkpointer.standbys.length > 0;
     for (const commit of done) {
-      this.#world.watcher.acknowledged(this, commit);
+      this.#world.watcher.acknowledged(this, commit, commit.replicated && waits);
       commit.answer('committed');
     }
   }
@@ -354,7 +356,8 @@ export class FakeServer {
     if (this.process !== process || process.role !== 'standby' || process.receiver !== null || process.isConnecting)
       return;
     const upstream = this.disk.upstream === null ? undefined : this.#world.server(this.disk.upstream);
-    if (upstream === undefined || process.phase === 'starting') return;
+    // The startup process asks for WAL, and does nothing while replay is paused.
+    if (upstream === undefined || process.phase === 'starting' || process.replayPaused) return;
     process.isConnecting = true;
     let isOver = false;
     const over = (afterMs: number): void => {
@@ -453,6 +456,7 @@ export class FakeServer {
     if (this.process === null) return;
     this.process.replayPaused = false;
     this.#replay(this.process);
+    this.connect(this.process);
   }
 
   /** A new cluster's first WAL. */

@@ -19,6 +19,8 @@ export interface StoreFaults {
   unreachable: boolean;
   /** What is asked arrives and is carried out; nothing comes back, and watches are silent. */
   repliesLost: boolean;
+  /** Questions are answered, watches are silent. */
+  watchesSilent: boolean;
   /** So many of the next transactions are carried out, and their answers lost. */
   lostReplies: number;
   /** So many of the next transactions are not answered, and carried out `lateByMs` after their callers gave up. */
@@ -26,6 +28,8 @@ export interface StoreFaults {
   lateByMs: number;
   /** Each way, in ms; asked for every call and every delivery of a watch. */
   delayMs: () => number;
+  /** Answers, and only answers, take so much longer, in ms. */
+  answersLateMs: number;
 }
 
 export interface FakeStore {
@@ -41,7 +45,16 @@ export interface FakeStore {
 }
 
 export function noFaults(): StoreFaults {
-  return { unreachable: false, repliesLost: false, lostReplies: 0, lateTransactions: 0, lateByMs: 0, delayMs: () => 0 };
+  return {
+    unreachable: false,
+    repliesLost: false,
+    watchesSilent: false,
+    lostReplies: 0,
+    lateTransactions: 0,
+    lateByMs: 0,
+    delayMs: () => 0,
+    answersLateMs: 0,
+  };
 }
 
 export function createFakeStore(clock: Clock): FakeStore {
@@ -92,7 +105,7 @@ class Link {
     await this.#travel(untilMs, options);
     const answer = work();
     if (isReplyLost || this.#faults.repliesLost) return await this.#silence(untilMs, options);
-    await this.#travel(untilMs, options);
+    await this.#travel(untilMs, options, this.#faults.answersLateMs);
     return answer;
   }
 
@@ -108,8 +121,8 @@ class Link {
     return await this.call(options, work, isReplyLost);
   }
 
-  async #travel(untilMs: number, options: CallOptions): Promise<void> {
-    const delayMs = this.#faults.delayMs();
+  async #travel(untilMs: number, options: CallOptions, lateMs = 0): Promise<void> {
+    const delayMs = this.#faults.delayMs() + lateMs;
     if (delayMs > untilMs - this.#clock.boottimeMs()) await this.#silence(untilMs, options);
     if (delayMs > 0) await this.#clock.sleep(delayMs, options.signal).catch(() => undefined);
     if (options.signal?.aborted === true || this.#ended.aborted) throw unreachable();

@@ -46,7 +46,7 @@ async function follow(parts: FakeWatchParts, stopped: AbortSignal, news: News): 
     await news.wait();
     const delayMs = faults.delayMs();
     if (delayMs > 0) await pause(delayMs);
-    while ((faults.unreachable || faults.repliesLost) && !stopped.aborted) await pause(silentPollMs);
+    while (isSilent(faults) && !stopped.aborted) await pause(silentPollMs);
     if (stopped.aborted) return;
     const past = history.from(next);
     if (past === null) {
@@ -60,6 +60,10 @@ async function follow(parts: FakeWatchParts, stopped: AbortSignal, news: News): 
       if (stopped.aborted) return;
     }
   }
+}
+
+function isSilent({ unreachable, repliesLost, watchesSilent }: StoreFaults): boolean {
+  return unreachable || repliesLost || watchesSilent;
 }
 
 /** Something may have happened: at first, and whenever the history says so. */

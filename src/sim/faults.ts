@@ -118,8 +118,9 @@ const table = {
     machine.host.suspend();
     return () => machine.host.resume();
   }),
-  'fence-killed': onDatabase('the fence is killed', (machine) => {
-    machine.fence.kill();
+  'fence-killed': onDatabase('the fence is killed, and its agent begins another', (machine) => {
+    // Without an agent that can, nothing but a hardware watchdog would be left: that is promised to nobody.
+    if (machine.agent?.process.isRunning === true) machine.fence.kill();
     return nothing;
   }),
   'fence-frozen': onDatabase('the fence is stopped by a signal', (machine) => {
@@ -173,11 +174,24 @@ const table = {
     machine.storeFaults.lateByMs = world.random.between(100, 8_000);
     return nothing;
   }),
-  'store-slow': onDatabase('the store takes its time', (machine) => {
+  'watch-silent': onDatabase('the store answers, and tells nothing by itself', (machine) => {
+    machine.storeFaults.watchesSilent = true;
+    return () => {
+      machine.storeFaults.watchesSilent = false;
+    };
+  }),
+  'store-slow': onDatabase('the store takes its time', (machine, world) => {
     const before = machine.storeFaults.delayMs;
-    machine.storeFaults.delayMs = () => 300 + before();
+    const moreMs = world.random.between(100, 440);
+    machine.storeFaults.delayMs = () => moreMs + before();
     return () => {
       machine.storeFaults.delayMs = before;
+    };
+  }),
+  'store-answers-late': onDatabase('the way back from the store is slow', (machine, world) => {
+    machine.storeFaults.answersLateMs = world.random.between(300, 850);
+    return () => {
+      machine.storeFaults.answersLateMs = 0;
     };
   }),
   'store-compacted': onDatabase('the store forgets its history', (_machine, world) => {
@@ -262,6 +276,62 @@ export function isFaultKind(name: string): name is FaultKind {
 export function faultsOf(kind: FaultKind): Fault {
   return table[kind];
 }
+
+/**
+ * What belongs together: a world that knows only these gets deeper into one kind of trouble than one that knows
+ * everything.
+ */
+export const themes: readonly (readonly FaultKind[])[] = [
+  [
+    'cut-from-store',
+    'store-answers-late',
+    'store-slow',
+    'store-late',
+    'watch-silent',
+    'agent-frozen',
+    'fence-killed',
+    'store-answer-lost',
+  ],
+  ['cut-from-store', 'store-gone', 'watch-silent', 'cut-from-peers', 'cut-from-one', 'cut-inwards', 'agent-killed'],
+  [
+    'agent-frozen',
+    'store-answers-late',
+    'host-suspended',
+    'store-late',
+    'fence-killed',
+    'cut-outwards',
+    'cut-from-all',
+  ],
+  [
+    'host-crashed',
+    'agent-frozen',
+    'store-late',
+    'cut-from-store',
+    'store-answer-lost',
+    'server-killed',
+    'watch-silent',
+  ],
+  ['cut-from-store', 'store-gone', 'agent-frozen', 'store-answers-late'],
+  ['host-crashed', 'replay-slow', 'replay-paused', 'disk-slow', 'cut-from-one', 'server-killed', 'cut-from-peers'],
+  ['host-crashed', 'server-killed', 'promotion-fails', 'start-fails', 'agent-killed', 'cut-from-one', 'watch-silent'],
+  [
+    'stop-hangs',
+    'promotion-fails',
+    'store-late',
+    'agent-killed',
+    'cut-from-store',
+    'pooler-agent-frozen',
+    'host-crashed',
+  ],
+  [
+    'pooler-killed',
+    'pooler-agent-killed',
+    'pooler-agent-frozen',
+    'app-host-crashed',
+    'app-cut-from-one',
+    'agent-frozen',
+  ],
+];
 
 /** Answers what undoes it; `null`: there is no such node. */
 export function beginFault(world: World, kind: FaultKind, node: string, other: string): (() => void) | null {

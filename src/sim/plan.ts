@@ -2,20 +2,30 @@
  * What a seed stands for: how large the cluster is, what will go wrong in it and when, and what operators ask for.
  *
  * A plan is data: printed with a failing seed, and made shorter by leaving things out (shrink.ts). Each seed first draws
- * which kinds of fault exist in its world at all (swarm), then when each begins: at some time, or shortly after
- * something that an agent tells people.
+ * which kinds of fault exist in its world at all (swarm: any of them, or those of one theme), then when each begins: at
+ * some time, or shortly after something that an agent tells people; and whom it hits: a node by name, whoever holds the
+ * lease, or whoever told it.
  */
 import type { NodeName } from '../core/spec.ts';
-import { type FaultKind, faultKinds, faultsOf } from './faults.ts';
+import { type FaultKind, faultKinds, faultsOf, themes } from './faults.ts';
 import { Random } from './random.ts';
+import type { SimulatedDurability } from './simulated-spec.ts';
 
 export type When =
   | { readonly atMs: number }
   | { readonly event: string; readonly nth: number; readonly delayMs: number };
 
+/** A database node, by name or by what it is in that moment. */
+export type Victim = NodeName | typeof holder | typeof speaker;
+
+/** Who holds the lease. */
+export const holder = '*holder';
+/** Whoever just told what the fault waits for; where it waits for nothing, the holder. */
+export const speaker = '*speaker';
+
 export interface PlannedFault {
   readonly kind: FaultKind;
-  readonly node: NodeName;
+  readonly node: Victim;
   /** The other end, where there is one. */
   readonly other: NodeName;
   readonly when: When;
@@ -32,6 +42,7 @@ export interface Plan {
   readonly seed: string;
   readonly databases: number;
   readonly apps: number;
+  readonly durability: SimulatedDurability;
   readonly writersEach: number;
   readonly everyMs: number;
   /** How long things go wrong, from the cluster's first second on. */
@@ -73,12 +84,23 @@ const interesting = [
   'durability.changed',
   'standby.follows',
   'pooler.paused',
+  'act.start',
+  'act.promote',
+  'act.stop',
+  'act.clone',
 ];
 const settlingMs = 8_000;
+/** From when a holder gives up until the last candidate has taken over, with the usual TTL. */
+const leaseTimesMs = [4_500, 7_500] as const;
 
 /** Does an agent that lives mend this by itself, so that the node must be whole again in the end? */
 export function isCurable(how: FaultKind): boolean {
   return how === 'server-frozen' || how === 'postmaster-frozen';
+}
+
+/** Any, or close to the times that the lease itself knows: there, what is off by a little shows. */
+function durationOf(random: Random, troubleMs: number): number {
+  return random.chance(0.3) ? random.between(...leaseTimesMs) : random.skewed(50, troubleMs);
 }
 
 export function planOf(seed: string): Plan {
@@ -86,20 +108,26 @@ export function planOf(seed: string): Plan {
   const databases = random.pick([2, 3, 3, 3, 3, 4, 5]);
   const apps = random.integer(1, 2);
   const troubleMs = random.integer(10_000, 35_000);
-  const kinds = faultKinds.filter(() => random.chance(random.pick([0.1, 0.2, 0.4])));
-  const many = random.integer(0, 8);
+  const isThemed = random.chance(0.5);
+  const kinds = isThemed
+    ? random.pick(themes).filter(() => random.chance(0.6))
+    : faultKinds.filter(() => random.chance(random.pick([0.1, 0.2, 0.4])));
+  const many = isThemed ? random.integer(2, 8) : random.integer(0, 8);
   const names = (prefix: string, count: number) => Array.from({ length: count }, (_, index) => `${prefix}${index + 1}`);
   const nodes = { database: names('db', databases), app: names('app', apps) };
   const when = (): When =>
     random.chance(0.5)
-      ? { event: random.pick(interesting), nth: random.integer(1, 4), delayMs: random.skewed(0.1, 400) }
+      ? { event: random.pick(interesting), nth: random.pick([1, 1, 1, 2, 3, 4]), delayMs: random.skewed(0.1, 400) }
       : { atMs: settlingMs + random.between(0, troubleMs) };
   const faults: PlannedFault[] = [];
   for (let index = 0; index < many && kinds.length > 0; index += 1) {
     const kind = random.pick(kinds);
-    const node = random.pick(nodes[faultsOf(kind).on]);
+    const { on } = faultsOf(kind);
+    const at = when();
+    const byRole = on === 'database' && random.chance(0.65);
+    const node = byRole ? random.pick('event' in at ? [speaker, speaker, holder] : [holder]) : random.pick(nodes[on]);
     const other = random.pick(nodes.database.filter((name) => name !== node));
-    faults.push({ kind, node, other, when: when(), forMs: random.skewed(50, troubleMs) });
+    faults.push({ kind, node, other, when: at, forMs: durationOf(random, troubleMs) });
   }
   const commands: PlannedCommand[] = [];
   const asked = random.pick([0, 0, 1, 2, 4]);
@@ -111,12 +139,18 @@ export function planOf(seed: string): Plan {
       when: { atMs: settlingMs + random.between(0, troubleMs) },
     });
   }
-  const isLost = faults.length > 0 && databases > 2 && random.chance(0.3);
+  const durability = {
+    k: databases > 3 && random.chance(0.5) ? 2 : 1,
+    withoutStandby: random.pick(['wait', 'wait', 'degrade'] as const),
+  };
+  const isEnough = databases > 2 || durability.withoutStandby === 'degrade';
+  const isLost = faults.length > 0 && isEnough && random.chance(0.3);
   const lostForEver = isLost ? { node: random.pick(nodes.database), how: random.pick(lasting) } : null;
   return {
     seed,
     databases,
     apps,
+    durability,
     writersEach: random.integer(1, 3),
     everyMs: random.pick([40, 80, 150]),
     troubleMs,

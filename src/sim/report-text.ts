@@ -42,7 +42,7 @@ export function seedText(result: SeedResult, showsTrace: boolean): string {
 function planLines(plan: Plan): readonly string[] {
   const { faults, commands, lostForEver } = plan;
   return [
-    `seed ${plan.seed}: ${plan.databases} database nodes, ${plan.apps} app nodes with ${plan.writersEach} writers each, a row every ${plan.everyMs} ms`,
+    `seed ${plan.seed}: ${plan.databases} database nodes, k = ${plan.durability.k} or ${plan.durability.withoutStandby}, ${plan.apps} app nodes with ${plan.writersEach} writers each, a row every ${plan.everyMs} ms`,
     ...faults.map(
       ({ kind, node, other, when, forMs }) =>
         `  ${whenText(when)}: ${kind} ${node} for ${Math.round(forMs)} ms${kind.endsWith('-one') ? ` (${other})` : ''}`,

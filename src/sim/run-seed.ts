@@ -3,12 +3,13 @@
  * for ever is healed, and the cluster must come back to full redundancy by itself.
  */
 
+import type { NodeName } from '../core/spec.ts';
 import type { Violation } from './checks.ts';
 import type { RunningAgent } from './database-machine.ts';
 import { beginFault, type FaultKind } from './faults.ts';
 import { isDispensable, isLevel, leaseHolder, whyNotHealthy } from './healed.ts';
-import type { Plan, PlannedCommand, When } from './plan.ts';
-import { isCurable } from './plan.ts';
+import type { Plan, PlannedCommand, PlannedFault, When } from './plan.ts';
+import { holder, isCurable, speaker } from './plan.ts';
 import { Random } from './random.ts';
 import { simulatedSpec } from './simulated-spec.ts';
 import { World } from './world.ts';
@@ -35,7 +36,7 @@ const restMs = 1_500;
 
 export async function runSeed(plan: Plan, keepTrace: boolean): Promise<SeedResult> {
   const random = new Random(`world ${plan.seed}`);
-  const spec = simulatedSpec(plan.databases, plan.apps);
+  const spec = simulatedSpec(plan.databases, plan.apps, plan.durability);
   const rates = Object.fromEntries(spec.nodes.map(({ name }) => [name, 1 + random.between(-0.004, 0.004)]));
   const world = new World({ spec, random, rates, keepTrace });
   const run = new SeedRun(world, plan);
@@ -68,7 +69,7 @@ class SeedRun {
     }
     const offsetMs = time.nowMs;
     for (const fault of this.#plan.faults) {
-      this.#at(fault.when, offsetMs, () => this.#fail(fault));
+      this.#at(fault.when, offsetMs, (teller) => this.#fail(fault, teller));
     }
     for (const command of this.#plan.commands) this.#at(command.when, offsetMs, () => this.#command(command));
     await time.run(offsetMs + this.#plan.troubleMs + 2_000, () => checks.violations.length > 0);
@@ -96,38 +97,47 @@ class SeedRun {
     };
   }
 
-  #at(when: When, offsetMs: number, run: () => void): void {
+  /** `teller`: the node whose word it waited for. */
+  #at(when: When, offsetMs: number, run: (teller: NodeName | null) => void): void {
     const { time } = this.#world;
-    const once = (): void => {
-      if (!this.#isQuiet) run();
+    const once = (teller: NodeName | null): void => {
+      if (!this.#isQuiet) run(teller);
     };
     if ('atMs' in when) {
-      time.after(offsetMs + when.atMs - settledByMs - time.nowMs, once);
+      time.after(offsetMs + when.atMs - settledByMs - time.nowMs, () => once(null));
       return;
     }
     let seen = 0;
-    const unlisten = this.#world.onEvent((_node, name) => {
+    const unlisten = this.#world.onEvent((node, name) => {
       if (name !== when.event) return;
       seen += 1;
       if (seen < when.nth) return;
       unlisten();
-      time.after(when.delayMs, once);
+      time.after(when.delayMs, () => once(node));
     });
   }
 
-  #fail(fault: Plan['faults'][number]): void {
+  #fail(fault: PlannedFault, teller: NodeName | null): void {
     const { time, trace } = this.#world;
-    trace.say('FAULT', `${fault.kind} ${fault.node} for ${Math.round(fault.forMs)} ms`);
-    const undo = beginFault(this.#world, fault.kind, fault.node, fault.other);
+    const node = this.#victim(fault.node, teller);
+    if (node === null) return;
+    trace.say('FAULT', `${fault.kind} ${node} for ${Math.round(fault.forMs)} ms`);
+    const other = fault.other === node ? [...this.#world.machines.keys()].find((name) => name !== node) : fault.other;
+    const undo = beginFault(this.#world, fault.kind, node, other ?? node);
     if (undo === null) return;
     this.#begun.push(fault.kind);
     const over = (): void => {
       if (!this.#undo.delete(over)) return;
-      trace.say('FAULT', `${fault.kind} ${fault.node} is over`);
+      trace.say('FAULT', `${fault.kind} ${node} is over`);
       undo();
     };
     this.#undo.add(over);
     time.after(fault.forMs, over);
+  }
+
+  #victim(node: PlannedFault['node'], teller: NodeName | null): NodeName | null {
+    if (node === speaker && teller !== null && this.#world.machines.has(teller)) return teller;
+    return node === speaker || node === holder ? leaseHolder(this.#world) : node;
   }
 
   #command({ what, node }: PlannedCommand): void {

@@ -48,7 +48,11 @@ export function* shorterPlans(plan: Plan): Generator<Plan> {
   if (plan.writersEach > 1) yield { ...plan, writersEach: 1 };
   if (plan.everyMs < 600) yield { ...plan, everyMs: plan.everyMs * 2 };
   if (plan.apps > 1 && !uses(plan, `app${plan.apps}`)) yield { ...plan, apps: plan.apps - 1 };
-  if (plan.databases > 2 && !uses(plan, `db${plan.databases}`)) yield { ...plan, databases: plan.databases - 1 };
+  if (plan.durability.withoutStandby !== 'wait') {
+    yield { ...plan, durability: { ...plan.durability, withoutStandby: 'wait' } };
+  }
+  if (plan.databases > plan.durability.k + 1 && !uses(plan, `db${plan.databases}`))
+    yield { ...plan, databases: plan.databases - 1 };
   if (plan.troubleMs > 5_000) yield { ...plan, troubleMs: Math.round(plan.troubleMs * 0.7) };
   for (const [index, fault] of faults.entries()) {
     if (fault.forMs > 500) {

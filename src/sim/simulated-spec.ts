@@ -1,7 +1,10 @@
 /** The declaration of a simulated cluster. Addresses are names only: nothing listens anywhere. */
+import { type DurabilitySpec, defaultDurability, defaultFailover } from '../core/declared-durability.ts';
 import type { NodeSpec, Spec } from '../core/spec.ts';
 
-export function simulatedSpec(databases: number, apps: number): Spec {
+export type SimulatedDurability = Pick<DurabilitySpec, 'k' | 'withoutStandby'>;
+
+export function simulatedSpec(databases: number, apps: number, durability: SimulatedDurability): Spec {
   const common = { datacenter: null, priority: 100, failover: 'allowed', purpose: null, contact: null } as const;
   const named = (prefix: string, role: 'database' | 'app', count: number): NodeSpec[] =>
     Array.from({ length: count }, (_, index) => {
@@ -30,6 +33,8 @@ export function simulatedSpec(databases: number, apps: number): Spec {
       longTransactionMs: 5_000,
       maxLagBytes: 16 * 1024 * 1024,
     },
+    durability: { ...defaultDurability, ...durability },
+    failover: defaultFailover('local'),
     lease: { ttlMs: 6_000 },
   };
 }

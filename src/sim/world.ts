@@ -59,7 +59,7 @@ export class World {
       network: this.network,
       watcher: {
         becameWritable: (server) => this.#becameWritable(server),
-        acknowledged: (server, commit) => this.checks.acknowledged(server, commit),
+        acknowledged: (server, commit, isProtected) => this.checks.acknowledged(server, commit, isProtected),
       },
       server: (node) => this.machines.get(node)?.server,
       nextSerial: () => {

@@ -1,4 +1,5 @@
 /** What a fresh stage declares: a small cluster with one database and one application, to be edited at will. */
+import { defaultDurability, defaultFailover } from '../core/declared-durability.ts';
 import type { NodeSpec, Spec } from '../core/spec.ts';
 import { stagePorts } from './network.ts';
 import type { StageNode, StageRecord } from './record.ts';
@@ -38,6 +39,8 @@ export function demonstrationSpec(record: StageRecord, postgresMajor: number): S
       longTransactionMs: 5_000,
       maxLagBytes: 16 * 1024 * 1024,
     },
+    durability: defaultDurability,
+    failover: defaultFailover('local'),
     lease: { ttlMs: 6_000 },
   };
 }

@@ -8,19 +8,26 @@
  * cuts itself off before it writes its ballot, and never while a promise binds it; the position in a ballot is the
  * determined end of its WAL; only the elected takes, and compares everything that the election was judged by.
  */
+
+import { type AcceptedLoss, acceptedFor } from '../accepted-loss.ts';
 import type { Action } from '../actions.ts';
 import { type Ballot, type Election, elect } from '../ballot.ts';
 import type { Stored } from '../cluster-view.ts';
 import type { Refusal } from '../decision.ts';
-import { driftMs, type Lease } from '../lease.ts';
-import { formatLsn } from '../lsn.ts';
+import { driftMs, type Lease, type Renewal } from '../lease.ts';
+import { formatLsn, parseLsn } from '../lsn.ts';
 import type { DatabaseMemory, LeaseWatch } from '../memory.ts';
 import { cutTerm, promiseLeftMs } from '../promise.ts';
 import { act, nothing, otherDatabaseNodes, refuse, type Situation, type Verdict, wait } from '../situation.ts';
 import type { NodeName } from '../spec.ts';
-import { type TimelineRecord, type Timelines, unusedTimeline } from '../timelines.ts';
+import { type Position, type TimelineRecord, type Timelines, unusedTimeline } from '../timelines.ts';
 import { endHung, hungPrimaryAfterMs } from './hung.ts';
 import { retryAfterMs } from './job-retry.ts';
+<<<<<<< HEAD
+import { leastDiskBytes } from './successors.ts';
+=======
+import { acceptUnheard } from './unheard.ts';
+>>>>>>> main
 
 /** A look at the lease is good for this long, in ms: the transaction compares it all again. */
 const lookGoodForMs = 500;
@@ -30,8 +37,6 @@ const sightLostAfterMs = 5_000;
 export const electionWindowMs = 1_000;
 /** How long the elected may take to take the lease, in ms, before the next is elected. */
 const electedPatienceMs = 2_000;
-/** Less free disk than this and a new primary would stop at once. */
-const leastDiskBytes = 64 * 1024 * 1024;
 const soonMs = 20;
 
 /** When lease and renewal were last seen to change; begun anew whenever the store was out of sight. */
@@ -169,7 +174,12 @@ function whyUnfit(situation: Situation): string | null {
 }
 
 export function electionOf(situation: Situation, lease: Lease): Election {
-  const { view, memory } = situation;
+  const { acceptedLoss, renewal } = situation.view.store;
+  return electionWith(situation, lease, acceptedFor(acceptedLoss?.value ?? null, lease.term, renewal?.value ?? null));
+}
+
+function electionWith(situation: Situation, lease: Lease, accepted: AcceptedLoss | null): Election {
+  const { view, memory, spec } = situation;
   const term = lease.term + 1;
   return elect({
     term,
@@ -178,7 +188,16 @@ export function electionOf(situation: Situation, lease: Lease): Election {
     ballots: [...view.store.ballots.values()].map(({ value }) => value),
     timelines: timelinesOf(situation),
     silent: memory.silent?.term === term ? memory.silent.nodes : new Set(),
+    written: writtenBy(view.store.renewal?.value),
+    lossLimitBytes: spec?.failover.lossLimitBytes ?? null,
+    accepted,
   });
+}
+
+/** How far the last holder had written when it renewed last. */
+function writtenBy(renewal: Renewal | undefined): Position | null {
+  const lsn = parseLsn(renewal?.written?.lsn ?? '');
+  return renewal?.written === undefined || lsn === undefined ? null : { timeline: renewal.written.timeline, lsn };
 }
 
 function timelinesOf({ view }: Situation): Timelines {
@@ -212,7 +231,11 @@ function judge(situation: Situation, lease: Stored<Lease>, term: number): Verdic
   const missing = election.unheard.length === 0 ? '' : `; not heard: ${election.unheard.join(', ')}`;
   if (election.winner === null || spec === null) {
     const text = `nobody can be elected for term ${term} yet${missing}`;
-    return { ...wait({ code: 'no-winner', text }, 100), refused };
+    const accept = acceptUnheard(situation, lease, {
+      text,
+      elect: (loss) => electionWith(situation, lease.value, loss),
+    });
+    return { ...(accept ?? wait({ code: 'no-winner', text }, 100)), refused };
   }
   const last = lease.value.state === 'held' ? lease.value.holder : lease.value.by;
   const expected = otherDatabaseNodes(situation).filter(({ name }) => name !== last);
@@ -231,11 +254,19 @@ function judge(situation: Situation, lease: Stored<Lease>, term: number): Verdic
     lease,
     renewal: view.store.renewal,
     durability: view.store.durability,
+    accepted: acceptedBy(situation, election),
     timeline: nextTimeline(situation, term, postgres.timeline, formatLsn(postgres.walEnd)),
     ttlMs: spec.lease.ttlMs,
     because: ['elected'],
   };
   return { ...act([take], { code: 'elected', text: `elected for term ${term}` }, 0), refused };
+}
+
+/** The accepted loss without which this node would not be elected. */
+function acceptedBy({ view, self }: Situation, election: Election) {
+  const own = election.candidates.find(({ node }) => node === self);
+  const stored = view.store.acceptedLoss;
+  return own?.byAcceptance === true && stored !== null ? { ...stored, lacksBytes: own.lacksBytes } : null;
 }
 
 /** The timeline that a promotion in this term takes; no other term ever used it. */

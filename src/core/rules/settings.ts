@@ -101,8 +101,8 @@ function requiredParameters(spec: Spec, self: NodeSpec, facts: ServerFactsForSet
     wal_log_hints: 'on',
     hot_standby: 'on',
     max_slot_wal_keep_size: `${spec.postgres.walBudgetMb}MB`,
-    // A commit is local unless its transaction asks for more; the names say for whom it waits then.
-    synchronous_commit: 'local',
+    // A transaction may ask for more or less; the names say for whom it waits then (documentation 20.5.1).
+    synchronous_commit: spec.durability.commit === 'sync' ? 'on' : 'local',
     synchronous_standby_names: facts.syncNames,
     // A crashed server comes back only through the agent, which holds the lease or doesn't.
     restart_after_crash: 'off',
