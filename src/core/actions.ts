@@ -8,6 +8,7 @@ import type { Ballot } from './ballot.ts';
 import type { MemberStatus, SlotTarget, Stored } from './cluster-view.ts';
 import type { Stretch } from './divergence.ts';
 import type { DurabilityRecord, SyncSet } from './durability.ts';
+import type { HandsOff } from './hands-off.ts';
 import type { Lease, Renewal, WrittenPosition } from './lease.ts';
 import type { Operation, PhaseTiming, UndoReason } from './operation.ts';
 import type { Receipt } from './receipt.ts';
@@ -137,6 +138,9 @@ export type Action = Because &
         readonly receipt: Receipt;
       }
     | { readonly do: 'end-blockers'; readonly pids: readonly number[] }
+    /** Writes down what is left of the time that people asked for. */
+    | { readonly do: 'count-hands-off'; readonly handsOff: Stored<HandsOff>; readonly leftMs: number }
+    | { readonly do: 'end-hands-off'; readonly handsOff: Stored<HandsOff> }
     // jobs
     | { readonly do: 'initialise' }
     | {

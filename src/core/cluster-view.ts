@@ -7,6 +7,7 @@
 import type { AcceptedLoss } from './accepted-loss.ts';
 import type { Ballot } from './ballot.ts';
 import type { DurabilityRecord, SyncSet } from './durability.ts';
+import type { HandsOff } from './hands-off.ts';
 import type { Lease, Renewal } from './lease.ts';
 import type { Lsn } from './lsn.ts';
 import type { Operation } from './operation.ts';
@@ -128,6 +129,7 @@ export interface StoreView {
   readonly renewal: Stored<Renewal> | null;
   readonly operation: Stored<Operation> | null;
   readonly durability: Stored<DurabilityRecord> | null;
+  readonly handsOff: Stored<HandsOff> | null;
   readonly acceptedLoss: Stored<AcceptedLoss> | null;
   /** By term and node. */
   readonly ballots: ReadonlyMap<string, Stored<Ballot>>;

@@ -144,5 +144,6 @@ export const clusterStatus = z.object({
   nodes: z.array(nodeStatus),
   poolers: z.array(z.object({ node: name, reachable, report: poolerReport.nullable() })),
   operation: operation.nullable(),
+  handsOff: z.object({ by: text, at: text, leftMs: duration }).nullable().default(null),
   lastReceipt: name.nullable(),
 }) satisfies z.ZodType<ClusterStatus>;

@@ -23,11 +23,8 @@ import type { NodeName } from '../spec.ts';
 import { type Position, type TimelineRecord, type Timelines, unusedTimeline } from '../timelines.ts';
 import { endHung, hungPrimaryAfterMs } from './hung.ts';
 import { retryAfterMs } from './job-retry.ts';
-<<<<<<< HEAD
 import { leastDiskBytes } from './successors.ts';
-=======
 import { acceptUnheard } from './unheard.ts';
->>>>>>> main
 
 /** A look at the lease is good for this long, in ms: the transaction compares it all again. */
 const lookGoodForMs = 500;
