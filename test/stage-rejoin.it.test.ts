@@ -36,13 +36,16 @@ test('a primary that comes back has what it lost listed, and is rewound', { time
     const [{ reports }] = JSON.parse((await stage.cli('lost', '--node', from, '--json')).stdout);
     expect(reports).toHaveLength(1);
     const [{ tables, transactions, whole, keptBytes }] = reports;
+    // The server's own housekeeping may have committed as well, without a row of anybody's.
+    const rows = tables[0]?.transactions;
     expect({ whole, tables }).toEqual({
       whole: true,
       tables: [
-        { database: 'shop', table: 'public.written', inserted: transactions, updated: 0, deleted: 0, transactions },
+        { database: 'shop', table: 'public.written', inserted: rows, updated: 0, deleted: 0, transactions: rows },
       ],
     });
-    expect(transactions).toBeGreaterThanOrEqual(missing);
+    expect(rows).toBeGreaterThanOrEqual(missing);
+    expect(transactions).toBeGreaterThanOrEqual(rows);
     expect(keptBytes).toBeGreaterThan(0);
     const names = (await stage.cli('events', '--json')).stdout
       .trim()

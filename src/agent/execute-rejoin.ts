@@ -6,7 +6,6 @@
  */
 import type { Action } from '../core/actions.ts';
 import type { ClusterView } from '../core/cluster-view.ts';
-import { keptWalLimits } from '../core/kept-wal.ts';
 import { rowsOf } from '../core/lost-report.ts';
 import { type NodeName, slotName } from '../core/spec.ts';
 import { describeError, UnderstudyError } from '../errors/understudy-error.ts';
@@ -35,7 +34,7 @@ export function rescueWork(
     }
     try {
       const rescued = await postgres.rescue(
-        { stretches, term, limits: keptWalLimits },
+        { stretches, term, limits: context.keptWal },
         { signal, withinMs: rescueWithinMs },
       );
       tell(context, rescued);

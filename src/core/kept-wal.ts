@@ -27,6 +27,12 @@ const dayMs = 86_400_000;
 const youngMs = 7 * dayMs;
 export const keptWalLimits: KeptWalLimits = { maxBytes: 4 * 1024 ** 3, keepMs: 30 * dayMs };
 
+/** As a node file says it. */
+export function keptWalLimitsOf(declared: { readonly maxMb: number; readonly keepDays: number } | null): KeptWalLimits {
+  if (declared === null) return keptWalLimits;
+  return { maxBytes: declared.maxMb * 1024 ** 2, keepMs: declared.keepDays * dayMs };
+}
+
 /**
  * Room is made for `incomingBytes`, oldest first: what is new is worth more than what was there. Nothing makes room for
  * what would not fit into an empty limit either; its data directory is set aside as a whole then.
