@@ -257,11 +257,15 @@ function takeLease(context: ExecutionContext, action: Extract<StoreAction, { do:
     ],
     writes: [
       ...holding(context, term, ttlMs),
-      timelineWrite(timeline),
+      timelineWrite(accepted === null ? timeline : { ...timeline, acceptedLoss: lossOf(accepted) }),
       ...(durability === null ? [] : [{ key: keys.durability, value: encodeRecord('durability', durability.value) }]),
       ...old.map(({ value }): StoreWrite => ({ key: ballotKey(value.term, value.node), remove: true })),
     ],
   };
+}
+
+function lossOf({ value, lacksBytes }: NonNullable<Extract<StoreAction, { do: 'take-lease' }>['accepted']>) {
+  return { by: value.by, lacksBytes };
 }
 
 function timelineWrite(timeline: TimelineRecord): StoreWrite {

@@ -69,7 +69,13 @@ const ballot = z.object({
   priority: z.int(),
   unfit: text.nullable(),
 });
-const timeline = z.object({ term: positive, timeline: positive, parent: positive.nullable(), forkLsn: lsn });
+const timeline = z.object({
+  term: positive,
+  timeline: positive,
+  parent: positive.nullable(),
+  forkLsn: lsn,
+  acceptedLoss: z.object({ by: text, lacksBytes: count }).optional(),
+});
 const renewal = z.object({
   term: positive,
   counter: count,
@@ -87,6 +93,7 @@ const member = z.object({
   pendingRestart: z.array(pendingRestart),
   standbyMinimums: z.record(name, z.number()),
   diskFreeBytes: z.number().nullable(),
+  unfit: text.nullable().optional(),
   agentVersion: text,
   trouble: text.nullable(),
 });
