@@ -13,6 +13,7 @@ import {
   createFakeBackend,
   exampleEvent,
   exampleFailoverPlan,
+  exampleLostReport,
   exampleOperation,
   exampleReceipt,
   exampleSpec,
@@ -170,6 +171,12 @@ describe('reading', () => {
     expect(out).toContain('Undo: understudy switchover --to pg0');
     expect((await cli('receipt', 'R-9')).exit).toBe(2);
     expect(JSON.parse((await cli('receipts', '--json')).out)).toEqual([exampleReceipt]);
+  });
+
+  it('lists what was lost', async () => {
+    expect((await cli('lost')).out).toContain('2 transactions committed alone');
+    expect(JSON.parse((await cli('lost', '--json')).out)).toEqual([{ node: 'pg0', reports: [exampleLostReport] }]);
+    expect((await cli('lost', '--node', 'pg7')).exit).toBe(2);
   });
 
   it('says why', async () => {

@@ -58,6 +58,7 @@ export function createAppBackend(parts: AppBackendParts): AgentBackend {
     operation: elsewhere,
     receipts: elsewhereLater,
     receipt: elsewhereLater,
+    lost: elsewhereLater,
     checkpoint: elsewhereLater,
     promise: elsewhereLater,
     reinit: elsewhereLater,

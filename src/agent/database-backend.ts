@@ -20,6 +20,7 @@ import type {
 } from '../api/contract.ts';
 import type { ClusterView, MemberStatus, PoolerReport } from '../core/cluster-view.ts';
 import { candidatesNow } from '../core/forecast.ts';
+import type { LostReport } from '../core/lost-report.ts';
 import { type DatabaseMemory, emptyMemory } from '../core/memory.ts';
 import type { Operation } from '../core/operation.ts';
 import { type PromiseRequest, promiseTo } from '../core/promise.ts';
@@ -59,6 +60,8 @@ interface Answer {
 }
 
 const writeWithinMs = 2_000;
+/** Each may list a thousand transactions; an answer has its limit. */
+const lostReportsAnswered = 20;
 const handsAreOff = 'hands are off: `understudy hands-off --off` first';
 
 export class DatabaseBackend implements AgentBackend {
@@ -284,6 +287,10 @@ export class DatabaseBackend implements AgentBackend {
 
   receipt(id: string): Promise<Receipt | null> {
     return Promise.resolve(this.#agent.mirror.image.receipts.find((receipt) => receipt.id === id) ?? null);
+  }
+
+  async lost(): Promise<readonly LostReport[]> {
+    return (await this.#agent.postgres.lostReports()).slice(-lostReportsAnswered);
   }
 
   /** Only the holder that this agent knows of is promised anything: a later one is in the store already. */

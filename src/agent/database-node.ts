@@ -5,6 +5,7 @@
 import type { ClusterView, FinishedJob, LocalPostgres, Requests } from '../core/cluster-view.ts';
 import type { Decision } from '../core/decision.ts';
 import { initialServerSet, type SyncSet } from '../core/durability.ts';
+import { type KeptWalLimits, keptWalLimits } from '../core/kept-wal.ts';
 import type { DatabaseMemory, Outcome } from '../core/memory.ts';
 import { inOneLine } from '../core/one-line.ts';
 import { isUnderWay } from '../core/operation.ts';
@@ -39,6 +40,9 @@ export interface DatabaseNodeParts {
   readonly fence: Fence;
   readonly promises: PromiseFile;
   readonly askPromise: ExecutionContext['askPromise'];
+  readonly checkpointOn: ExecutionContext['checkpointOn'];
+  /** Left out: the usual ones. */
+  readonly keptWal?: KeptWalLimits;
   /** The kernel's name for this boot. */
   readonly bootId: string;
   readonly diskFreeBytes: () => Promise<number | null>;
@@ -343,6 +347,8 @@ export class DatabaseNode {
       configuration: (spec, sync) => this.#configuration(spec, sync),
       bind: (change) => this.bind(change),
       askPromise: this.#parts.askPromise,
+      checkpointOn: this.#parts.checkpointOn,
+      keptWal: this.#parts.keptWal ?? keptWalLimits,
       spec: () => this.spec(),
       emit: this.emit,
       failed: (what, because) => this.#failed(what, because),

@@ -7,6 +7,7 @@ import type { ClusterView, JobKind } from '../core/cluster-view.ts';
 import { cutFor } from '../core/promise.ts';
 import { slotName } from '../core/spec.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
+import { requireHolder, rescueWork, rewindWork } from './execute-rejoin.ts';
 import type { ExecutionContext } from './execution-context.ts';
 import type { JobWork } from './jobs.ts';
 import type { Performed } from './loop.ts';
@@ -19,6 +20,8 @@ type JobAction = Extract<
       | 'discard-kept'
       | 'initialise'
       | 'clone'
+      | 'rescue'
+      | 'rewind'
       | 'start'
       | 'restart-standby'
       | 'stop'
@@ -52,6 +55,10 @@ function jobOf(context: ExecutionContext, action: JobAction, view: ClusterView):
       return { kind: 'initialise', work: (signal) => initialise(context, signal) };
     case 'clone':
       return { kind: 'clone', work: cloneWork(context, action, view) };
+    case 'rescue':
+      return { kind: 'rescue', work: rescueWork(context, action, view) };
+    case 'rewind':
+      return { kind: 'rewind', work: rewindWork(context, action) };
     case 'start':
       return { kind: 'start', work: (signal) => start(context, action, signal) };
     case 'restart-standby':
@@ -95,6 +102,7 @@ function cloneWork(context: ExecutionContext, action: Extract<JobAction, { do: '
     if (view.postgres.state === 'standby') {
       await postgres.stop({ patienceMs: 10_000, awaitStandby: null }, { signal, withinMs: 30_000 });
     }
+    await requireHolder(context, action.from, signal);
     await postgres.configure(context.configuration(context.spec()), { signal, withinMs: 10_000 });
     const expected = {
       systemIdentifier: action.systemIdentifier,

@@ -1,6 +1,7 @@
 /** What the executor works with: the ports, this node's identity, and where it tells what happened. */
 
 import type { SyncSet } from '../core/durability.ts';
+import type { KeptWalLimits } from '../core/kept-wal.ts';
 import type { Outcome } from '../core/memory.ts';
 import type { Instant, PromiseRecord, PromiseRequest } from '../core/promise.ts';
 import type { NodeName, Spec } from '../core/spec.ts';
@@ -37,6 +38,10 @@ export interface ExecutionContext {
   bind(change: (record: PromiseRecord, now: Instant) => PromiseRecord | null): Promise<PromiseRecord | null>;
   /** Asks another node's agent for its promise; `false`: refused. Throws when it can't be asked. */
   askPromise(node: NodeName, request: PromiseRequest, withinMs: number): Promise<boolean>;
+  /** Of WAL that diverged. */
+  readonly keptWal: KeptWalLimits;
+  /** Asks another node's agent for a checkpoint of its server. */
+  checkpointOn(node: NodeName, signal: AbortSignal): Promise<void>;
   /** The spec as this agent knows it; throws when there is none. */
   spec(): Spec;
   emit(name: EventName, facts: EventFacts): void;

@@ -14,6 +14,7 @@ import type { AgentBackend } from '../api/contract.ts';
 import { createApiServer } from '../api/server.ts';
 import { loadNodeFile } from '../config/load-node-file.ts';
 import type { NodeFile } from '../config/node-file.ts';
+import { keptWalLimitsOf } from '../core/kept-wal.ts';
 import { serverConfiguration } from '../core/rules/settings.ts';
 import { findNode, hostName, type NodeName, type Spec } from '../core/spec.ts';
 import { examineNode } from '../doctor/examine-node.ts';
@@ -141,6 +142,9 @@ function startDatabase(foundation: Foundation): Running {
     fence,
     askPromise: async (node, request, withinMs) =>
       (await peerClient(peers, agent.spec(), file, credentials, node).promise(request, { withinMs })).given,
+    keptWal: keptWalLimitsOf(file.divergedWal ?? null),
+    checkpointOn: async (node, signal) =>
+      await peerAgent(peerClient(peers, agent.spec(), file, credentials, node)).checkpoint(signal),
     promises: promiseFileIn(file.directories.state),
     bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
     configuration: (wanted, floor, sync) =>

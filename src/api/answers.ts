@@ -45,6 +45,7 @@ export const answersByRoute: Readonly<Record<Exclude<RouteName, StreamRoute>, An
     if (receipt === null) throw new UnderstudyError('NOT_FOUND', `there is no receipt ${JSON.stringify(id)}`);
     return receipt;
   },
+  lost: (backend) => backend.lost(),
   checkpoint: async (backend, { body, signal }) => {
     requests.checkpoint.parse(body);
     await backend.checkpoint(signal);

@@ -7,6 +7,7 @@
 
 import type { z } from 'zod';
 import type { PoolerReport } from '../core/cluster-view.ts';
+import type { LostReport } from '../core/lost-report.ts';
 import type { Operation } from '../core/operation.ts';
 import type { PromiseRequest } from '../core/promise.ts';
 import type { Receipt } from '../core/receipt.ts';
@@ -71,6 +72,7 @@ export interface AgentClient {
   receipts(options?: AskOptions): Promise<readonly Receipt[]>;
   /** Throws NOT_FOUND. */
   receipt(id: string, options?: AskOptions): Promise<Receipt>;
+  lost(options?: AskOptions): Promise<readonly LostReport[]>;
   checkpoint(options?: AskOptions): Promise<void>;
   promise(request: PromiseRequest, options?: AskOptions): Promise<{ readonly given: boolean }>;
   reinit(options?: AskOptions): Promise<Accepted>;
@@ -135,6 +137,7 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
     handsOff: (body, asked) => call('handsOff', answers.handsOff, asked, { body }),
     receipts: (asked) => call('receipts', answers.receipts, asked),
     receipt: (parameter, asked) => call('receipt', answers.receipt, asked, { parameter }),
+    lost: (asked) => call('lost', answers.lost, asked),
     async checkpoint(asked) {
       await call('checkpoint', answers.done, asked, { usuallyMs: patienceFor('checkpoint') });
     },

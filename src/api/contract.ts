@@ -9,6 +9,7 @@ import type { Topology } from '@understudy/client';
 import type { MemberStatus, PoolerReport } from '../core/cluster-view.ts';
 import type { Reason, Refusal } from '../core/decision.ts';
 import type { Prospect } from '../core/forecast.ts';
+import type { LostReport } from '../core/lost-report.ts';
 import type { Operation } from '../core/operation.ts';
 import type { PromiseRequest } from '../core/promise.ts';
 import type { Receipt } from '../core/receipt.ts';
@@ -154,6 +155,8 @@ export interface AgentBackend {
   operation(): Operation | null;
   receipts(): Promise<readonly Receipt[]>;
   receipt(id: string): Promise<Receipt | null>;
+  /** What this node had committed alone whenever it came back, oldest first. */
+  lost(): Promise<readonly LostReport[]>;
   checkpoint(signal: AbortSignal): Promise<void>;
   /** The holder's agent asks this node not to cut itself off for a while; `by`: its name in its certificate. */
   promise(request: PromiseRequest, by: NodeName): Promise<{ readonly given: boolean }>;
@@ -194,6 +197,7 @@ export const routes = {
   handsOff: { method: 'POST', path: '/v1/hands-off', who: ['operator'], withinMs: atOnceMs },
   receipts: { method: 'GET', path: '/v1/receipts', who: ['operator', 'database'], withinMs: atOnceMs },
   receipt: { method: 'GET', path: '/v1/receipts/:id', who: ['operator', 'database'], withinMs: atOnceMs },
+  lost: { method: 'GET', path: '/v1/lost', who: ['operator', 'database'], withinMs: atOnceMs },
   checkpoint: { method: 'POST', path: '/v1/checkpoint', who: ['database'], withinMs: 115_000 },
   promise: { method: 'POST', path: '/v1/promise', who: ['database'], withinMs: atOnceMs },
   reinit: { method: 'POST', path: '/v1/reinit', who: ['operator'], withinMs: atOnceMs },

@@ -11,6 +11,7 @@ import { z } from 'zod';
 import { handsOffAtMostMs } from '../core/hands-off.ts';
 import { errorCatalogue } from '../errors/catalogue.ts';
 import { type EventName, type EventRecord, eventCatalogue } from '../events/catalogue.ts';
+import { lostReport } from '../records/lost-schema.ts';
 import {
   applicationSpec,
   count,
@@ -206,6 +207,7 @@ export const answers = {
   readOnly: accepted,
   receipts: z.array(receipt),
   receipt,
+  lost: z.array(lostReport),
   reinit: accepted,
   restart: accepted,
   done: z.object({}),

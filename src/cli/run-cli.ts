@@ -15,6 +15,7 @@ import { declareDoctor } from './doctor.ts';
 import { declareEvents } from './events.ts';
 import { declareFailover } from './failover.ts';
 import { declareHandsOff } from './hands-off.ts';
+import { declareLost } from './lost.ts';
 import { declareNodeOrders } from './node-orders.ts';
 import { declarePlan } from './plan.ts';
 import { declareReadOnly } from './read-only.ts';
@@ -41,6 +42,7 @@ const verbs = [
   declareEvents,
   declareWhy,
   declareReceipts,
+  declareLost,
   declareNodeOrders,
   declareDoctor,
   declareSchema,

@@ -72,7 +72,8 @@ function roleText(postgres: MemberPostgres | null, paint: Paint): string {
     case 'standby':
       return 'standby';
     case 'cloning':
-      return paint('yellow', `cloning ${cloneProgress(postgres.bytesDone, postgres.bytesTotal)}`);
+    case 'rewinding':
+      return paint('yellow', `${postgres.state} ${cloneProgress(postgres.bytesDone, postgres.bytesTotal)}`);
     default:
       return paint('yellow', postgres.state);
   }

@@ -38,6 +38,10 @@ const schema = z.strictObject({
     .default({ postgres: null, pgbouncer: null }),
   pooler: z.strictObject({ listenAddress: z.string().min(1) }).default({ listenAddress: '127.0.0.1' }),
   watchdog: path.nullable().default(null),
+  divergedWal: z
+    .strictObject({ maxMb: z.int().min(0), keepDays: z.int().min(7) })
+    .nullable()
+    .default(null),
 }) satisfies z.ZodType<NodeFile>;
 
 /** Throws CONFIG_UNREADABLE, CONFIG_INVALID. */

@@ -44,6 +44,11 @@ export interface NodeFile {
    * user must be able to write to it. Left out or `null`: none.
    */
   readonly watchdog?: string | null;
+  /**
+   * How much WAL that diverged is kept in the state directory, in MiB, and for how many days (core/kept-wal.ts). Left out or
+   * `null`: 4 GiB, 30 days.
+   */
+  readonly divergedWal?: { readonly maxMb: number; readonly keepDays: number } | null;
 }
 
 /** The agent's port on every node, unless the node file says otherwise. */

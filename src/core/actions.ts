@@ -6,6 +6,7 @@
 import type { AcceptedLoss } from './accepted-loss.ts';
 import type { Ballot } from './ballot.ts';
 import type { MemberStatus, SlotTarget, Stored } from './cluster-view.ts';
+import type { Stretch } from './divergence.ts';
 import type { DurabilityRecord, SyncSet } from './durability.ts';
 import type { HandsOff } from './hands-off.ts';
 import type { Lease, Renewal, WrittenPosition } from './lease.ts';
@@ -149,6 +150,15 @@ export type Action = Because &
         /** The old directory has what no other node has: it outlives the clone. */
         readonly diverged: boolean;
       }
+    /** Stops the server if it runs, keeps its WAL past the fork, and lists what it had committed alone. */
+    | {
+        readonly do: 'rescue';
+        readonly key: string;
+        readonly term: number;
+        readonly stretches: readonly Stretch[];
+      }
+    /** In place; only after a rescue that kept everything. */
+    | { readonly do: 'rewind'; readonly from: NodeName; readonly systemIdentifier: string; readonly key: string }
     | { readonly do: 'start'; readonly as: 'primary' }
     /** `from: null`: it follows nobody, because it has cut itself off. */
     | { readonly do: 'start'; readonly as: 'standby'; readonly from: NodeName | null }

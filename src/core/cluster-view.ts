@@ -50,7 +50,7 @@ export interface PendingRestart {
 
 export type MemberPostgres =
   | { readonly state: 'absent' | 'stopped' | 'starting' | 'stopping' | 'unknown' | 'foreign' }
-  | { readonly state: 'cloning'; readonly bytesDone: number; readonly bytesTotal: number | null }
+  | { readonly state: 'cloning' | 'rewinding'; readonly bytesDone: number; readonly bytesTotal: number | null }
   | {
       readonly state: 'primary';
       readonly timeline: number;
@@ -258,6 +258,8 @@ export type JobKind =
   | 'discard'
   | 'initialise'
   | 'clone'
+  | 'rescue'
+  | 'rewind'
   | 'start'
   | 'stop'
   | 'promote'

@@ -2,7 +2,9 @@
  * What a database node's agent remembers from one decision to the next. Nothing in it is needed for safety after a
  * restart: a fresh memory only makes the agent wait for a fresh renewal before it starts or promotes anything.
  */
+
 import { type CrashMarks, noCrashes } from './crash-marks.ts';
+import type { Divergence } from './divergence.ts';
 import type { SyncSet } from './durability.ts';
 import type { HandsOffWatch } from './hands-off.ts';
 import { leaseDeadlineMs } from './lease.ts';
@@ -49,6 +51,15 @@ export interface SyncEffect {
   readonly mark: Lsn;
 }
 
+/** What is known of this node's WAL past the fork at which it parted from the holder. */
+export interface Examined {
+  /** Of which parting. */
+  readonly key: string;
+  readonly found: Divergence;
+  /** Why a rewind did not work; `null`: none was tried, or none failed. */
+  readonly rewindFailed: string | null;
+}
+
 export interface DatabaseMemory {
   readonly startedAtMs: number;
   readonly renewal: OwnRenewal | null;
@@ -82,6 +93,7 @@ export interface DatabaseMemory {
   readonly slotsDoneAtMs: number | null;
   readonly slotsKey: string | null;
   readonly keptDiscarded: boolean;
+  readonly examined: Examined | null;
   readonly status: { readonly key: string; readonly counter: number; readonly atMs: number } | null;
   /** Since when this node has waited for the holder to become writable, before it starts as a standby anyway. */
   readonly waitingForHolderSinceMs: number | null;
@@ -120,6 +132,7 @@ export function emptyMemory(nowMs: number): DatabaseMemory {
     slotsDoneAtMs: null,
     slotsKey: null,
     keptDiscarded: false,
+    examined: null,
     status: null,
     waitingForHolderSinceMs: null,
     unansweringSinceMs: null,
@@ -146,6 +159,8 @@ export type Outcome =
   | { readonly kind: 'slots-applied'; readonly key: string; readonly atMs: number }
   | { readonly kind: 'kept-discarded' }
   | { readonly kind: 'kept-again' }
+  | { readonly kind: 'examined'; readonly key: string; readonly found: Divergence }
+  | { readonly kind: 'rewind-failed'; readonly key: string; readonly because: string }
   | { readonly kind: 'databases-applied'; readonly specRevision: number }
   | { readonly kind: 'status-published'; readonly key: string; readonly counter: number; readonly atMs: number }
   | { readonly kind: 'act-failed'; readonly act: string; readonly atMs: number };
@@ -186,6 +201,13 @@ export function learn(memory: DatabaseMemory, outcome: Outcome): DatabaseMemory 
       return { ...forgive(memory, 'discard-kept'), keptDiscarded: true };
     case 'kept-again':
       return { ...memory, keptDiscarded: false };
+    case 'examined':
+      return { ...memory, examined: { key: outcome.key, found: outcome.found, rewindFailed: null } };
+    case 'rewind-failed': {
+      const { examined } = memory;
+      if (examined?.key !== outcome.key) return memory;
+      return { ...memory, examined: { ...examined, rewindFailed: outcome.because } };
+    }
     case 'status-published':
       return { ...memory, status: { key: outcome.key, counter: outcome.counter, atMs: outcome.atMs } };
     case 'act-failed': {

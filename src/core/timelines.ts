@@ -28,7 +28,7 @@ export interface Position {
 }
 
 /** The first term that wrote on a timeline; a holder may take further terms without leaving it. */
-function recordOf(timelines: Timelines, timeline: number): TimelineRecord | null {
+export function recordOf(timelines: Timelines, timeline: number): TimelineRecord | null {
   let first: TimelineRecord | null = null;
   for (const record of timelines.values()) {
     if (record.timeline === timeline && (first === null || record.term < first.term)) first = record;

@@ -31,6 +31,11 @@ export const errorCatalogue = {
     retry: 'operator',
   },
   CLONE_FAILED: { hint: 'check disk space on this node and the log of the primary', retry: 'later' },
+  REWIND_FAILED: { hint: 'the node is cloned instead; its log and that of the primary say why', retry: 'later' },
+  RESCUE_FAILED: {
+    hint: 'nothing was removed: the data directory of the node is kept beside the new one',
+    retry: 'later',
+  },
   DISK_FULL: { hint: 'free disk space on this node', retry: 'later' },
   // poolers
   POOLER_BINARIES_MISSING: { hint: 'install the pgbouncer package', retry: 'operator' },

@@ -37,6 +37,25 @@ export const eventCatalogue = {
   'postgres.promoted': { severity: 'notice', sentence: '{node} accepts writes, term {term}, timeline {timeline}' },
   'postgres.cloned': { severity: 'notice', sentence: '{node} was cloned from {from}' },
   'postgres.clone_failed': { severity: 'warning', sentence: 'cloning {node} failed: {because}' },
+  'postgres.rewound': { severity: 'notice', sentence: '{node} was rewound to {from}' },
+  'postgres.rewind_failed': { severity: 'warning', sentence: 'rewinding {node} failed: {because}' },
+  'divergence.rescued': {
+    severity: 'alarm',
+    sentence:
+      '{node} had committed {transactions} transactions alone ({rows} rows) past {lsn} of timeline {timeline}; {bytes} B of WAL are kept: understudy lost',
+  },
+  'divergence.harmless': {
+    severity: 'notice',
+    sentence: '{node} had WAL past {lsn} of timeline {timeline}, without a committed transaction; {bytes} B are kept',
+  },
+  'divergence.not_kept': {
+    severity: 'alarm',
+    sentence: 'not all of the WAL that diverged on {node} is kept: {because}',
+  },
+  'divergence.removed': {
+    severity: 'warning',
+    sentence: '{node} removed {bytes} B of WAL of an earlier divergence ({divergence}): {because}',
+  },
   'standby.follows': { severity: 'info', sentence: '{node} follows {upstream}' },
   'spec.applied': { severity: 'notice', sentence: 'spec revision {revision} applied by {by}' },
   'switchover.started': {

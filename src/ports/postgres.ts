@@ -6,6 +6,9 @@
  */
 
 import type { LocalPostgres, PostgresSession, SlotTarget } from '../core/cluster-view.ts';
+import type { Divergence, Stretch } from '../core/divergence.ts';
+import type { KeptWalLimits, Pruning } from '../core/kept-wal.ts';
+import type { LostReport } from '../core/lost-report.ts';
 import type { Lsn } from '../core/lsn.ts';
 import type { ServerConfiguration } from '../core/rules/settings.ts';
 import type { DatabaseSpec, NodeName } from '../core/spec.ts';
@@ -44,6 +47,17 @@ export interface ShutdownFacts {
   readonly timeline: number;
 }
 
+/** What a node had past the fork, and where it is kept. */
+export interface Rescued {
+  readonly found: Divergence;
+  /** `null`: there was nothing past the fork. */
+  readonly report: LostReport | null;
+  /** `false`: it had been rescued before. */
+  readonly isNew: boolean;
+  /** WAL of earlier divergences that had to go. */
+  readonly removed: Pruning['remove'];
+}
+
 /** A login role of one application; it logs in with the certificate of an app node (see core/rules/settings.ts). */
 export interface ApplicationRole {
   readonly role: string;
@@ -70,6 +84,26 @@ export interface Postgres {
     onProgress: (progress: CloneProgress) => void,
     options: ActOptions,
   ): Promise<void>;
+  /**
+   * Keeps the WAL of a stopped server past the fork and lists the transactions in it (the state directory's `diverged/`).
+   * Changes nothing that a rewind or a clone would miss; may be repeated. Throws RESCUE_FAILED and DISK_FULL.
+   */
+  rescue(
+    request: { readonly stretches: readonly Stretch[]; readonly term: number; readonly limits: KeptWalLimits },
+    options: ActOptions,
+  ): Promise<Rescued>;
+  /**
+   * Brings the stopped server's data directory to the upstream's history in place. Throws REWIND_FAILED; when it had begun to
+   * change the directory, the node is `unfinished` from then on and must be cloned.
+   */
+  rewind(
+    upstream: Upstream,
+    expected: { readonly systemIdentifier: string; readonly slot: string },
+    onProgress: (progress: CloneProgress) => void,
+    options: ActOptions,
+  ): Promise<void>;
+  /** Of every divergence that this node came back from, oldest first. */
+  lostReports(): Promise<readonly LostReport[]>;
   /** Removes the directories that earlier clones kept aside. */
   discardKept(options: ActOptions): Promise<void>;
   /** Writes the files when they differ; reloads a running server. Answers whether anything changed. */

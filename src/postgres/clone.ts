@@ -15,7 +15,7 @@ import type { Binaries } from './binaries.ts';
 import { abandonConstruction, beginConstruction } from './construction.ts';
 import { readControl } from './control-file.ts';
 import { isDiskFull } from './disk-full.ts';
-import { hasContent, pruneDiverged, settleSwap, swap } from './journal.ts';
+import { hasContent, pruneDiverged, readJournal, settleSwap, swap } from './journal.ts';
 import type { Layout } from './layout.ts';
 import { findServer } from './postmaster-file.ts';
 import { programEnvironment } from './program-environment.ts';
@@ -31,11 +31,13 @@ export function parseProgress(text: string): CloneProgress | null {
   return last;
 }
 
-function refuseForeign(layout: Layout, systemIdentifier: string): void {
+async function refuseForeign(layout: Layout, systemIdentifier: string): Promise<void> {
   if (findServer(layout.data, layout.postmasterFile).alive !== 'nothing') {
     throw new UnderstudyError('CLONE_FAILED', `a server still runs in ${layout.data}`);
   }
   if (!hasContent(layout.data)) return;
+  // An interrupted rewind may have left no control file that can be read; whose it was is known.
+  if ((await readJournal(layout)).rewind?.systemIdentifier === systemIdentifier) return;
   const old = readControl(layout.controlFile);
   if (old.found !== 'control') {
     throw new UnderstudyError(
@@ -93,7 +95,7 @@ export async function clone(
 ): Promise<void> {
   const { layout, binaries, reach, clock, prepare } = how;
   await settleSwap(layout);
-  refuseForeign(layout, expected.systemIdentifier);
+  await refuseForeign(layout, expected.systemIdentifier);
   try {
     await beginConstruction(layout, clock, deadline);
     await copy(layout, binaries, upstream, expected.slot, reach, onProgress, deadline);
@@ -109,7 +111,7 @@ export async function clone(
     await writeUpstream(layout.incoming, { upstream, slot: expected.slot }, reach);
     // Whoever starts it, it starts as a standby.
     await writeFile(join(layout.incoming, 'standby.signal'), '', { mode: 0o600 });
-    refuseForeign(layout, expected.systemIdentifier);
+    await refuseForeign(layout, expected.systemIdentifier);
     await swap(layout, expected.diverged ? 'diverged' : 'plain');
     if (expected.diverged) await pruneDiverged(layout, divergedKept);
   } catch (cause) {

@@ -8,7 +8,8 @@ import { z } from 'zod';
 import type { DatabaseSpec } from '../core/spec.ts';
 import type { ApplicationRole } from '../ports/postgres.ts';
 import { type Catalog, databaseGrants, planDatabaseChanges } from './database-plan.ts';
-import { replicationRole } from './layout.ts';
+import { replicationRole, rewindRole } from './layout.ts';
+import { hasRewindRights, rewindRoleStatements } from './rewind-role.ts';
 import { createSession, type Session } from './session.ts';
 import type { Deadline } from './waiting.ts';
 
@@ -25,6 +26,7 @@ const catalogSchema = z.object({
   databases: z.array(z.object({ name: z.string(), owner: z.string(), publicConnect: z.boolean() })),
   role_settings: z.array(z.object({ role: z.string(), database: z.string(), setRole: z.string() })),
   replication: z.boolean(),
+  rewind: z.boolean(),
 });
 
 const catalogText = `
@@ -43,7 +45,8 @@ const catalogText = `
       from pg_db_role_setting s join pg_roles r on r.oid = s.setrole join pg_database d on d.oid = s.setdatabase,
         unnest(s.setconfig) setting
       where setting like 'role=%') as role_settings,
-    exists (select from pg_roles where rolname = '${replicationRole}' and rolreplication and rolcanlogin) as replication`;
+    exists (select from pg_roles where rolname = '${replicationRole}' and rolreplication and rolcanlogin) as replication,
+    ${hasRewindRights} as rewind`;
 
 export interface DatabaseApplier {
   apply(
@@ -65,7 +68,9 @@ export function createDatabaseApplier(
     return Math.max(1, deadline.leftMs());
   };
 
-  const readCatalog = async (deadline: Deadline): Promise<Catalog & { readonly replication: boolean }> => {
+  const readCatalog = async (
+    deadline: Deadline,
+  ): Promise<Catalog & { readonly replication: boolean; readonly rewind: boolean }> => {
     const [row] = await session.query(
       { text: catalogText, row: catalogSchema, prepareAs: 'understudy_catalog' },
       left(deadline),
@@ -76,6 +81,7 @@ export function createDatabaseApplier(
       databases: row?.databases ?? [],
       roleSettings: row?.role_settings ?? [],
       replication: row?.replication ?? false,
+      rewind: row?.rewind ?? false,
     };
   };
 
@@ -97,6 +103,10 @@ export function createDatabaseApplier(
           `${known ? 'ALTER' : 'CREATE'} ROLE ${replicationRole} LOGIN REPLICATION`,
           left(deadline),
         );
+      }
+      if (!catalog.rewind) {
+        const known = catalog.roles.some(({ name }) => name === rewindRole);
+        for (const statement of rewindRoleStatements(known)) await session.execute(statement, left(deadline));
       }
       const plan = planDatabaseChanges(catalog, databases, applications);
       for (const statement of plan.statements) await session.execute(statement, left(deadline));

@@ -15,6 +15,7 @@ import { isDiskFull } from './disk-full.ts';
 import { hasContent, swap } from './journal.ts';
 import { type Layout, replicationRole, superuser } from './layout.ts';
 import { programEnvironment } from './program-environment.ts';
+import { rewindRoleStatements } from './rewind-role.ts';
 import type { Deadline } from './waiting.ts';
 
 /**
@@ -30,15 +31,17 @@ async function chooseLocale(withinMs: number): Promise<string> {
   return known !== null && /^C\.utf-?8$/im.test(known.stdout) ? 'C.UTF-8' : 'C';
 }
 
-/** The role that standbys stream with. Single-user mode, because no server has been started here yet. */
-async function createReplicationRole(binaries: Binaries, directory: string, deadline: Deadline): Promise<void> {
+/** The roles that standbys stream and rewind with. Single-user mode, because no server has been started here yet. */
+async function createOwnRoles(binaries: Binaries, directory: string, deadline: Deadline): Promise<void> {
   await run(
     join(binaries.directory, 'postgres'),
     ['--single', '-D', directory, '-j', '-c', 'log_min_messages=fatal', 'postgres'],
     {
       cwd: directory,
       env: programEnvironment(),
-      input: `CREATE ROLE ${replicationRole} LOGIN REPLICATION;\n\n`,
+      input: [`CREATE ROLE ${replicationRole} LOGIN REPLICATION`, ...rewindRoleStatements(false)]
+        .map((statement) => `${statement};\n\n`)
+        .join(''),
       withinMs: deadline.leftMs(),
       ...(deadline.signal === undefined ? {} : { signal: deadline.signal }),
     },
@@ -77,7 +80,7 @@ export async function initialise(
       withinMs: deadline.leftMs(),
       ...(deadline.signal === undefined ? {} : { signal: deadline.signal }),
     });
-    await createReplicationRole(binaries, layout.incoming, deadline);
+    await createOwnRoles(binaries, layout.incoming, deadline);
     await prepare(layout.incoming);
     const made = readControl(join(layout.incoming, 'global', 'pg_control'));
     if (made.found !== 'control') throw new UnderstudyError('POSTGRES_FAILED', 'initdb left no readable control file');

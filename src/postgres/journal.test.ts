@@ -40,7 +40,7 @@ describe('swap', () => {
     mkdirSync(layout.data);
     await swap(layout, 'plain');
     expect(which()).toBe('new');
-    expect(await readJournal(layout)).toEqual({ entry: { step: 'nothing' }, kept: [] });
+    expect(await readJournal(layout)).toEqual({ entry: { step: 'nothing' }, rewind: null, kept: [] });
   });
 });
 
@@ -58,13 +58,13 @@ describe('a swap that was interrupted', () => {
   it.each(Object.keys(instants))('%s is finished, once', async (instant) => {
     make(layout.data, 'old');
     make(layout.incoming, 'new');
-    await writeJournal(layout, { entry: entry(), kept: [] });
+    await writeJournal(layout, { entry: entry(), rewind: null, kept: [] });
     instants[instant]?.();
     await settleSwap(layout);
     await settleSwap(layout);
     expect(which()).toBe('new');
     expect(readFileSync(join(layout.kept(1), 'which'), 'utf8')).toBe('old');
-    expect(await readJournal(layout)).toEqual({ entry: { step: 'nothing' }, kept: [layout.kept(1)] });
+    expect(await readJournal(layout)).toEqual({ entry: { step: 'nothing' }, rewind: null, kept: [layout.kept(1)] });
   });
 });
 

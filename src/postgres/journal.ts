@@ -7,6 +7,14 @@
  * | building | `<data>.incoming` is ours and incomplete                         | removed by the next attempt; `<data>` was not touched |
  * | swapping | `<data>.incoming` is complete and synced; `<data>` is set aside  | the renames are finished |
  *
+ * Beside it, for a rewind in place (rewind.ts):
+ *
+ *   nothing --> begun --> done --> nothing
+ *
+ * | rewind | means                                     | after a crash                                              |
+ * | begun  | `<data>` is being changed                 | never started; a clone takes its place, which ends the entry |
+ * | done   | `<data>` is as the source was, and synced | started as a standby; if it does not start, it is `begun` again |
+ *
  * Invariant: nothing is renamed or removed that the journal does not name, and the journal names only what this
  * product made, or a data directory whose system identifier it verified. So `kill -9` at any instant leaves the old
  * or the new directory in place at the next look.
@@ -26,12 +34,17 @@ const journalSchema = z.strictObject({
     z.strictObject({ step: z.literal('building'), incoming: z.string() }),
     z.strictObject({ step: z.literal('swapping'), incoming: z.string(), aside: z.string().nullable() }),
   ]),
+  /** A rewind of `<data>`; journals of earlier versions don't know it. */
+  rewind: z
+    .strictObject({ step: z.enum(['begun', 'done']), systemIdentifier: z.string() })
+    .nullable()
+    .default(null),
   /** Old data directories that were set aside, oldest first. */
   kept: z.array(z.string()),
 });
 export type Journal = z.infer<typeof journalSchema>;
 
-const empty: Journal = { entry: { step: 'nothing' }, kept: [] };
+const empty: Journal = { entry: { step: 'nothing' }, rewind: null, kept: [] };
 
 /** Throws BROKEN_INVARIANT when the file is not what was written: then nobody may remove anything. */
 export async function readJournal(layout: Layout): Promise<Journal> {
@@ -73,7 +86,8 @@ export async function settleSwap(layout: Layout): Promise<void> {
   }
   const isPlain = aside?.startsWith(layout.kept(0).slice(0, -1)) === true && existsSync(aside);
   const kept = isPlain && aside !== null ? [...journal.kept, aside] : journal.kept;
-  await writeJournal(layout, { entry: { step: 'nothing' }, kept });
+  // What a rewind had spoiled is no longer `<data>`.
+  await writeJournal(layout, { entry: { step: 'nothing' }, rewind: null, kept });
 }
 
 /**
@@ -87,7 +101,7 @@ export async function swap(layout: Layout, old: 'plain' | 'diverged'): Promise<v
   let number = 1;
   while (existsSync(name(number)) || journal.kept.includes(name(number))) number += 1;
   const aside = hasContent(layout.data) ? name(number) : null;
-  await writeJournal(layout, { entry: { step: 'swapping', incoming: layout.incoming, aside }, kept: journal.kept });
+  await writeJournal(layout, { ...journal, entry: { step: 'swapping', incoming: layout.incoming, aside } });
   await settleSwap(layout);
 }
 

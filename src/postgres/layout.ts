@@ -24,6 +24,8 @@ export interface TlsFiles {
 
 export const superuser = 'postgres';
 export const replicationRole = 'understudy_replication';
+/** Reads the files of the new primary for a rewind; may do nothing else. */
+export const rewindRole = 'understudy_rewind';
 /** What our own sessions call themselves. */
 export const sessionName = 'understudy';
 /** Slots with this beginning are made and dropped by this product; all others are left alone. */

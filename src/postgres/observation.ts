@@ -243,6 +243,8 @@ export function createObserver(context: ObserverContext): Observer {
     if (names.size === 0) {
       return (await readJournal(layout)).entry.step === 'nothing' ? { state: 'absent' } : { state: 'unfinished' };
     }
+    // Never to be started, whatever it looks like.
+    if ((await readJournal(layout)).rewind?.step === 'begun') return { state: 'unfinished' };
     const version = (await readOptional(join(layout.data, 'PG_VERSION')))?.trim();
     if (version === undefined) return { state: 'foreign', because: `${layout.data} holds no PostgreSQL cluster` };
     if (version !== String(context.major)) {

@@ -7,7 +7,7 @@
 import { mkdir } from 'node:fs/promises';
 import { z } from 'zod';
 import type { NodeName } from '../core/spec.ts';
-import { UnderstudyError } from '../errors/understudy-error.ts';
+import { isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { WatchedFence } from '../ports/fence.ts';
 import type { Postgres, ServerConfiguration, StartAs, Upstream } from '../ports/postgres.ts';
@@ -21,12 +21,16 @@ import { createDatabaseApplier } from './databases.ts';
 import { lsn } from './facts.ts';
 import { initialise } from './initialise.ts';
 import { removeKept, settleSwap } from './journal.ts';
+import { keptWalIn } from './kept-wal-store.ts';
 import { type Directories, layoutOf, type TlsFiles } from './layout.ts';
 import { createObserver } from './observation.ts';
 import { findServer } from './postmaster-file.ts';
 import { promote } from './promote.ts';
 import { awaitReload } from './reload-effect.ts';
+import { rescue } from './rescue.ts';
 import { releaseTimelines, reserveTimelines } from './reserved-timelines.ts';
+import { rewind } from './rewind.ts';
+import { endRewind, requireStartable, spoilRewind } from './rewind-journal.ts';
 import { createSession, type Session } from './session.ts';
 import { endSessions, openTransactions } from './sessions.ts';
 import { applySlots } from './slots.ts';
@@ -55,6 +59,7 @@ export interface PostgresOptions {
 const searchAgainMs = 5_000;
 /** How long a standby that must be cut off may take to stop, before it is stopped by force. */
 const cutStopMs = 500;
+const endSpoiledMs = 30_000;
 const insertPosition = { text: 'select pg_current_wal_insert_lsn()::text as mark', row: z.object({ mark: lsn }) };
 /** In both of its waits the checkpointer has read its files just before; a checkpoint may be spread over minutes. */
 const serverWaits = { walsender: ['WalSenderMain'], checkpointer: ['CheckpointerMain', 'CheckpointWriteDelay'] };
@@ -148,11 +153,21 @@ export function createPostgres(options: PostgresOptions): Postgres {
     });
   };
 
+  /** A server that was rewound and does not come to a consistent state is ended, and its directory never started again. */
+  const judgeFailedStart = async (error: unknown, signal: AbortSignal | undefined): Promise<void> => {
+    const isItsOwn = isUnderstudyError(error, 'POSTGRES_FAILED') || isUnderstudyError(error, 'POSTGRES_TIMEOUT');
+    if (!isItsOwn || signal?.aborted === true || !(await spoilRewind(layout))) return;
+    const force = { patienceMs: 0, awaitStandby: null };
+    await stop({ layout, session: acting, clock }, force, deadlineOf(clock, { withinMs: endSpoiledMs }));
+    watching.drop();
+  };
+
   const startAs = async (as: StartAs, deadline: Deadline): Promise<void> => {
     await makeDirectories();
     await settleSwap(layout);
     if (!isCluster()) throw new UnderstudyError('POSTGRES_FAILED', `there is no cluster in ${layout.data} to start`);
     const followed = as.role === 'standby' && as.upstream !== null ? { upstream: as.upstream, slot: as.slot } : null;
+    await requireStartable(layout, as.role);
     const outcome = await start(
       { layout, binaries: await binaries(), session: acting, clock, address, port, fence: options.fence },
       as.role,
@@ -163,7 +178,11 @@ export function createPostgres(options: PostgresOptions): Postgres {
         observer.diagnosis.reset();
       },
       deadline,
-    );
+    ).catch(async (error: unknown) => {
+      await judgeFailedStart(error, deadline.signal);
+      throw error;
+    });
+    await endRewind(layout);
     observer.refresh();
     if (outcome === 'adopted' && followed !== null) await pointAt(followed.upstream, followed.slot, deadline);
   };
@@ -192,6 +211,24 @@ export function createPostgres(options: PostgresOptions): Postgres {
           deadlineOf(clock, act),
         ),
       ),
+
+    rescue: (request, act) =>
+      construct(async () =>
+        rescue({ layout, binaries: await binaries(), node: options.node, clock }, request, deadlineOf(clock, act)),
+      ),
+
+    rewind: (upstream, expected, onProgress, act) =>
+      construct(async () =>
+        rewind(
+          { layout, binaries: await binaries(), reach, clock, prepare: writeOwn },
+          upstream,
+          expected,
+          onProgress,
+          deadlineOf(clock, act),
+        ),
+      ),
+
+    lostReports: () => keptWalIn(layout.state).reports(),
 
     discardKept: () => removeKept(layout),
 

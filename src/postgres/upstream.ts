@@ -19,12 +19,16 @@ export interface Reach {
   readonly tls: TlsFiles;
 }
 
-export function upstreamConninfo(upstream: Upstream, reach: Reach): string {
+export function upstreamConninfo(
+  upstream: Upstream,
+  reach: Reach,
+  as: { readonly user: string; readonly dbname?: string } = { user: replicationRole },
+): string {
   return conninfo({
     host: upstream.hostName,
     hostaddr: upstream.address,
     port: upstream.port,
-    user: replicationRole,
+    ...as,
     application_name: reach.node,
     sslmode: 'verify-full',
     sslrootcert: reach.tls.ca,

@@ -143,6 +143,7 @@ export class DatabaseMachine {
       },
       askPromise: async (node: NodeName, request: PromiseRequest, withinMs: number) =>
         (await this.#call(process, node, (agent) => agent.backend.promise(request, this.name), withinMs)).given,
+      checkpointOn: async (node: NodeName, signal: AbortSignal) => await this.#peer(process, node).checkpoint(signal),
       bootId: this.host.bootId,
       diskFreeBytes: async () => (this.server.disk.isFull ? 0 : 1e9),
     };

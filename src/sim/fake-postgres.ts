@@ -6,13 +6,15 @@
  * when everything is gone, a cut only when nothing is acknowledged any more.
  */
 import type { LocalPostgres, ReplicationPeer, SlotState } from '../core/cluster-view.ts';
+import type { Stretch } from '../core/divergence.ts';
 import type { SyncSet } from '../core/durability.ts';
+import type { LostReport } from '../core/lost-report.ts';
 import type { Lsn } from '../core/lsn.ts';
 import type { NodeName } from '../core/spec.ts';
 import type { WriteProbe } from '../core/write-probe.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
-import type { ActOptions, Postgres, ServerConfiguration, StartAs } from '../ports/postgres.ts';
-import { lsnOf, positionOf } from './fake-disk.ts';
+import type { ActOptions, Postgres, Rescued, ServerConfiguration, StartAs } from '../ports/postgres.ts';
+import { type FakeDisk, lsnOf, positionOf } from './fake-disk.ts';
 import type { FakeFence } from './fake-fence.ts';
 import type { CommitOutcome, FakeServer, ServerProcess } from './fake-server.ts';
 import type { SimulatedProcess } from './host.ts';
@@ -149,6 +151,55 @@ export class FakePostgres implements Postgres {
     disk.copyFrom(source.disk);
     disk.syncFile = this.#configured;
     disk.upstream = upstream.node;
+  }
+
+  async rescue(request: { readonly stretches: readonly Stretch[] }, options: ActOptions): Promise<Rescued> {
+    const { disk, process } = this.#server;
+    if (process !== null) throw failed('a server still runs');
+    await this.#take(this.#random.skewed(5, 500), options);
+    const from = request.stretches[0]?.from ?? lsnOf(disk.end);
+    const walBytes = Math.max(0, Number(lsnOf(disk.end) - from));
+    const notKept = disk.isFull ? 'no room' : null;
+    const found = { diverged: walBytes > 0, notKept, walBytes, dataBytes: Number(lsnOf(disk.end)) };
+    return { found, report: null, isNew: false, removed: [] };
+  }
+
+  async rewind(
+    upstream: { readonly node: NodeName },
+    expected: { readonly slot: string },
+    _onProgress: unknown,
+    options: ActOptions,
+  ): Promise<void> {
+    const { host, disk, failing } = this.#server;
+    const source = this.#parts.serverOf(upstream.node);
+    const begun = source?.process ?? null;
+    const isThere = (): boolean =>
+      source !== undefined &&
+      begun?.phase === 'ready' &&
+      source.process === begun &&
+      this.#parts.network.isOpen(source.host, host);
+    await this.#take(this.#random.between(5, 100), options);
+    // The rehearsal: nothing has been changed so far.
+    const at = source === undefined ? 'diverged' : commonHistory(source.disk, disk);
+    if (source === undefined || !isThere() || at === 'diverged') throw failed('the rehearsal of the rewind failed');
+    disk.content = 'unfinished';
+    source.disk.slots.set(expected.slot, source.disk.flushed);
+    await this.#take(this.#random.between(50, 800), options);
+    if (failing.rewind > 0) failing.rewind -= 1;
+    else if (isThere() && !disk.isFull) {
+      // Numbers alone tell it what both have: records that differ below the fork stay as they are.
+      const kept = disk.records.slice(0, at);
+      disk.copyFrom(source.disk);
+      disk.records.splice(0, kept.length, ...kept);
+      disk.syncFile = this.#configured;
+      disk.upstream = upstream.node;
+      return;
+    }
+    throw failed('the rewind broke off');
+  }
+
+  async lostReports(): Promise<readonly LostReport[]> {
+    return [];
   }
 
   async discardKept(options: ActOptions): Promise<void> {
@@ -394,6 +445,21 @@ export class FakePostgres implements Postgres {
       await clock.sleep(pollMs, options.signal);
     }
   }
+}
+
+/** Where pg_rewind sees the histories part: by timelines and positions alone (pg_rewind.c, findCommonAncestorTimeline). */
+function commonHistory(source: FakeDisk, target: FakeDisk): number | 'diverged' {
+  let common = -1;
+  const isSame = (index: number): boolean => {
+    const [a, b] = [source.history[index], target.history[index]];
+    return a !== undefined && b !== undefined && a.timeline === b.timeline && a.at === b.at;
+  };
+  while (isSame(common + 1)) common += 1;
+  if (common < 0) return 'diverged';
+  const ends = [source, target].map(({ history, end }) => history[common + 1]?.at ?? end);
+  const at = Math.min(...ends);
+  // "No rewind required": it sees no fork.
+  return source.timeline === target.timeline ? 'diverged' : at;
 }
 
 function failed(because: string): UnderstudyError {

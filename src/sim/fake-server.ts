@@ -89,7 +89,7 @@ export class FakeServer {
   readonly disk = new FakeDisk();
   process: ServerProcess | null = null;
   /** The next so many of these fail. */
-  readonly failing = { start: 0, promote: 0, clone: 0, stop: 0 };
+  readonly failing = { start: 0, promote: 0, clone: 0, rewind: 0, stop: 0 };
   slowReplayMs = 0;
   readonly #world: ServerWorld;
   readonly #random: Random;

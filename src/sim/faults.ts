@@ -64,7 +64,7 @@ function freezeAll(machine: DatabaseMachine): () => void {
   };
 }
 
-function failNext(what: 'promote' | 'clone' | 'stop') {
+function failNext(what: 'promote' | 'clone' | 'rewind' | 'stop') {
   return (machine: DatabaseMachine): (() => void) => {
     machine.server.failing[what] = 2;
     return () => {
@@ -243,6 +243,7 @@ const table = {
   }),
   'promotion-fails': onDatabase('two promotions fail', failNext('promote')),
   'clone-fails': onDatabase('two copies break off', failNext('clone')),
+  'rewind-fails': onDatabase('two rewinds break off', failNext('rewind')),
   'stop-hangs': onDatabase('two stops hang', failNext('stop')),
   'network-slow': onDatabase('every message takes longer', (_machine, world) => {
     world.network.extraMs = 60;

@@ -78,7 +78,8 @@ function progressOf(status: ClusterStatus): readonly string[] {
     if (postgres?.state === 'foreign') return [`${node.node}: ${node.trouble ?? 'its data directory is not ours'}`];
     if (postgres?.state === 'primary') return [`${node.node}: primary`];
     if (postgres?.state === 'standby' && postgres.streamingFrom !== null) return [`${node.node}: standby, streaming`];
-    return postgres?.state === 'cloning' ? [`${node.node}: cloning`] : [];
+    const isMade = postgres?.state === 'cloning' || postgres?.state === 'rewinding';
+    return isMade ? [`${node.node}: ${postgres.state}`] : [];
   });
 }
 

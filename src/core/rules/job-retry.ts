@@ -6,6 +6,8 @@ const backOffMs: Readonly<Record<JobKind, number>> = {
   discard: 60_000,
   initialise: 5_000,
   clone: 5_000,
+  rescue: 5_000,
+  rewind: 5_000,
   start: 2_000,
   stop: 500,
   promote: 1_000,

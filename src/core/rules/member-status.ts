@@ -14,8 +14,9 @@ const publishEveryMs = 2_000;
 
 export function memberPostgres(view: ClusterView): MemberPostgres {
   const { postgres, job } = view;
-  if (job?.kind === 'clone') {
-    return { state: 'cloning', bytesDone: job.progress?.bytesDone ?? 0, bytesTotal: job.progress?.bytesTotal ?? null };
+  if (job?.kind === 'clone' || job?.kind === 'rewind') {
+    const state = job.kind === 'clone' ? 'cloning' : 'rewinding';
+    return { state, bytesDone: job.progress?.bytesDone ?? 0, bytesTotal: job.progress?.bytesTotal ?? null };
   }
   switch (postgres.state) {
     case 'primary':

@@ -59,6 +59,7 @@ describe('serverConfiguration', () => {
           expect(role).toMatch(/^".*"$/);
           expect(from).toMatch(/\/(32|128)$/);
           if (database === 'replication') expect([role, map]).toEqual(['"understudy_replication"', 'map=members']);
+          else if (map === 'map=rewinds') expect([database, role]).toEqual(['"postgres"', '"understudy_rewind"']);
           else expect([database?.startsWith('"'), map]).toEqual([true, 'map=poolers']);
         }
         for (const node of members) {
@@ -66,6 +67,7 @@ describe('serverConfiguration', () => {
             hba.some((line) => line.startsWith('hostssl replication ') && line.includes(` ${node.address}/`)),
           ).toBe(true);
           expect(ident).toContain(`members "${node.name}" "understudy_replication"`);
+          expect(ident).toContain(`rewinds "${node.name}" "understudy_rewind"`);
         }
         for (const { name: application, nodes } of spec.applications) {
           for (const node of nodes) expect(ident).toContain(`poolers "${node}" "${application}"`);

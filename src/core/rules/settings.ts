@@ -36,6 +36,7 @@ export interface ServerFactsForSettings {
 }
 
 const replicationRole = 'understudy_replication';
+const rewindRole = 'understudy_rewind';
 const superuser = 'postgres';
 const mebibyte = 1024 * 1024;
 
@@ -146,7 +147,11 @@ function hbaLines(spec: Spec): readonly string[] {
   const lines = [
     `local all ${word(superuser)} peer map=understudy`,
     ...nodesOfRole(spec, 'database').flatMap((node) =>
-      sources(node.address).map((from) => `hostssl replication ${word(replicationRole)} ${from} cert map=members`),
+      sources(node.address).flatMap((from) => [
+        `hostssl replication ${word(replicationRole)} ${from} cert map=members`,
+        // A rewind reads files by functions, over an ordinary connection.
+        `hostssl ${word('postgres')} ${word(rewindRole)} ${from} cert map=rewinds`,
+      ]),
     ),
     ...spec.applications.flatMap((application) =>
       applicationNodes(spec, application).flatMap((node) =>
@@ -163,7 +168,10 @@ function hbaLines(spec: Spec): readonly string[] {
 function identLines(spec: Spec, facts: ServerFactsForSettings): readonly string[] {
   const lines = [
     `understudy ${word(facts.osUser)} ${word(superuser)}`,
-    ...nodesOfRole(spec, 'database').map((node) => `members ${word(node.name)} ${word(replicationRole)}`),
+    ...nodesOfRole(spec, 'database').flatMap((node) => [
+      `members ${word(node.name)} ${word(replicationRole)}`,
+      `rewinds ${word(node.name)} ${word(rewindRole)}`,
+    ]),
     ...spec.applications.flatMap((application) =>
       applicationNodes(spec, application).map((node) => `poolers ${word(node.name)} ${word(application.name)}`),
     ),

@@ -3,7 +3,7 @@
  *
  * Invariants: a data directory of another system is never touched; a server starts or follows only towards a holder
  * that says itself that it is writable in the lease's term (or, after a while, as a mere follower that waits for it).
- * What has diverged is cloned again and its old directory kept; rescue and rewind are not decided here.
+ * How a node comes back that has diverged stands in rejoin.ts.
  */
 
 import { cutTerm } from '../promise.ts';
@@ -11,6 +11,7 @@ import { act, isWritable, nothing, refuse, type Situation, type Verdict, wait } 
 import type { NodeName } from '../spec.ts';
 import { endHung, hungStandbyAfterMs } from './hung.ts';
 import { retryAfterMs } from './job-retry.ts';
+import { decideRescue, decideReturn } from './rejoin.ts';
 
 /** After this long without a writable holder, a stopped standby starts all the same, so that reads are served. */
 const startAnywayAfterMs = 15_000;
@@ -90,6 +91,10 @@ function startStandby(situation: Situation, holder: NodeName, term: number, writ
   }
   if (view.requests.reinit)
     return clone(situation, holder, writable, 'reinit-requested', 'the operator asked for a new clone');
+  // Cut off for a higher term, its WAL may be what an election waits for.
+  const mayChange = writable && cutTerm(view.promise) <= term;
+  const back = mayChange ? decideReturn(situation, view.postgres, holder, term) : null;
+  if (back !== null) return back;
   const waited = nowMs - (memory.waitingForHolderSinceMs ?? nowMs);
   if (!writable && waited < startAnywayAfterMs) {
     return wait({ code: 'holder-not-writable', text: `waiting for ${holder} to be writable` }, 200);
@@ -112,7 +117,7 @@ function keepStandby(situation: Situation, holder: NodeName, term: number, writa
     const text = `cut off for term ${cutTerm(view.promise)}, while ${holder} holds term ${term}`;
     return refuse({ what: 'follow', blockedBy: 'cut-off', text }, 200);
   }
-  if (view.requests.reinit || postgres.cannotStream !== null) return cloneAgain(situation, holder, writable);
+  if (view.requests.reinit || postgres.cannotStream !== null) return cloneAgain(situation, holder, term, writable);
   if (view.requests.restart && retryAfterMs(view, 'restart') === 0) {
     return act(
       [{ do: 'restart-standby', from: holder, because: ['restart-requested'] }],
@@ -141,7 +146,7 @@ const cloneReasons = {
 } as const;
 
 /** The old directory is kept until the new one is healthy; one that has diverged is kept for people besides. */
-function cloneAgain(situation: Situation, holder: NodeName, writable: boolean): Verdict {
+function cloneAgain(situation: Situation, holder: NodeName, term: number, writable: boolean): Verdict {
   const { view } = situation;
   const { postgres } = view;
   if (postgres.state !== 'standby') return nothing();
@@ -149,6 +154,8 @@ function cloneAgain(situation: Situation, holder: NodeName, writable: boolean): 
   if (!writable) {
     return wait({ code: 'holder-not-writable', text: `waiting for ${holder} before this standby is cloned again` });
   }
+  const rescue = code === 'diverged' ? decideRescue(situation, postgres.timeline, holder, term) : null;
+  if (rescue !== null) return rescue;
   const backOff = retryAfterMs(view, 'clone');
   if (backOff > 0)
     return wait({ code: 'clone-failed', text: view.lastJobs.get('clone')?.error ?? 'clone failed' }, backOff);

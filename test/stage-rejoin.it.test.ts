@@ -1,0 +1,74 @@
+/**
+ * The host of a primary dies while its local commits reach nobody. When it comes back, what it had committed alone is kept
+ * and listed, and it is rewound; `understudy lost` says at least what the application misses.
+ */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { parseLsn } from '../src/core/lsn.ts';
+import { readCommandLine } from '../src/process/identity.ts';
+import { sendSignal } from '../src/process/signal.ts';
+import { nodeDirectory } from '../src/stage/record.ts';
+import { createLinuxClock } from '../src/timing/linux-clock.ts';
+import { startWriters, type TestStage, withStage } from './fixtures/stage.ts';
+
+const clock = createLinuxClock();
+
+test('a primary that comes back has what it lost listed, and is rewound', { timeout: 300_000 }, async () => {
+  await withStage({ nodes: 3, appNodes: 1 }, async (stage) => {
+    const before = await stage.untilHealthy(120_000);
+    const from = before.primary ?? '';
+    const writers = await startWriters(stage, 4);
+    await writeAlone(stage, from);
+    // Its agent can't come between, and its server can't write to anybody any more.
+    stage.signal('agent', from, 'SIGSTOP');
+    for (const process of [...stage.processes('postmaster', from), ...stage.processes('backend', from)]) {
+      sendSignal(process, 'SIGKILL');
+    }
+    await stage.until('another node is primary', ({ primary, term }) => {
+      return primary !== null && primary !== from && (term ?? 0) > (before.term ?? 0);
+    });
+    stage.signal('agent', from, 'SIGCONT');
+    await stage.untilHealthy(150_000);
+    const { missing } = await writers.stop();
+    expect(missing).toBeGreaterThan(0);
+
+    const [{ reports }] = JSON.parse((await stage.cli('lost', '--node', from, '--json')).stdout);
+    expect(reports).toHaveLength(1);
+    const [{ tables, transactions, whole, keptBytes }] = reports;
+    // The server's own housekeeping may have committed as well, without a row of anybody's.
+    const rows = tables[0]?.transactions;
+    expect({ whole, tables }).toEqual({
+      whole: true,
+      tables: [
+        { database: 'shop', table: 'public.written', inserted: rows, updated: 0, deleted: 0, transactions: rows },
+      ],
+    });
+    expect(rows).toBeGreaterThanOrEqual(missing);
+    expect(transactions).toBeGreaterThanOrEqual(rows);
+    expect(keptBytes).toBeGreaterThan(0);
+    const names = (await stage.cli('events', '--json')).stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line).name);
+    expect(names).toEqual(expect.arrayContaining(['divergence.rescued', 'postgres.rewound']));
+    expect(existsSync(join(nodeDirectory(stage.record, from), 'data.diverged-1'))).toBe(false);
+  });
+});
+
+/** From now on no standby receives anything; returns when so much was written that something is lost for certain. */
+async function writeAlone(stage: TestStage, primary: string): Promise<void> {
+  for (const process of stage.processes('backend', primary)) {
+    if (/\bwalsender\b/.test(readCommandLine(process.pid)[0] ?? '')) sendSignal(process, 'SIGSTOP');
+  }
+  const position = async (): Promise<bigint> => {
+    const [row] = await stage.local(primary, 'select pg_current_wal_flush_lsn()::text as lsn');
+    return parseLsn(String(row?.lsn)) ?? 0n;
+  };
+  const begun = await position();
+  const endMs = clock.boottimeMs() + 20_000;
+  while ((await position()) < begun + 65_536n) {
+    if (clock.boottimeMs() > endMs) throw new Error('the writers do not write');
+    await clock.sleep(20);
+  }
+}
