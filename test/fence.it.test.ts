@@ -251,7 +251,7 @@ describe('what becomes of the fence', () => {
     const fence = node.fence();
     const second = await fence.status();
     expect(second.process.pid).not.toBe(first.process.pid);
-    expect(second.deadline).toMatchObject({ term: 1, confirmed: false });
+    expect(second.deadline).toMatchObject({ term: 2, confirmed: false });
     const postmaster = node.postmaster();
     if (postmaster === null) throw new Error('there is no postmaster');
     await expect(fence.promote(postmaster)).rejects.toThrow('given to an earlier fence');
