@@ -77,7 +77,7 @@ describe('the deadline', () => {
   });
 
   it('ends PostgreSQL when its agent is dead', async () => {
-    const agent = await node.startAgent(1_500);
+    const agent = await node.startAgent(4_000);
     const writer = await commitForEver();
     sendSignal(agent, 'SIGKILL');
     await writer.ended;
@@ -87,7 +87,7 @@ describe('the deadline', () => {
   });
 
   it('ends PostgreSQL when the event loop of its agent is blocked', async () => {
-    const agent = await node.startAgent(1_500);
+    const agent = await node.startAgent(4_000);
     const writer = await commitForEver();
     sendSignal(agent, 'SIGUSR2'); // the fixture then spins for ever
     await until('it spins', async () => node.agentLog().includes('blocked'));
@@ -99,7 +99,7 @@ describe('the deadline', () => {
   });
 
   it('ends whoever starts later behind its back, until the deadline is dropped', async () => {
-    const agent = await node.startAgent(800);
+    const agent = await node.startAgent(4_000);
     sendSignal(agent, 'SIGKILL');
     await node.gone();
     const rogue = await node.startByHand().catch(() => null);
@@ -112,7 +112,7 @@ describe('the deadline', () => {
   });
 
   it('ends a server whose data directory was moved away', async () => {
-    const agent = await node.startAgent(1_500);
+    const agent = await node.startAgent(4_000);
     const postmaster = node.postmaster();
     renameSync(node.data, `${node.data}.moved`);
     sendSignal(agent, 'SIGKILL');
@@ -122,7 +122,7 @@ describe('the deadline', () => {
   });
 
   it('ends who is attached to the shared memory and works elsewhere', async () => {
-    const agent = await node.startAgent(2_000);
+    const agent = await node.startAgent(4_000);
     const [key = '', id = ''] = (readFileSync(join(node.data, 'postmaster.pid'), 'utf8').split('\n')[6] ?? '')
       .trim()
       .split(/\s+/);
@@ -251,7 +251,7 @@ describe('what becomes of the fence', () => {
     const fence = node.fence();
     const second = await fence.status();
     expect(second.process.pid).not.toBe(first.process.pid);
-    expect(second.deadline).toMatchObject({ term: 1, confirmed: false });
+    expect(second.deadline).toMatchObject({ term: 2, confirmed: false });
     const postmaster = node.postmaster();
     if (postmaster === null) throw new Error('there is no postmaster');
     await expect(fence.promote(postmaster)).rejects.toThrow('given to an earlier fence');
@@ -319,7 +319,9 @@ describe('what becomes of the fence', () => {
     const before = await node.startAgent(60_000);
     sendSignal(before, 'SIGKILL');
     const postmaster = node.postmaster();
-    const { process: first } = await node.fence().status();
+    const one = node.fence();
+    const { process: first } = await one.status();
+    one.close(); // or it would replace the first itself
     sendSignal(first, 'SIGKILL');
     await until('it is gone', async () => !isAlive(first));
     const older = await node.startOlderFence(7);
