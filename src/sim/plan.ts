@@ -86,7 +86,7 @@ function durationOf(random: Random, troubleMs: number): number {
 
 export function planOf(seed: string): Plan {
   const random = new Random(`plan ${seed}`);
-  const story = random.chance(0.12) ? random.pick(stories) : null;
+  const story = random.chance(0.15) ? random.pick(stories) : null;
   const databases = random.pick(story?.databases ?? [2, 3, 3, 3, 3, 4, 5]);
   const apps = random.integer(1, 2);
   const troubleMs = random.integer(10_000, 35_000);

@@ -95,4 +95,46 @@ const halves: Story = {
   ],
 };
 
-export const stories: readonly Story[] = [lateAnswer, frozenWhilePromoting, lateTaking, halves];
+/** The primary and the only standby that has the last commits are gone: the one that is left must not be enough. */
+const onlyTheLaggardIsLeft: Story = {
+  databases: [3],
+  k: 1,
+  faults: (random, fromMs) => {
+    const goneAtMs = fromMs + random.between(400, 3_000);
+    return [
+      { kind: 'cut-from-one', node: holder, other: 'db3', when: { atMs: fromMs }, forMs: 20_000 },
+      { kind: 'cut-from-all', node: 'db2', other: 'db1', when: { atMs: goneAtMs - 30 }, forMs: 20_000 },
+      { kind: 'host-crashed', node: holder, other: 'db3', when: { atMs: goneAtMs }, forMs: 22_000 },
+    ];
+  },
+};
+
+/** Who has the last commits has not replayed them; who has replayed all that it has lacks them. */
+const furthestHasNotReplayed: Story = {
+  databases: [3, 4],
+  k: 1,
+  faults: (random, fromMs) => {
+    const lagsFromMs = fromMs + random.between(800, 2_500);
+    const goneAtMs = lagsFromMs + random.between(400, 3_000);
+    return [
+      {
+        kind: random.pick(['replay-paused', 'replay-slow'] as const),
+        node: 'db2',
+        other: 'db1',
+        when: { atMs: fromMs },
+        forMs: 25_000,
+      },
+      { kind: 'cut-from-one', node: holder, other: 'db3', when: { atMs: lagsFromMs }, forMs: 20_000 },
+      { kind: 'host-crashed', node: holder, other: 'db3', when: { atMs: goneAtMs }, forMs: 22_000 },
+    ];
+  },
+};
+
+export const stories: readonly Story[] = [
+  lateAnswer,
+  frozenWhilePromoting,
+  lateTaking,
+  halves,
+  onlyTheLaggardIsLeft,
+  furthestHasNotReplayed,
+];
