@@ -1,2 +1,0 @@
-import { createEtcdStore } from '../etcd/store.ts';
-export const planted = createEtcdStore;
