@@ -140,8 +140,8 @@ export const plants: readonly Plant[] = [
   ]),
   plant('failed-start-releases', 'A server that does not start is no reason to keep the lease', [
     'core/rules/primary.ts',
-    "  return act([{ do: 'release-lease', lease, to: null, because: ['start-failed'] }]",
-    '  return act([]',
+    "  return handOver(lease, 'start-failed', text);",
+    "  return wait({ code: 'start-failed', text }, backOff);",
   ]),
   plant('hung-primary-is-ended', 'A primary that answers nobody is ended', [
     'core/rules/hung.ts',
