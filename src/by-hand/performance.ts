@@ -17,9 +17,10 @@ import { nodeDirectory } from '../stage/record.ts';
 import { startStore } from '../stage/stage.ts';
 import { type Command, commandText, perform } from './command.ts';
 import { seedStore } from './new-store.ts';
-import { dataDirectory, type Place } from './place.ts';
+import type { Place } from './place.ts';
 import { whatRuns } from './processes.ts';
 import { type Examined, examine, furthestFirst, type Standing } from './standing.ts';
+import type { StepName } from './step-names.ts';
 import {
   addressOf,
   databaseNodes,
@@ -28,7 +29,6 @@ import {
   promote,
   psql,
   repointPoolers,
-  type StepName,
   setAside,
   startAgents,
   stopAutomation,
@@ -86,7 +86,12 @@ async function stop(performance: Performance): Promise<void> {
   const left = () => place.here.flatMap((node) => [...whatRuns(place, node).automation, ...running(place, node)]);
   while (left().some(isAlive)) {
     if (clock.boottimeMs() > until) {
-      throw new UnderstudyError('PROCESS_FAILED', `processes that did not end: ${left().map(({ pid }) => pid).join(', ')}`);
+      throw new UnderstudyError(
+        'PROCESS_FAILED',
+        `processes that did not end: ${left()
+          .map(({ pid }) => pid)
+          .join(', ')}`,
+      );
     }
     await clock.sleep(50, performance.signal);
   }
@@ -106,7 +111,10 @@ function refuseAutomation({ place }: Performance): void {
 function refuseServers({ place }: Performance): void {
   const busy = databaseNodes(place).filter((node) => running(place, node).length > 0);
   if (busy.length === 0) return;
-  throw new UnderstudyError('REFUSED', `PostgreSQL runs on ${busy.map(({ node }) => node).join(', ')}: step stop comes first`);
+  throw new UnderstudyError(
+    'REFUSED',
+    `PostgreSQL runs on ${busy.map(({ node }) => node).join(', ')}: step stop comes first`,
+  );
 }
 
 async function examineAll({ place, signal }: Performance): Promise<readonly Examined[]> {
@@ -154,7 +162,8 @@ async function writableHere({ place, signal, to }: Performance): Promise<NodeFil
     if ((await perform(psql(place, node, 'select pg_is_in_recovery()'), signal)).trim() === 'f') found.push(node);
   }
   const [only, ...more] = to === null ? found : found.filter(({ node }) => node === to);
-  if (only === undefined) throw new UnderstudyError('REFUSED', 'no node of this machine is writable: step promote comes first');
+  if (only === undefined)
+    throw new UnderstudyError('REFUSED', 'no node of this machine is writable: step promote comes first');
   if (more.length > 0) throw new UnderstudyError('REFUSED', 'more than one node is writable: stop all but one of them');
   return only;
 }
@@ -209,14 +218,10 @@ async function giveBack(performance: Performance): Promise<void> {
   const { stage } = place;
   if (stage === null) return void (await type(performance, startAgents()));
   const first = stage.nodes.filter(({ name }) => name === node.node);
-  for (const each of [...first, ...stage.nodes.filter(({ name }) => name !== node.node)]) await launchAgent(stage, each);
+  for (const each of [...first, ...stage.nodes.filter(({ name }) => name !== node.node)])
+    await launchAgent(stage, each);
   await launchKeeper(stage, directory);
   say(`agents run: ${stageProcesses(stage).filter(({ kind }) => kind === 'agent').length}`);
-}
-
-/** What is printed of a node, besides its name. */
-export function dataOf(place: Place, node: NodeFile): string {
-  return dataDirectory(place, node);
 }
 
 function unreachable(value: never): never {

@@ -52,7 +52,8 @@ export async function findPlace(directory: string): Promise<Place> {
       hint: 'call it on a database node that was a working member of the cluster',
     });
   }
-  const declared = here.find(({ role }) => role === 'database')?.binaries.postgres ?? spec.spec.postgres.binaryDirectory;
+  const declared =
+    here.find(({ role }) => role === 'database')?.binaries.postgres ?? spec.spec.postgres.binaryDirectory;
   const { directory: binaries } = await findBinaries(spec.spec.postgres.major, declared);
   return { here, spec, account: await accountOf(here, stage), binaries, stage };
 }

@@ -7,12 +7,12 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import type { NodeFile } from '../config/node-file.ts';
 import { formatLsn, parseLsn } from '../core/lsn.ts';
 import { readControl } from '../postgres/control-file.ts';
 import { layoutOf } from '../postgres/layout.ts';
 import { run } from '../process/run.ts';
 import { type Account, dataDirectory, type Place } from './place.ts';
-import type { NodeFile } from '../config/node-file.ts';
 
 export interface Standing {
   readonly node: string;
@@ -49,10 +49,12 @@ export async function examine(place: Place, node: NodeFile, signal: AbortSignal)
   const isLater = control.minRecoveryTimeline > control.checkpointTimeline;
   const timeline = isLater ? control.minRecoveryTimeline : control.checkpointTimeline;
   const from = formatLsn(isLater ? control.minRecoveryLsn : control.checkpointLsn);
-  const end = await lastRecord(place.account, join(place.binaries, 'pg_waldump'), [
-    ...['--path', join(layout.data, 'pg_wal')],
-    ...['--timeline', String(timeline), '--start', from],
-  ], signal);
+  const end = await lastRecord(
+    place.account,
+    join(place.binaries, 'pg_waldump'),
+    [...['--path', join(layout.data, 'pg_wal')], ...['--timeline', String(timeline), '--start', from]],
+    signal,
+  );
   return {
     node: node.node,
     systemIdentifier: control.systemIdentifier,

@@ -19,9 +19,6 @@ import { type Account, dataDirectory, type Place } from './place.ts';
 import { poolerFile, whatRuns } from './processes.ts';
 import type { Examined, Standing } from './standing.ts';
 
-export const stepNames = ['stop', 'choose', 'promote', 'poolers', 'store', 'return'] as const;
-export type StepName = (typeof stepNames)[number];
-
 const unit = 'understudy-agent';
 
 export function databaseNodes({ here }: Place): readonly NodeFile[] {
@@ -47,7 +44,14 @@ export function stopPostgres(place: Place): readonly Command[] {
   return databaseNodes(place).flatMap((node) => {
     const data = dataDirectory(place, node);
     if (whatRuns(place, node).postgres.length === 0) return [];
-    return [command(join(place.binaries, 'pg_ctl'), ['-D', data, '-m', 'fast', '-w', '-t', '60', 'stop'], place.account, true)];
+    return [
+      command(
+        join(place.binaries, 'pg_ctl'),
+        ['-D', data, '-m', 'fast', '-w', '-t', '60', 'stop'],
+        place.account,
+        true,
+      ),
+    ];
   });
 }
 
@@ -125,7 +129,8 @@ export function startAgents(): readonly Command[] {
 export function nodeHere(place: Place, name: string): NodeFile {
   const found = databaseNodes(place).find(({ node }) => node === name);
   if (found !== undefined) return found;
-  const known = findNode(place.spec.spec, name) === undefined ? 'the cluster has no such node' : 'it is another machine';
+  const known =
+    findNode(place.spec.spec, name) === undefined ? 'the cluster has no such node' : 'it is another machine';
   throw new UnderstudyError('NOT_FOUND', `${name} is no database node of this machine: ${known}`);
 }
 

@@ -9,6 +9,7 @@ import { exitCodeFor, exitCodes } from '../errors/exit-codes.ts';
 import { version } from '../version.ts';
 import { declareAgent } from './agent.ts';
 import { declareApply } from './apply.ts';
+import { declareByHand } from './by-hand.ts';
 import { type Perform, withCall } from './call.ts';
 import { declareCompletion } from './completion.ts';
 import { declareDoctor } from './doctor.ts';
@@ -35,6 +36,7 @@ const verbs = [
   declareSwitchover,
   declareFailover,
   declareHandsOff,
+  declareByHand,
   declareUri,
   declareEvents,
   declareWhy,

@@ -199,10 +199,7 @@ function copyProgram(record: StageRecord, program: string): void {
 }
 
 /** Starts the store's members, with users and roles; those that run are left as they are. */
-export async function startStore(
-  record: StageRecord,
-  request: Pick<StageRequest, 'clock' | 'signal'>,
-): Promise<void> {
+export async function startStore(record: StageRecord, request: Pick<StageRequest, 'clock' | 'signal'>): Promise<void> {
   for (const node of record.nodes) {
     if (record.storeMembers.includes(node.name)) await launchStore(record, node);
   }
