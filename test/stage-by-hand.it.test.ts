@@ -20,14 +20,14 @@ test('a cluster whose store is lost for good runs by hand, and returns to a fres
     await stage.until('the store is silent', ({ storeAgeMs }) => (storeAgeMs ?? 0) > 16_000);
     for (const step of ['stop', 'choose', 'promote', 'poolers']) {
       const done = await stage.cli('by-hand', '--perform', step, '--yes');
-      expect({ step, ...done }).toMatchObject({ code: 0 });
+      expect({ step, ...done }).toMatchObject({ code: 0, stderr: '' });
     }
     const before = stage.processes('postmaster').map(({ node, pid }) => ({ node, pid }));
     expect(before).toHaveLength(1);
     const byHand = await startWriters(stage, 2);
     for (const step of ['store', 'return']) {
       const done = await stage.cli('by-hand', '--perform', step, '--yes');
-      expect({ step, ...done }).toMatchObject({ code: 0 });
+      expect({ step, ...done }).toMatchObject({ code: 0, stderr: '' });
     }
     const after = await stage.untilHealthy(120_000);
     expect(stage.processes('postmaster').map(({ node, pid }) => ({ node, pid }))).toContainEqual(before[0]);

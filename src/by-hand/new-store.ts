@@ -20,7 +20,7 @@ import type { Place } from './place.ts';
 import type { Standing } from './standing.ts';
 
 const termStep = 100;
-const writeWithinMs = 10_000;
+const writeWithinMs = 30_000;
 const memory = z.object({ highestTerm: z.int().min(0) });
 
 export function fenceMemory({ directories }: NodeFile): string {
