@@ -54,6 +54,9 @@ describe('usage', () => {
     ['switchover', '--pace', 'soon'],
     ['switchover', '--force-after', 'soon'],
     ['stage', 'up', '--nodes', '0'],
+    ['stage', 'load', '--workload', 'reads'],
+    ['stage', 'load', '--writers', '0'],
+    ['stage', 'load', '--commit', 'remote'],
     ['events', '--after', '-1'],
     ['completion', 'tcsh'],
     ['reinit'],
@@ -112,6 +115,7 @@ describe('without a cluster', () => {
   it('has no stage to end', async () => {
     expect(await cli('stage', 'down')).toMatchObject({ exit: 0, out: 'There is no stage in this directory.\n' });
     expect((await cli('stage', 'join', 'db9')).exit).toBe(4);
+    expect((await cli('stage', 'load')).exit).toBe(4);
   });
 });
 

@@ -25,6 +25,7 @@ import { runLoop } from './loop.ts';
 import { ReceivedReports } from './pooler-reports.ts';
 import { StoreMirror } from './store-mirror.ts';
 import { Wakeup } from './wakeup.ts';
+import { WriteProbing } from './write-probing.ts';
 
 export interface DatabaseNodeParts {
   readonly node: NodeName;
@@ -68,6 +69,7 @@ export class DatabaseNode {
   readonly #ended = new AbortController();
   readonly #wakeup = new Wakeup();
   readonly #jobs: Jobs;
+  readonly #probing: WriteProbing;
   readonly #events: EventWriter;
   readonly #listeners = new Set<() => void>();
   readonly #achieved: Outcome[] = [];
@@ -94,6 +96,12 @@ export class DatabaseNode {
     this.reports = new ReceivedReports(parts.clock);
     this.mirror = new StoreMirror(parts.store, parts.clock, (isMaterial) => this.#storeChanged(isMaterial));
     this.#jobs = new Jobs(parts.clock, (job) => this.#jobEnded(job));
+    this.#probing = new WriteProbing({
+      postgres: parts.postgres,
+      clock: parts.clock,
+      signal: this.signal,
+      onNews: () => this.#wakeup.wake(),
+    });
     this.#events = new EventWriter({
       self: parts.node,
       mirror: this.mirror,
@@ -144,6 +152,7 @@ export class DatabaseNode {
     this.#wakeup.wake();
     await this.#jobs.close();
     await this.#loop;
+    await this.#probing.close();
     await this.#events.close();
     await this.#storingReports;
     await this.mirror.close();
@@ -201,6 +210,7 @@ export class DatabaseNode {
 
   async #observe(): Promise<ClusterView> {
     const [postgres, diskFreeBytes] = await Promise.all([this.#observePostgres(), this.#diskFree()]);
+    this.#probing.tick(postgres, this.#isMoving() || this.#jobs.running !== null);
     return this.#viewWith(postgres, diskFreeBytes);
   }
 
@@ -226,6 +236,7 @@ export class DatabaseNode {
       reports: this.reports.all,
       requests: this.#requests,
       diskFreeBytes,
+      probe: this.#probing.last,
       agentVersion: this.version,
     };
   }

@@ -6,9 +6,10 @@
  */
 import type { Action } from '../core/actions.ts';
 import type { Stored } from '../core/cluster-view.ts';
-import { fenceDeadlineMs, type Lease, type Renewal } from '../core/lease.ts';
+import { fenceDeadlineMs, type Lease, type Renewal, type WrittenPosition } from '../core/lease.ts';
 import type { Outcome, OwnRenewal } from '../core/memory.ts';
 import type { Operation, OperationPhase } from '../core/operation.ts';
+import { describeSyncSet } from '../core/rules/sync-standbys.ts';
 import type { TimelineRecord } from '../core/timelines.ts';
 import type { StoreCondition, StoreWrite } from '../ports/store.ts';
 import { encodeRecord } from '../records/codecs.ts';
@@ -26,6 +27,7 @@ const storeActions = [
   'take-handover',
   'look-at-lease',
   'write-ballot',
+  'accept-loss',
   'take-lease',
   'take-next-term',
   'record-timeline',
@@ -100,7 +102,7 @@ function transactionOf(context: ExecutionContext, action: StoreAction): Transact
     case 'renew-lease':
       return {
         conditions: [same(keys.lease, action.lease), same(keys.renewal, action.renewal)],
-        writes: [renewalWrite(action.renewal.value.term, action.renewal.value.counter + 1)],
+        writes: [renewalWrite(action.renewal.value.term, action.renewal.value.counter + 1, action.written)],
       };
     case 'take-first-lease':
       return {
@@ -116,6 +118,17 @@ function transactionOf(context: ExecutionContext, action: StoreAction): Transact
       return {
         conditions: [same(keys.lease, action.lease), { key, revision }],
         writes: [{ key, value: encodeRecord('ballot', action.ballot) }],
+      };
+    }
+    case 'accept-loss': {
+      const loss = { ...action.loss, at: context.clock.wallClock().toISOString() };
+      return {
+        conditions: [
+          same(keys.lease, action.lease),
+          same(keys.renewal, action.renewal),
+          { key: keys.acceptedLoss, revision: action.replaces?.revision ?? 'absent' },
+        ],
+        writes: [{ key: keys.acceptedLoss, value: encodeRecord('accepted-loss', loss) }],
       };
     }
     case 'take-lease':
@@ -244,11 +257,15 @@ function takeLease(context: ExecutionContext, action: Extract<StoreAction, { do:
     ],
     writes: [
       ...holding(context, term, ttlMs),
-      timelineWrite(timeline),
+      timelineWrite(accepted === null ? timeline : { ...timeline, acceptedLoss: lossOf(accepted) }),
       ...(durability === null ? [] : [{ key: keys.durability, value: encodeRecord('durability', durability.value) }]),
       ...old.map(({ value }): StoreWrite => ({ key: ballotKey(value.term, value.node), remove: true })),
     ],
   };
+}
+
+function lossOf({ value, lacksBytes }: NonNullable<Extract<StoreAction, { do: 'take-lease' }>['accepted']>) {
+  return { by: value.by, lacksBytes };
 }
 
 function timelineWrite(timeline: TimelineRecord): StoreWrite {
@@ -259,14 +276,14 @@ function same(key: string, stored: Stored<unknown>): StoreCondition {
   return { key, revision: stored.revision };
 }
 
-function renewalWrite(term: number, counter: number): StoreWrite {
-  const renewal: Renewal = { term, counter };
+function renewalWrite(term: number, counter: number, written: WrittenPosition | null): StoreWrite {
+  const renewal: Renewal = { term, counter, ...(written === null ? {} : { written }) };
   return { key: keys.renewal, value: encodeRecord('renewal', renewal) };
 }
 
 function holding(context: ExecutionContext, term: number, ttlMs: number): readonly StoreWrite[] {
   const lease: Lease = { state: 'held', term, holder: context.self, ttlMs };
-  return [{ key: keys.lease, value: encodeRecord('lease', lease) }, renewalWrite(term, 0)];
+  return [{ key: keys.lease, value: encodeRecord('lease', lease) }, renewalWrite(term, 0, null)];
 }
 
 function released(context: ExecutionContext, lease: Lease, to: string | null): StoreWrite {
@@ -345,6 +362,9 @@ function tell(context: ExecutionContext, action: StoreAction): void {
       tellAccepted(context, action);
       context.emit('failover.decided', { node, term: action.lease.value.term + 1 });
       return;
+    case 'write-durability':
+      tellDurability(context, action);
+      return;
     case 'take-next-term':
       context.emit('lease.next_term', { node, term: action.lease.value.term + 1 });
       return;
@@ -375,6 +395,16 @@ function tell(context: ExecutionContext, action: StoreAction): void {
     default:
       return;
   }
+}
+
+/** Before the server's own set changes: from here on elections rest on it. */
+function tellDurability(context: ExecutionContext, action: Extract<StoreAction, { do: 'write-durability' }>): void {
+  const { record, replaces } = action;
+  const set = describeSyncSet(record);
+  const isWorse = record.degraded === true && record.k < (replaces?.value.k ?? 0);
+  if (isWorse) context.emit('durability.degraded', { node: context.self, set });
+  else if (record.degraded !== true && replaces?.value.degraded === true)
+    context.emit('durability.restored', { node: context.self, set });
 }
 
 /** Loud, and before all else: from here on something may be gone that was acknowledged. */

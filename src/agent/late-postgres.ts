@@ -31,6 +31,7 @@ export function createLatePostgres(create: () => Postgres | null): Postgres {
     cutOff: async (options) => await known().cutOff(options),
     setSyncStandbys: async (configuration, options) => await known().setSyncStandbys(configuration, options),
     warm: async (databases, options) => await known().warm(databases, options),
+    probeWrite: async (options) => await known().probeWrite(options),
     checkpoint: async (options) => await known().checkpoint(options),
     applySlots: async (...all) => await known().applySlots(...all),
     applyDatabases: async (...all) => await known().applyDatabases(...all),

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import type { CommonOptions, Perform } from './call.ts';
 import { countFrom } from './option-values.ts';
+import { declareStageLoad } from './stage-load.ts';
 
 interface UpOptions extends CommonOptions {
   readonly nodes: number;
@@ -69,6 +70,7 @@ export function declareStage(program: Command, perform: Perform): void {
         (await import('./stage-verbs.ts')).joinStage(call, node),
       ),
     );
+  declareStageLoad(stage, perform);
   // Started by `stage up` itself: it does for a stage's agents what systemd does on a server.
   stage
     .command('keep', { hidden: true })

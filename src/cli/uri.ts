@@ -5,30 +5,17 @@
  * 34.1.2 `passfile`). libpq wants that file to be readable by nobody but its owner; root may read it whoever that is.
  * Asks no agent: it reads what the app node's agent wrote beside its pooler.
  */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
+import type { AppNode } from '../applications/connection-files.ts';
 import { exitCodes } from '../errors/exit-codes.ts';
-import { describeError, UnderstudyError } from '../errors/understudy-error.ts';
+import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { Call, CommonOptions, Perform } from './call.ts';
-import type { PoolerConnection } from './pooler-connection.ts';
 
 interface UriOptions extends CommonOptions {
   readonly app?: string;
   readonly node?: string;
   readonly readOnly?: boolean;
-}
-
-interface AppNode {
-  readonly node: string;
-  /** The node's state directory. */
-  readonly state: string;
-}
-
-interface Found {
-  readonly node: string;
-  readonly application: string;
-  readonly file: string;
 }
 
 const systemNodeFile = '/etc/understudy/node.yaml';
@@ -58,11 +45,9 @@ export function declareUri(program: Command, perform: Perform): void {
 }
 
 async function showUri(call: Call, options: UriOptions): Promise<number> {
-  const { connectionUri, readPoolerConnection } = await import('./pooler-connection.ts');
-  const found = choose(connectionsOn(await appNodes(call, options)), options);
-  const connection = readPoolerConnection(readConnectionFile(found.file), found.file);
-  const database = aliasOf(connection, options.readOnly === true, found);
-  const uri = connectionUri(connection, database);
+  const { connectionFiles, filesOf, readConnection } = await import('../applications/connection-files.ts');
+  const [found] = filesOf(options.app, connectionFiles(await appNodes(call, options)));
+  const { connection, database, uri } = readConnection(found, options.readOnly === true ? 'read' : 'write');
   const { host, port, passfile, socketDirectory, user } = connection;
   const { application, node } = found;
   if (call.terminal.json)
@@ -94,65 +79,4 @@ async function ownNode(): Promise<readonly AppNode[]> {
   const { loadNodeFile } = await import('../config/load-node-file.ts');
   const file = loadNodeFile(systemNodeFile);
   return file.role === 'app' ? [{ node: file.node, state: file.directories.state }] : [];
-}
-
-function connectionsOn(nodes: readonly AppNode[]): readonly Found[] {
-  return nodes.flatMap(({ node, state }) => {
-    const directory = join(state, 'apps');
-    return applicationsIn(directory).map((application) => ({
-      node,
-      application,
-      file: join(directory, application, 'connection.json'),
-    }));
-  });
-}
-
-/** Throws CONFIG_UNREADABLE when it is there and may not be read; an agent that has written nothing yet has none. */
-function applicationsIn(directory: string): readonly string[] {
-  try {
-    return readdirSync(directory).sort();
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
-    throw unreadable(directory, error);
-  }
-}
-
-function readConnectionFile(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    throw unreadable(file, error);
-  }
-}
-
-function unreadable(path: string, cause: unknown): UnderstudyError {
-  return new UnderstudyError('CONFIG_UNREADABLE', `${path} can't be read: ${describeError(cause)}`, {
-    hint: 'run it as root, or as the user that the agent on that node runs as',
-  });
-}
-
-function choose(found: readonly Found[], { app }: UriOptions): Found {
-  const names = [...new Set(found.map(({ application }) => application))].sort();
-  if (names.length === 0) {
-    throw new UnderstudyError('NOT_FOUND', 'no application has a pooler on this machine yet', {
-      hint: 'declare one under `applications` and apply that; its app node writes the connection when it knows the primary',
-    });
-  }
-  if (app === undefined && names.length > 1) {
-    throw new UnderstudyError('REQUEST_INVALID', `which application? There are ${names.join(', ')}`, {
-      hint: 'add --app NAME',
-    });
-  }
-  const wanted = app ?? names[0];
-  const chosen = found.find(({ application }) => application === wanted);
-  if (chosen !== undefined) return chosen;
-  throw new UnderstudyError('NOT_FOUND', `there is no application ${wanted} here`, {
-    hint: `applications are ${names.join(', ')}`,
-  });
-}
-
-function aliasOf(connection: PoolerConnection, readOnly: boolean, { application, node }: Found): string {
-  const alias = readOnly ? connection.read : connection.write;
-  if (alias !== null) return alias;
-  throw new UnderstudyError('NOT_FOUND', `${application} has no alias for ${readOnly ? 'reads' : 'writes'} on ${node}`);
 }

@@ -131,7 +131,7 @@ describe('a mistake is named with its place and what would be right', () => {
     ],
     [
       `${minimal}durability: { unheard: { accept_loss_after: 1s } }\n`,
-      `c.yaml:9:45 durability.unheard.accept_loss_after: '1s' is out of bounds. A duration from 10s to 7d`,
+      `c.yaml:9:45 durability.unheard.accept_loss_after: '1s' is out of bounds. A duration from 10s to 168h`,
     ],
     [
       `${minimal}lease: { ttl: 10s }\ndurability: { unheard: { accept_loss_after: 20s } }\n`,

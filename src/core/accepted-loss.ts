@@ -30,6 +30,9 @@ export interface AcceptedLoss {
   readonly at: string;
 }
 
+/** Who accepts where `unheard: accept_loss_after` is declared. */
+export const byDeclaration = 'the declaration';
+
 /** The loss that is accepted for the election after a lease of `term`; a record of any other one counts for nothing. */
 export function acceptedFor(record: AcceptedLoss | null, term: number, renewal: Renewal | null): AcceptedLoss | null {
   if (record === null || renewal === null || record.term !== term + 1) return null;

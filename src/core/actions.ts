@@ -8,7 +8,7 @@ import type { Ballot } from './ballot.ts';
 import type { MemberStatus, SlotTarget, Stored } from './cluster-view.ts';
 import type { DurabilityRecord, SyncSet } from './durability.ts';
 import type { HandsOff } from './hands-off.ts';
-import type { Lease, Renewal } from './lease.ts';
+import type { Lease, Renewal, WrittenPosition } from './lease.ts';
 import type { Operation, PhaseTiming, UndoReason } from './operation.ts';
 import type { Receipt } from './receipt.ts';
 import type { NodeName, Spec } from './spec.ts';
@@ -34,7 +34,13 @@ interface Because {
 
 export type Action = Because &
   (
-    | { readonly do: 'renew-lease'; readonly lease: Stored<Lease>; readonly renewal: Stored<Renewal> }
+    | {
+        readonly do: 'renew-lease';
+        readonly lease: Stored<Lease>;
+        readonly renewal: Stored<Renewal>;
+        /** How far it had written when this was decided; `null`: it is not writable, or does not know. */
+        readonly written: WrittenPosition | null;
+      }
     /** Agent to agent, while the store does not answer. */
     | {
         readonly do: 'ask-promises';
@@ -60,6 +66,14 @@ export type Action = Because &
         readonly key: string;
       }
     | { readonly do: 'write-ballot'; readonly ballot: Ballot; readonly key: string; readonly lease: Stored<Lease> }
+    /** The declaration permits it: lease and renewal are compared, so that it is of a primary that is still silent. */
+    | {
+        readonly do: 'accept-loss';
+        readonly loss: Omit<AcceptedLoss, 'at'>;
+        readonly replaces: Stored<AcceptedLoss> | null;
+        readonly lease: Stored<Lease>;
+        readonly renewal: Stored<Renewal>;
+      }
     /** One transaction: lease and renewal as seen, the durability record that was judged by, rewritten unchanged. */
     | {
         readonly do: 'take-lease';

@@ -14,6 +14,7 @@ import type { Operation } from './operation.ts';
 import type { PromiseRecord } from './promise.ts';
 import type { NodeName, Spec } from './spec.ts';
 import type { TimelineRecord } from './timelines.ts';
+import type { SeenProbe } from './write-probe.ts';
 
 /** A value of the store with the revision to compare when it is replaced. */
 export interface Stored<T> {
@@ -43,7 +44,13 @@ export interface PendingRestart {
 export type MemberPostgres =
   | { readonly state: 'absent' | 'stopped' | 'starting' | 'stopping' | 'unknown' | 'foreign' }
   | { readonly state: 'cloning'; readonly bytesDone: number; readonly bytesTotal: number | null }
-  | { readonly state: 'primary'; readonly timeline: number; readonly lsn: string }
+  | {
+      readonly state: 'primary';
+      readonly timeline: number;
+      readonly lsn: string;
+      /** How far each standby that streams has flushed, at the same instant. */
+      readonly flushed?: Readonly<Record<NodeName, string>> | undefined;
+    }
   | {
       readonly state: 'standby';
       readonly timeline: number;
@@ -71,6 +78,8 @@ export interface MemberStatus {
   /** Current values of what a standby must have at least as large as its primary (documentation 27.4.3). */
   readonly standbyMinimums: Readonly<Record<string, number>>;
   readonly diskFreeBytes: number | null;
+  /** Why it could not stand for election now; `null`: it could, or is no standby. */
+  readonly unfit?: string | null | undefined;
   readonly agentVersion: string;
   /** Why it is not doing what it should, in one line; `null` when all is well. */
   readonly trouble: string | null;
@@ -275,6 +284,8 @@ export interface ClusterView {
   /** What people asked this agent to do. */
   readonly requests: Requests;
   readonly diskFreeBytes: number | null;
+  /** The last attempt to log in and write, while this server is primary. */
+  readonly probe: SeenProbe | null;
   readonly agentVersion: string;
 }
 

@@ -8,7 +8,7 @@
  * | 4 | what outlived its postmaster is ended | rules/hung.ts |
  * | 5 | nothing more while the automation's hands are off | rules/hands-off.ts |
  * | 6 | the lease is taken where nobody has it | rules/lease.ts |
- * | 7 | holder: switchover, start, promote; others: handover, election, clone, start, follow | rules/primary.ts, standby.ts, switchover.ts, failover.ts |
+ * | 7 | holder: switchover, start, promote; others: handover, election, clone, start, follow | rules/primary.ts, useless.ts, standby.ts, switchover.ts, failover.ts |
  * | 8 | chores, then the node's status | rules/upkeep.ts, member-status.ts |
  *
  * Pure: time comes with the view. The simulator, the transcripts and production call this function.
@@ -18,6 +18,7 @@ import type { ClusterView } from './cluster-view.ts';
 import type { Decision } from './decision.ts';
 import { renewEveryMs } from './lease.ts';
 import type { DatabaseMemory } from './memory.ts';
+import { watchCrashes } from './rules/crashes.ts';
 import { decideFailover, watchElected, watchLease } from './rules/failover.ts';
 import { decideHandsOff, watchHandsOff } from './rules/hands-off.ts';
 import { endOrphans } from './rules/hung.ts';
@@ -29,7 +30,9 @@ import { decideAsStandby } from './rules/standby.ts';
 import { decideAsTarget } from './rules/switchover.ts';
 import { watchStandbys } from './rules/sync-standbys.ts';
 import { decideUpkeep } from './rules/upkeep.ts';
+import { watchEnding } from './rules/useless.ts';
 import { act, assess, isWritable, nothing, refuse, type Situation, type Verdict, wait } from './situation.ts';
+import { countProbe } from './write-probe.ts';
 
 const restIntervalMs = 1_000;
 
@@ -86,9 +89,15 @@ function isUnanswering({ postgres, job }: ClusterView): boolean {
 
 /** What is measured on this agent's own clock: how long the lease stands still, who was elected, who streams. */
 function remember(view: ClusterView, memory: DatabaseMemory): DatabaseMemory {
-  const watched = { ...memory, leaseWatch: watchLease(assess(view, memory)) };
+  const watched = {
+    ...memory,
+    leaseWatch: watchLease(assess(view, memory)),
+    failingProbes: countProbe(memory.failingProbes, view.probe),
+    endingSinceMs: watchEnding(assess(view, memory)),
+    crashes: watchCrashes(view, memory),
+  };
   const situation = assess(view, watched);
-  return { ...watched, ...watchElected(situation), streamed: watchStandbys(situation) };
+  return { ...watched, ...watchElected(situation), ...watchStandbys(situation) };
 }
 
 function untilRenewal(situation: Situation): number {

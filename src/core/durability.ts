@@ -22,6 +22,8 @@ export interface SyncSet {
 export interface DurabilityRecord extends SyncSet {
   /** The term whose holder wrote it. */
   readonly term: number;
+  /** Fewer than declared were there, and the declaration says to go on with those. */
+  readonly degraded?: boolean | undefined;
 }
 
 export const nobody: SyncSet = { standbys: [], k: 0 };

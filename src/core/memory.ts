@@ -2,12 +2,14 @@
  * What a database node's agent remembers from one decision to the next. Nothing in it is needed for safety after a
  * restart: a fresh memory only makes the agent wait for a fresh renewal before it starts or promotes anything.
  */
+import { type CrashMarks, noCrashes } from './crash-marks.ts';
 import type { SyncSet } from './durability.ts';
 import type { HandsOffWatch } from './hands-off.ts';
 import { leaseDeadlineMs } from './lease.ts';
 import type { Lsn } from './lsn.ts';
 import type { OperationPhase, PhaseTiming } from './operation.ts';
 import type { NodeName } from './spec.ts';
+import type { FailingProbes } from './write-probe.ts';
 
 /** The last renewal of this process's own lease that the store acknowledged. */
 export interface OwnRenewal {
@@ -67,6 +69,8 @@ export interface DatabaseMemory {
   readonly durabilityWritten: number | null;
   /** When each standby was last seen streaming. */
   readonly streamed: ReadonlyMap<NodeName, number>;
+  /** Since when fewer standbys stream than a replicated commit is declared to wait for. */
+  readonly shortSinceMs: number | null;
   readonly operation: OperationMarks | null;
   /** When each member's counter was last seen to change. */
   readonly memberSeen: ReadonlyMap<NodeName, { readonly counter: number; readonly atMs: number }>;
@@ -83,6 +87,11 @@ export interface DatabaseMemory {
   readonly waitingForHolderSinceMs: number | null;
   /** Since when the local server has answered nobody: it could not be looked at, or was on its way down by itself. */
   readonly unansweringSinceMs: number | null;
+  /** Of the server that ran last here; until another one proves to be of use. */
+  readonly failingProbes: FailingProbes | null;
+  /** Since when a server is being ended that does not go. */
+  readonly endingSinceMs: number | null;
+  readonly crashes: CrashMarks;
   /** Failures of short acts, by name: when they failed last and how often in a row. */
   readonly failures: ReadonlyMap<string, { readonly atMs: number; readonly times: number }>;
 }
@@ -102,6 +111,7 @@ export function emptyMemory(nowMs: number): DatabaseMemory {
     sync: null,
     durabilityWritten: null,
     streamed: new Map(),
+    shortSinceMs: null,
     operation: null,
     memberSeen: new Map(),
     configuredRevision: null,
@@ -113,6 +123,9 @@ export function emptyMemory(nowMs: number): DatabaseMemory {
     status: null,
     waitingForHolderSinceMs: null,
     unansweringSinceMs: null,
+    failingProbes: null,
+    endingSinceMs: null,
+    crashes: noCrashes,
     failures: new Map(),
   };
 }

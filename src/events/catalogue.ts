@@ -24,6 +24,11 @@ export const eventCatalogue = {
   'failover.decided': { severity: 'alarm', sentence: '{node} is elected and holds the lease, term {term}' },
   'lease.next_term': { severity: 'notice', sentence: '{node} goes on in term {term}: standbys had cut off the last' },
   'durability.changed': { severity: 'notice', sentence: 'replicated commits wait for {set}' },
+  'durability.degraded': {
+    severity: 'alarm',
+    sentence: 'too few standbys are there: as declared, replicated commits of {node} go on with {set}',
+  },
+  'durability.restored': { severity: 'notice', sentence: 'replicated commits of {node} wait for {set} again' },
   'lease.lost': { severity: 'alarm', sentence: '{node} lost the lease of term {term}: {because}' },
   'lease.released': { severity: 'notice', sentence: '{node} released the lease of term {term} to {to}' },
   'postgres.initialised': { severity: 'notice', sentence: '{node} initialised a new cluster' },

@@ -9,6 +9,7 @@ import type { LocalPostgres, PostgresSession, SlotTarget } from '../core/cluster
 import type { Lsn } from '../core/lsn.ts';
 import type { ServerConfiguration } from '../core/rules/settings.ts';
 import type { DatabaseSpec, NodeName } from '../core/spec.ts';
+import type { WriteProbe } from '../core/write-probe.ts';
 
 export type { ServerConfiguration };
 
@@ -101,6 +102,8 @@ export interface Postgres {
     },
     options: ActOptions,
   ): Promise<{ readonly clean: ShutdownFacts | null }>;
+  /** Logs in anew and waits for a flushed record. Never fails: what went wrong is the answer. */
+  probeWrite(options: ActOptions): Promise<WriteProbe>;
   checkpoint(options: ActOptions): Promise<void>;
   /** Lets the server prepare what the first connection to each of these would wait for (its relation cache files). */
   warm(databases: readonly string[], options: ActOptions): Promise<void>;

@@ -9,7 +9,7 @@ import { z } from 'zod';
 import type { NodeName } from '../core/spec.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { Fence } from '../ports/fence.ts';
+import type { WatchedFence } from '../ports/fence.ts';
 import type { Postgres, ServerConfiguration, StartAs, Upstream } from '../ports/postgres.ts';
 import { sendSignal } from '../process/signal.ts';
 import { type Binaries, findBinaries } from './binaries.ts';
@@ -34,6 +34,7 @@ import { isInRecovery, start } from './start.ts';
 import { observeWalsenders, stop } from './stop.ts';
 import { upstreamConninfo, writeUpstream } from './upstream.ts';
 import { type Deadline, deadlineOf, waitFor } from './waiting.ts';
+import { createWriteProbe } from './write-probe.ts';
 
 export interface PostgresOptions {
   readonly directories: Directories;
@@ -47,8 +48,8 @@ export interface PostgresOptions {
   readonly port: number;
   readonly tls: TlsFiles;
   readonly clock: Clock;
-  /** Everything that makes the server writable passes through it. */
-  readonly fence: Fence;
+  /** Everything that starts the server or makes it writable passes through it. */
+  readonly fence: Pick<WatchedFence, 'startPrimary' | 'startStandby' | 'promote'>;
 }
 
 const searchAgainMs = 5_000;
@@ -72,6 +73,7 @@ export function createPostgres(options: PostgresOptions): Postgres {
   const watching = createSession(where);
   const acting = createSession(where);
   const databases = createDatabaseApplier(acting, { ...where, major });
+  const probeWrite = createWriteProbe({ where, watching, clock });
   let configuration: ServerConfiguration | null = null;
   let building = false;
   /** The server that `acting` was made ready for. */
@@ -264,6 +266,8 @@ export function createPostgres(options: PostgresOptions): Postgres {
       watching.drop();
       return outcome;
     },
+
+    probeWrite,
 
     async checkpoint(act) {
       // Its own session: it may take as long as the disk wants.

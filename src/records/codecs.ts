@@ -45,7 +45,12 @@ const lease = z.discriminatedUnion('state', [
   z.object({ state: z.literal('released'), term: positive, by: name, to: name.nullable(), ttlMs: positive }),
 ]);
 const lsn = z.string().regex(/^[0-9A-F]{1,8}\/[0-9A-F]{1,8}$/);
-const durability = z.object({ term: positive, standbys: z.array(name), k: count });
+const durability = z.object({
+  term: positive,
+  standbys: z.array(name),
+  k: count,
+  degraded: z.boolean().optional(),
+});
 const handsOff = z.object({ by: text, at: text, forMs: positive, leftMs: count });
 const acceptedLoss = z.object({
   term: positive,
@@ -64,7 +69,13 @@ const ballot = z.object({
   priority: z.int(),
   unfit: text.nullable(),
 });
-const timeline = z.object({ term: positive, timeline: positive, parent: positive.nullable(), forkLsn: lsn });
+const timeline = z.object({
+  term: positive,
+  timeline: positive,
+  parent: positive.nullable(),
+  forkLsn: lsn,
+  acceptedLoss: z.object({ by: text, lacksBytes: count }).optional(),
+});
 const renewal = z.object({
   term: positive,
   counter: count,
@@ -82,6 +93,7 @@ const member = z.object({
   pendingRestart: z.array(pendingRestart),
   standbyMinimums: z.record(name, z.number()),
   diskFreeBytes: z.number().nullable(),
+  unfit: text.nullable().optional(),
   agentVersion: text,
   trouble: text.nullable(),
 });

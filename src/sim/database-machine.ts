@@ -122,6 +122,7 @@ export class DatabaseMachine {
         agent: process,
         network: this.#world.network,
         random: this.#random,
+        onAct: (act) => this.#world.event(this.name, `act.${act}`, {}),
         systemIdentifier: '7000000000000000001',
         major: spec.postgres.major,
         serverOf: (node) => this.#world.machines.get(node)?.server,

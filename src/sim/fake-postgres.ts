@@ -9,11 +9,12 @@ import type { LocalPostgres, ReplicationPeer, SlotState } from '../core/cluster-
 import type { SyncSet } from '../core/durability.ts';
 import type { Lsn } from '../core/lsn.ts';
 import type { NodeName } from '../core/spec.ts';
+import type { WriteProbe } from '../core/write-probe.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { ActOptions, Postgres, ServerConfiguration, StartAs } from '../ports/postgres.ts';
 import { lsnOf, positionOf } from './fake-disk.ts';
 import type { FakeFence } from './fake-fence.ts';
-import type { FakeServer, ServerProcess } from './fake-server.ts';
+import type { CommitOutcome, FakeServer, ServerProcess } from './fake-server.ts';
 import type { SimulatedProcess } from './host.ts';
 import type { Network } from './network.ts';
 import type { Random } from './random.ts';
@@ -26,6 +27,8 @@ export interface FakePostgresParts {
   readonly random: Random;
   readonly systemIdentifier: string;
   readonly major: number;
+  /** Told when something long begins: that is when a fault is worth most. */
+  onAct(act: 'initialise' | 'clone' | 'start' | 'follow' | 'promote' | 'stop'): void;
   serverOf(node: NodeName): FakeServer | undefined;
 }
 
@@ -106,6 +109,7 @@ export class FakePostgres implements Postgres {
   }
 
   async initialise(options: ActOptions): Promise<{ systemIdentifier: string }> {
+    this.#parts.onAct('initialise');
     const { disk } = this.#server;
     if (disk.content === 'cluster') throw failed('the data directory is not empty');
     disk.content = 'unfinished';
@@ -122,6 +126,7 @@ export class FakePostgres implements Postgres {
     _onProgress: unknown,
     options: ActOptions,
   ): Promise<void> {
+    this.#parts.onAct('clone');
     const { host, disk, failing } = this.#server;
     const { network } = this.#parts;
     const source = this.#parts.serverOf(upstream.node);
@@ -163,6 +168,7 @@ export class FakePostgres implements Postgres {
   }
 
   async start(as: StartAs, options: ActOptions): Promise<void> {
+    this.#parts.onAct('start');
     const { disk, failing } = this.#server;
     const running = this.#server.process;
     if (running?.hasPostmaster) {
@@ -180,8 +186,8 @@ export class FakePostgres implements Postgres {
       if (this.#server.process !== null) throw failed('a server runs already');
       return this.#server.begin(as.role);
     };
-    const process =
-      as.role === 'primary' ? await this.#parts.agent.through(this.#parts.fence.makeWritable(begin)) : begin();
+    const { agent, fence } = this.#parts;
+    const process = await agent.through(as.role === 'primary' ? fence.makeWritable(begin) : fence.makeStandby(begin));
     const isFailing = failing.start > 0 || disk.isFull;
     if (failing.start > 0) failing.start -= 1;
     this.#server.later(process, this.#random.skewed(20, 400) + disk.slowByMs, () => {
@@ -199,6 +205,7 @@ export class FakePostgres implements Postgres {
   }
 
   async follow(upstream: { readonly node: NodeName }, _slot: string, options: ActOptions): Promise<void> {
+    this.#parts.onAct('follow');
     await this.#take(this.#random.between(1, 20), options);
     this.#point(upstream.node);
   }
@@ -218,7 +225,8 @@ export class FakePostgres implements Postgres {
     disk.upstream = null;
     await this.#take(this.#random.skewed(2, 300), options);
     if (process === null || this.#server.process !== process) throw failed('no server runs');
-    if (process.freeze === 'none') {
+    // With replay paused, the receiver would stay: its startup process looks at nothing.
+    if (process.freeze === 'none' && !process.replayPaused) {
       this.#server.endReceiver(process);
       return;
     }
@@ -243,6 +251,7 @@ export class FakePostgres implements Postgres {
   }
 
   async promote(timeline: number | null, options: ActOptions): Promise<void> {
+    this.#parts.onAct('promote');
     const { process, disk, failing } = this.#server;
     if (process === null || process.phase !== 'ready' || process.freeze !== 'none')
       throw failed('no server to promote');
@@ -268,6 +277,7 @@ export class FakePostgres implements Postgres {
     how: { readonly patienceMs: number; readonly awaitStandby: NodeName | null },
     options: ActOptions,
   ): Promise<{ clean: null }> {
+    this.#parts.onAct('stop');
     const { process, failing } = this.#server;
     if (process === null) return { clean: null };
     const hangs = failing.stop > 0 || process.freeze !== 'none' || !process.hasPostmaster;
@@ -289,6 +299,35 @@ export class FakePostgres implements Postgres {
     await this.#take(this.#random.between(5, 60), options);
     if (this.#server.process === process) this.#server.kill();
     return { clean: null };
+  }
+
+  async probeWrite(options: ActOptions): Promise<WriteProbe> {
+    const { process, disk } = this.#server;
+    const before = disk.flushed;
+    // To a stopped server one connects, and waits.
+    if (process !== null && process.freeze !== 'none') {
+      await this.#pause(options.withinMs);
+      return { came: disk.flushed > before ? 'advancing' : 'silent', text: 'no answer' };
+    }
+    const { clock } = this.#parts.agent;
+    const begunAtMs = clock.boottimeMs();
+    let outcome: CommitOutcome | null = null;
+    const answer = (came: CommitOutcome): void => {
+      outcome = came;
+    };
+    this.#server.execute({ row: 0, replicated: false, answer });
+    const come = (): CommitOutcome | null => outcome;
+    await this.#until(options, 'no answer', () => come() !== null).catch(() => undefined);
+    switch (come()) {
+      case 'committed':
+        return { came: 'written', tookMs: clock.boottimeMs() - begunAtMs };
+      case null:
+        return { came: disk.flushed > before ? 'advancing' : 'silent', text: 'no answer' };
+      case 'broken':
+        return { came: 'refused', text: 'the connection broke' };
+      default:
+        return { came: 'moot', text: 'not a primary' };
+    }
   }
 
   async checkpoint(options: ActOptions): Promise<void> {

@@ -354,7 +354,8 @@ export class FakeServer {
     if (this.process !== process || process.role !== 'standby' || process.receiver !== null || process.isConnecting)
       return;
     const upstream = this.disk.upstream === null ? undefined : this.#world.server(this.disk.upstream);
-    if (upstream === undefined || process.phase === 'starting') return;
+    // The startup process asks for WAL, and does nothing while replay is paused.
+    if (upstream === undefined || process.phase === 'starting' || process.replayPaused) return;
     process.isConnecting = true;
     let isOver = false;
     const over = (afterMs: number): void => {
@@ -453,6 +454,7 @@ export class FakeServer {
     if (this.process === null) return;
     this.process.replayPaused = false;
     this.#replay(this.process);
+    this.connect(this.process);
   }
 
   /** A new cluster's first WAL. */

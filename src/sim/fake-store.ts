@@ -28,6 +28,10 @@ export interface StoreFaults {
   lateByMs: number;
   /** Each way, in ms; asked for every call and every delivery of a watch. */
   delayMs: () => number;
+  /** Each way takes so much longer, in ms. */
+  slowMs: number;
+  /** Answers, and only answers, take so much longer, in ms. */
+  answersLateMs: number;
 }
 
 export interface FakeStore {
@@ -51,6 +55,8 @@ export function noFaults(): StoreFaults {
     lateTransactions: 0,
     lateByMs: 0,
     delayMs: () => 0,
+    slowMs: 0,
+    answersLateMs: 0,
   };
 }
 
@@ -102,7 +108,7 @@ class Link {
     await this.#travel(untilMs, options);
     const answer = work();
     if (isReplyLost || this.#faults.repliesLost) return await this.#silence(untilMs, options);
-    await this.#travel(untilMs, options);
+    await this.#travel(untilMs, options, this.#faults.answersLateMs);
     return answer;
   }
 
@@ -118,8 +124,8 @@ class Link {
     return await this.call(options, work, isReplyLost);
   }
 
-  async #travel(untilMs: number, options: CallOptions): Promise<void> {
-    const delayMs = this.#faults.delayMs();
+  async #travel(untilMs: number, options: CallOptions, lateMs = 0): Promise<void> {
+    const delayMs = this.#faults.delayMs() + this.#faults.slowMs + lateMs;
     if (delayMs > untilMs - this.#clock.boottimeMs()) await this.#silence(untilMs, options);
     if (delayMs > 0) await this.#clock.sleep(delayMs, options.signal).catch(() => undefined);
     if (options.signal?.aborted === true || this.#ended.aborted) throw unreachable();

@@ -21,7 +21,11 @@ export function isDispensable(world: World, node: string): boolean {
   const value = world.store.read(`/understudy/${world.spec.cluster}/${keys.durability}`);
   const decoded = value === null ? null : decodeRecord('durability', value);
   if (decoded?.ok !== true || decoded.value.standbys.length === 0) return false;
-  return decoded.value.standbys.every((name) => name !== node && server.process?.streams.has(name) === true);
+  return decoded.value.standbys.every((name) => {
+    const stream = server.process?.streams.get(name);
+    // The other end may be gone, and this one not know it yet.
+    return name !== node && stream !== undefined && world.machines.get(name)?.server.process?.receiver === stream;
+  });
 }
 
 /** `null`: full redundancy. `lost`: nodes that nobody waits for. */

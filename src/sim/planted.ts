@@ -42,28 +42,22 @@ export const plants: readonly Plant[] = [
   ]),
   plant('fence-kills', 'The fence kills at the deadline, whatever the state of the agent', [
     'fence/warden.ts',
-    'return warden.deadline !== null && nowMs >= warden.deadline.atMs;',
-    'return warden.deadline !== null && nowMs < 0;',
+    'if (deadline !== null && nowMs >= deadline.atMs) return `the deadline',
+    'if (deadline !== null && nowMs < 0) return `the deadline',
   ]),
   plant(
     'fence-looks-at-promotions',
     'Every start and promotion passes through the fence, which looks at its deadline',
-    ['fence/warden.ts', 'if (nowMs >= deadline.atMs) return { ok: false,', 'if (nowMs < 0) return { ok: false,'],
+    [
+      'fence/warden.ts',
+      '  const { deadline, striking } = warden;\n',
+      '  const { deadline, striking } = warden;\n  if (deadline !== null) return { ok: true, warden };\n',
+    ],
   ),
-  plant('fence-drops-before-release', 'A release drops the deadline of the fence first', [
-    'agent/execute-store.ts',
-    "if (action.do === 'release-lease') await context.fence.drop();",
-    '',
-  ]),
   plant('take-compares-the-lease', 'A takeover compares the very revision that was seen', [
     'agent/execute-store.ts',
     "      same(keys.lease, lease),\n      same(keys.renewal, renewal),\n      { key: keys.durability, revision: durability?.revision ?? 'absent' },",
     '',
-  ]),
-  plant('release-only-when-gone', 'The proof that PostgreSQL is gone precedes a release', [
-    'core/rules/hung.ts',
-    "  return end('postgres-hung'",
-    "  return act([{ do: 'release-lease', lease: view.store.lease as never, to: null, because: [] }], { code: 'x', text }, 0);\n  return end('postgres-hung'",
   ]),
   // Promises and cuts
   plant(
@@ -193,7 +187,22 @@ export const plants: readonly Plant[] = [
   plant('undo-before-start', 'The old primary starts again only after its undo succeeded', [
     'core/rules/switchover.ts',
     "  if (operation.phase === 'stopped') {\n    return wait(",
-    "  if (operation.phase === 'stopped') {\n    if (nothing !== null) return null;\n    return wait(",
+    "  if (operation.phase === 'stopped') {\n    if (operation.phase === 'stopped') return null;\n    return wait(",
+  ]),
+  plant('target-has-replayed-all', 'The target takes the lease when it has replayed past the shutdown checkpoint', [
+    'core/rules/switchover.ts',
+    'if (postgres.replayedLsn <= shutdown) {',
+    'if (postgres.replayedLsn < 0n) {',
+  ]),
+  plant('shutdown-was-clean', 'A handover needs the shutdown checkpoint of a stop of its own', [
+    'core/rules/switchover.ts',
+    "if (postgres.shutdown !== 'clean' || !stoppedByUs) {",
+    'if (postgres.checkpointLsn < 0n) {',
+  ]),
+  plant('given-back-only-when-gone', 'The proof that PostgreSQL is gone precedes every release of the lease', [
+    'core/rules/switchover.ts',
+    "  if (postgres.state === 'stopped') {\n    // It left",
+    "  if (postgres.state === 'stopped' || postgres.state === 'standby') {\n    // It left",
   ]),
   plant('handover-compares-the-operation', 'A handover compares the very revision of the operation', [
     'agent/execute-store.ts',

@@ -8,8 +8,8 @@ import type { Violation } from './checks.ts';
 import type { RunningAgent } from './database-machine.ts';
 import { beginFault, type FaultKind } from './faults.ts';
 import { isDispensable, isLevel, leaseHolder, whyNotHealthy } from './healed.ts';
-import type { Plan, PlannedCommand, PlannedFault, When } from './plan.ts';
-import { holder, isCurable, speaker } from './plan.ts';
+import { isCurable, type Plan, type PlannedCommand } from './plan.ts';
+import { holder, type PlannedFault, speaker, type When } from './planned-fault.ts';
 import { Random } from './random.ts';
 import { simulatedSpec } from './simulated-spec.ts';
 import { World } from './world.ts';
@@ -36,7 +36,7 @@ const restMs = 1_500;
 
 export async function runSeed(plan: Plan, keepTrace: boolean): Promise<SeedResult> {
   const random = new Random(`world ${plan.seed}`);
-  const spec = simulatedSpec(plan.databases, plan.apps);
+  const spec = simulatedSpec(plan.databases, plan.apps, plan.durability);
   const rates = Object.fromEntries(spec.nodes.map(({ name }) => [name, 1 + random.between(-0.004, 0.004)]));
   const world = new World({ spec, random, rates, keepTrace });
   const run = new SeedRun(world, plan);

@@ -9,7 +9,7 @@
  * determined end of its WAL; only the elected takes, and compares everything that the election was judged by.
  */
 
-import { acceptedFor } from '../accepted-loss.ts';
+import { type AcceptedLoss, acceptedFor } from '../accepted-loss.ts';
 import type { Action } from '../actions.ts';
 import { type Ballot, type Election, elect } from '../ballot.ts';
 import type { Stored } from '../cluster-view.ts';
@@ -23,6 +23,8 @@ import type { NodeName } from '../spec.ts';
 import { type Position, type TimelineRecord, type Timelines, unusedTimeline } from '../timelines.ts';
 import { endHung, hungPrimaryAfterMs } from './hung.ts';
 import { retryAfterMs } from './job-retry.ts';
+import { leastDiskBytes } from './successors.ts';
+import { acceptUnheard } from './unheard.ts';
 
 /** A look at the lease is good for this long, in ms: the transaction compares it all again. */
 const lookGoodForMs = 500;
@@ -32,8 +34,6 @@ const sightLostAfterMs = 5_000;
 export const electionWindowMs = 1_000;
 /** How long the elected may take to take the lease, in ms, before the next is elected. */
 const electedPatienceMs = 2_000;
-/** Less free disk than this and a new primary would stop at once. */
-const leastDiskBytes = 64 * 1024 * 1024;
 const soonMs = 20;
 
 /** When lease and renewal were last seen to change; begun anew whenever the store was out of sight. */
@@ -159,7 +159,8 @@ function writeBallot(situation: Situation, lease: Stored<Lease>, term: number): 
   );
 }
 
-function whyUnfit(situation: Situation): string | null {
+/** Why a standby could not stand for election; `null`: it could. */
+export function whyUnfit(situation: Situation): string | null {
   const { me, view } = situation;
   const { postgres } = view;
   if (me?.failover === 'never') return 'its declaration says `failover: never`';
@@ -171,7 +172,12 @@ function whyUnfit(situation: Situation): string | null {
 }
 
 export function electionOf(situation: Situation, lease: Lease): Election {
-  const { view, memory } = situation;
+  const { acceptedLoss, renewal } = situation.view.store;
+  return electionWith(situation, lease, acceptedFor(acceptedLoss?.value ?? null, lease.term, renewal?.value ?? null));
+}
+
+function electionWith(situation: Situation, lease: Lease, accepted: AcceptedLoss | null): Election {
+  const { view, memory, spec } = situation;
   const term = lease.term + 1;
   return elect({
     term,
@@ -181,8 +187,8 @@ export function electionOf(situation: Situation, lease: Lease): Election {
     timelines: timelinesOf(situation),
     silent: memory.silent?.term === term ? memory.silent.nodes : new Set(),
     written: writtenBy(view.store.renewal?.value),
-    lossLimitBytes: null,
-    accepted: acceptedFor(view.store.acceptedLoss?.value ?? null, lease.term, view.store.renewal?.value ?? null),
+    lossLimitBytes: spec?.failover.lossLimitBytes ?? null,
+    accepted,
   });
 }
 
@@ -223,7 +229,11 @@ function judge(situation: Situation, lease: Stored<Lease>, term: number): Verdic
   const missing = election.unheard.length === 0 ? '' : `; not heard: ${election.unheard.join(', ')}`;
   if (election.winner === null || spec === null) {
     const text = `nobody can be elected for term ${term} yet${missing}`;
-    return { ...wait({ code: 'no-winner', text }, 100), refused };
+    const accept = acceptUnheard(situation, lease, {
+      text,
+      elect: (loss) => electionWith(situation, lease.value, loss),
+    });
+    return { ...(accept ?? wait({ code: 'no-winner', text }, 100)), refused };
   }
   const last = lease.value.state === 'held' ? lease.value.holder : lease.value.by;
   const expected = otherDatabaseNodes(situation).filter(({ name }) => name !== last);

@@ -29,7 +29,8 @@ export function endOrphans(): Verdict {
   return end('postmaster-gone', 'the postmaster is gone, and processes of it are left');
 }
 
-function end(code: string, text: string): Verdict {
+/** Ends the server whatever it does, by force after half a second. */
+export function end(code: string, text: string): Verdict {
   const stop: Action = { do: 'stop', awaitStandby: null, patienceMs: 500, drain: null, because: [code] };
   return act([stop], { code, text }, 50);
 }

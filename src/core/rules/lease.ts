@@ -6,10 +6,12 @@
  */
 import type { Action } from '../actions.ts';
 import type { Stored } from '../cluster-view.ts';
-import { driftMs, killTimeMs, type Lease, renewEveryMs } from '../lease.ts';
+import { driftMs, killTimeMs, type Lease, renewEveryMs, type WrittenPosition } from '../lease.ts';
+import { formatLsn } from '../lsn.ts';
 import { act, nothing, otherDatabaseNodes, refuse, type Situation, type Verdict, wait } from '../situation.ts';
 import { nodesOfRole } from '../spec.ts';
 import { drawReceipt } from './receipt.ts';
+import { letsLeaseRunOut } from './useless.ts';
 
 /** How long a fast stop may take before force is used, when the right to be primary is gone. */
 const demotionPatienceMs = 300;
@@ -68,7 +70,7 @@ export function decideDemotion(situation: Situation): Verdict | null {
 /** The renewal that is due, as the first action of a completed loop. */
 export function decideRenewal(situation: Situation): readonly Action[] {
   const { lease, view, memory, nowMs } = situation;
-  if (lease.is !== 'mine') return [];
+  if (lease.is !== 'mine' || letsLeaseRunOut(situation)) return [];
   const renewal = view.store.renewal;
   if (renewal === null) return [];
   const every = renewEveryMs(lease.lease.value.ttlMs);
@@ -76,7 +78,14 @@ export function decideRenewal(situation: Situation): readonly Action[] {
   const fresh = lease.deadlineMs !== null && nowMs - last < every;
   const justTried = lease.deadlineMs === null && nowMs - last < every / 2 && last > 0;
   if (fresh || justTried) return [];
-  return [{ do: 'renew-lease', lease: lease.lease, renewal, because: ['renewal-due'] }];
+  return [{ do: 'renew-lease', lease: lease.lease, renewal, written: written(situation), because: ['renewal-due'] }];
+}
+
+/** What an election may know of it later. While the server can't be looked at, the last word of this term stands. */
+function written({ view }: Situation): WrittenPosition | null {
+  const { postgres } = view;
+  if (postgres.state === 'primary') return { timeline: postgres.timeline, lsn: formatLsn(postgres.insertLsn) };
+  return view.store.renewal?.value.written ?? null;
 }
 
 /**

@@ -1,11 +1,13 @@
 /** What a database node says of itself in the store, and when it is worth a write. */
-import type { ClusterView, MemberPostgres, MemberStatus } from '../cluster-view.ts';
+import type { ClusterView, LocalPostgres, MemberPostgres, MemberStatus } from '../cluster-view.ts';
 import type { Refusal } from '../decision.ts';
 import { formatLsn } from '../lsn.ts';
 import type { DatabaseMemory } from '../memory.ts';
 import { inOneLine } from '../one-line.ts';
 import { cutTerm } from '../promise.ts';
 import { currentTerm, isMoving, type Situation } from '../situation.ts';
+import { probeTrouble, type SeenProbe } from '../write-probe.ts';
+import { whyUnfit } from './failover.ts';
 
 /** Others call a member silent after 6 s: three of these may be lost. */
 const publishEveryMs = 2_000;
@@ -17,7 +19,16 @@ export function memberPostgres(view: ClusterView): MemberPostgres {
   }
   switch (postgres.state) {
     case 'primary':
-      return { state: 'primary', timeline: postgres.timeline, lsn: formatLsn(postgres.insertLsn) };
+      return {
+        state: 'primary',
+        timeline: postgres.timeline,
+        lsn: formatLsn(postgres.insertLsn),
+        flushed: Object.fromEntries(
+          postgres.peers.flatMap(({ name, state, flushLsn }) =>
+            state === 'streaming' && flushLsn !== null ? [[name, formatLsn(flushLsn)]] : [],
+          ),
+        ),
+      };
     case 'standby':
       return {
         state: 'standby',
@@ -71,7 +82,8 @@ function compose(
   const running = postgres.state === 'primary' || postgres.state === 'standby' ? postgres : null;
   const refusal = facts.refused[0];
   const failedJob = [...view.lastJobs.values()].find((job) => job.outcome === 'failed' && view.job?.kind !== job.kind);
-  const trouble = refusal?.text ?? (running === null ? (failedJob?.error ?? null) : null);
+  const trouble =
+    refusal?.text ?? (running === null ? (failedJob?.error ?? null) : primaryTrouble(view.postgres, view.probe));
   const notRunning = running === null && situation.me?.role === 'database' ? [`postgres ${postgres.state}`] : [];
   const notStreaming = postgres.state === 'standby' && postgres.receiver !== 'streaming' ? ['not streaming'] : [];
   return {
@@ -87,9 +99,14 @@ function compose(
     pendingRestart: (running?.pendingRestart ?? []).filter(({ current, wanted }) => current !== wanted),
     standbyMinimums: running?.standbyMinimums ?? {},
     diskFreeBytes: view.diskFreeBytes,
+    unfit: postgres.state === 'standby' ? whyUnfit(situation) : null,
     agentVersion: view.agentVersion,
     trouble: trouble === null ? null : inOneLine(trouble),
   };
+}
+
+function primaryTrouble(postgres: LocalPostgres, probe: SeenProbe | null): string | null {
+  return postgres.state === 'primary' ? probeTrouble(probe, postgres.pid) : null;
 }
 
 /** Everything but positions and counters, which change all the time. */
@@ -107,6 +124,7 @@ function materialKey(status: MemberStatus): string {
     status.unconverged,
     status.pendingRestart,
     status.trouble,
+    status.unfit,
     status.serverVersion,
   ]);
 }

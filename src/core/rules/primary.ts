@@ -6,7 +6,6 @@
  */
 import type { Action } from '../actions.ts';
 import type { Stored } from '../cluster-view.ts';
-import { neededBallots } from '../durability.ts';
 import type { Lease } from '../lease.ts';
 import { formatLsn } from '../lsn.ts';
 import { cutTerm } from '../promise.ts';
@@ -14,7 +13,6 @@ import {
   act,
   currentTerm,
   isMoving,
-  liveMember,
   nothing,
   otherDatabaseNodes,
   refuse,
@@ -23,11 +21,14 @@ import {
   wait,
 } from '../situation.ts';
 import type { TimelineRecord } from '../timelines.ts';
+import { pauseBeforeStartMs, whyNotAgain } from './crashes.ts';
 import { cutFrom } from './failover.ts';
 import { endHung, hungPrimaryAfterMs } from './hung.ts';
 import { retryAfterMs } from './job-retry.ts';
+import { hasSuccessors } from './successors.ts';
 import { decideAsNewPrimary, decideAsOldPrimary } from './switchover.ts';
 import { mustConfigure } from './sync-standbys.ts';
+import { endUseless, shouldHandOver } from './useless.ts';
 
 type Held = Stored<Lease & { state: 'held' }>;
 
@@ -46,7 +47,7 @@ export function decideAsHolder(situation: Situation, lease: Held): Verdict {
   const fresh = deadline !== null && nowMs < deadline - marginMs;
   switch (postgres.state) {
     case 'primary':
-      return asPrimary(situation, lease);
+      return endUseless(situation) ?? asPrimary(situation, lease);
     case 'unknown':
     case 'stopping':
       return endHung(situation, hungPrimaryAfterMs) ?? nothing(50);
@@ -83,7 +84,8 @@ function timelineToRecord(situation: Situation, term: number): TimelineRecord | 
   const record = { term, timeline: postgres.timeline, parent: postgres.fork?.parent ?? null, forkLsn };
   const known = ownTimeline(situation);
   const isKnown = known?.timeline === record.timeline && known.parent === record.parent && known.forkLsn === forkLsn;
-  return isKnown ? null : record;
+  const acceptedLoss = known?.acceptedLoss;
+  return isKnown ? null : { ...record, ...(acceptedLoss === undefined ? {} : { acceptedLoss }) };
 }
 
 function asPrimary(situation: Situation, lease: Held): Verdict {
@@ -171,8 +173,13 @@ function startAgain(situation: Situation, lease: Held): Verdict {
       text: `the data directory belongs to system ${view.postgres.systemIdentifier}, this cluster is ${known}; it is never touched`,
     });
   }
+  if (shouldHandOver(situation)) return handOver(lease, 'primary-useless', situation.memory.failingProbes?.text ?? '');
+  const tooOften = whyNotAgain(situation);
+  if (tooOften !== null) return handOver(lease, 'crashes', tooOften);
   const backOff = retryAfterMs(view, 'start');
   if (backOff > 0) return afterFailedStart(situation, lease, backOff);
+  const pauseMs = pauseBeforeStartMs(situation);
+  if (pauseMs > 0) return wait({ code: 'crashes', text: 'PostgreSQL went down again and again' }, pauseMs);
   const peer = otherDatabaseNodes(situation)[0];
   if (view.postgres.lastRole === 'standby' && peer !== undefined) {
     // Started as primary it would go on on the old timeline in a new term; a promotion opens one of its own.
@@ -202,17 +209,14 @@ function cutOff(situation: Situation, lease: Held): Verdict {
 /** A server that does not start is no reason to keep the lease from those that run. */
 function afterFailedStart(situation: Situation, lease: Held, backOff: number): Verdict {
   const text = lastError(situation, 'start');
-  const { durability } = situation.view.store;
-  const needed = durability === null ? null : neededBallots(durability.value);
-  const running = otherDatabaseNodes(situation).filter(
-    ({ name }) => liveMember(situation, name)?.postgres.state === 'standby',
-  );
-  const members = running.filter(({ name }) => durability?.value.standbys.includes(name) === true);
   // An election that can't be won would only cost time.
-  if (needed === null || members.length < needed || !running.some(({ failover }) => failover === 'allowed')) {
-    return wait({ code: 'start-failed', text }, backOff);
-  }
-  return act([{ do: 'release-lease', lease, to: null, because: ['start-failed'] }], { code: 'start-failed', text }, 0);
+  if (!hasSuccessors(situation)) return wait({ code: 'start-failed', text }, backOff);
+  return handOver(lease, 'start-failed', text);
+}
+
+/** PostgreSQL is proven gone: whoever is elected may begin at once. */
+function handOver(lease: Held, code: string, text: string): Verdict {
+  return act([{ do: 'release-lease', lease, to: null, because: [code] }], { code, text }, 0);
 }
 
 function lastError(situation: Situation, kind: 'initialise' | 'promote' | 'start'): string {

@@ -4,8 +4,9 @@
  *
  * Invariants: the record is written only by the holder, comparing the lease and the record that it replaces; a write
  * without an answer is settled by rewriting the record, never by reading it; after a restart of the agent, and in each
- * new term, the record is rewritten once before it is changed. A standby that is gone leaves the set only while enough
- * others are there: otherwise transactions that asked for a replicated commit wait.
+ * new term, the record is rewritten once before it is changed. A standby that is gone leaves the set only while as many
+ * others are there as are declared. Otherwise transactions that asked for a replicated commit wait; or, where `degrade` is
+ * declared and some seconds have passed, the record first says that they don't, and then they don't.
  */
 import type { Action } from '../actions.ts';
 import {
@@ -18,41 +19,69 @@ import {
   sameSet,
 } from '../durability.ts';
 import type { Lsn } from '../lsn.ts';
-import { mayRetry } from '../memory.ts';
+import { type DatabaseMemory, mayRetry } from '../memory.ts';
 import { otherDatabaseNodes, type Situation } from '../situation.ts';
 import type { NodeName } from '../spec.ts';
 import { areHandsOff } from './hands-off.ts';
 
 /** A standby that has not streamed for this long is no longer healthy, in ms. */
 const healthyForMs = 3_000;
-/** How many standbys a replicated commit waits for. */
-const acknowledging = 1;
+/**
+ * So long standbys may be gone before commits go on without them where `degrade` is declared, in ms: a new primary's
+ * first followers, and a restarted standby, are quicker.
+ */
+const degradeAfterMs = 5_000;
 
-/** When each standby was last seen streaming. */
-export function watchStandbys(situation: Situation): ReadonlyMap<NodeName, number> {
+/** When each standby was last seen streaming, and since when there are too few of them. */
+export function watchStandbys(situation: Situation): Pick<DatabaseMemory, 'streamed' | 'shortSinceMs'> {
   const { view, memory, nowMs } = situation;
-  if (view.postgres.state !== 'primary') return memory.streamed.size === 0 ? memory.streamed : new Map();
+  if (view.postgres.state !== 'primary') {
+    return { streamed: memory.streamed.size === 0 ? memory.streamed : new Map(), shortSinceMs: null };
+  }
   const streaming = view.postgres.peers.filter(({ state }) => state === 'streaming');
-  if (streaming.length === 0) return memory.streamed;
-  const streamed = new Map(memory.streamed);
-  for (const { name } of streaming) streamed.set(name, nowMs);
-  return streamed;
+  const seen = streaming.map(({ name }) => [name, nowMs] as const);
+  const streamed = seen.length === 0 ? memory.streamed : new Map([...memory.streamed, ...seen]);
+  const isShort = healthyStandbys(situation, streamed).length < declaredK(situation);
+  return { streamed, shortSinceMs: isShort ? (memory.shortSinceMs ?? nowMs) : null };
+}
+
+/** How many standbys a replicated commit is declared to wait for, of those that there could ever be. */
+export function declaredK(situation: Situation): number {
+  return Math.min(situation.spec?.durability.k ?? 0, otherDatabaseNodes(situation).length);
+}
+
+/**
+ * Those that stream. Where enough of these may become primary, only these: what they alone acknowledged, one that stands
+ * for no election can't have kept from whoever does.
+ */
+function healthyStandbys(situation: Situation, streamed: ReadonlyMap<NodeName, number>): readonly NodeName[] {
+  const { nowMs } = situation;
+  const healthy = otherDatabaseNodes(situation).filter(
+    ({ name }) => nowMs - (streamed.get(name) ?? Number.NEGATIVE_INFINITY) <= healthyForMs,
+  );
+  const able = healthy.filter(({ failover }) => failover === 'allowed');
+  return (able.length >= declaredK(situation) ? able : healthy).map(({ name }) => name).sort();
 }
 
 /** The set that the healthy standbys make. */
 export function wantedSet(situation: Situation, record: SyncSet): SyncSet {
-  const { memory, nowMs } = situation;
+  const { memory, nowMs, spec } = situation;
+  const k = declaredK(situation);
+  const healthy = healthyStandbys(situation, memory.streamed);
+  const present = healthy.length === 0 ? nobody : { standbys: healthy, k: Math.min(k, healthy.length) };
+  if (healthy.length >= k) return present;
+  const shortForMs = memory.shortSinceMs === null ? 0 : nowMs - memory.shortSinceMs;
+  if (spec?.durability.withoutStandby === 'degrade' && shortForMs >= degradeAfterMs) return present;
+  // Too few are there: whoever asked for a replicated commit waits for the members that the record names.
   const known = otherDatabaseNodes(situation).map(({ name }) => name);
-  if (known.length === 0) return nobody;
-  const healthy = known.filter(
-    (name) => nowMs - (memory.streamed.get(name) ?? Number.NEGATIVE_INFINITY) <= healthyForMs,
-  );
-  if (healthy.length < acknowledging) {
-    // Nobody is there: whoever asked for a replicated commit waits for the members that the record names.
-    const kept = record.standbys.filter((name) => known.includes(name));
-    return kept.length === 0 ? nobody : { standbys: kept, k: Math.min(record.k, kept.length) };
-  }
-  return { standbys: [...healthy].sort(), k: acknowledging };
+  const members = record.standbys.filter((name) => known.includes(name));
+  const kept = members.length === 0 ? nobody : { standbys: members, k: Math.min(record.k, members.length) };
+  return present.k > 0 && present.k >= kept.k ? present : kept;
+}
+
+/** Is this a record that the declaration permits only because too few standbys are there? */
+function isDegraded(situation: Situation, set: SyncSet, replaced: DurabilityRecord | null): boolean {
+  return set.k < declaredK(situation) && replaced !== null && (replaced.degraded === true || set.k < replaced.k);
 }
 
 /** The next step, if one is due; `unconverged` says what is still owed. */
@@ -68,7 +97,12 @@ export function decideSyncStandbys(situation: Situation): {
   const record: SyncSet = store.durability?.value ?? nobody;
   const write = (set: SyncSet, because: string): Action => ({
     do: 'write-durability',
-    record: { term, standbys: set.standbys, k: set.k },
+    record: {
+      term,
+      standbys: set.standbys,
+      k: set.k,
+      ...(isDegraded(situation, set, store.durability?.value ?? null) ? { degraded: true } : {}),
+    },
     replaces: store.durability,
     lease: lease.lease,
     because: [because],

@@ -1,0 +1,20 @@
+/** Unique rows, one per transaction. For local commits a single statement that commits by itself, as most programs do. */
+
+import { schemaOf } from './tables.ts';
+import type { Task } from './task.ts';
+import { autocommit, transact } from './transaction.ts';
+
+export function dealInserts(run: string): () => Task {
+  const insert = `insert into ${schemaOf(run)}.inserts (id) values ($1)`;
+  let next = 0;
+  return () => {
+    const id = next++;
+    return {
+      async perform(session, level) {
+        if (level === 'local') return await autocommit(session, insert, [id]);
+        return await transact(session, level, async () => void (await session.query(insert, [id])));
+      },
+      attempt: (circumstances, ending) => ({ ...circumstances, ...ending, workload: 'inserts', id }),
+    };
+  };
+}

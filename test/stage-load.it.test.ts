@@ -1,0 +1,132 @@
+/** The load and its judge on a real cluster: a move and a crash are found sound, and what a person breaks is found. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import pg from 'pg';
+import { expect, test } from 'vitest';
+import { runCli } from '../src/cli/run-cli.ts';
+import type { Interruptor } from '../src/cli/terminal.ts';
+import { type TestStage, withStage } from './fixtures/stage.ts';
+import { startStageLoad } from './fixtures/stage-load.ts';
+
+const soon = { timeout: 60_000 };
+
+test('a load judges a switchover, a crash, an early end, and what was broken by hand', {
+  timeout: 300_000,
+}, async () => {
+  await withStage({ nodes: 3, appNodes: 2 }, async (stage) => {
+    await moved(stage);
+    await crashed(stage);
+    await endedEarly(stage);
+    await broken(stage);
+  });
+});
+
+/** The primary moves under load: every transaction is acknowledged, and is on every node. */
+async function moved(stage: TestStage): Promise<void> {
+  const writing = await startStageLoad(stage, { writers: 8, commit: 'on' });
+  await writing.untilCommitted(200);
+  const result = await stage.cli('switchover', '--to', 'db2', '--json');
+  expect(result.code, result.stdout + result.stderr).toBe(0);
+  await writing.untilCommitted(200);
+  const { kept, rest, verdict } = await writing.judged();
+  expect(kept).toBeNull();
+  expect(rest.reached).toBe(true);
+  expect(verdict).toMatchObject({ outcome: 'sound', findings: 0, troubles: [], doubts: [] });
+  expect(verdict.nodes.map(({ node, role }) => `${node} ${role}`)).toEqual([
+    'db1 standby',
+    'db2 primary',
+    'db3 standby',
+  ]);
+  for (const { failed, ok, unknown } of verdict.workloads) {
+    expect({ failed, unknown }).toEqual({ failed: 0, unknown: 0 });
+    expect(ok).toBeGreaterThan(50);
+  }
+  expect(verdict.applications.map(({ application, node }) => `${application} ${node}`)).toEqual([
+    'shop app1',
+    'shop app2',
+  ]);
+  await stage.untilHealthy();
+}
+
+/** A crash may fail what was under way, and leaves some of it unknown; nothing that was acknowledged goes. */
+async function crashed(stage: TestStage): Promise<void> {
+  const primary = (await stage.status()).primary ?? '';
+  const writing = await startStageLoad(stage, { writers: 8, commit: 'on' });
+  await writing.untilCommitted(200);
+  stage.signal('postmaster', primary, 'SIGKILL');
+  // Whoever waits for an answer at that moment gets none.
+  const unanswered = (): number => writing.load.counts().failed + writing.load.counts().unknown;
+  await expect.poll(unanswered, soon).toBeGreaterThan(0);
+  await writing.untilCommitted(200);
+  const { verdict } = await writing.judged();
+  expect(verdict).toMatchObject({ outcome: 'sound', findings: 0, doubts: [] });
+  expect(verdict.troubles.length).toBeGreaterThan(0);
+  await stage.untilHealthy();
+}
+
+/** By Ctrl-C, and judged all the same. */
+async function endedEarly(stage: TestStage): Promise<void> {
+  const written = { out: '', err: '' };
+  let interrupt: (how: Interruptor) => void = () => undefined;
+  let isOver = false;
+  const loading = runCli(['stage', 'load', '--for', '10min', '--writers', '2', '--json'], {
+    stdout: { write: (text) => (written.out += text) },
+    stderr: { write: (text) => (written.err += text) },
+    env: {},
+    cwd: stage.directory,
+    onInterrupt(listener) {
+      interrupt = listener;
+      return () => undefined;
+    },
+  }).finally(() => {
+    isOver = true;
+  });
+  const primary = (await stage.status()).primary ?? '';
+  const sessions = "select 1 from pg_stat_activity where usename = 'shop' and query ~ 'understudy_load.*accounts'";
+  await expect.poll(async () => isOver || (await stage.local(primary, sessions)).length > 0, soon).toBe(true);
+  interrupt('asked');
+  expect(await loading, written.err).toBe(0);
+  const report: unknown = JSON.parse(written.out);
+  expect(report).toMatchObject({ endedEarly: 'asked', kept: null, verdict: { outcome: 'sound' } });
+  const documented = readFileSync(join(import.meta.dirname, '../docs/cli.md'), 'utf8').split(
+    'A report of `stage load`',
+  )[1];
+  for (const name of namesIn(report)) expect(documented).toMatch(new RegExp(`\`${name}(?:\\[\\])?\``));
+  expect(JSON.parse(written.err)).toMatchObject({ note: expect.stringContaining('ending the load') });
+}
+
+function namesIn(value: unknown): readonly string[] {
+  if (typeof value !== 'object' || value === null) return [];
+  const below = Object.values(value).flatMap(namesIn);
+  return Array.isArray(value) ? below : [...Object.keys(value), ...below];
+}
+
+/** Each thing that was broken is told, and the tables stay for whoever wants to look. */
+async function broken(stage: TestStage): Promise<void> {
+  const writing = await startStageLoad(stage, { writers: 4, commit: 'on' });
+  await writing.untilCommitted(300);
+  const { attempts } = await writing.load.stop();
+  const rows = attempts.filter(({ outcome, workload }) => outcome === 'ok' && workload === 'inserts');
+  const [lost, doubled] = rows.map(({ id }) => id);
+  const client = new pg.Client(stage.application());
+  await client.connect();
+  await client.query(`set search_path to understudy_load_${writing.load.run};
+    delete from inserts where id = ${lost};
+    insert into inserts values (${doubled});
+    update lists set items = items[2:] || items[1]
+      where key = (select key from lists where cardinality(items) > 2 order by key limit 1);
+    update accounts set balance = balance + 1 where id = 0`);
+  await client.end();
+  const { kept, verdict } = await writing.judged();
+  expect(kept).toBe('the verdict is broken');
+  const [inserts, append, bank] = verdict.workloads;
+  expect(verdict.outcome).toBe('broken');
+  expect(inserts).toMatchObject({ workload: 'inserts', lost: { on: 1 }, duplicates: 1 });
+  expect(append).toMatchObject({ workload: 'append', lost: { on: 0 }, duplicates: 0 });
+  expect(append?.forks.on).toBeGreaterThan(0);
+  // On every node: the standbys hold what the primary holds.
+  expect(bank).toMatchObject({ workload: 'bank', lost: { on: 0 }, wrongTotals: 3, wrongBalances: 1 });
+  const kinds = ['lost', 'fork', 'wrong-total', 'wrong-balance', 'duplicate'];
+  expect([...new Set(verdict.examples.map(({ kind }) => kind))]).toEqual(kinds);
+  await writing.load.dropTables();
+}
