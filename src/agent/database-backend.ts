@@ -11,19 +11,21 @@ import type {
   FailoverRequest,
   HandsOffRequest,
   Preflight,
+  ReadOnlyRequest,
   SpecAnswer,
   SwitchoverAnswer,
   SwitchoverRequest,
   TopologyMessage,
   WhyAnswer,
 } from '../api/contract.ts';
-import type { MemberStatus, PoolerReport } from '../core/cluster-view.ts';
-import { emptyMemory } from '../core/memory.ts';
+import type { ClusterView, MemberStatus, PoolerReport } from '../core/cluster-view.ts';
+import { candidatesNow } from '../core/forecast.ts';
+import { type DatabaseMemory, emptyMemory } from '../core/memory.ts';
 import type { Operation } from '../core/operation.ts';
 import { type PromiseRequest, promiseTo } from '../core/promise.ts';
 import type { Receipt } from '../core/receipt.ts';
 import { findNode, type NodeName, type Spec } from '../core/spec.ts';
-import { type ClusterStatus, summarise } from '../core/status.ts';
+import { type ClusterStatus, reachOf, summarise } from '../core/status.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { EventRecord } from '../events/catalogue.ts';
 import { encodeRecord } from '../records/codecs.ts';
@@ -31,6 +33,7 @@ import { keys } from '../records/keys.ts';
 import type { DatabaseNode } from './database-node.ts';
 import { orderFailover } from './failover-order.ts';
 import { orderHandsOff } from './hands-off-order.ts';
+import { orderReadOnly } from './read-only-order.ts';
 import { checkpointWithinMs, startSwitchover } from './switchover-start.ts';
 import { appNodeConfiguration, buildTopology, topologyKey } from './topology.ts';
 
@@ -90,8 +93,7 @@ export class DatabaseBackend implements AgentBackend {
 
   status(): ClusterStatus {
     const { view, memory } = this.#fresh();
-    const seen = new Map([...memory.memberSeen].map(([node, last]) => [node, view.nowMs - last.atMs]));
-    const status = summarise(view, seen, memory.handsOff?.sinceMs);
+    const status = summarise(view, heardMs(view, memory), memory.handsOff?.sinceMs);
     return {
       ...status,
       cluster: status.cluster === '' ? this.cluster : status.cluster,
@@ -116,8 +118,14 @@ export class DatabaseBackend implements AgentBackend {
       reasons:
         trouble === null ? decision.reasons : [{ code: 'store-unreachable', text: trouble }, ...decision.reasons],
       refused: decision.refused,
+      candidates: this.#candidates(),
       actions: decision.actions.map((action) => ({ do: action.do, because: action.because })),
     };
+  }
+
+  #candidates() {
+    const { view, memory } = this.#fresh();
+    return candidatesNow(view, memory, reachOf(view, heardMs(view, memory)));
   }
 
   spec(): SpecAnswer {
@@ -256,6 +264,11 @@ export class DatabaseBackend implements AgentBackend {
     return await orderFailover({ mirror, clock, signal, emit, fresh: this.#fresh() }, request, by);
   }
 
+  readOnly(request: ReadOnlyRequest, by: string): Promise<Answer> {
+    const { mirror, clock, signal, emit } = this.#agent;
+    return orderReadOnly({ mirror, clock, signal, emit }, request, by);
+  }
+
   handsOff(request: HandsOffRequest, by: string): Promise<Answer> {
     const { mirror, clock, signal, emit } = this.#agent;
     return orderHandsOff({ mirror, clock, signal, emit }, request, by);
@@ -333,6 +346,11 @@ export class DatabaseBackend implements AgentBackend {
       });
     return fresh;
   }
+}
+
+/** How long ago each member's counter was last seen to change, in ms. */
+function heardMs({ nowMs }: ClusterView, { memberSeen }: DatabaseMemory): ReadonlyMap<NodeName, number> {
+  return new Map([...memberSeen].map(([node, last]) => [node, nowMs - last.atMs]));
 }
 
 function digest(value: unknown): string {

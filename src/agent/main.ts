@@ -155,6 +155,8 @@ function startDatabase(foundation: Foundation): Running {
       }),
     diskFreeBytes: () => diskFreeBytes(file.directories.data),
   });
+  // systemd tells it to every service (systemd.exec(5)).
+  const isService = process.env.INVOCATION_ID !== undefined;
   const backend = new DatabaseBackend({
     cluster: file.cluster,
     agent,
@@ -163,7 +165,7 @@ function startDatabase(foundation: Foundation): Running {
       const probe = { store, clock, node: file.node };
       const latency = ttlMs === undefined ? [] : [checkStoreLatency({ ...probe, ttlMs })];
       // One after the other: the programs that the other checks run would be measured, too.
-      return [...(await Promise.all(latency)), ...(await examineNode(file)), checkFence(await fence.peek())];
+      return [...(await Promise.all(latency)), ...(await examineNode(file)), checkFence(await fence.peek(), isService)];
     },
     disagreements: async (wanted) => {
       // Loaded only for an apply: the loader is a large part of the command line.

@@ -8,6 +8,7 @@
 import type { Topology } from '@understudy/client';
 import type { MemberStatus, PoolerReport } from '../core/cluster-view.ts';
 import type { Reason, Refusal } from '../core/decision.ts';
+import type { Prospect } from '../core/forecast.ts';
 import type { Operation } from '../core/operation.ts';
 import type { PromiseRequest } from '../core/promise.ts';
 import type { Receipt } from '../core/receipt.ts';
@@ -66,6 +67,11 @@ export interface HandsOffRequest {
   readonly forMs: number | null;
 }
 
+export interface ReadOnlyRequest {
+  readonly on: boolean;
+  readonly reason: string | null;
+}
+
 export interface Preflight {
   readonly from: NodeName;
   readonly to: NodeName | null;
@@ -86,6 +92,8 @@ export interface WhyAnswer {
   readonly inputDigest: string;
   readonly reasons: readonly Reason[];
   readonly refused: readonly Refusal[];
+  /** Who could take over, and who could not, and why: in the election under way, or in the next. */
+  readonly candidates?: readonly Prospect[] | undefined;
   readonly actions: readonly { readonly do: string; readonly because: readonly string[] }[];
 }
 
@@ -141,6 +149,7 @@ export interface AgentBackend {
   /** Says who would be elected and what would be lost, or records that a person accepts it. */
   failover(request: FailoverRequest, by: string): Promise<FailoverAnswer>;
   /** Keeps the automation from acting, or lets it act again; any database node's agent writes it. */
+  readOnly(request: ReadOnlyRequest, by: string): Promise<{ readonly accepted: boolean; readonly because: string }>;
   handsOff(request: HandsOffRequest, by: string): Promise<{ readonly accepted: boolean; readonly because: string }>;
   operation(): Operation | null;
   receipts(): Promise<readonly Receipt[]>;
@@ -181,6 +190,7 @@ export const routes = {
   operation: { method: 'GET', path: '/v1/operation', who: ['operator', 'database'], withinMs: atOnceMs },
   cancel: { method: 'POST', path: '/v1/operations/:id/cancel', who: ['operator', 'database'], withinMs: atOnceMs },
   failover: { method: 'POST', path: '/v1/failover', who: ['operator'], withinMs: atOnceMs },
+  readOnly: { method: 'POST', path: '/v1/read-only', who: ['operator'], withinMs: atOnceMs },
   handsOff: { method: 'POST', path: '/v1/hands-off', who: ['operator'], withinMs: atOnceMs },
   receipts: { method: 'GET', path: '/v1/receipts', who: ['operator', 'database'], withinMs: atOnceMs },
   receipt: { method: 'GET', path: '/v1/receipts/:id', who: ['operator', 'database'], withinMs: atOnceMs },

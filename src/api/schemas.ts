@@ -22,7 +22,7 @@ import {
   storedSpec,
   text,
 } from '../records/spec-schema.ts';
-import { clusterStatus, operation, poolerReport, receipt } from '../records/status-schemas.ts';
+import { clusterStatus, operation, poolerReport, prospect, receipt } from '../records/status-schemas.ts';
 import type {
   ApplyRequest,
   AppNodeConfiguration,
@@ -31,6 +31,7 @@ import type {
   FailoverRequest,
   HandsOffRequest,
   Preflight,
+  ReadOnlyRequest,
   SpecAnswer,
   SwitchoverAnswer,
   SwitchoverRequest,
@@ -55,6 +56,10 @@ const failover = z.strictObject({
     .nullable(),
 }) satisfies z.ZodType<FailoverRequest>;
 
+const readOnly = z.strictObject({
+  on: z.boolean(),
+  reason: z.string().min(1).max(500).nullable(),
+}) satisfies z.ZodType<ReadOnlyRequest>;
 const handsOff = z.strictObject({
   forMs: positive.max(handsOffAtMostMs).nullable(),
 }) satisfies z.ZodType<HandsOffRequest>;
@@ -67,6 +72,7 @@ export const requests = {
   apply,
   failover,
   handsOff,
+  readOnly,
   report: poolerReport,
   cancel: nothing,
   checkpoint: nothing,
@@ -168,6 +174,7 @@ const why = z.object({
   inputDigest: text,
   reasons: z.array(reason),
   refused: z.array(refusal),
+  candidates: z.array(prospect).optional(),
   actions: z.array(z.object({ do: text, because: z.array(text) })),
 }) satisfies z.ZodType<WhyAnswer>;
 
@@ -196,6 +203,7 @@ export const answers = {
   cancel: accepted,
   failover: failoverAnswer,
   handsOff: accepted,
+  readOnly: accepted,
   receipts: z.array(receipt),
   receipt,
   reinit: accepted,

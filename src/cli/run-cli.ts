@@ -18,6 +18,7 @@ import { declareFailover } from './failover.ts';
 import { declareHandsOff } from './hands-off.ts';
 import { declareNodeOrders } from './node-orders.ts';
 import { declarePlan } from './plan.ts';
+import { declareReadOnly } from './read-only.ts';
 import { declareReceipts } from './receipts.ts';
 import { declareSchema } from './schema.ts';
 import { declareStage } from './stage.ts';
@@ -36,6 +37,7 @@ const verbs = [
   declareSwitchover,
   declareFailover,
   declareHandsOff,
+  declareReadOnly,
   declareByHand,
   declareUri,
   declareEvents,

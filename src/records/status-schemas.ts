@@ -1,6 +1,7 @@
 /** The shapes of what agents say of the cluster's state. Fields that this version doesn't know are dropped. */
 import { z } from 'zod';
 import type { MemberPostgres, PoolerReport } from '../core/cluster-view.ts';
+import type { Forecast, Prospect } from '../core/forecast.ts';
 import type { Operation } from '../core/operation.ts';
 import type { Receipt } from '../core/receipt.ts';
 import type { ClusterStatus } from '../core/status.ts';
@@ -12,13 +13,15 @@ const applicationFigures = z.object({ name, delayed: count, worstMs: duration, f
 export const poolerReport = z.object({
   node: name,
   counter: count,
-  state: z.enum(['open', 'pausing', 'paused', 'down', 'unknown']),
+  state: z.enum(['open', 'pausing', 'paused', 'held', 'down', 'unknown']),
   operation: name.nullable(),
   term: count,
   primary: name.nullable(),
   clients: count,
   waiting: count,
   specRevision: count,
+  // An agent of an earlier version says nothing of it.
+  readOnly: z.boolean().default(false),
   blockers: z.array(z.object({ alias: name, serverPid: z.int(), client: text, ageMs: duration })),
   poolerVersion: text.nullable(),
   lastPause: z
@@ -131,6 +134,33 @@ const nodeStatus = z.object({
   trouble: text.nullable(),
 });
 
+const bytes = count;
+
+export const prospect = z.object({
+  node: name,
+  standing: z.enum(['first', 'able', 'refused', 'unheard']),
+  text,
+  lacksBytes: bytes.nullable(),
+}) satisfies z.ZodType<Prospect>;
+
+const forecast = z.object({
+  primary: name,
+  takesOver: name.nullable(),
+  withinMs: duration.nullable(),
+  atRiskBytes: bytes.nullable(),
+  byAcceptance: z.boolean(),
+  because: text.nullable(),
+  candidates: z.array(prospect),
+}) satisfies z.ZodType<Forecast>;
+
+const durability = z.object({
+  commit: z.enum(['local', 'sync']),
+  declaredK: count,
+  k: count,
+  standbys: z.array(name),
+  degraded: z.boolean(),
+});
+
 export const clusterStatus = z.object({
   cluster: name,
   verdict: z.enum(['HEALTHY', 'DEGRADED', 'DOWN', 'STARTING']),
@@ -145,5 +175,9 @@ export const clusterStatus = z.object({
   poolers: z.array(z.object({ node: name, reachable, report: poolerReport.nullable() })),
   operation: operation.nullable(),
   handsOff: z.object({ by: text, at: text, leftMs: duration }).nullable().default(null),
+  readOnly: z.object({ by: text, at: text, reason: text.nullable() }).nullable().default(null),
   lastReceipt: name.nullable(),
+  durability: durability.nullish(),
+  ifPrimaryDied: forecast.nullish(),
+  acceptedLoss: z.object({ by: text, lacksBytes: bytes, afterLsn: text }).nullish(),
 }) satisfies z.ZodType<ClusterStatus>;
