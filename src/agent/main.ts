@@ -19,6 +19,7 @@ import { serverConfiguration } from '../core/rules/settings.ts';
 import { findNode, hostName, type NodeName, type Spec } from '../core/spec.ts';
 import { examineNode } from '../doctor/examine-node.ts';
 import { checkFence } from '../doctor/fence.ts';
+import { checkStoreLatency } from '../doctor/store-latency.ts';
 import { describeError, UnderstudyError } from '../errors/understudy-error.ts';
 import { createEtcdStore } from '../etcd/store.ts';
 import { createFence } from '../fence/client.ts';
@@ -163,7 +164,13 @@ function startDatabase(foundation: Foundation): Running {
   const backend = new DatabaseBackend({
     cluster: file.cluster,
     agent,
-    doctor: async () => [...(await examineNode(file)), checkFence(await fence.peek(), isService)],
+    doctor: async () => {
+      const ttlMs = spec()?.lease.ttlMs;
+      const probe = { store, clock, node: file.node };
+      const latency = ttlMs === undefined ? [] : [checkStoreLatency({ ...probe, ttlMs })];
+      // One after the other: the programs that the other checks run would be measured, too.
+      return [...(await Promise.all(latency)), ...(await examineNode(file)), checkFence(await fence.peek(), isService)];
+    },
     disagreements: async (wanted) => {
       // Loaded only for an apply: the loader is a large part of the command line.
       const { specDisagreements } = await import('../config/spec-disagreements.ts');

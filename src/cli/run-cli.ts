@@ -9,6 +9,7 @@ import { exitCodeFor, exitCodes } from '../errors/exit-codes.ts';
 import { version } from '../version.ts';
 import { declareAgent } from './agent.ts';
 import { declareApply } from './apply.ts';
+import { declareByHand } from './by-hand.ts';
 import { type Perform, withCall } from './call.ts';
 import { declareCompletion } from './completion.ts';
 import { declareDoctor } from './doctor.ts';
@@ -38,6 +39,7 @@ const verbs = [
   declareFailover,
   declareHandsOff,
   declareReadOnly,
+  declareByHand,
   declareUri,
   declareEvents,
   declareWhy,

@@ -77,6 +77,11 @@ export async function endKeeper(record: StageRecord, clock: Clock): Promise<void
   while (isAlive(keeper)) await clock.sleep(10);
 }
 
+/** `null`: none runs. */
+export function keeperPid(record: StageRecord): number | null {
+  return livingKeeper(record)?.pid ?? null;
+}
+
 function livingKeeper(record: StageRecord) {
   const pid = readKeeper(record);
   if (pid === null || !readCommandLine(pid).includes('keep')) return null;

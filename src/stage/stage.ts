@@ -220,7 +220,8 @@ function copyProgram(record: StageRecord, program: string): void {
   if (process.getuid?.() === 0) chownSync(directory, record.user.uid, record.user.gid);
 }
 
-async function startStore(record: StageRecord, request: StageRequest): Promise<void> {
+/** Starts the store's members, with users and roles; those that run are left as they are. */
+export async function startStore(record: StageRecord, request: Pick<StageRequest, 'clock' | 'signal'>): Promise<void> {
   for (const host of storeHosts(record)) await launchStore(record, host);
   const authority = await stageAuthority(record);
   const until = request.clock.boottimeMs() + storeWithinMs;

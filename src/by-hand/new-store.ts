@@ -1,0 +1,90 @@
+/**
+ * Gives a new, empty store what the automation must know to go on with a cluster that people ran by hand.
+ *
+ * Invariants: it writes only into a store that knows nothing of this cluster, all of it in one transaction. The lease is
+ * given to the node that is writable now, in a term above every one that any node of this machine has bound itself to:
+ * nodes elsewhere have bound themselves to at most the next one, so a wide step is above those, too.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { promiseFileIn } from '../agent/promise-file.ts';
+import type { NodeFile } from '../config/node-file.ts';
+import { cutTerm } from '../core/promise.ts';
+import { UnderstudyError } from '../errors/understudy-error.ts';
+import { createEtcdStore } from '../etcd/store.ts';
+import type { Clock } from '../ports/clock.ts';
+import { encodeRecord } from '../records/codecs.ts';
+import { keys, timelineKey } from '../records/keys.ts';
+import type { Place } from './place.ts';
+import type { Standing } from './standing.ts';
+
+const termStep = 100;
+const writeWithinMs = 30_000;
+const memory = z.object({ highestTerm: z.int().min(0) });
+
+export function fenceMemory({ directories }: NodeFile): string {
+  return join(directories.state, 'fence.json');
+}
+
+/** Set aside while people run the cluster: a fence that finds it would end PostgreSQL at a deadline long past. */
+export function fenceMemoryAside(node: NodeFile): string {
+  return `${fenceMemory(node)}.by-hand`;
+}
+
+function highestTerm(nodes: readonly NodeFile[]): number {
+  const terms = nodes.flatMap((node) => {
+    const promise = promiseFileIn(node.directories.state).read();
+    const bound = promise.kind === 'promised' ? promise.term : 0;
+    return [cutTerm(promise), bound, termIn(fenceMemory(node)), termIn(fenceMemoryAside(node))];
+  });
+  return Math.max(0, ...terms);
+}
+
+function termIn(file: string): number {
+  try {
+    return memory.parse(JSON.parse(readFileSync(file, 'utf8'))).highestTerm;
+  } catch {
+    return 0; // this node never was primary
+  }
+}
+
+/** Answers the term. Throws REFUSED when the store knows a cluster already, STORE_UNREACHABLE. */
+export async function seedStore(place: Place, node: NodeFile, primary: Standing, clock: Clock): Promise<number> {
+  const { store: access } = node;
+  if (access === null) throw new UnderstudyError('REFUSED', `${node.node} has no access to a store`);
+  const store = createEtcdStore({
+    endpoints: access.endpoints,
+    prefix: `/understudy/${node.cluster}/`,
+    tls: {
+      ca: readFileSync(access.ca, 'utf8'),
+      certificate: readFileSync(access.certificate, 'utf8'),
+      key: readFileSync(access.key, 'utf8'),
+    },
+    user: { name: access.user, password: readFileSync(access.passwordFile, 'utf8').trim() },
+    clock,
+  });
+  const databases = place.here.filter(({ role }) => role === 'database');
+  const term = highestTerm(databases) + termStep;
+  const { systemIdentifier, timeline } = primary;
+  const { major } = place.spec.spec.postgres;
+  const { ttlMs } = place.spec.spec.lease;
+  try {
+    const result = await store.transact(
+      [keys.spec, keys.cluster, keys.lease, keys.renewal].map((key) => ({ key, revision: 'absent' as const })),
+      [
+        { key: keys.spec, value: encodeRecord('spec', place.spec) },
+        { key: keys.cluster, value: encodeRecord('cluster', { systemIdentifier, postgresMajor: major }) },
+        { key: keys.lease, value: encodeRecord('lease', { state: 'held', term, holder: node.node, ttlMs }) },
+        { key: keys.renewal, value: encodeRecord('renewal', { term, counter: 1 }) },
+        // Where it left its parent its holder finds out, and corrects.
+        { key: timelineKey(term), value: encodeRecord('timeline', { term, timeline, parent: null, forkLsn: '0/0' }) },
+      ],
+      { withinMs: writeWithinMs },
+    );
+    if (result.committed) return term;
+    throw new UnderstudyError('REFUSED', 'this store knows the cluster already: it is not a new one');
+  } finally {
+    await store.close();
+  }
+}
