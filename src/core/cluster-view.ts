@@ -71,6 +71,8 @@ export interface MemberStatus {
   /** Current values of what a standby must have at least as large as its primary (documentation 27.4.3). */
   readonly standbyMinimums: Readonly<Record<string, number>>;
   readonly diskFreeBytes: number | null;
+  /** The kernel's name for its boot; absent: of an older version. */
+  readonly bootId?: string | undefined;
   readonly agentVersion: string;
   /** Why it is not doing what it should, in one line; `null` when all is well. */
   readonly trouble: string | null;

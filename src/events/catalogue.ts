@@ -21,6 +21,11 @@ export const eventCatalogue = {
     sentence:
       '{node} takes term {term} with a loss that {by} accepted: at least {lacksBytes} B, and whatever else was committed after {forkLsn}',
   },
+  'failover.remote_write_unsure': {
+    severity: 'warning',
+    sentence:
+      '{nodes} had booted again before the election of {node} for term {term}: commits acknowledged with remote_write may be gone',
+  },
   'failover.decided': { severity: 'alarm', sentence: '{node} is elected and holds the lease, term {term}' },
   'lease.next_term': { severity: 'notice', sentence: '{node} goes on in term {term}: standbys had cut off the last' },
   'durability.changed': { severity: 'notice', sentence: 'replicated commits wait for {set}' },

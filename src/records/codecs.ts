@@ -71,6 +71,7 @@ const renewal = z.object({
   term: positive,
   counter: count,
   written: z.object({ timeline: positive, lsn }).optional(),
+  boots: z.record(name, name).optional(),
 });
 const member = z.object({
   node: name,
@@ -84,6 +85,7 @@ const member = z.object({
   pendingRestart: z.array(pendingRestart),
   standbyMinimums: z.record(name, z.number()),
   diskFreeBytes: z.number().nullable(),
+  bootId: name.optional(),
   agentVersion: text,
   trouble: text.nullable(),
 });

@@ -23,11 +23,8 @@ import type { NodeName } from '../spec.ts';
 import { type Position, type TimelineRecord, type Timelines, unusedTimeline } from '../timelines.ts';
 import { endHung, hungPrimaryAfterMs } from './hung.ts';
 import { retryAfterMs } from './job-retry.ts';
-<<<<<<< HEAD
 import { leastDiskBytes } from './successors.ts';
-=======
 import { acceptUnheard } from './unheard.ts';
->>>>>>> main
 
 /** A look at the lease is good for this long, in ms: the transaction compares it all again. */
 const lookGoodForMs = 500;
@@ -189,6 +186,7 @@ function electionWith(situation: Situation, lease: Lease, accepted: AcceptedLoss
     timelines: timelinesOf(situation),
     silent: memory.silent?.term === term ? memory.silent.nodes : new Set(),
     written: writtenBy(view.store.renewal?.value),
+    boots: view.store.renewal?.value.boots ?? {},
     lossLimitBytes: spec?.failover.lossLimitBytes ?? null,
     accepted,
   });
@@ -255,6 +253,7 @@ function judge(situation: Situation, lease: Stored<Lease>, term: number): Verdic
     renewal: view.store.renewal,
     durability: view.store.durability,
     accepted: acceptedBy(situation, election),
+    rebooted: election.rebooted,
     timeline: nextTimeline(situation, term, postgres.timeline, formatLsn(postgres.walEnd)),
     ttlMs: spec.lease.ttlMs,
     because: ['elected'],

@@ -89,6 +89,7 @@ function compose(
     pendingRestart: (running?.pendingRestart ?? []).filter(({ current, wanted }) => current !== wanted),
     standbyMinimums: running?.standbyMinimums ?? {},
     diskFreeBytes: view.diskFreeBytes,
+    bootId: view.bootId,
     agentVersion: view.agentVersion,
     trouble: trouble === null ? null : inOneLine(trouble),
   };
