@@ -15,6 +15,7 @@ import type {
   WhyAnswer,
 } from '../api/contract.ts';
 import type { MemberStatus, PoolerReport } from '../core/cluster-view.ts';
+import type { WalPiece, WalRequest } from '../core/last-words.ts';
 import { emptyMemory } from '../core/memory.ts';
 import type { Operation } from '../core/operation.ts';
 import { type PromiseRequest, promiseTo } from '../core/promise.ts';
@@ -262,6 +263,13 @@ export class DatabaseBackend implements AgentBackend {
     if (lease?.state !== 'held' || lease.holder !== by || lease.term !== request.term) return { given: false };
     const bound = await this.#agent.bind((record, now) => promiseTo(record, request, now));
     return { given: bound !== null };
+  }
+
+  /** Only after the release: until then this node may start its server again. */
+  async lastWords(request: WalRequest): Promise<{ readonly piece: WalPiece | null }> {
+    const lease = this.#agent.mirror.image.lease?.value;
+    if (lease?.state !== 'released' || lease.by !== this.node) return { piece: null };
+    return { piece: await this.#agent.postgres.readWal(request) };
   }
 
   async checkpoint(signal: AbortSignal): Promise<void> {

@@ -39,6 +39,7 @@ export interface DatabaseNodeParts {
   readonly fence: Fence;
   readonly promises: PromiseFile;
   readonly askPromise: ExecutionContext['askPromise'];
+  readonly askWal: ExecutionContext['askWal'];
   /** The kernel's name for this boot. */
   readonly bootId: string;
   readonly diskFreeBytes: () => Promise<number | null>;
@@ -343,6 +344,7 @@ export class DatabaseNode {
       configuration: (spec, sync) => this.#configuration(spec, sync),
       bind: (change) => this.bind(change),
       askPromise: this.#parts.askPromise,
+      askWal: this.#parts.askWal,
       spec: () => this.spec(),
       emit: this.emit,
       failed: (what, because) => this.#failed(what, because),

@@ -1,6 +1,7 @@
 /** What the executor works with: the ports, this node's identity, and where it tells what happened. */
 
 import type { SyncSet } from '../core/durability.ts';
+import type { WalPiece, WalRequest } from '../core/last-words.ts';
 import type { Outcome } from '../core/memory.ts';
 import type { Instant, PromiseRecord, PromiseRequest } from '../core/promise.ts';
 import type { NodeName, Spec } from '../core/spec.ts';
@@ -26,6 +27,8 @@ export interface ExecutionContext {
   readonly jobs: Jobs;
   readonly log: ActionLog;
   readonly signal: AbortSignal;
+  /** Asks the agent of a primary that is down for a piece of its WAL. */
+  askWal(node: NodeName, request: WalRequest, withinMs: number): Promise<WalPiece | null>;
   /** Throws when the spec does not name that node. */
   upstream(node: NodeName): Upstream;
   /** `sync`: the standbys that commits may wait for; without it those that are in force. */

@@ -140,6 +140,8 @@ function startDatabase(foundation: Foundation): Running {
     fence,
     askPromise: async (node, request, withinMs) =>
       (await peerClient(peers, agent.spec(), file, credentials, node).promise(request, { withinMs })).given,
+    askWal: async (node, request, withinMs) =>
+      (await peerClient(peers, agent.spec(), file, credentials, node).lastWords(request, { withinMs })).piece,
     promises: promiseFileIn(file.directories.state),
     bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
     configuration: (wanted, floor, sync) =>

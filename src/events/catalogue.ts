@@ -15,6 +15,7 @@ export const eventCatalogue = {
   'agent.started': { severity: 'info', sentence: 'agent {version} started on {node}' },
   'lease.taken': { severity: 'notice', sentence: '{node} holds the lease, term {term}' },
   'failover.cut_off': { severity: 'alarm', sentence: '{node} has cut itself off for term {term}' },
+  'failover.last_words': { severity: 'notice', sentence: '{node} took {bytes} B of WAL from the disk of {from}' },
   'failover.ballot': { severity: 'notice', sentence: '{node} is at {lsn} of timeline {timeline}, for term {term}' },
   'failover.loss_accepted': {
     severity: 'alarm',

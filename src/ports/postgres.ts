@@ -6,6 +6,7 @@
  */
 
 import type { LocalPostgres, PostgresSession, SlotTarget } from '../core/cluster-view.ts';
+import type { WalPiece, WalRequest } from '../core/last-words.ts';
 import type { Lsn } from '../core/lsn.ts';
 import type { ServerConfiguration } from '../core/rules/settings.ts';
 import type { DatabaseSpec, NodeName } from '../core/spec.ts';
@@ -102,6 +103,10 @@ export interface Postgres {
     },
     options: ActOptions,
   ): Promise<{ readonly clean: ShutdownFacts | null }>;
+  /** A piece of what a server that is down left in its WAL; `null`: it runs, or there is no such place. */
+  readWal(request: WalRequest): Promise<WalPiece | null>;
+  /** A standby that is cut off takes in what another left; answers how many bytes it went on by. */
+  hearWal(ask: (request: WalRequest) => Promise<WalPiece | null>, options: ActOptions): Promise<number>;
   /** Logs in anew and waits for a flushed record. Never fails: what went wrong is the answer. */
   probeWrite(options: ActOptions): Promise<WriteProbe>;
   checkpoint(options: ActOptions): Promise<void>;

@@ -7,12 +7,13 @@
  */
 import type { LocalPostgres, ReplicationPeer, SlotState } from '../core/cluster-view.ts';
 import type { SyncSet } from '../core/durability.ts';
+import type { WalPiece } from '../core/last-words.ts';
 import type { Lsn } from '../core/lsn.ts';
 import type { NodeName } from '../core/spec.ts';
 import type { WriteProbe } from '../core/write-probe.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { ActOptions, Postgres, ServerConfiguration, StartAs } from '../ports/postgres.ts';
-import { lsnOf, positionOf } from './fake-disk.ts';
+import { lsnOf, positionOf, type WalRecord } from './fake-disk.ts';
 import type { FakeFence } from './fake-fence.ts';
 import type { CommitOutcome, FakeServer, ServerProcess } from './fake-server.ts';
 import type { SimulatedProcess } from './host.ts';
@@ -301,6 +302,30 @@ export class FakePostgres implements Postgres {
     return { clean: null };
   }
 
+  /** All of it in one piece: positions here are numbers of records, not of bytes. */
+  async readWal(): Promise<WalPiece | null> {
+    const { process, disk } = this.#server;
+    await this.#pause(this.#random.between(0.5, 5));
+    if (process !== null || disk.content !== 'cluster' || disk.isFrozen) return null;
+    return { data: JSON.stringify({ timeline: disk.timeline, records: disk.records }), isEnd: true };
+  }
+
+  async hearWal(
+    ask: (request: { readonly file: string; readonly offset: number }) => Promise<WalPiece | null>,
+    options: ActOptions,
+  ): Promise<number> {
+    const piece = await ask({ file: '', offset: 0 });
+    await this.#take(this.#random.skewed(300, 700), options);
+    const { process, disk } = this.#server;
+    if (piece === null || process === null || process.role !== 'standby' || process.freeze !== 'none') return 0;
+    const heard = parseWal(piece.data);
+    const isContinued = disk.records.every((record, index) => record.serial === heard.records[index]?.serial);
+    if (heard.timeline !== disk.timeline || !isContinued) return 0;
+    const rest = heard.records.slice(disk.end);
+    this.#server.restore(process, rest);
+    return rest.length;
+  }
+
   async probeWrite(options: ActOptions): Promise<WriteProbe> {
     const { process, disk } = this.#server;
     const before = disk.flushed;
@@ -394,6 +419,14 @@ export class FakePostgres implements Postgres {
       await clock.sleep(pollMs, options.signal);
     }
   }
+}
+
+function parseWal(text: string): { readonly timeline: number; readonly records: readonly WalRecord[] } {
+  const wal: unknown = JSON.parse(text);
+  const isWal =
+    typeof wal === 'object' && wal !== null && 'timeline' in wal && 'records' in wal && Array.isArray(wal.records);
+  if (!isWal || typeof wal.timeline !== 'number') throw failed('no WAL');
+  return { timeline: wal.timeline, records: wal.records };
 }
 
 function failed(because: string): UnderstudyError {
