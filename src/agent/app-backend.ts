@@ -57,6 +57,7 @@ export function createAppBackend(parts: AppBackendParts): AgentBackend {
     receipt: elsewhereLater,
     checkpoint: elsewhereLater,
     promise: elsewhereLater,
+    lastWords: elsewhereLater,
     reinit: elsewhereLater,
     restart: elsewhereLater,
     member: () => null,

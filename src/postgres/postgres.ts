@@ -278,12 +278,13 @@ export function createPostgres(options: PostgresOptions): Postgres {
       const reading = readControl(layout.controlFile);
       if (seen.state !== 'standby' || seen.walEnd === null || reading.found !== 'control') return 0;
       const { walSegmentBytes: segmentBytes } = reading.control;
-      const walEnd = async () => {
+      const replay = async () => {
         const now = await look();
-        return now.state === 'standby' ? now.walEnd : null;
+        const isStandby = now.state === 'standby';
+        return { at: isStandby ? now.replayedLsn : null, isExhausted: isStandby && now.walEnd !== null };
       };
       const { timeline, walEnd: end } = seen;
-      return await hearWal({ layout, clock, timeline, end, segmentBytes, ask, reload, walEnd }, deadline);
+      return await hearWal({ layout, clock, timeline, end, segmentBytes, ask, reload, replay }, deadline);
     },
 
     probeWrite,

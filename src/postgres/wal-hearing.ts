@@ -20,8 +20,8 @@ import { type Deadline, waitFor } from './waiting.ts';
 
 /** More than this would take longer than most crash recoveries. */
 const mostBytes = 256 * 1024 * 1024;
-/** The server looks for the next file every 200 ms (`wal_retrieve_retry_interval`): twice in vain is the end. */
-const quietMs = 500;
+/** The server looks for the next file every 200 ms (`wal_retrieve_retry_interval`), and each look starts a program. */
+const quietMs = 2_000;
 const lookEveryMs = 20;
 
 export interface Hearing {
@@ -34,8 +34,8 @@ export interface Hearing {
   ask(request: WalRequest): Promise<WalPiece | null>;
   /** Makes the server read its files. */
   reload(): void;
-  /** The end of its WAL as it stands; `null` while it replays. */
-  walEnd(): Promise<Lsn | null>;
+  /** How far the server has replayed, and whether it has found nothing more; `null`: it does not say. */
+  replay(): Promise<{ readonly at: Lsn | null; readonly isExhausted: boolean }>;
 }
 
 /** Answers how many bytes it went on by. Throws when the other's WAL is not a continuation of its own. */
@@ -52,14 +52,17 @@ export async function hearWal(hearing: Hearing, deadline: Deadline): Promise<num
     const command = `cp '${directory.replaceAll('%', '%%')}/%f' '%p'`;
     await keepFile(files, `${cut}${settingLine('restore_command', command)}\n`);
     hearing.reload();
-    return Number((await awaitReplay(hearing, deadline)) - end);
+    return Number((await awaitReplay(hearing, heard, deadline)) - end);
   } finally {
     if (await keepFile(files, cut)) hearing.reload();
     await rm(directory, { recursive: true, force: true });
   }
 }
 
-/** Lays down whole segments, the one of the own end first; answers the end of the last page that came. */
+/**
+ * Lays down whole segments, the one of the own end first; answers where the last of it is that is not zero: pages are
+ * filled with zeros before they are written to.
+ */
 async function fetchFiles(hearing: Hearing, directory: string, deadline: Deadline): Promise<bigint> {
   const { timeline, end, segmentBytes, layout } = hearing;
   if (directory.includes("'"))
@@ -67,16 +70,23 @@ async function fetchFiles(hearing: Hearing, directory: string, deadline: Deadlin
   const size = BigInt(segmentBytes);
   const first = end - (end % size);
   let at = first;
+  let heard: bigint = end;
   for (let isEnd = false; !isEnd && at - first < BigInt(mostBytes) && deadline.leftMs() > 0; ) {
     const name = walFileName(timeline, at, segmentBytes);
     const fetched = await fetchSegment(hearing, name, deadline);
     if (fetched.bytes.length === 0) break;
     if (at === first) await refuseOtherHistory(join(layout.data, 'pg_wal', name), fetched.bytes, Number(end - first));
     await layDown(join(directory, name), fetched.bytes, segmentBytes);
+    const length = lengthWithoutZeros(fetched.bytes);
+    if (length > 0 && at + BigInt(length) > heard) heard = at + BigInt(length);
     at += BigInt(fetched.bytes.length);
     isEnd = fetched.isEnd;
   }
-  return at;
+  return heard;
+}
+
+function lengthWithoutZeros(bytes: Buffer): number {
+  return bytes.findLastIndex((byte) => byte !== 0) + 1;
 }
 
 async function fetchSegment(
@@ -117,13 +127,16 @@ async function layDown(path: string, bytes: Buffer, segmentBytes: number): Promi
   }
 }
 
-/** The end of WAL, once it has not moved for a while. */
-async function awaitReplay({ clock, end, walEnd }: Hearing, deadline: Deadline): Promise<Lsn> {
+/**
+ * The end of WAL, once replay has come to the last that was heard. A record that was only half written lies before it:
+ * then replay stands still and looks for more.
+ */
+async function awaitReplay({ clock, end, replay }: Hearing, heard: bigint, deadline: Deadline): Promise<Lsn> {
   let last = { at: end, sinceMs: clock.boottimeMs() };
   return await waitFor(clock, deadline, 'replaying the last words', lookEveryMs, async () => {
-    const at = await walEnd();
+    const { at, isExhausted } = await replay();
     const nowMs = clock.boottimeMs();
-    if (at === null || at !== last.at) last = { at: at ?? last.at, sinceMs: nowMs };
-    return at !== null && nowMs - last.sinceMs >= quietMs ? at : undefined;
+    if (at !== null && at !== last.at) last = { at, sinceMs: nowMs };
+    return at !== null && isExhausted && (at >= heard || nowMs - last.sinceMs >= quietMs) ? at : undefined;
   });
 }

@@ -423,10 +423,14 @@ export class FakePostgres implements Postgres {
 
 function parseWal(text: string): { readonly timeline: number; readonly records: readonly WalRecord[] } {
   const wal: unknown = JSON.parse(text);
-  const isWal =
-    typeof wal === 'object' && wal !== null && 'timeline' in wal && 'records' in wal && Array.isArray(wal.records);
-  if (!isWal || typeof wal.timeline !== 'number') throw failed('no WAL');
-  return { timeline: wal.timeline, records: wal.records };
+  if (typeof wal !== 'object' || wal === null || !('timeline' in wal) || !('records' in wal)) throw failed('no WAL');
+  const { timeline, records } = wal;
+  if (typeof timeline !== 'number' || !Array.isArray(records)) throw failed('no WAL');
+  return { timeline, records: records.filter(isWalRecord) };
+}
+
+function isWalRecord(value: unknown): value is WalRecord {
+  return typeof value === 'object' && value !== null && 'row' in value && 'serial' in value;
 }
 
 function failed(because: string): UnderstudyError {
