@@ -9,7 +9,14 @@ import { renderClusterFile } from '../src/config/render.ts';
 import { UnderstudyError } from '../src/errors/understudy-error.ts';
 import { credentialFiles, writeCredentials } from '../src/pki/credential-files.ts';
 import { type ApiWorld, type Callers, issueCallers, startApi, until } from './fixtures/api-world.ts';
-import { exampleEvent, exampleOperation, exampleReceipt, exampleSpec } from './fixtures/fake-backend.ts';
+import {
+  createFakeBackend,
+  exampleEvent,
+  exampleFailoverPlan,
+  exampleOperation,
+  exampleReceipt,
+  exampleSpec,
+} from './fixtures/fake-backend.ts';
 
 let callers: Callers;
 let directory: string;
@@ -54,6 +61,12 @@ interface Running {
   readonly ended: Promise<number>;
 }
 
+/** What is typed at a question; `null`: nobody sits there. */
+let typed: string | null = null;
+beforeEach(() => {
+  typed = null;
+});
+
 function start(...argv: readonly string[]): Running {
   const written = { out: '', err: '' };
   const listeners = new Set<(how: Interruptor) => void>();
@@ -62,6 +75,13 @@ function start(...argv: readonly string[]): Running {
     stderr: { write: (text) => (written.err += text) },
     env: { UNDERSTUDY_CONTEXT: contextFile() },
     cwd: directory,
+    ask:
+      typed === null
+        ? undefined
+        : async (question) => {
+            written.out += question;
+            return typed ?? '';
+          },
     onInterrupt(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -249,6 +269,131 @@ describe('switchover', () => {
     interrupt();
     expect(await ended).toBe(1);
     expect(written.err).toContain('finishes or undoes R-0142 by itself');
+  });
+});
+
+describe('failover', () => {
+  /** The fake's primary is pg0 in term 8; once the loss is recorded it is pg1 in term 9. */
+  beforeEach(() => {
+    const { status, failover } = world.backend;
+    const [standby] = createFakeBackend().status().nodes;
+    let recorded = false;
+    world.backend.failover = async (request, by) => {
+      recorded ||= request.accept !== null;
+      return await failover(request, by);
+    };
+    const postgres = { state: 'primary', timeline: 5, lsn: '0/6000000' } as const;
+    const nodes = ['pg0', 'pg1'].flatMap((node) =>
+      standby === undefined ? [] : [{ ...standby, node, address: '127.0.0.1', postgres }],
+    );
+    world.backend.status = () => (recorded ? { ...status(), term: 9, primary: 'pg1', nodes } : status());
+  });
+
+  it('tells what it would cost, and changes nothing', async () => {
+    const { exit, out, err } = await cli('failover');
+    expect(exit).toBe(3);
+    expect(out).toBe(
+      [
+        'pg0 was primary in term 8, and does not renew:',
+        '  pg1  lacks at least 12 kB  has all of 1 of 2 synchronous standbys; 2 are needed',
+        '  pg2  not heard             may have what nobody else has',
+        'pg1 would take over. Lost would be at least 12 kB of WAL, and whatever was committed after 0/5000060 of timeline 4.',
+        'Commits acknowledged as replicated may be among it: pg0, pg2 may have them, and nobody who is heard.',
+        '',
+      ].join('\n'),
+    );
+    expect(err).toContain('--accept-loss');
+    expect(world.backend.calls).toEqual([['failover', 'ernest']]);
+  });
+
+  it('asks before it accepts, and goes on with what was shown', async () => {
+    typed = 'yes';
+    const orders: unknown[] = [];
+    const { failover } = world.backend;
+    world.backend.failover = async (request, by) => {
+      orders.push(request);
+      return await failover(request, by);
+    };
+    const { exit, out } = await cli('failover', '--to', 'pg1', '--accept-loss');
+    expect(exit).toBe(0);
+    expect(out).toContain('Type yes to go on: pg1 is primary, term 9.\n');
+    expect(orders).toEqual([
+      { to: 'pg1', accept: null },
+      { to: 'pg1', accept: { term: 9, counter: 41, covers: 'unheard', atLeastBytes: 12_288 } },
+    ]);
+  });
+
+  it('does nothing when it is not confirmed, or nobody can be asked', async () => {
+    typed = 'y';
+    expect((await cli('failover', '--accept-loss')).exit).toBe(3);
+    typed = null;
+    expect(await cli('failover', '--accept-loss')).toMatchObject({ exit: 2, err: expect.stringContaining('--yes') });
+    expect(world.backend.calls).toEqual([
+      ['failover', 'ernest'],
+      ['failover', 'ernest'],
+    ]);
+  });
+
+  it('needs no question with --yes, and says it as JSON', async () => {
+    const { exit, out } = await cli('failover', '--accept-loss', '--yes', '--json');
+    expect(exit).toBe(0);
+    expect(JSON.parse(out)).toEqual({ outcome: 'done', primary: 'pg1', term: 9, accepted: exampleFailoverPlan.loss });
+  });
+
+  it('is refused with every reason', async () => {
+    const blockers = [{ what: 'failover', blockedBy: 'lease-held', text: 'pg0 holds the lease of term 8' }];
+    const plan = { ...exampleFailoverPlan, blockers };
+    world.backend.failover = async () => ({ outcome: 'refused', plan });
+    const { exit, out } = await cli('failover', '--accept-loss', '--yes');
+    expect(exit).toBe(3);
+    expect(out).toContain('✗ pg0 holds the lease of term 8 (lease-held)\n  -> if it works: understudy switchover');
+    expect(JSON.parse((await cli('failover', '--json')).out)).toEqual({ outcome: 'refused', ...plan });
+  });
+});
+
+describe('hands-off', () => {
+  const kept = { by: 'kim', at: '2026-11-19T14:00:00Z', leftMs: 5_400_000 };
+
+  it('asks for a limited time, and takes it back', async () => {
+    const on = await cli('hands-off', '--for', '2h');
+    expect(on).toMatchObject({ exit: 0, err: '', out: 'asked, for 2 h\n' });
+    expect(JSON.parse((await cli('hands-off', '--off', '--json')).out)).toEqual({
+      handsOff: false,
+      forMs: null,
+      because: 'asked',
+    });
+    expect(world.backend.calls).toEqual([
+      ['hands-off 7200000', 'ernest'],
+      ['hands-off null', 'ernest'],
+    ]);
+  });
+
+  it('is shown by itself and above everything in the status', async () => {
+    expect((await cli('hands-off')).out).toBe('hands are on: the automation acts\n');
+    const { status } = world.backend;
+    world.backend.status = () => ({ ...status(), handsOff: kept });
+    const text = 'HANDS OFF for another 90 min, as kim asked: nothing fails over, starts or is cloned';
+    expect((await cli('hands-off')).out).toBe(`${text}\n`);
+    expect((await cli('status')).out.split('\n')[1]).toBe(text);
+    expect(JSON.parse((await cli('hands-off', '--json')).out)).toEqual({ handsOff: true, ...kept });
+  });
+
+  it('is refused with the reason', async () => {
+    world.backend.handsOff = async () => ({ accepted: false, because: 'switchover S-1 is under way' });
+    expect(await cli('hands-off', '--for', '10min')).toMatchObject({
+      exit: 3,
+      err: expect.stringContaining('switchover S-1 is under way'),
+    });
+  });
+
+  it.each([
+    ['--for', '500ms'],
+    ['--for', '169h'],
+    ['--for', 'soon'],
+    ['--for', '1h', '--off'],
+  ])('takes no %s %s', async (...options) => {
+    expect((await cli('hands-off', ...options)).exit).toBe(2);
+    expect(world.backend.calls).toEqual([]);
   });
 });
 

@@ -27,12 +27,14 @@ afterEach(() => {
 });
 
 it('the postmaster keeps the score of the agent, and every child of it is neutral', async (context) => {
-  if (!isLowered) return context.skip();
   cluster = await openTestCluster({ nodes: ['db1'] });
   await startPrimary(cluster, 'db1', []);
   const { layout } = cluster.node('db1');
   const server = findServer(layout.data, layout.postmasterFile);
   if (server.alive !== 'postmaster') throw new Error('no server');
+  const environment = readFileSync(`/proc/${server.postmaster.pid}/environ`, 'latin1').split('\0');
+  expect(environment).toContain('PG_OOM_ADJUST_VALUE=0');
+  if (!isLowered) return context.skip('only a privileged process may lower its score');
   const score = (pid: number): number => Number(readFileSync(`/proc/${pid}/oom_score_adj`, 'latin1'));
   const children = processesIn(layout.data).filter(({ pid }) => pid !== server.postmaster.pid);
   expect(score(server.postmaster.pid)).toBe(-600);

@@ -8,8 +8,10 @@ import type { Interruptor } from '../src/cli/terminal.ts';
 import { type TestStage, withStage } from './fixtures/stage.ts';
 import { startStageLoad } from './fixtures/stage-load.ts';
 
+const soon = { timeout: 60_000 };
+
 test('a load judges a switchover, a crash, an early end, and what was broken by hand', {
-  timeout: 240_000,
+  timeout: 300_000,
 }, async () => {
   await withStage({ nodes: 3, appNodes: 2 }, async (stage) => {
     await moved(stage);
@@ -53,7 +55,8 @@ async function crashed(stage: TestStage): Promise<void> {
   await writing.untilCommitted(200);
   stage.signal('postmaster', primary, 'SIGKILL');
   // Whoever waits for an answer at that moment gets none.
-  await expect.poll(() => writing.load.counts().failed + writing.load.counts().unknown).toBeGreaterThan(0);
+  const unanswered = (): number => writing.load.counts().failed + writing.load.counts().unknown;
+  await expect.poll(unanswered, soon).toBeGreaterThan(0);
   await writing.untilCommitted(200);
   const { verdict } = await writing.judged();
   expect(verdict).toMatchObject({ outcome: 'sound', findings: 0, doubts: [] });
@@ -80,7 +83,7 @@ async function endedEarly(stage: TestStage): Promise<void> {
   });
   const primary = (await stage.status()).primary ?? '';
   const sessions = "select 1 from pg_stat_activity where usename = 'shop' and query ~ 'understudy_load.*accounts'";
-  await expect.poll(async () => isOver || (await stage.local(primary, sessions)).length > 0).toBe(true);
+  await expect.poll(async () => isOver || (await stage.local(primary, sessions)).length > 0, soon).toBe(true);
   interrupt('asked');
   expect(await loading, written.err).toBe(0);
   const report: unknown = JSON.parse(written.out);

@@ -52,6 +52,8 @@ export function createAppBackend(parts: AppBackendParts): AgentBackend {
     report: elsewhere,
     switchover: elsewhereLater,
     cancel: elsewhereLater,
+    failover: elsewhereLater,
+    handsOff: elsewhereLater,
     operation: elsewhere,
     receipts: elsewhereLater,
     receipt: elsewhereLater,

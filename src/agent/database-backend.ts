@@ -7,6 +7,9 @@ import type {
   AgentBackend,
   ApplyRequest,
   DoctorFinding,
+  FailoverAnswer,
+  FailoverRequest,
+  HandsOffRequest,
   Preflight,
   SpecAnswer,
   SwitchoverAnswer,
@@ -27,6 +30,8 @@ import type { EventRecord } from '../events/catalogue.ts';
 import { encodeRecord } from '../records/codecs.ts';
 import { keys } from '../records/keys.ts';
 import type { DatabaseNode } from './database-node.ts';
+import { orderFailover } from './failover-order.ts';
+import { orderHandsOff } from './hands-off-order.ts';
 import { checkpointWithinMs, startSwitchover } from './switchover-start.ts';
 import { appNodeConfiguration, buildTopology, topologyKey } from './topology.ts';
 
@@ -52,6 +57,7 @@ interface Answer {
 }
 
 const writeWithinMs = 2_000;
+const handsAreOff = 'hands are off: `understudy hands-off --off` first';
 
 export class DatabaseBackend implements AgentBackend {
   readonly cluster: string;
@@ -86,7 +92,7 @@ export class DatabaseBackend implements AgentBackend {
   status(): ClusterStatus {
     const { view, memory } = this.#fresh();
     const seen = new Map([...memory.memberSeen].map(([node, last]) => [node, view.nowMs - last.atMs]));
-    const status = summarise(view, seen);
+    const status = summarise(view, seen, memory.handsOff?.sinceMs);
     return {
       ...status,
       cluster: status.cluster === '' ? this.cluster : status.cluster,
@@ -137,6 +143,7 @@ export class DatabaseBackend implements AgentBackend {
         `the spec is at revision ${current}, the change was planned against ${request.baseRevision}`,
       );
     }
+    if (this.#agent.mirror.image.handsOff !== null) throw new UnderstudyError('REFUSED', handsAreOff);
     const [first, ...more] = await this.#disagreements(request.spec);
     if (first !== undefined) throw new UnderstudyError('REQUEST_INVALID', [first, ...more].join('; '));
     const revision = current + 1;
@@ -245,6 +252,16 @@ export class DatabaseBackend implements AgentBackend {
     return { accepted: true, because: 'it is being undone' };
   }
 
+  async failover(request: FailoverRequest, by: string): Promise<FailoverAnswer> {
+    const { mirror, clock, signal, emit } = this.#agent;
+    return await orderFailover({ mirror, clock, signal, emit, fresh: this.#fresh() }, request, by);
+  }
+
+  handsOff(request: HandsOffRequest, by: string): Promise<Answer> {
+    const { mirror, clock, signal, emit } = this.#agent;
+    return orderHandsOff({ mirror, clock, signal, emit }, request, by);
+  }
+
   operation(): Operation | null {
     return this.#agent.mirror.image.operation?.value ?? null;
   }
@@ -293,6 +310,7 @@ export class DatabaseBackend implements AgentBackend {
   }
 
   #ask(what: 'reinit' | 'restart', words: string, by: string): Answer {
+    if (this.#agent.mirror.image.handsOff !== null) return { accepted: false, because: handsAreOff };
     if (this.#holder() === this.node) {
       return { accepted: false, because: `${this.node} is the primary: \`understudy switchover\` first` };
     }

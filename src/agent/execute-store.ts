@@ -37,6 +37,8 @@ const storeActions = [
   'publish-stopped',
   'undo-operation',
   'finish-operation',
+  'count-hands-off',
+  'end-hands-off',
   'forget-node',
   'publish-status',
 ] as const;
@@ -212,6 +214,17 @@ function transactionOf(context: ExecutionContext, action: StoreAction): Transact
           { key: receiptKey(action.receipt.id), value: encodeRecord('receipt', action.receipt) },
         ],
       };
+    case 'count-hands-off': {
+      const { leftMs, handsOff } = action;
+      return {
+        conditions: [same(keys.handsOff, handsOff)],
+        writes: [
+          { key: keys.handsOff, value: encodeRecord('handsOff', { ...handsOff.value, leftMs: Math.ceil(leftMs) }) },
+        ],
+      };
+    }
+    case 'end-hands-off':
+      return { conditions: [same(keys.handsOff, action.handsOff)], writes: [{ key: keys.handsOff, remove: true }] };
     case 'forget-node': {
       const key = action.role === 'member' ? memberKey(action.node) : poolerKey(action.node);
       const from = action.role === 'member' ? context.mirror.image.members : context.mirror.image.poolers;
@@ -238,15 +251,21 @@ function takeLease(context: ExecutionContext, action: Extract<StoreAction, { do:
       same(keys.lease, lease),
       same(keys.renewal, renewal),
       { key: keys.durability, revision: durability?.revision ?? 'absent' },
+      // Whoever took the automation's hands off a moment ago must not see a failover a moment later.
+      { key: keys.handsOff, revision: 'absent' },
       ...(accepted === null ? [] : [same(keys.acceptedLoss, accepted)]),
     ],
     writes: [
       ...holding(context, term, ttlMs),
-      timelineWrite(timeline),
+      timelineWrite(accepted === null ? timeline : { ...timeline, acceptedLoss: lossOf(accepted) }),
       ...(durability === null ? [] : [{ key: keys.durability, value: encodeRecord('durability', durability.value) }]),
       ...old.map(({ value }): StoreWrite => ({ key: ballotKey(value.term, value.node), remove: true })),
     ],
   };
+}
+
+function lossOf({ value, lacksBytes }: NonNullable<Extract<StoreAction, { do: 'take-lease' }>['accepted']>) {
+  return { by: value.by, lacksBytes };
 }
 
 function timelineWrite(timeline: TimelineRecord): StoreWrite {
@@ -373,6 +392,9 @@ function tell(context: ExecutionContext, action: StoreAction): void {
     }
     case 'undo-operation':
       tellUndone(context, action.operation.value.id, action.reason, action.detail);
+      return;
+    case 'end-hands-off':
+      context.emit('hands_off.ended', { because: 'its time is over' });
       return;
     case 'finish-operation': {
       const { id, pauseMs } = action.receipt;

@@ -17,13 +17,14 @@ import type { NodeFile } from '../config/node-file.ts';
 import { serverConfiguration } from '../core/rules/settings.ts';
 import { findNode, hostName, type NodeName, type Spec } from '../core/spec.ts';
 import { examineNode } from '../doctor/examine-node.ts';
+import { checkFence } from '../doctor/fence.ts';
 import { describeError, UnderstudyError } from '../errors/understudy-error.ts';
 import { createEtcdStore } from '../etcd/store.ts';
 import { createFence } from '../fence/client.ts';
 import { Pgbouncer } from '../pgbouncer/pgbouncer.ts';
 import { type Credentials, readCredentials } from '../pki/credential-files.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { Fence } from '../ports/fence.ts';
+import type { WatchedFence } from '../ports/fence.ts';
 import { createPostgres } from '../postgres/postgres.ts';
 import { syncNames } from '../postgres/sync-names.ts';
 import { createLinuxClock } from '../timing/linux-clock.ts';
@@ -158,7 +159,7 @@ function startDatabase(foundation: Foundation): Running {
   const backend = new DatabaseBackend({
     cluster: file.cluster,
     agent,
-    doctor: () => examineNode(file),
+    doctor: async () => [...(await examineNode(file)), checkFence(await fence.peek())],
     disagreements: async (wanted) => {
       // Loaded only for an apply: the loader is a large part of the command line.
       const { specDisagreements } = await import('../config/spec-disagreements.ts');
@@ -182,14 +183,16 @@ function startDatabase(foundation: Foundation): Running {
 }
 
 /** Beside this program; it lives on when the agent ends. */
-function fenceOf({ file, clock }: Foundation, data: () => string): Fence {
+function fenceOf({ file, clock, log: says }: Foundation, data: () => string): WatchedFence {
   const { run, state, log } = file.directories;
   const program = join(dirname(process.argv[1] ?? ''), 'fence.mjs');
   const files = { socket: join(run, 'fence.sock'), memory: join(state, 'fence.json'), logFile: join(log, 'fence.log') };
-  return createFence({ program, data, ...files }, clock);
+  const fence = createFence({ program, data, ...files, watchdog: file.watchdog ?? null }, clock);
+  fence.onLost((because) => says.warn({ because }, 'the fence was lost: another is started'));
+  return fence;
 }
 
-function localPostgres({ file, clock }: Foundation, spec: Spec, fence: Fence) {
+function localPostgres({ file, clock }: Foundation, spec: Spec, fence: WatchedFence) {
   const address = findNode(spec, file.node)?.address ?? file.api.address;
   return createPostgres({
     directories: { ...file.directories, data: spec.postgres.dataDirectory ?? file.directories.data },

@@ -50,7 +50,7 @@ export class StoreMirror {
 
   get view(): StoreView {
     const { spec, cluster, lease, renewal, operation, members, poolers, unreadable } = this.#image;
-    const { durability, acceptedLoss, ballots, timelines } = this.#image;
+    const { durability, handsOff, acceptedLoss, ballots, timelines } = this.#image;
     return {
       readAtMs: this.#readAtMs,
       confirmedAtMs: this.#confirmedAtMs,
@@ -60,6 +60,7 @@ export class StoreMirror {
       renewal,
       operation,
       durability,
+      handsOff,
       acceptedLoss,
       ballots,
       timelines,
@@ -161,6 +162,7 @@ function isMaterialChange(before: StoreImage, after: StoreImage): boolean {
   if (before.acceptedLoss !== acceptedLoss) return true;
   if (before.durability !== durability || before.ballots !== ballots || before.timelines !== timelines) return true;
   if (before.spec !== spec || before.cluster !== cluster || before.lease !== lease) return true;
+  if (before.handsOff !== after.handsOff) return true;
   if (before.operation !== operation || before.members.size !== members.size) return true;
   if (before.members === members) return false;
   return [...members].some(([node, { value }]) => {

@@ -144,6 +144,7 @@ async function record(
     [
       { key: keys.operation, revision: last?.revision ?? 'absent' },
       { key: keys.lease, revision: lease.revision },
+      { key: keys.handsOff, revision: 'absent' },
     ],
     [{ key: keys.operation, value: encodeRecord('operation', operation) }],
     // Once sent it can't be taken back: giving up here would leave nobody who knows what became of it.

@@ -36,6 +36,8 @@ export const answersByRoute: Readonly<Record<Exclude<RouteName, StreamRoute>, An
     requests.cancel.parse(body);
     return backend.cancel(id, caller.by);
   },
+  failover: (backend, { body, caller }) => backend.failover(requests.failover.parse(body), caller.by),
+  handsOff: (backend, { body, caller }) => backend.handsOff(requests.handsOff.parse(body), caller.by),
   receipts: (backend) => backend.receipts(),
   receipt: async (backend, { parameters: [id = ''] }) => {
     const receipt = await backend.receipt(id);

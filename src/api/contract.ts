@@ -12,6 +12,7 @@ import type { WalPiece, WalRequest } from '../core/last-words.ts';
 import type { Operation } from '../core/operation.ts';
 import type { PromiseRequest } from '../core/promise.ts';
 import type { Receipt } from '../core/receipt.ts';
+import type { FailoverPlan } from '../core/rules/failover-order.ts';
 import type { ApplicationSpec, NodeName, PoolerSpec, Spec } from '../core/spec.ts';
 import type { ClusterStatus } from '../core/status.ts';
 import type { EventRecord } from '../events/catalogue.ts';
@@ -42,6 +43,28 @@ export interface SwitchoverRequest {
   readonly without: readonly NodeName[];
   readonly dryRun: boolean;
   readonly paceMs: number;
+}
+
+export interface FailoverRequest {
+  readonly to: NodeName | null;
+  /** What was shown to a person who accepted it; `null`: only ask. */
+  readonly accept: {
+    readonly term: number;
+    readonly counter: number;
+    readonly covers: 'unheard' | 'all';
+    readonly atLeastBytes: number;
+  } | null;
+}
+
+/** `checked`: nothing stands against it; whether it needs an acceptance says the plan. */
+export interface FailoverAnswer {
+  readonly outcome: 'refused' | 'checked' | 'recorded';
+  readonly plan: FailoverPlan;
+}
+
+export interface HandsOffRequest {
+  /** `null`: hands on. At most `handsOffAtMostMs`. */
+  readonly forMs: number | null;
 }
 
 export interface Preflight {
@@ -116,6 +139,10 @@ export interface AgentBackend {
    */
   switchover(request: SwitchoverRequest, by: string, signal: AbortSignal): Promise<SwitchoverAnswer>;
   cancel(operation: string, by: string): Promise<{ readonly accepted: boolean; readonly because: string }>;
+  /** Says who would be elected and what would be lost, or records that a person accepts it. */
+  failover(request: FailoverRequest, by: string): Promise<FailoverAnswer>;
+  /** Keeps the automation from acting, or lets it act again; any database node's agent writes it. */
+  handsOff(request: HandsOffRequest, by: string): Promise<{ readonly accepted: boolean; readonly because: string }>;
   operation(): Operation | null;
   receipts(): Promise<readonly Receipt[]>;
   receipt(id: string): Promise<Receipt | null>;
@@ -156,6 +183,8 @@ export const routes = {
   switchover: { method: 'POST', path: '/v1/switchover', who: ['operator', 'database'], withinMs: 235_000 },
   operation: { method: 'GET', path: '/v1/operation', who: ['operator', 'database'], withinMs: atOnceMs },
   cancel: { method: 'POST', path: '/v1/operations/:id/cancel', who: ['operator', 'database'], withinMs: atOnceMs },
+  failover: { method: 'POST', path: '/v1/failover', who: ['operator'], withinMs: atOnceMs },
+  handsOff: { method: 'POST', path: '/v1/hands-off', who: ['operator'], withinMs: atOnceMs },
   receipts: { method: 'GET', path: '/v1/receipts', who: ['operator', 'database'], withinMs: atOnceMs },
   receipt: { method: 'GET', path: '/v1/receipts/:id', who: ['operator', 'database'], withinMs: atOnceMs },
   checkpoint: { method: 'POST', path: '/v1/checkpoint', who: ['database'], withinMs: 115_000 },

@@ -8,6 +8,7 @@
  */
 import { parseTopology } from '@understudy/client';
 import { z } from 'zod';
+import { handsOffAtMostMs } from '../core/hands-off.ts';
 import { errorCatalogue } from '../errors/catalogue.ts';
 import { type EventName, type EventRecord, eventCatalogue } from '../events/catalogue.ts';
 import {
@@ -26,6 +27,9 @@ import type {
   ApplyRequest,
   AppNodeConfiguration,
   DoctorFinding,
+  FailoverAnswer,
+  FailoverRequest,
+  HandsOffRequest,
   Preflight,
   SpecAnswer,
   SwitchoverAnswer,
@@ -44,12 +48,25 @@ const switchover = z.strictObject({
 
 const apply = z.strictObject({ baseRevision: count, spec }) satisfies z.ZodType<ApplyRequest>;
 
+const failover = z.strictObject({
+  to: name.nullable(),
+  accept: z
+    .strictObject({ term: positive, counter: count, covers: z.enum(['unheard', 'all']), atLeastBytes: count })
+    .nullable(),
+}) satisfies z.ZodType<FailoverRequest>;
+
+const handsOff = z.strictObject({
+  forMs: positive.max(handsOffAtMostMs).nullable(),
+}) satisfies z.ZodType<HandsOffRequest>;
+
 /** Nothing, or an empty object. */
 const nothing = z.union([z.undefined(), z.strictObject({})]);
 
 export const requests = {
   switchover,
   apply,
+  failover,
+  handsOff,
   report: poolerReport,
   cancel: nothing,
   checkpoint: nothing,
@@ -121,6 +138,31 @@ const switchoverAnswer = z.discriminatedUnion('outcome', [
   z.object({ outcome: z.literal('started'), preflight, operation: name }),
 ]) satisfies z.ZodType<SwitchoverAnswer>;
 
+const failoverAnswer = z.object({
+  outcome: z.enum(['refused', 'checked', 'recorded']),
+  plan: z.object({
+    term: positive,
+    counter: count,
+    lastHolder: name,
+    waitMs: z.number().nullable(),
+    blockers: z.array(refusal),
+    candidates: z.array(
+      z.object({ node: name, because: text.nullable(), lacksBytes: count, byAcceptance: z.boolean() }),
+    ),
+    unheard: z.array(name),
+    needed: count.nullable(),
+    winner: name.nullable(),
+    loss: z
+      .object({
+        node: name,
+        covers: z.enum(['unheard', 'all']),
+        atLeastBytes: count,
+        unknownAfter: z.object({ timeline: positive, lsn: text }).nullable(),
+      })
+      .nullable(),
+  }),
+}) satisfies z.ZodType<FailoverAnswer>;
+
 const why = z.object({
   node: name,
   at: text,
@@ -153,6 +195,8 @@ export const answers = {
   switchover: switchoverAnswer,
   operation: operation.nullable(),
   cancel: accepted,
+  failover: failoverAnswer,
+  handsOff: accepted,
   receipts: z.array(receipt),
   receipt,
   reinit: accepted,

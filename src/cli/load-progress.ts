@@ -44,6 +44,7 @@ export class LoadProgressLine {
   }
 
   #resting(missing: readonly string[]): void {
+    if (missing.length === 0) return;
     const line = `waiting for rest: ${missing.join('; ')}`;
     // Without figures it is the same line again.
     const key = missing.join().replace(/[\d./A-F]+/g, '');

@@ -119,7 +119,7 @@ export function doubtText(doubt: Doubt): string {
     case 'unread':
       return `${doubt.node} could not be read: ${oneLine(doubt.because)}`;
     case 'behind':
-      return `${doubt.node} had not caught up`;
+      return `${doubt.node} was not seen to catch up`;
   }
 }
 

@@ -1,5 +1,6 @@
 /** The program: hands the process's own streams, environment and signals to the command line. */
 import process from 'node:process';
+import { createInterface } from 'node:readline/promises';
 import { fileURLToPath } from 'node:url';
 import { runCli } from './run-cli.ts';
 import type { Interruptor } from './terminal.ts';
@@ -22,6 +23,18 @@ function listen(listener: (how: Interruptor) => void): () => void {
   };
 }
 
+async function ask(question: string, signal: AbortSignal): Promise<string> {
+  // Not as a terminal of its own: there Ctrl-C would be a key like any other, and end nothing.
+  const lines = createInterface({ input: process.stdin, output: process.stdout, terminal: false });
+  try {
+    // The end of the input is an answer, too: nobody typed anything.
+    const ended = new Promise<string>((resolve) => lines.once('close', () => resolve('')));
+    return await Promise.race([lines.question(question, { signal }), ended]);
+  } finally {
+    lines.close();
+  }
+}
+
 // A reader that went away (`understudy events | head`), or a terminal that was closed: a verb without an end shall find one.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
@@ -36,5 +49,6 @@ process.exitCode = await runCli(process.argv.slice(2), {
   env: process.env,
   cwd: process.cwd(),
   program: fileURLToPath(import.meta.url),
+  ask: process.stdin.isTTY ? ask : undefined,
   onInterrupt: listen,
 });

@@ -14,12 +14,14 @@ export function countFrom(least: number, most: number): (value: string) => numbe
   };
 }
 
-/** `5`, `0.5`, `5s`, `300ms`, `2min`: in ms. */
+const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, min: 60_000, h: 3_600_000 };
+
+/** `5`, `0.5`, `5s`, `300ms`, `2min`, `2h`: in ms. */
 export function duration(value: string): number {
-  const match = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|min)?$/.exec(value);
-  if (match === null) throw new InvalidArgumentError('Seconds are needed, such as 5, 0.5, 300ms or 2min.');
+  const match = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|min|h)?$/.exec(value);
+  if (match === null) throw new InvalidArgumentError('Seconds are needed, such as 5, 0.5, 300ms, 2min or 2h.');
   const [, number = '0', unit = 's'] = match;
-  return Math.round(Number(number) * (unit === 'ms' ? 1 : unit === 's' ? 1_000 : 60_000));
+  return Math.round(Number(number) * (unitMs[unit] ?? 1_000));
 }
 
 /** For options that may be given several times, or with commas. */

@@ -13,6 +13,8 @@ import { type Perform, withCall } from './call.ts';
 import { declareCompletion } from './completion.ts';
 import { declareDoctor } from './doctor.ts';
 import { declareEvents } from './events.ts';
+import { declareFailover } from './failover.ts';
+import { declareHandsOff } from './hands-off.ts';
 import { declareNodeOrders } from './node-orders.ts';
 import { declarePlan } from './plan.ts';
 import { declareReceipts } from './receipts.ts';
@@ -31,6 +33,8 @@ const verbs = [
   declarePlan,
   declareApply,
   declareSwitchover,
+  declareFailover,
+  declareHandsOff,
   declareUri,
   declareEvents,
   declareWhy,

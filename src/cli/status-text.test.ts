@@ -80,6 +80,7 @@ const healthy: ClusterStatus = {
   nodes: [primary, standby],
   poolers: [],
   operation: null,
+  handsOff: null,
   lastReceipt: 'R-0142',
 };
 

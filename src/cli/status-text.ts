@@ -3,6 +3,7 @@ import type { MemberPostgres } from '../core/cluster-view.ts';
 import type { Operation } from '../core/operation.ts';
 import type { Receipt } from '../core/receipt.ts';
 import type { ClusterStatus, NodeStatus, PoolerStatus, Verdict } from '../core/status.ts';
+import { handsOffText } from './hands-off-text.ts';
 import type { Paint, Tone } from './terminal.ts';
 import { ageText, bytesText, columns, countText, oneLine, spanText } from './words.ts';
 
@@ -29,6 +30,7 @@ export function statusLines(scene: StatusScene): readonly string[] {
   const { status, paint } = scene;
   return [
     headline(scene),
+    ...(status.handsOff === null ? [] : [paint('yellow', handsOffText(status.handsOff))]),
     ...status.because.map((reason) => `  ${paint('yellow', '!')} ${oneLine(reason)}`),
     ...columns(status.nodes.filter((node) => node.role !== 'app').map((node) => nodeRow(status, node, paint))),
     ...poolerLines(status.poolers, paint),

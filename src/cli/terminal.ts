@@ -23,6 +23,8 @@ export interface CliIo {
   readonly cwd: string;
   /** The running bundle: a stage's agents run a copy of it. Without it no stage can be started. */
   readonly program?: string;
+  /** Puts a question to whoever sits at the terminal; absent where nobody does. The signal ends the wait with its reason. */
+  readonly ask?: ((question: string, signal: AbortSignal) => Promise<string>) | undefined;
   /** Calls back at each interruption until the answered function is called; without it Ctrl-C ends the process. */
   readonly onInterrupt?: (listener: (how: Interruptor) => void) => () => void;
 }

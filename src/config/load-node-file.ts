@@ -37,6 +37,7 @@ const schema = z.strictObject({
     .strictObject({ postgres: path.nullable().default(null), pgbouncer: path.nullable().default(null) })
     .default({ postgres: null, pgbouncer: null }),
   pooler: z.strictObject({ listenAddress: z.string().min(1) }).default({ listenAddress: '127.0.0.1' }),
+  watchdog: path.nullable().default(null),
 }) satisfies z.ZodType<NodeFile>;
 
 /** Throws CONFIG_UNREADABLE, CONFIG_INVALID. */

@@ -39,6 +39,11 @@ export interface NodeFile {
   /** `null`: found by the major version, or on the PATH. */
   readonly binaries: { readonly postgres: string | null; readonly pgbouncer: string | null };
   readonly pooler: { readonly listenAddress: string };
+  /**
+   * A hardware watchdog that the fence arms while this node is primary (adr/0008), such as `/dev/watchdog`; the agent's
+   * user must be able to write to it. Left out or `null`: none.
+   */
+  readonly watchdog?: string | null;
 }
 
 /** The agent's port on every node, unless the node file says otherwise. */

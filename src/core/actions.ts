@@ -7,6 +7,7 @@ import type { AcceptedLoss } from './accepted-loss.ts';
 import type { Ballot } from './ballot.ts';
 import type { MemberStatus, SlotTarget, Stored } from './cluster-view.ts';
 import type { DurabilityRecord, SyncSet } from './durability.ts';
+import type { HandsOff } from './hands-off.ts';
 import type { Lease, Renewal, WrittenPosition } from './lease.ts';
 import type { Operation, PhaseTiming, UndoReason } from './operation.ts';
 import type { Receipt } from './receipt.ts';
@@ -140,6 +141,9 @@ export type Action = Because &
         readonly receipt: Receipt;
       }
     | { readonly do: 'end-blockers'; readonly pids: readonly number[] }
+    /** Writes down what is left of the time that people asked for. */
+    | { readonly do: 'count-hands-off'; readonly handsOff: Stored<HandsOff>; readonly leftMs: number }
+    | { readonly do: 'end-hands-off'; readonly handsOff: Stored<HandsOff> }
     // jobs
     | { readonly do: 'initialise' }
     | {

@@ -7,6 +7,7 @@
 import type { AcceptedLoss } from './accepted-loss.ts';
 import type { Ballot } from './ballot.ts';
 import type { DurabilityRecord, SyncSet } from './durability.ts';
+import type { HandsOff } from './hands-off.ts';
 import type { Lease, Renewal } from './lease.ts';
 import type { Lsn } from './lsn.ts';
 import type { Operation } from './operation.ts';
@@ -43,7 +44,13 @@ export interface PendingRestart {
 export type MemberPostgres =
   | { readonly state: 'absent' | 'stopped' | 'starting' | 'stopping' | 'unknown' | 'foreign' }
   | { readonly state: 'cloning'; readonly bytesDone: number; readonly bytesTotal: number | null }
-  | { readonly state: 'primary'; readonly timeline: number; readonly lsn: string }
+  | {
+      readonly state: 'primary';
+      readonly timeline: number;
+      readonly lsn: string;
+      /** How far each standby that streams has flushed, at the same instant. */
+      readonly flushed?: Readonly<Record<NodeName, string>> | undefined;
+    }
   | {
       readonly state: 'standby';
       readonly timeline: number;
@@ -73,6 +80,8 @@ export interface MemberStatus {
   readonly diskFreeBytes: number | null;
   /** The kernel's name for its boot; absent: of an older version. */
   readonly bootId?: string | undefined;
+  /** Why it could not stand for election now; `null`: it could, or is no standby. */
+  readonly unfit?: string | null | undefined;
   readonly agentVersion: string;
   /** Why it is not doing what it should, in one line; `null` when all is well. */
   readonly trouble: string | null;
@@ -130,6 +139,7 @@ export interface StoreView {
   readonly renewal: Stored<Renewal> | null;
   readonly operation: Stored<Operation> | null;
   readonly durability: Stored<DurabilityRecord> | null;
+  readonly handsOff: Stored<HandsOff> | null;
   readonly acceptedLoss: Stored<AcceptedLoss> | null;
   /** By term and node. */
   readonly ballots: ReadonlyMap<string, Stored<Ballot>>;

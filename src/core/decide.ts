@@ -5,10 +5,11 @@
  * | 1 | a server that may be writable without the right to be is stopped, whatever else is under way | rules/lease.ts |
  * | 2 | the lease is renewed, as proof of a completed loop | rules/lease.ts |
  * | 3 | a long job under way is left alone | here |
- * | 4 | what outlived its postmaster is ended; so is a primary of no use | rules/hung.ts, rules/useless.ts |
- * | 5 | the lease is taken where nobody has it | rules/lease.ts |
- * | 6 | holder: switchover, start, promote; others: handover, election, clone, start, follow | rules/primary.ts, standby.ts, switchover.ts, failover.ts |
- * | 7 | chores, then the node's status | rules/upkeep.ts, member-status.ts |
+ * | 4 | what outlived its postmaster is ended | rules/hung.ts |
+ * | 5 | nothing more while the automation's hands are off | rules/hands-off.ts |
+ * | 6 | the lease is taken where nobody has it | rules/lease.ts |
+ * | 7 | holder: switchover, start, promote; others: handover, election, clone, start, follow | rules/primary.ts, useless.ts, standby.ts, switchover.ts, failover.ts |
+ * | 8 | chores, then the node's status | rules/upkeep.ts, member-status.ts |
  *
  * Pure: time comes with the view. The simulator, the transcripts and production call this function.
  */
@@ -19,6 +20,7 @@ import { renewEveryMs } from './lease.ts';
 import type { DatabaseMemory } from './memory.ts';
 import { watchCrashes } from './rules/crashes.ts';
 import { decideFailover, watchElected, watchLease } from './rules/failover.ts';
+import { decideHandsOff, watchHandsOff } from './rules/hands-off.ts';
 import { endOrphans } from './rules/hung.ts';
 import { decideDemotion, decidePromises, decideRenewal, decideTaking } from './rules/lease.ts';
 import { dueStatus, rememberMembers } from './rules/member-status.ts';
@@ -62,6 +64,7 @@ function observe(view: ClusterView, memory: DatabaseMemory): DatabaseMemory {
     ...memory,
     memberSeen: rememberMembers(view, memory),
     operation: observeOperation(view, memory),
+    handsOff: watchHandsOff(view, memory),
   });
   const situation = assess(view, next);
   const { lease } = situation;
@@ -110,6 +113,8 @@ function decideRole(situation: Situation): Verdict {
     return wait({ code: `job-${view.job.kind}`, text: `${view.job.kind} is under way` }, 200);
   }
   if (view.postgres.state === 'orphaned') return endOrphans();
+  const handsOff = decideHandsOff(situation);
+  if (handsOff !== null) return handsOff;
   if (spec === null)
     return wait({ code: 'no-spec', text: 'no spec in the store yet: `understudy apply FILE` stores one' });
   if (me === null || me.role !== 'database') return leave(situation);
@@ -144,7 +149,9 @@ function decideRole(situation: Situation): Verdict {
 
 /** Taken for missing, one of these would let a node begin anew what exists. */
 function isDecisive(key: string): boolean {
-  return ['cluster', 'operation', 'durability', 'renewal'].includes(key) || /^(timelines|ballots)\//.test(key);
+  return (
+    ['cluster', 'operation', 'durability', 'renewal', 'hands-off'].includes(key) || /^(timelines|ballots)\//.test(key)
+  );
 }
 
 /** A node that the spec no longer names stops its standby and keeps its data. */

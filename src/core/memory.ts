@@ -4,6 +4,7 @@
  */
 import { type CrashMarks, noCrashes } from './crash-marks.ts';
 import type { SyncSet } from './durability.ts';
+import type { HandsOffWatch } from './hands-off.ts';
 import { leaseDeadlineMs } from './lease.ts';
 import type { Lsn } from './lsn.ts';
 import type { OperationPhase, PhaseTiming } from './operation.ts';
@@ -56,6 +57,7 @@ export interface DatabaseMemory {
   readonly promised: OwnRenewal | null;
   readonly lastRound: { readonly round: number; readonly atMs: number } | null;
   readonly leaseWatch: LeaseWatch | null;
+  readonly handsOff: HandsOffWatch | null;
   /** When this node's own ballot of that term was written. */
   readonly ballot: { readonly term: number; readonly key: string; readonly atMs: number } | null;
   /** Who was to take the lease, and since when. */
@@ -102,6 +104,7 @@ export function emptyMemory(nowMs: number): DatabaseMemory {
     promised: null,
     lastRound: null,
     leaseWatch: null,
+    handsOff: null,
     ballot: null,
     elected: null,
     silent: null,

@@ -3,6 +3,7 @@
  * draws the same conclusions.
  */
 import type { ClusterView, MemberPostgres, MemberStatus, PendingRestart, PoolerReport } from './cluster-view.ts';
+import { handsOffLeftMs } from './hands-off.ts';
 import { bytesBehind, type Lsn, parseLsn } from './lsn.ts';
 import type { Operation } from './operation.ts';
 import { type NodeName, type NodeRole, type NodeSpec, nodesOfRole, type Spec, slotName } from './spec.ts';
@@ -44,6 +45,13 @@ export interface PoolerStatus {
 
 export type Verdict = 'HEALTHY' | 'DEGRADED' | 'DOWN' | 'STARTING';
 
+/** The automation is inert for so long; see core/hands-off.ts. */
+export interface HandsOffStatus {
+  readonly by: string;
+  readonly at: string;
+  readonly leftMs: number;
+}
+
 export interface ClusterStatus {
   readonly cluster: string;
   readonly verdict: Verdict;
@@ -59,6 +67,8 @@ export interface ClusterStatus {
   readonly nodes: readonly NodeStatus[];
   readonly poolers: readonly PoolerStatus[];
   readonly operation: Operation | null;
+  /** `null`: hands are on. */
+  readonly handsOff: HandsOffStatus | null;
   readonly lastReceipt: string | null;
 }
 
@@ -70,9 +80,13 @@ const silentAfterMs = 6_000;
 
 /**
  * `heardMs`: how long ago each member's counter was last seen to change, in ms; members that are not in it are unknown.
- * Never judges by a clock of another host.
+ * Never judges by a clock of another host. `handsOffSinceMs`: since when this agent has seen that record.
  */
-export function summarise(view: ClusterView, heardMs: ReadonlyMap<NodeName, number>): ClusterStatus {
+export function summarise(
+  view: ClusterView,
+  heardMs: ReadonlyMap<NodeName, number>,
+  handsOffSinceMs: number = view.nowMs,
+): ClusterStatus {
   const { store } = view;
   const spec = store.spec?.value.spec ?? null;
   const lease = store.lease?.value ?? null;
@@ -95,8 +109,15 @@ export function summarise(view: ClusterView, heardMs: ReadonlyMap<NodeName, numb
     nodes,
     poolers,
     operation: store.operation?.value ?? null,
+    handsOff: handsOffStatus(view, handsOffSinceMs),
     lastReceipt: null,
   };
+}
+
+function handsOffStatus({ store, nowMs }: ClusterView, sinceMs: number): HandsOffStatus | null {
+  if (store.handsOff === null) return null;
+  const { by, at } = store.handsOff.value;
+  return { by, at, leftMs: Math.round(handsOffLeftMs(store.handsOff.value, sinceMs, nowMs)) };
 }
 
 function nodeStatus(
@@ -217,6 +238,7 @@ function shortcomings(
   const { unreadable } = view.store;
   const present = [
     operationShortcoming(view),
+    view.store.handsOff === null ? null : 'hands are off: nothing heals by itself',
     isStoreSilent(view) ? storeShortcoming(view) : null,
     primaryShortcoming(primary, holder),
     ...others.map((node) => standbyShortcoming(node, primary)),

@@ -15,6 +15,8 @@ export interface TimelineRecord {
   readonly parent: number | null;
   /** Where it left its parent. */
   readonly forkLsn: string;
+  /** Its holder could not be elected without it (accepted-loss.ts): what it was known to lack then, in bytes, and by whose leave. */
+  readonly acceptedLoss?: { readonly by: string; readonly lacksBytes: number } | undefined;
 }
 
 export type Timelines = ReadonlyMap<number, TimelineRecord>;

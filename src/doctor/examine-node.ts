@@ -4,6 +4,7 @@
  */
 import type { DoctorFinding } from '../api/contract.ts';
 import type { NodeFile } from '../config/node-file.ts';
+import { checkWatchdog } from './fence.ts';
 import { checkCertificate, checkDataDirectory, checkRunDirectory, checkSecret } from './files.ts';
 import { checkPeerClocks } from './peer-clocks.ts';
 import { checkPorts, type ExpectedPort } from './ports.ts';
@@ -35,6 +36,7 @@ export async function examineNode(file: NodeFile, ports: NodePorts = usualPorts)
     checkDisk(file.role === 'database' ? directories.data : directories.state).then((finding) => [finding]),
     [checkRunDirectory(directories.run), checkOpenFiles(), checkClockSource()],
     file.role === 'database' ? checkSharedMemory().then((finding) => [finding]) : [],
+    typeof file.watchdog === 'string' ? [checkWatchdog(file.watchdog)] : [],
     checkPeerClocks(peers, tls),
   ]);
   return checks.flat();

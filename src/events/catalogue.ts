@@ -72,6 +72,8 @@ export const eventCatalogue = {
     sentence: 'pooler on {node} could not pause for {operation}: {because}',
   },
   'pooler.lost': { severity: 'warning', sentence: 'pooler on {node} is gone' },
+  'hands_off.began': { severity: 'warning', sentence: '{by} took the automation off for {minutes} min' },
+  'hands_off.ended': { severity: 'notice', sentence: 'the automation acts again: {because}' },
   'request.accepted': { severity: 'notice', sentence: '{by} asked {node} for {what}' },
   'action.failed': { severity: 'warning', sentence: '{node} could not {action}: {because}' },
 } as const satisfies Record<string, EventEntry>;

@@ -1,175 +1,205 @@
 /**
- * The agent's end of the fence: starts one where none answers, and asks it.
+ * The agent's end of the fence: starts one where none answers, asks it, and tells when it is lost.
  *
- * Invariant: what was not confirmed within its time did not happen as far as the agent knows, so a renewal without a
- * fence never counts. After a lost connection the next call starts or finds a fence first.
+ * Invariants: what was not confirmed within its time did not happen as far as the agent knows, so a renewal without a
+ * fence never counts. A fence that is lost is replaced at once, and the new one is given the deadline that the old one
+ * had confirmed and that was not dropped since: nothing is granted anew by that. One that is there but does not answer
+ * `patience` times in a row is killed, so that another can take its place.
  */
-import { connect, type Socket } from 'node:net';
-import { z } from 'zod';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { Fence } from '../ports/fence.ts';
-import { startDaemon } from '../process/daemon.ts';
-import type { FenceArguments, FenceRequest } from './wire.ts';
+import type { FencedProcess, WatchedFence } from '../ports/fence.ts';
+import { isAlive } from '../process/identity.ts';
+import { type Answer, type FenceConnection, openConnection } from './connection.ts';
+import { type FenceProgram, killFence, lockedExit, startFenceProgram } from './program.ts';
+import { type FenceRequest, protocol } from './wire.ts';
+
+export type { FenceProgram } from './program.ts';
 
 const answerWithinMs = 500;
+/** A start waits for the disk that the program lies on. */
+const actWithinMs = 3_000;
 const startWithinMs = 3_000;
 const pollMs = 5;
+const patience = 3;
 
-const answerSchema = z.union([
-  z.object({ ok: z.literal(true), process: z.object({ pid: z.int(), startTicks: z.int() }).optional() }),
-  z.object({ ok: z.literal(false), because: z.string() }),
-]);
-type Answer = z.infer<typeof answerSchema>;
+type Granted = Extract<Answer, { ok: true }>;
 
-interface Waiting {
-  readonly settle: (answer: Answer) => void;
-  readonly fail: (error: Error) => void;
+export function createFence(options: FenceProgram, clock: Clock): WatchedFence {
+  return new FenceClient(options, clock);
 }
 
-export interface FenceProgram extends Omit<FenceArguments, 'data'> {
-  /** Asked when a fence is started: the spec may name another directory than the node file. */
-  readonly data: () => string;
-  /** The program's file, run by this very Node. */
-  readonly program: string;
-  readonly logFile: string;
-}
+class FenceClient implements WatchedFence {
+  readonly #options: FenceProgram;
+  readonly #clock: Clock;
+  readonly #listeners = new Set<(because: string) => void>();
+  #open: FenceConnection | null = null;
+  #reaching: Promise<FenceConnection> | null = null;
+  #closed = false;
+  /** Confirmed by a fence, and not dropped since. */
+  #confirmed: { readonly term: number; readonly deadlineMs: number } | null = null;
+  /** Grows with every drop, so that a confirmation that was on its way meanwhile is not taken for a later one. */
+  #drops = 0;
+  #unanswered = 0;
 
-/** Small: it holds a number, and its heap must never make it the first to be killed. */
-const nodeFlags = ['--max-old-space-size=32', '--max-semi-space-size=1', '--v8-pool-size=0'];
-
-/** One connection; whoever waits for an answer on it fails with it. */
-class FenceConnection {
-  readonly #socket: Socket;
-  #waiting: Waiting[] = [];
-  #buffered = '';
-  #because: string | null = null;
-
-  constructor(socket: Socket) {
-    this.#socket = socket;
-    socket.setEncoding('utf8');
-    socket.on('error', () => socket.destroy());
-    socket.on('close', () => this.#lost('the fence is gone'));
-    socket.on('data', (text: string) => this.#read(text));
+  constructor(options: FenceProgram, clock: Clock) {
+    this.#options = options;
+    this.#clock = clock;
   }
 
-  get isOpen(): boolean {
-    return this.#because === null;
+  async extend(term: number, deadlineMs: number): Promise<void> {
+    const drops = this.#drops;
+    await this.#ask({ do: 'extend', term, deadlineMs });
+    if (drops === this.#drops) this.#confirmed = { term, deadlineMs };
   }
 
-  ask(request: FenceRequest): Promise<Answer> {
-    return new Promise((resolve, reject) => {
-      if (this.#because !== null) {
-        reject(new UnderstudyError('FENCE_UNREACHABLE', this.#because));
-        return;
+  async drop(): Promise<void> {
+    this.#forget();
+    await this.#ask({ do: 'drop' });
+  }
+
+  async startPrimary(start: Parameters<WatchedFence['startPrimary']>[0]): Promise<FencedProcess> {
+    return await this.#start('primary', start);
+  }
+
+  async startStandby(start: Parameters<WatchedFence['startStandby']>[0]): Promise<FencedProcess> {
+    this.#forget();
+    return await this.#start('standby', start);
+  }
+
+  async promote(postmaster: FencedProcess): Promise<void> {
+    await this.#ask({ do: 'promote', untilMs: this.#clock.boottimeMs() + actWithinMs, postmaster });
+  }
+
+  async status(): ReturnType<WatchedFence['status']> {
+    const { status } = await this.#ask({ do: 'status' });
+    if (status === undefined) throw new UnderstudyError('FENCE_UNREACHABLE', 'the fence said nothing about itself');
+    return status;
+  }
+
+  async peek(): ReturnType<WatchedFence['peek']> {
+    if (this.#open?.isOpen !== true) return null;
+    return await this.status().catch(() => null);
+  }
+
+  onLost(listener: (because: string) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  close(): void {
+    this.#closed = true;
+    const because = 'this agent let go of its fence';
+    this.#open?.end(because);
+    this.#reaching?.then(
+      (one) => one.end(because),
+      () => undefined,
+    );
+  }
+
+  /** Before a drop is asked for: a fence that is lost meanwhile must not get the deadline again. */
+  #forget(): void {
+    this.#confirmed = null;
+    this.#drops += 1;
+  }
+
+  async #start(as: 'primary' | 'standby', start: Parameters<WatchedFence['startPrimary']>[0]): Promise<FencedProcess> {
+    const untilMs = this.#clock.boottimeMs() + actWithinMs;
+    const { process: started } = await this.#ask({ do: 'start', as, untilMs, start });
+    if (started === undefined) throw new UnderstudyError('FENCE_UNREACHABLE', 'the fence named no process');
+    return started;
+  }
+
+  async #ask(request: FenceRequest): Promise<Granted> {
+    const answer = await this.#answer(await this.#connection(), request);
+    if (!answer.ok) throw new UnderstudyError('REFUSED', `the fence refuses: ${answer.because}`);
+    return answer;
+  }
+
+  async #answer(connection: FenceConnection, request: FenceRequest): Promise<Answer> {
+    const acts = request.do === 'start' || request.do === 'promote';
+    try {
+      // What the fence does until `untilMs` is still heard of.
+      const answer = await connection.ask(request, acts ? actWithinMs + answerWithinMs : answerWithinMs);
+      this.#unanswered = 0;
+      return answer;
+    } catch (error) {
+      this.#unanswered += 1;
+      if (this.#unanswered >= patience) {
+        this.#unanswered = 0;
+        killFence(this.#options);
       }
-      // Answers come in order: one that is late is nobody's, so the connection goes with it.
-      const timer = setTimeout(() => this.close('the fence did not answer in time'), answerWithinMs);
-      this.#waiting.push({
-        settle: (answer) => {
-          clearTimeout(timer);
-          resolve(answer);
-        },
-        fail: (error) => {
-          clearTimeout(timer);
-          reject(error);
-        },
-      });
-      this.#socket.write(`${JSON.stringify(request)}\n`);
-    });
+      throw error;
+    }
   }
 
-  close(because: string): void {
-    this.#lost(because);
-    this.#socket.destroy();
+  /** One at a time, however many ask. */
+  #connection(): Promise<FenceConnection> {
+    if (this.#closed) return Promise.reject(new UnderstudyError('FENCE_UNREACHABLE', 'this agent let go of its fence'));
+    if (this.#open?.isOpen === true) return Promise.resolve(this.#open);
+    this.#reaching ??= this.#attach().finally(() => {
+      this.#reaching = null;
+    });
+    return this.#reaching;
+  }
+
+  async #attach(): Promise<FenceConnection> {
+    const found = await this.#reach();
+    await this.#rearm(found);
+    this.#open = found;
+    return found;
+  }
+
+  async #reach(): Promise<FenceConnection> {
+    const found = await this.#connect();
+    if (found !== null) {
+      if (await this.#speaksOurs(found)) return found;
+      found.end('it is of another version');
+    }
+    const untilMs = this.#clock.boottimeMs() + startWithinMs;
+    if (found !== null) await this.#endOthers(untilMs);
+    let ended = false;
+    const program = await startFenceProgram(this.#options);
+    program.exited.then(
+      ({ code }) => {
+        // Another program of an agent has it, and is about to listen.
+        ended = code !== lockedExit;
+      },
+      () => undefined,
+    );
+    for (;;) {
+      const started = await this.#connect();
+      if (started !== null) return started;
+      if (ended) throw new UnderstudyError('FENCE_UNREACHABLE', 'the fence ended at once');
+      if (this.#clock.boottimeMs() >= untilMs) throw new UnderstudyError('FENCE_UNREACHABLE', 'no fence listens');
+      await this.#clock.sleep(pollMs);
+    }
+  }
+
+  /** Until they are gone: a socket is served up to the last moment, and the lock is held. */
+  async #endOthers(untilMs: number): Promise<void> {
+    const others = killFence(this.#options);
+    while (others.some(isAlive) && this.#clock.boottimeMs() < untilMs) await this.#clock.sleep(pollMs);
+  }
+
+  #connect(): Promise<FenceConnection | null> {
+    return openConnection(this.#options.socket, (because) => this.#lost(because));
+  }
+
+  async #speaksOurs(connection: FenceConnection): Promise<boolean> {
+    const answer = await this.#answer(connection, { do: 'status' });
+    return answer.ok && answer.status?.protocol === protocol;
   }
 
   #lost(because: string): void {
-    this.#because ??= because;
-    const all = this.#waiting;
-    this.#waiting = [];
-    for (const one of all) one.fail(new UnderstudyError('FENCE_UNREACHABLE', this.#because));
+    if (this.#closed) return;
+    for (const listener of this.#listeners) listener(because);
+    this.#connection().catch(() => undefined); // whoever asks next tries again, and hears why it fails
   }
 
-  #read(text: string): void {
-    this.#buffered += text;
-    for (let end = this.#buffered.indexOf('\n'); end >= 0; end = this.#buffered.indexOf('\n')) {
-      const answer = parseAnswer(this.#buffered.slice(0, end));
-      this.#buffered = this.#buffered.slice(end + 1);
-      const first = this.#waiting.shift();
-      if (answer === null) this.close('the fence answered with something else');
-      else first?.settle(answer);
-    }
+  /** Gives a fence that is new to this agent what the last one had confirmed; one that refuses it says so to the next. */
+  async #rearm(connection: FenceConnection): Promise<void> {
+    const confirmed = this.#confirmed;
+    if (confirmed !== null) await this.#answer(connection, { do: 'extend', ...confirmed });
   }
-}
-
-function parseAnswer(line: string): Answer | null {
-  try {
-    return answerSchema.parse(JSON.parse(line));
-  } catch {
-    return null;
-  }
-}
-
-/** `null`: nobody listens there. */
-function open(path: string): Promise<FenceConnection | null> {
-  return new Promise((resolve) => {
-    const socket = connect(path);
-    socket.once('connect', () => resolve(new FenceConnection(socket)));
-    socket.once('error', () => resolve(null));
-  });
-}
-
-export function createFence(options: FenceProgram, clock: Clock): Fence {
-  let current: Promise<FenceConnection> | null = null;
-
-  const reach = async (): Promise<FenceConnection> => {
-    const found = await open(options.socket);
-    if (found !== null) return found;
-    const { program, socket, data, memory, logFile } = options;
-    await startDaemon(process.execPath, [...nodeFlags, program, socket, data(), memory], { cwd: '/', logFile });
-    const until = clock.boottimeMs() + startWithinMs;
-    for (;;) {
-      const started = await open(socket);
-      if (started !== null) return started;
-      if (clock.boottimeMs() >= until) throw new UnderstudyError('FENCE_UNREACHABLE', 'the fence did not start');
-      await clock.sleep(pollMs);
-    }
-  };
-
-  const connection = async (): Promise<FenceConnection> => {
-    const before = await current?.catch(() => null);
-    if (before?.isOpen === true) return before;
-    current = reach();
-    return await current;
-  };
-
-  const ask = async (request: FenceRequest): Promise<Extract<Answer, { ok: true }>> => {
-    const answer = await (await connection()).ask(request);
-    if (!answer.ok) throw new UnderstudyError('REFUSED', `the fence refuses: ${answer.because}`);
-    return answer;
-  };
-
-  return {
-    async extend(term, deadlineMs) {
-      await ask({ do: 'extend', term, atMs: deadlineMs });
-    },
-    async drop() {
-      await ask({ do: 'drop' });
-    },
-    async startPrimary(start) {
-      const { process: started } = await ask({ do: 'start', start });
-      if (started === undefined) throw new UnderstudyError('FENCE_UNREACHABLE', 'the fence named no process');
-      return started;
-    },
-    async promote(postmaster) {
-      await ask({ do: 'promote', postmaster });
-    },
-    close() {
-      current?.then(
-        (one) => one.close('the agent has let go of its fence'),
-        () => undefined,
-      );
-    },
-  };
 }

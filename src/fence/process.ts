@@ -1,164 +1,192 @@
 /**
  * The fence itself: a process of its own beside the agent, small, with nothing to wait for.
  *
- * It looks at the boottime clock every `tickMs` (a timer alone would stand still in suspend) and at the deadline kills
- * every process that works in the data directory, again and again until none is left: killing the postmaster is not
- * enough, since a running backend goes on committing. It never asks anybody, and survives its agent. Its deadline is
- * also kept in a file, so that a fence started after its death goes on with it; the file of another boot says nothing.
+ * While a deadline stands it looks at the boottime clock at least every `lookEveryMs` (it looks at the clock and not at
+ * its timers, which stand still in suspend) and at the deadline kills everything of PostgreSQL, again and again until
+ * nothing is left. It asks nobody, survives its agent, and ends only when told to while nothing depends on it.
  *
- * Only one fence serves a socket: whoever finds it answered ends itself.
+ * Invariant: `look` comes before every message, and every file that may lie on a slow disk is written in the
+ * background. Only starting a server waits for a disk, when no other server runs.
+ *
+ * Decides nothing: warden.ts does. Only one fence serves a data directory, by the lock on its memory.
  */
-import { chmodSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer, type Socket } from 'node:net';
-import { join } from 'node:path';
-import { z } from 'zod';
-import { startDaemon } from '../process/daemon.ts';
-import { type ProcessIdentity, processesIn } from '../process/identity.ts';
 import { sendSignal } from '../process/signal.ts';
-import { createLinuxClock } from '../timing/linux-clock.ts';
-import { drop, extend, mayWrite, mustKill, unarmed, type Warden } from './warden.ts';
-import type { FenceAnswer, FenceArguments } from './wire.ts';
+import { readUptimeMs } from '../timing/linux-clock.ts';
+import { Log } from './log.ts';
+import { holdsLock, MemoryFile } from './memory-file.ts';
+import { lowerOomScore } from './oom-score.ts';
+import { Prey } from './prey.ts';
+import { type Guarded, perform } from './requests.ts';
+import { ListeningSocket } from './socket.ts';
+import * as warden from './warden.ts';
+import { Watchdog } from './watchdog.ts';
+import { type FenceAnswer, type FenceArguments, parseRequest } from './wire.ts';
 
-const tickMs = 50;
-const probeMs = 500;
+const lookEveryMs = 25;
+/** Looking at all processes costs some ms: with nothing left after a strike, or hanging in a disk, less often. */
+const lookAgainMs = 500;
+const hasteMs = 2_000;
+/** How often it makes sure that it can still be found. */
+const upkeepEveryMs = 1_000;
+const lastWordsWithinMs = 200;
 
-const identity = z.object({ pid: z.int().min(2), startTicks: z.int() });
-const requestSchema = z.discriminatedUnion('do', [
-  z.object({ do: z.literal('extend'), term: z.int().min(1), atMs: z.number() }),
-  z.object({ do: z.literal('drop') }),
-  z.object({
-    do: z.literal('start'),
-    start: z.object({
-      program: z.string(),
-      args: z.array(z.string()),
-      directory: z.string(),
-      environment: z.record(z.string(), z.string()),
-      logFile: z.string(),
-    }),
-  }),
-  z.object({ do: z.literal('promote'), postmaster: identity }),
-]);
-const memorySchema = z.object({
-  boot: z.string(),
-  highestTerm: z.int(),
-  deadline: z.object({ term: z.int(), atMs: z.number() }).nullable(),
-});
-
-const clock = createLinuxClock();
-const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-
-function remembered(path: string): Warden {
-  try {
-    const { boot: of, highestTerm, deadline } = memorySchema.parse(JSON.parse(readFileSync(path, 'utf8')));
-    return of === boot ? { highestTerm, deadline } : unarmed;
-  } catch {
-    return unarmed; // none yet, or torn by a power failure, which nothing of that boot survived
-  }
-}
-
-/** Runs until SIGTERM. */
+/** Runs until it is told to end. Throws when it does not hold the lock on its memory. */
 export async function runFence(args: FenceArguments): Promise<void> {
-  if (await isServed(args.socket)) return;
-  let warden = remembered(args.memory);
-  const keep = (next: Warden): void => {
-    warden = next;
+  if (!holdsLock(args.memory)) throw new Error(`${args.memory} is not locked by this process: start it with flock(1)`);
+  const oom = lowerOomScore();
+  const log = new Log();
+  const memory = new MemoryFile(args.memory);
+  const remembered = memory.read();
+  const guarded: Guarded = {
+    data: args.data,
+    warden: warden.begin(remembered, readUptimeMs()),
+    prey: new Prey(args.data),
+    watchdog: new Watchdog(args.watchdog, (what) => log.say(what)),
+    oom,
+    log,
+    struck: null,
+  };
+  if (remembered?.watchdogArmed === true && remembered.deadline === null) guarded.watchdog.stop(readUptimeMs());
+  guarded.prey.remember();
+  memory.keep(guarded.warden, guarded.watchdog.state === 'armed');
+  const watch = new Watch(guarded, memory);
+  const socket = new ListeningSocket(args.socket, (line) => watch.answer(line));
+  await socket.listen();
+  log.say(`watches ${args.data}${remembered?.deadline == null ? '' : ', with the deadline of an earlier fence'}`);
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => watch.leave(signal));
+  // None of these may end it; Node would open a debugger at SIGUSR1.
+  for (const signal of ['SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const) process.on(signal, () => undefined);
+  process.on('uncaughtException', (error) => log.say(`a defect: ${error.stack ?? error.message}`));
+  await watch.untilEnd(socket);
+  guarded.watchdog.rest();
+  socket.close();
+  log.say('ends');
+  await log.written(lastWordsWithinMs);
+}
+
+/** Looks, answers, and knows when it is over. */
+class Watch {
+  readonly #guarded: Guarded;
+  readonly #memory: MemoryFile;
+  #strikingSinceMs = 0;
+  #killed = 0;
+  #wake: () => void = () => undefined;
+
+  constructor(guarded: Guarded, memory: MemoryFile) {
+    this.#guarded = guarded;
+    this.#memory = memory;
+  }
+
+  async answer(line: string): Promise<string> {
+    let answer: FenceAnswer;
     try {
-      const temporary = `${args.memory}.next`;
-      writeFileSync(temporary, JSON.stringify({ boot, ...next }), { mode: 0o600 });
-      renameSync(temporary, args.memory);
-    } catch {
-      // A full disk must not end a healthy primary. A fence that comes after this one must not take an old deadline for
-      // the present one; without any it lets nothing start.
-      rmSync(args.memory, { force: true });
+      const request = parseRequest(line);
+      this.look();
+      answer = await perform(this.#guarded, request, () => this.look());
+      if (request.do !== 'status') this.#remember();
+      if (!answer.ok) this.#guarded.log.say(`refuses ${request.do}: ${answer.because}`);
+    } catch (error) {
+      answer = { ok: false, because: error instanceof Error ? error.message : String(error) };
+      this.#guarded.log.say(`refuses: ${answer.because}`);
     }
-  };
+    this.#wake(); // for the next look, which may be nearer now
+    return JSON.stringify(answer);
+  }
 
-  const perform = async (line: string): Promise<FenceAnswer> => {
-    const request = requestSchema.parse(JSON.parse(line));
-    switch (request.do) {
-      case 'extend': {
-        const answer = extend(warden, request.term, request.atMs);
-        if (!answer.ok) return { ok: false, because: answer.because };
-        keep(answer.warden);
-        return { ok: true };
+  leave(signal: string): void {
+    const { log, prey } = this.#guarded;
+    log.say(`${signal}: told to end`);
+    this.#guarded.warden = warden.leave(this.#guarded.warden);
+    // The server first, in order if it can be: what depends on the fence must not go on without it.
+    const postmaster = prey.livingPostmaster();
+    if (!warden.mayLeave(this.#guarded.warden, prey.server()) && postmaster !== null) {
+      log.say('a server runs under a deadline: it is stopped first');
+      sendSignal(postmaster, 'SIGINT');
+    }
+    this.#wake();
+  }
+
+  async untilEnd(socket: ListeningSocket): Promise<void> {
+    let upkeepAtMs = 0;
+    for (;;) {
+      const { log } = this.#guarded;
+      try {
+        this.look();
+        const server = this.#guarded.warden.leaving ? this.#guarded.prey.server() : 'none';
+        if (warden.mayLeave(this.#guarded.warden, server)) return;
+        const nowMs = readUptimeMs();
+        if (nowMs >= upkeepAtMs) {
+          upkeepAtMs = nowMs + upkeepEveryMs;
+          if (this.#memory.isSuperseded()) this.#stepAside();
+          else if (socket.isLost) await socket.relisten();
+        }
+      } catch (error) {
+        log.say(`will look again: ${error instanceof Error ? error.message : String(error)}`);
       }
-      case 'drop':
-        keep(drop(warden));
-        return { ok: true };
-      case 'start': {
-        const may = mayWrite(warden, clock.boottimeMs());
-        if (!may.ok) return { ok: false, because: may.because };
-        const { program, args: argv, directory, environment, logFile } = request.start;
-        const { pid, startTicks } = await startDaemon(program, argv, { cwd: directory, env: environment, logFile });
-        return { ok: true, process: { pid, startTicks } };
-      }
-      case 'promote':
-        return promote(args.data, warden, request.postmaster);
-      default:
-        return unreachable(request);
+      await this.#pause();
     }
-  };
+  }
 
-  rmSync(args.socket, { force: true });
-  const server = createServer((socket) => serve(socket, perform));
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(args.socket, resolve);
-  });
-  chmodSync(args.socket, 0o600);
-  const ticking = setInterval(() => {
-    if (!mustKill(warden, clock.boottimeMs())) return;
-    for (const process of processesIn(args.data)) sendSignal(process, 'SIGKILL');
-  }, tickMs);
-  await new Promise<void>((resolve) => process.once('SIGTERM', () => resolve()));
-  clearInterval(ticking);
-  server.close();
-  process.exit(0);
-}
+  /** Strikes when it is time, and feeds the watchdog. */
+  look(): void {
+    const { prey, watchdog } = this.#guarded;
+    const nowMs = readUptimeMs();
+    const unattended = this.#guarded.warden.unattendedUntilMs !== null;
+    this.#guarded.warden = warden.look(this.#guarded.warden, nowMs, unattended ? prey.server() : 'none');
+    if (warden.mustKill(this.#guarded.warden)) this.#strike(nowMs);
+    watchdog.follow(warden.watchdogWish(this.#guarded.warden, nowMs), nowMs);
+  }
 
-/** As pg_promote() does it: the signal file, then SIGUSR1 to the postmaster (documentation 9.27.4). */
-function promote(data: string, warden: Warden, postmaster: ProcessIdentity): FenceAnswer {
-  writeFileSync(join(data, 'promote'), '', { mode: 0o600 });
-  const may = mayWrite(warden, clock.boottimeMs());
-  const sent = may.ok ? sendSignal(postmaster, 'SIGUSR1') : null;
-  if (sent === 'sent') return { ok: true };
-  rmSync(join(data, 'promote'), { force: true });
-  return { ok: false, because: may.ok ? 'the server is gone' : may.because };
-}
-
-function serve(socket: Socket, perform: (line: string) => Promise<FenceAnswer>): void {
-  let buffered = '';
-  let before: Promise<void> = Promise.resolve();
-  socket.setEncoding('utf8');
-  socket.on('error', () => socket.destroy());
-  socket.on('data', (text: string) => {
-    buffered += text;
-    for (let end = buffered.indexOf('\n'); end >= 0; end = buffered.indexOf('\n')) {
-      const line = buffered.slice(0, end);
-      buffered = buffered.slice(end + 1);
-      before = before.then(async () => {
-        const answer = await perform(line).catch(
-          (error: unknown): FenceAnswer => ({ ok: false, because: error instanceof Error ? error.message : 'failed' }),
-        );
-        socket.write(`${JSON.stringify(answer)}\n`);
-      });
+  #strike(nowMs: number): void {
+    const { prey, log, warden: current } = this.#guarded;
+    const left = prey.strike();
+    if (this.#strikingSinceMs === 0) this.#strikingSinceMs = nowMs;
+    if (left > 0) {
+      if (this.#killed === 0) log.say(`kills PostgreSQL, ${left} processes: ${current.striking}`);
+      this.#killed = Math.max(this.#killed, left);
+      return;
     }
-  });
-}
+    const because = current.striking ?? '';
+    if (this.#killed > 0) log.say(`PostgreSQL is gone after ${Math.round(readUptimeMs() - this.#strikingSinceMs)} ms`);
+    if (this.#killed > 0 || this.#guarded.struck === null) {
+      this.#guarded.struck = { because, goneAtMs: readUptimeMs(), killed: this.#killed };
+    }
+    this.#guarded.warden = warden.swept(current);
+    this.#strikingSinceMs = 0;
+    this.#killed = 0;
+  }
 
-function isServed(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(path);
-    const settle = (served: boolean): void => {
-      socket.destroy();
-      resolve(served);
-    };
-    socket.setTimeout(probeMs, () => settle(true)); // frozen, perhaps; but it is there
-    socket.once('connect', () => settle(true));
-    socket.once('error', () => settle(false));
-  });
-}
+  #remember(): void {
+    this.#memory.keep(this.#guarded.warden, this.#guarded.watchdog.state === 'armed');
+  }
 
-function unreachable(value: never): never {
-  throw new Error(`not a known request: ${JSON.stringify(value)}`);
+  /** Its lock is on a file that is no longer there: another may run. It keeps the deadline that it confirmed, and no more. */
+  #stepAside(): void {
+    if (this.#guarded.warden.leaving) return;
+    this.#guarded.log.say('another file stands in the place of its memory: it ends at its deadline');
+    this.#guarded.warden = warden.leave(this.#guarded.warden);
+  }
+
+  #pause(): Promise<void> {
+    const ms = this.#nextLookMs(readUptimeMs());
+    return new Promise((resolve) => {
+      const timer = ms === null ? null : setTimeout(() => resolve(), ms);
+      this.#wake = () => {
+        if (timer !== null) clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  #nextLookMs(nowMs: number): number | null {
+    const { warden: current, struck } = this.#guarded;
+    if (warden.mustKill(current)) return nowMs - this.#strikingSinceMs < hasteMs ? lookEveryMs / 5 : lookAgainMs;
+    if (current.leaving) return lookEveryMs;
+    if (warden.isIdle(current)) return upkeepEveryMs;
+    const { deadline } = current;
+    if (deadline === null) return lookEveryMs;
+    const leftMs = deadline.atMs - nowMs;
+    if (leftMs <= 0) return struck === null ? lookEveryMs : lookAgainMs;
+    return Math.max(1, Math.min(lookEveryMs, leftMs));
+  }
 }

@@ -18,6 +18,7 @@ import { schemaOf } from './tables.ts';
 
 export type LoadProgress =
   | { readonly stage: 'writing'; readonly leftMs: number; readonly counts: LoadCounts }
+  /** Begins with nothing missing, since nobody has looked yet. */
   | { readonly stage: 'resting'; readonly missing: readonly string[] };
 
 export interface RunOptions extends LoadOptions {
@@ -89,6 +90,7 @@ export async function judgeLoad(
   const { clock = createLinuxClock(), hurry = never, nodes, report, signal = never } = options;
   const history = await load.stop();
   signal.throwIfAborted();
+  report?.({ stage: 'resting', missing: [] });
   const { database, run } = load;
   const schema = schemaOf(run);
   const rest = await untilRest({

@@ -9,7 +9,7 @@ import { z } from 'zod';
 import type { NodeName } from '../core/spec.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { Fence } from '../ports/fence.ts';
+import type { WatchedFence } from '../ports/fence.ts';
 import type { Postgres, ServerConfiguration, StartAs, Upstream } from '../ports/postgres.ts';
 import { sendSignal } from '../process/signal.ts';
 import { type Binaries, findBinaries } from './binaries.ts';
@@ -50,8 +50,8 @@ export interface PostgresOptions {
   readonly port: number;
   readonly tls: TlsFiles;
   readonly clock: Clock;
-  /** Everything that makes the server writable passes through it. */
-  readonly fence: Fence;
+  /** Everything that starts the server or makes it writable passes through it. */
+  readonly fence: Pick<WatchedFence, 'startPrimary' | 'startStandby' | 'promote'>;
 }
 
 const searchAgainMs = 5_000;

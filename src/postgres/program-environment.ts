@@ -4,7 +4,7 @@
  *
  * When memory runs out, a session that took too much must go before the postmaster does: that would take every session
  * with it. The postmaster inherits the agent's score, which the unit lowers; it gives its children the neutral one
- * (documentation 19.4.4; docs/adr/0021). Raising is allowed to everybody, so a higher score is never lowered.
+ * (documentation 19.4.4; docs/adr/0021).
  */
 const memoryKiller = { PG_OOM_ADJUST_FILE: '/proc/self/oom_score_adj', PG_OOM_ADJUST_VALUE: '0' };
 

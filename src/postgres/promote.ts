@@ -17,7 +17,7 @@ import { type Deadline, waitFor } from './waiting.ts';
  */
 export async function promote(
   layout: Layout,
-  fence: Fence,
+  fence: Pick<Fence, 'promote'>,
   isPrimary: (withinMs: number) => Promise<boolean>,
   clock: Clock,
   deadline: Deadline,

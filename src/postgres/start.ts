@@ -12,8 +12,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { Fence } from '../ports/fence.ts';
-import { startDaemon } from '../process/daemon.ts';
+import type { WatchedFence } from '../ports/fence.ts';
 import { isAlive, type ProcessIdentity } from '../process/identity.ts';
 import { sendSignal } from '../process/signal.ts';
 import type { Binaries } from './binaries.ts';
@@ -67,6 +66,8 @@ export async function isInRecovery(session: Session, withinMs: number): Promise<
   return row.recovery;
 }
 
+export type StartingFence = Pick<WatchedFence, 'startPrimary' | 'startStandby'>;
+
 export interface StartContext {
   readonly layout: Layout;
   readonly binaries: Binaries;
@@ -74,7 +75,7 @@ export interface StartContext {
   readonly clock: Clock;
   readonly address: string;
   readonly port: number;
-  readonly fence: Fence;
+  readonly fence: StartingFence;
 }
 
 /** Waits for readiness; `started` is `null` for a server that was found running. */
@@ -111,7 +112,11 @@ async function awaitReady(
   }
 }
 
-/** A server that will be writable is started by the fence, at the moment at which it looks at the deadline. */
+/**
+ * A server that will be writable is started by the fence, at the moment at which it looks at the deadline. A standby is,
+ * too: what the fence holds against this node's lease goes in the same step, and its processes get the memory score that
+ * PostgreSQL should have and not the agent's.
+ */
 async function launch(
   { layout, binaries, fence }: StartContext,
   role: 'primary' | 'standby',
@@ -119,10 +124,8 @@ async function launch(
   const program = join(binaries.directory, 'postgres');
   const args = ['-D', layout.data];
   const environment = programEnvironment();
-  const { data, serverLog } = layout;
-  return role === 'primary'
-    ? await fence.startPrimary({ program, args, directory: data, environment, logFile: serverLog })
-    : await startDaemon(program, args, { cwd: data, env: environment, logFile: serverLog });
+  const what = { program, args, directory: layout.data, environment, logFile: layout.serverLog };
+  return role === 'primary' ? await fence.startPrimary(what) : await fence.startStandby(what);
 }
 
 /** Starts in that role, or adopts a running server of that role. Throws when it runs in the other one. */

@@ -89,13 +89,8 @@ export function worksIn(pid: number, directory: string): boolean {
   }
 }
 
-/**
- * Every living process whose working directory is this one. Compared by device and inode, so that symbolic links and
- * renames do not hide a process. As an ordinary user only that user's processes are seen.
- */
-export function processesIn(directory: string): readonly ProcessIdentity[] {
-  const wanted = statSync(directory, { bigint: true, throwIfNoEntry: false });
-  if (wanted === undefined) return [];
+/** Every living process of this user (root: of all users) of which that holds; asked by id, in no order. */
+export function ownProcesses(holds: (pid: number) => boolean): readonly ProcessIdentity[] {
   // Asking about a stranger's process fails with an exception, which costs ten times the question: skip strangers.
   const self = process.geteuid?.();
   const found: ProcessIdentity[] = [];
@@ -103,14 +98,27 @@ export function processesIn(directory: string): readonly ProcessIdentity[] {
     const first = name.charCodeAt(0);
     if (first < 48 || first > 57) continue;
     if (self !== 0 && statSync(`/proc/${name}`, { throwIfNoEntry: false })?.uid !== self) continue;
-    try {
-      const seen = statSync(`/proc/${name}/cwd`, { bigint: true, throwIfNoEntry: false });
-      if (seen === undefined || seen.ino !== wanted.ino || seen.dev !== wanted.dev) continue;
-    } catch {
-      continue; // just ended, or a stranger's
-    }
-    const identity = identify(Number(name));
+    const pid = Number(name);
+    if (!holds(pid)) continue;
+    const identity = identify(pid);
     if (identity !== null) found.push(identity);
   }
   return found;
+}
+
+/**
+ * Every living process whose working directory is this one. Compared by device and inode, so that symbolic links and
+ * renames do not hide a process. As an ordinary user only that user's processes are seen.
+ */
+export function processesIn(directory: string): readonly ProcessIdentity[] {
+  const wanted = statSync(directory, { bigint: true, throwIfNoEntry: false });
+  if (wanted === undefined) return [];
+  return ownProcesses((pid) => {
+    try {
+      const seen = statSync(`/proc/${pid}/cwd`, { bigint: true, throwIfNoEntry: false });
+      return seen !== undefined && seen.ino === wanted.ino && seen.dev === wanted.dev;
+    } catch {
+      return false; // just ended, or a stranger's
+    }
+  });
 }

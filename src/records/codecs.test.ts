@@ -87,6 +87,7 @@ const examples: { readonly [K in RecordKind]: Records[K] } = {
     at: '2026-11-20T00:00:00.000Z',
   },
   durability: { term: 3, standbys: ['db2', 'db3'], k: 1 },
+  handsOff: { by: 'kim', at: '2026-11-20T00:00:00.000Z', forMs: 7_200_000, leftMs: 3_600_000 },
   ballot: { node: 'db2', term: 4, timeline: 2, lsn: '0/3000028', bootId: 'boot', priority: 0, unfit: null },
   timeline: { term: 3, timeline: 2, parent: 1, forkLsn: '0/2000028' },
   member: {

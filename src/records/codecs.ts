@@ -9,6 +9,7 @@ import type { AcceptedLoss } from '../core/accepted-loss.ts';
 import type { Ballot } from '../core/ballot.ts';
 import type { ClusterRecord, MemberStatus, PoolerReport, SpecRecord } from '../core/cluster-view.ts';
 import type { DurabilityRecord } from '../core/durability.ts';
+import type { HandsOff } from '../core/hands-off.ts';
 import type { Lease, Renewal } from '../core/lease.ts';
 import type { Operation } from '../core/operation.ts';
 import type { Receipt } from '../core/receipt.ts';
@@ -24,6 +25,7 @@ export interface Records {
   readonly renewal: Renewal;
   readonly operation: Operation;
   readonly durability: DurabilityRecord;
+  readonly handsOff: HandsOff;
   readonly 'accepted-loss': AcceptedLoss;
   readonly ballot: Ballot;
   readonly timeline: TimelineRecord;
@@ -49,6 +51,7 @@ const durability = z.object({
   k: count,
   degraded: z.boolean().optional(),
 });
+const handsOff = z.object({ by: text, at: text, forMs: positive, leftMs: count });
 const acceptedLoss = z.object({
   term: positive,
   counter: count,
@@ -66,7 +69,13 @@ const ballot = z.object({
   priority: z.int(),
   unfit: text.nullable(),
 });
-const timeline = z.object({ term: positive, timeline: positive, parent: positive.nullable(), forkLsn: lsn });
+const timeline = z.object({
+  term: positive,
+  timeline: positive,
+  parent: positive.nullable(),
+  forkLsn: lsn,
+  acceptedLoss: z.object({ by: text, lacksBytes: count }).optional(),
+});
 const renewal = z.object({
   term: positive,
   counter: count,
@@ -86,6 +95,7 @@ const member = z.object({
   standbyMinimums: z.record(name, z.number()),
   diskFreeBytes: z.number().nullable(),
   bootId: name.optional(),
+  unfit: text.nullable().optional(),
   agentVersion: text,
   trouble: text.nullable(),
 });
@@ -108,6 +118,7 @@ const schemas: { readonly [K in RecordKind]: z.ZodType<Records[K]> } = {
   renewal,
   operation,
   durability,
+  handsOff,
   'accepted-loss': acceptedLoss,
   ballot,
   timeline,

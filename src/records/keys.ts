@@ -8,6 +8,7 @@ export const keys = {
   renewal: 'renewal',
   operation: 'operation',
   durability: 'durability',
+  handsOff: 'hands-off',
   acceptedLoss: 'accepted-loss',
 } as const;
 

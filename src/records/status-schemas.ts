@@ -34,7 +34,7 @@ export const pendingRestart = z.object({ name, current: text, wanted: text });
 export const memberPostgres = z.discriminatedUnion('state', [
   z.object({ state: z.enum(['absent', 'stopped', 'starting', 'stopping', 'unknown', 'foreign']) }),
   z.object({ state: z.literal('cloning'), bytesDone: count, bytesTotal: count.nullable() }),
-  z.object({ state: z.literal('primary'), timeline, lsn: text }),
+  z.object({ state: z.literal('primary'), timeline, lsn: text, flushed: z.record(name, text).optional() }),
   z.object({
     state: z.literal('standby'),
     timeline,
@@ -144,5 +144,6 @@ export const clusterStatus = z.object({
   nodes: z.array(nodeStatus),
   poolers: z.array(z.object({ node: name, reachable, report: poolerReport.nullable() })),
   operation: operation.nullable(),
+  handsOff: z.object({ by: text, at: text, leftMs: duration }).nullable().default(null),
   lastReceipt: name.nullable(),
 }) satisfies z.ZodType<ClusterStatus>;

@@ -10,6 +10,7 @@ import type { AcceptedLoss } from '../core/accepted-loss.ts';
 import type { Ballot } from '../core/ballot.ts';
 import type { ClusterRecord, MemberStatus, PoolerReport, SpecRecord, Stored } from '../core/cluster-view.ts';
 import type { DurabilityRecord } from '../core/durability.ts';
+import type { HandsOff } from '../core/hands-off.ts';
 import type { Lease, Renewal } from '../core/lease.ts';
 import type { Operation } from '../core/operation.ts';
 import type { Receipt } from '../core/receipt.ts';
@@ -31,6 +32,7 @@ export interface StoreImage {
   readonly renewal: Stored<Renewal> | null;
   readonly operation: Stored<Operation> | null;
   readonly durability: Stored<DurabilityRecord> | null;
+  readonly handsOff: Stored<HandsOff> | null;
   readonly acceptedLoss: Stored<AcceptedLoss> | null;
   /** By `term/node`. */
   readonly ballots: ReadonlyMap<string, Stored<Ballot>>;
@@ -60,6 +62,7 @@ export function emptyImage(): StoreImage {
     renewal: null,
     operation: null,
     durability: null,
+    handsOff: null,
     acceptedLoss: null,
     ballots: new Map(),
     timelines: new Map(),
@@ -126,6 +129,8 @@ function place(image: StoreImage, key: string, value: string | null, revision: n
       return settle(image, key, read('operation', value, revision), (operation) => ({ operation }));
     case keys.durability:
       return settle(image, key, read('durability', value, revision), (durability) => ({ durability }));
+    case keys.handsOff:
+      return settle(image, key, read('handsOff', value, revision), (handsOff) => ({ handsOff }));
     case keys.acceptedLoss:
       return settle(image, key, read('accepted-loss', value, revision), (acceptedLoss) => ({ acceptedLoss }));
     default:

@@ -21,7 +21,9 @@ const afterwordMs = 250;
 export class Checks {
   readonly violations: Violation[] = [];
   /** Rows whose replicated commit was answered, in order. */
-  readonly replicated: number[] = [];
+  #replicated: number[] = [];
+  /** Terms whose holder was elected without what nobody who was heard had. */
+  readonly #accepted = new Set<number>();
   readonly #time: VirtualTime;
   readonly #servers: () => Iterable<FakeServer>;
   #newest: FakeServer | null = null;
@@ -51,29 +53,40 @@ export class Checks {
     this.#term = term;
   }
 
+  lossAccepted(term: number): void {
+    this.#accepted.add(term);
+  }
+
+  /** It is said aloud and recorded: not a commit more than what this term began without may be missing. */
+  #isLossAccepted(server: FakeServer): boolean {
+    return this.#holder === server.node && this.#accepted.has(this.#term);
+  }
+
   becameWritable(server: FakeServer): void {
     const other = this.#otherWritable(server);
     if (other !== null) this.violated('two-writable', `${server.node} became writable while ${other.node} is`);
     this.#newest = server;
     const rows = rowsOf(server);
-    const lost = this.replicated.filter((row) => !rows.has(row));
+    if (this.#isLossAccepted(server)) this.#replicated = this.#replicated.filter((row) => rows.has(row));
+    const lost = this.#replicated.filter((row) => !rows.has(row));
     if (lost.length > 0) {
       this.violated('replicated-lost', `${server.node} became primary without ${listed(lost)}, answered as replicated`);
     }
   }
 
-  /** `isProtected`: standbys have confirmed it; not so in a cluster that went on without them, as declared. */
-  acknowledged(server: FakeServer, commit: Commit, isProtected: boolean): void {
+  acknowledged(server: FakeServer, commit: Commit): void {
     const other = this.#otherWritable(server);
     const stoodStill = this.#time.nowMs - server.stillUntilMs < afterwordMs;
     if (other !== null && !stoodStill) {
       this.violated('two-acknowledging', `${server.node} answered row ${commit.row} while ${other.node} is writable`);
     }
-    if (!isProtected) return;
-    this.replicated.push(commit.row);
+    if (!commit.replicated) return;
     const newest = this.#newest;
-    if (newest === null || newest === server || newest.process?.role !== 'primary') return;
-    if (!rowsOf(newest).has(commit.row)) {
+    const isSuperseded = newest !== null && newest !== server && newest.process?.role === 'primary';
+    const isMissing = isSuperseded && !rowsOf(newest).has(commit.row);
+    if (isMissing && this.#isLossAccepted(newest)) return;
+    this.#replicated.push(commit.row);
+    if (isMissing) {
       this.violated('replicated-lost', `${server.node} answered row ${commit.row}, which ${newest.node} lacks`);
     }
   }
@@ -81,7 +94,7 @@ export class Checks {
   /** At rest, with everybody healthy: all nodes the same, and nothing lost that was promised. */
   atTheEnd(primary: FakeServer, standbys: readonly FakeServer[]): void {
     const rows = rowsOf(primary);
-    const lost = this.replicated.filter((row) => !rows.has(row));
+    const lost = this.#replicated.filter((row) => !rows.has(row));
     if (lost.length > 0)
       this.violated('replicated-lost', `in the end ${listed(lost)} of the replicated rows are missing`);
     for (const standby of standbys) {

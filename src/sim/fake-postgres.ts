@@ -187,8 +187,8 @@ export class FakePostgres implements Postgres {
       if (this.#server.process !== null) throw failed('a server runs already');
       return this.#server.begin(as.role);
     };
-    const process =
-      as.role === 'primary' ? await this.#parts.agent.through(this.#parts.fence.makeWritable(begin)) : begin();
+    const { agent, fence } = this.#parts;
+    const process = await agent.through(as.role === 'primary' ? fence.makeWritable(begin) : fence.makeStandby(begin));
     const isFailing = failing.start > 0 || disk.isFull;
     if (failing.start > 0) failing.start -= 1;
     this.#server.later(process, this.#random.skewed(20, 400) + disk.slowByMs, () => {

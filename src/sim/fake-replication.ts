@@ -106,14 +106,15 @@ export class ReplicationStream {
     const { source, standby } = this;
     const { time } = source;
     const isOpen = this.#network.isOpen(source.host, standby.host) && this.#network.isOpen(standby.host, source.host);
-    if (isOpen) {
-      this.#heardAtMs = time.nowMs;
-      if (this.#isOverAtSource || this.#isOverAtStandby) {
-        this.endAtSource();
-        this.endAtStandby();
-        return;
-      }
-      if (!this.#to.isStill && !this.#from.isStill) this.repliedAtMs = time.nowMs;
+    const isAnswered = isOpen && !this.#to.isStill && !this.#from.isStill;
+    if (isAnswered) this.#heardAtMs = time.nowMs;
+    if (isOpen && (this.#isOverAtSource || this.#isOverAtStandby)) {
+      this.endAtSource();
+      this.endAtStandby();
+      return;
+    }
+    if (isAnswered) {
+      this.repliedAtMs = time.nowMs;
       // What was lost on the way is sent again, as TCP does.
       if (this.#sending) this.#confirm();
       this.#sending = false;

@@ -28,8 +28,7 @@ export interface Commit {
 /** What the checkers want to hear. */
 export interface ServerWatcher {
   becameWritable(server: FakeServer): void;
-  /** `isProtected`: a replicated commit was asked for, and standbys have confirmed it. */
-  acknowledged(server: FakeServer, commit: Commit, isProtected: boolean): void;
+  acknowledged(server: FakeServer, commit: Commit): void;
 }
 
 export interface ServerWorld {
@@ -316,9 +315,8 @@ export class FakeServer {
       else left.push(waiting);
     }
     process.waiting = left;
-    const waits = process.sync.checkpointer.standbys.length > 0;
     for (const commit of done) {
-      this.#world.watcher.acknowledged(this, commit, commit.replicated && waits);
+      this.#world.watcher.acknowledged(this, commit);
       commit.answer('committed');
     }
   }

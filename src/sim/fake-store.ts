@@ -28,6 +28,8 @@ export interface StoreFaults {
   lateByMs: number;
   /** Each way, in ms; asked for every call and every delivery of a watch. */
   delayMs: () => number;
+  /** Each way takes so much longer, in ms. */
+  slowMs: number;
   /** Answers, and only answers, take so much longer, in ms. */
   answersLateMs: number;
 }
@@ -53,6 +55,7 @@ export function noFaults(): StoreFaults {
     lateTransactions: 0,
     lateByMs: 0,
     delayMs: () => 0,
+    slowMs: 0,
     answersLateMs: 0,
   };
 }
@@ -122,7 +125,7 @@ class Link {
   }
 
   async #travel(untilMs: number, options: CallOptions, lateMs = 0): Promise<void> {
-    const delayMs = this.#faults.delayMs() + lateMs;
+    const delayMs = this.#faults.delayMs() + this.#faults.slowMs + lateMs;
     if (delayMs > untilMs - this.#clock.boottimeMs()) await this.#silence(untilMs, options);
     if (delayMs > 0) await this.#clock.sleep(delayMs, options.signal).catch(() => undefined);
     if (options.signal?.aborted === true || this.#ended.aborted) throw unreachable();

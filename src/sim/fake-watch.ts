@@ -44,7 +44,7 @@ async function follow(parts: FakeWatchParts, stopped: AbortSignal, news: News): 
   let next = parts.fromRevision;
   for (;;) {
     await news.wait();
-    const delayMs = faults.delayMs();
+    const delayMs = faults.delayMs() + faults.slowMs;
     if (delayMs > 0) await pause(delayMs);
     while (isSilent(faults) && !stopped.aborted) await pause(silentPollMs);
     if (stopped.aborted) return;

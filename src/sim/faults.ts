@@ -118,8 +118,9 @@ const table = {
     machine.host.suspend();
     return () => machine.host.resume();
   }),
-  'fence-killed': onDatabase('the fence is killed', (machine) => {
-    machine.fence.kill();
+  'fence-killed': onDatabase('the fence is killed, and its agent begins another', (machine) => {
+    // Without an agent that can, nothing but a hardware watchdog would be left: that is promised to nobody.
+    if (machine.agent?.process.isRunning === true) machine.fence.kill();
     return nothing;
   }),
   'fence-frozen': onDatabase('the fence is stopped by a signal', (machine) => {
@@ -149,6 +150,18 @@ const table = {
       ? nothing
       : all([world.network.cut(machine.name, other.name), world.network.cut(other.name, machine.name)]),
   ),
+  'cut-in-halves': onDatabase('with one other node, cut from the store and from the rest', (machine, world, other) => {
+    const side = [machine, ...(other === undefined || other === machine ? [] : [other])];
+    const inside = new Set(side.map(({ name }) => name));
+    return all(
+      side.flatMap((each) => [
+        cutStore(each),
+        ...peersOf(each, world).flatMap((peer) =>
+          inside.has(peer) ? [] : [world.network.cut(each.name, peer), world.network.cut(peer, each.name)],
+        ),
+      ]),
+    );
+  }),
   'cut-outwards': onDatabase('nothing gets out', (machine, world) =>
     all([cutStore(machine), ...peersOf(machine, world).map((peer) => world.network.cut(machine.name, peer))]),
   ),
@@ -168,8 +181,8 @@ const table = {
     machine.storeFaults.lostReplies += 1;
     return nothing;
   }),
-  'store-late': onDatabase('the next transaction is carried out seconds later', (machine, world) => {
-    machine.storeFaults.lateTransactions += 1;
+  'store-late': onDatabase('the next transactions are carried out seconds later', (machine, world) => {
+    machine.storeFaults.lateTransactions += world.random.integer(1, 3);
     machine.storeFaults.lateByMs = world.random.between(100, 8_000);
     return nothing;
   }),
@@ -180,11 +193,9 @@ const table = {
     };
   }),
   'store-slow': onDatabase('the store takes its time', (machine, world) => {
-    const before = machine.storeFaults.delayMs;
-    const moreMs = world.random.between(100, 440);
-    machine.storeFaults.delayMs = () => moreMs + before();
+    machine.storeFaults.slowMs = world.random.between(100, 440);
     return () => {
-      machine.storeFaults.delayMs = before;
+      machine.storeFaults.slowMs = 0;
     };
   }),
   'store-answers-late': onDatabase('the way back from the store is slow', (machine, world) => {

@@ -6,31 +6,12 @@
  * some time, or shortly after something that an agent tells people; and whom it hits: a node by name, whoever holds the
  * lease, or whoever told it.
  */
+import { type DurabilitySpec, defaultDurability } from '../core/declared-durability.ts';
 import type { NodeName } from '../core/spec.ts';
 import { type FaultKind, faultKinds, faultsOf, themes } from './faults.ts';
+import { holder, type PlannedFault, speaker, type When } from './planned-fault.ts';
 import { Random } from './random.ts';
-import type { SimulatedDurability } from './simulated-spec.ts';
-
-export type When =
-  | { readonly atMs: number }
-  | { readonly event: string; readonly nth: number; readonly delayMs: number };
-
-/** A database node, by name or by what it is in that moment. */
-export type Victim = NodeName | typeof holder | typeof speaker;
-
-/** Who holds the lease. */
-export const holder = '*holder';
-/** Whoever just told what the fault waits for; where it waits for nothing, the holder. */
-export const speaker = '*speaker';
-
-export interface PlannedFault {
-  readonly kind: FaultKind;
-  readonly node: Victim;
-  /** The other end, where there is one. */
-  readonly other: NodeName;
-  readonly when: When;
-  readonly forMs: number;
-}
+import { type Story, stories } from './stories.ts';
 
 export interface PlannedCommand {
   readonly what: 'switchover' | 'cancel' | 'reinit' | 'restart';
@@ -42,13 +23,13 @@ export interface Plan {
   readonly seed: string;
   readonly databases: number;
   readonly apps: number;
-  readonly durability: SimulatedDurability;
   readonly writersEach: number;
   readonly everyMs: number;
   /** How long things go wrong, from the cluster's first second on. */
   readonly troubleMs: number;
   readonly faults: readonly PlannedFault[];
   readonly commands: readonly PlannedCommand[];
+  readonly durability: DurabilitySpec;
   /** What stays broken when everything else has healed; `null`: nothing does. */
   readonly lostForEver: LostNode | null;
 }
@@ -105,57 +86,79 @@ function durationOf(random: Random, troubleMs: number): number {
 
 export function planOf(seed: string): Plan {
   const random = new Random(`plan ${seed}`);
-  const databases = random.pick([2, 3, 3, 3, 3, 4, 5]);
+  const story = random.chance(0.12) ? random.pick(stories) : null;
+  const databases = random.pick(story?.databases ?? [2, 3, 3, 3, 3, 4, 5]);
   const apps = random.integer(1, 2);
   const troubleMs = random.integer(10_000, 35_000);
-  const isThemed = random.chance(0.5);
-  const kinds = isThemed
-    ? random.pick(themes).filter(() => random.chance(0.6))
-    : faultKinds.filter(() => random.chance(random.pick([0.1, 0.2, 0.4])));
-  const many = isThemed ? random.integer(2, 8) : random.integer(0, 8);
   const names = (prefix: string, count: number) => Array.from({ length: count }, (_, index) => `${prefix}${index + 1}`);
-  const nodes = { database: names('db', databases), app: names('app', apps) };
-  const when = (): When =>
-    random.chance(0.5)
-      ? { event: random.pick(interesting), nth: random.pick([1, 1, 1, 2, 3, 4]), delayMs: random.skewed(0.1, 400) }
-      : { atMs: settlingMs + random.between(0, troubleMs) };
-  const faults: PlannedFault[] = [];
-  for (let index = 0; index < many && kinds.length > 0; index += 1) {
-    const kind = random.pick(kinds);
-    const { on } = faultsOf(kind);
-    const at = when();
-    const byRole = on === 'database' && random.chance(0.65);
-    const node = byRole ? random.pick('event' in at ? [speaker, speaker, holder] : [holder]) : random.pick(nodes[on]);
-    const other = random.pick(nodes.database.filter((name) => name !== node));
-    faults.push({ kind, node, other, when: at, forMs: durationOf(random, troubleMs) });
-  }
-  const commands: PlannedCommand[] = [];
-  const asked = random.pick([0, 0, 1, 2, 4]);
-  for (let index = 0; index < asked; index += 1) {
-    const what = random.pick(['switchover', 'switchover', 'switchover', 'cancel', 'reinit', 'restart'] as const);
-    commands.push({
-      what,
-      node: random.pick(nodes.database),
-      when: { atMs: settlingMs + random.between(0, troubleMs) },
-    });
-  }
-  const durability = {
-    k: databases > 3 && random.chance(0.5) ? 2 : 1,
-    withoutStandby: random.pick(['wait', 'wait', 'degrade'] as const),
-  };
-  const isEnough = databases > 2 || durability.withoutStandby === 'degrade';
-  const isLost = faults.length > 0 && isEnough && random.chance(0.3);
+  const nodes: Nodes = { database: names('db', databases), app: names('app', apps) };
+  const told = story?.faults(random, settlingMs + random.between(0, 2_000)) ?? [];
+  const faults = [...told, ...drawFaults(random, nodes, troubleMs, story === null ? null : 1)];
+  const isLost = story === null && faults.length > 0 && databases > 2 && random.chance(0.3);
   const lostForEver = isLost ? { node: random.pick(nodes.database), how: random.pick(lasting) } : null;
   return {
     seed,
     databases,
     apps,
-    durability,
     writersEach: random.integer(1, 3),
     everyMs: random.pick([40, 80, 150]),
     troubleMs,
     faults,
-    commands,
+    commands: drawCommands(random, nodes, troubleMs),
+    durability: durabilityOf(seed, isLost ? databases - 1 : databases, story),
     lostForEver,
+  };
+}
+
+interface Nodes {
+  readonly database: readonly string[];
+  readonly app: readonly string[];
+}
+
+/** `most`: how many at the most; `null`: what the kind of world allows. */
+function drawFaults(random: Random, nodes: Nodes, troubleMs: number, most: number | null): readonly PlannedFault[] {
+  const isThemed = random.chance(0.5);
+  const kinds = isThemed
+    ? random.pick(themes).filter(() => random.chance(0.6))
+    : faultKinds.filter(() => random.chance(random.pick([0.1, 0.2, 0.4])));
+  const many = most === null ? random.integer(isThemed ? 2 : 0, 8) : random.integer(0, most);
+  const faults: PlannedFault[] = [];
+  for (let index = 0; index < many && kinds.length > 0; index += 1) {
+    const kind = random.pick(kinds);
+    const { on } = faultsOf(kind);
+    const when = drawWhen(random, troubleMs);
+    const byRole = on === 'database' && random.chance(0.65);
+    const node = byRole ? random.pick('event' in when ? [speaker, speaker, holder] : [holder]) : random.pick(nodes[on]);
+    const other = random.pick(nodes.database.filter((name) => name !== node));
+    faults.push({ kind, node, other, when, forMs: durationOf(random, troubleMs) });
+  }
+  return faults;
+}
+
+function drawWhen(random: Random, troubleMs: number): When {
+  return random.chance(0.5)
+    ? { event: random.pick(interesting), nth: random.pick([1, 1, 1, 2, 3, 4]), delayMs: random.skewed(0.1, 400) }
+    : { atMs: settlingMs + random.between(0, troubleMs) };
+}
+
+function drawCommands(random: Random, nodes: Nodes, troubleMs: number): readonly PlannedCommand[] {
+  const asked = random.pick([0, 0, 1, 2, 4]);
+  return Array.from({ length: asked }, () => ({
+    what: random.pick(['switchover', 'switchover', 'switchover', 'cancel', 'reinit', 'restart'] as const),
+    node: random.pick(nodes.database),
+    when: { atMs: settlingMs + random.between(0, troubleMs) },
+  }));
+}
+
+/** A stream of its own: what else a seed stands for does not depend on it. `left`: database nodes that may be counted on. */
+function durabilityOf(seed: string, left: number, story: Story | null): DurabilitySpec {
+  if (story !== null) return { ...defaultDurability, k: story.k };
+  const random = new Random(`durability ${seed}`);
+  if (random.chance(0.5)) return defaultDurability;
+  return {
+    commit: 'local',
+    k: random.integer(1, left - 1),
+    withoutStandby: random.pick(['wait', 'degrade'] as const),
+    acceptLossAfterMs: random.pick([null, null, 10_000]),
   };
 }

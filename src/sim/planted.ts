@@ -42,13 +42,13 @@ export const plants: readonly Plant[] = [
   ]),
   plant('fence-kills', 'The fence kills at the deadline, whatever the state of the agent', [
     'fence/warden.ts',
-    'return warden.deadline !== null && nowMs >= warden.deadline.atMs;',
-    'return warden.deadline !== null && nowMs < 0;',
+    'if (deadline !== null && nowMs >= deadline.atMs) return `the deadline',
+    'if (deadline !== null && nowMs < 0) return `the deadline',
   ]),
   plant(
     'fence-looks-at-promotions',
     'Every start and promotion passes through the fence, which looks at its deadline',
-    ['fence/warden.ts', 'if (nowMs >= deadline.atMs) return { ok: false,', 'if (nowMs < 0) return { ok: false,'],
+    ['fence/warden.ts', 'if (nowMs >= deadline.atMs) return no(', 'if (nowMs < 0) return no('],
   ),
   plant('take-compares-the-lease', 'A takeover compares the very revision that was seen', [
     'agent/execute-store.ts',
@@ -136,8 +136,8 @@ export const plants: readonly Plant[] = [
   ]),
   plant('failed-start-releases', 'A server that does not start is no reason to keep the lease', [
     'core/rules/primary.ts',
-    "  return act([{ do: 'release-lease', lease, to: null, because: ['start-failed'] }]",
-    '  return act([]',
+    "  return handOver(lease, 'start-failed', text);",
+    "  return wait({ code: 'start-failed', text }, backOff);",
   ]),
   plant('hung-primary-is-ended', 'A primary that answers nobody is ended', [
     'core/rules/hung.ts',

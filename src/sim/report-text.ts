@@ -1,6 +1,7 @@
 /** What the simulator tells people: of a campaign, of one seed, of the planted bugs. */
 import type { CampaignReport } from './campaign.ts';
-import type { Plan, When } from './plan.ts';
+import type { Plan } from './plan.ts';
+import type { When } from './planned-fault.ts';
 import type { SeedResult } from './run-seed.ts';
 
 export interface PlantOutcome {
@@ -40,9 +41,10 @@ export function seedText(result: SeedResult, showsTrace: boolean): string {
 }
 
 function planLines(plan: Plan): readonly string[] {
-  const { faults, commands, lostForEver } = plan;
+  const { faults, commands, durability, lostForEver } = plan;
   return [
-    `seed ${plan.seed}: ${plan.databases} database nodes, k = ${plan.durability.k} or ${plan.durability.withoutStandby}, ${plan.apps} app nodes with ${plan.writersEach} writers each, a row every ${plan.everyMs} ms`,
+    `seed ${plan.seed}: ${plan.databases} database nodes, ${plan.apps} app nodes with ${plan.writersEach} writers each, a row every ${plan.everyMs} ms`,
+    `  k ${durability.k}, without standby: ${durability.withoutStandby}, unheard: ${durability.acceptLossAfterMs ?? 'wait'}`,
     ...faults.map(
       ({ kind, node, other, when, forMs }) =>
         `  ${whenText(when)}: ${kind} ${node} for ${Math.round(forMs)} ms${kind.endsWith('-one') ? ` (${other})` : ''}`,

@@ -4,6 +4,7 @@
  * Greedy, largest cuts first, over and over until nothing more can be left out. Every stream of random numbers belongs
  * to one purpose (random.ts), so that what stays in the plan goes on as before as far as that can be.
  */
+import { defaultDurability } from '../core/declared-durability.ts';
 import type { Plan } from './plan.ts';
 
 /** Answers the kind of violation that the plan leads to; `null`: none. */
@@ -45,13 +46,14 @@ export function* shorterPlans(plan: Plan): Generator<Plan> {
   if (commands.length > 1) yield { ...plan, commands: [] };
   for (const index of faults.keys()) yield { ...plan, faults: faults.toSpliced(index, 1) };
   for (const index of commands.keys()) yield { ...plan, commands: commands.toSpliced(index, 1) };
+  // A plan that nobody could have survived would say nothing.
+  const spare = plan.lostForEver === null ? 0 : 1;
+  if (plan.durability !== defaultDurability && plan.databases > 1 + spare)
+    yield { ...plan, durability: defaultDurability };
   if (plan.writersEach > 1) yield { ...plan, writersEach: 1 };
   if (plan.everyMs < 600) yield { ...plan, everyMs: plan.everyMs * 2 };
   if (plan.apps > 1 && !uses(plan, `app${plan.apps}`)) yield { ...plan, apps: plan.apps - 1 };
-  if (plan.durability.withoutStandby !== 'wait') {
-    yield { ...plan, durability: { ...plan.durability, withoutStandby: 'wait' } };
-  }
-  if (plan.databases > plan.durability.k + 1 && !uses(plan, `db${plan.databases}`))
+  if (plan.databases > plan.durability.k + 1 + spare && !uses(plan, `db${plan.databases}`))
     yield { ...plan, databases: plan.databases - 1 };
   if (plan.troubleMs > 5_000) yield { ...plan, troubleMs: Math.round(plan.troubleMs * 0.7) };
   for (const [index, fault] of faults.entries()) {

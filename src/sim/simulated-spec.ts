@@ -1,10 +1,8 @@
 /** The declaration of a simulated cluster. Addresses are names only: nothing listens anywhere. */
-import { type DurabilitySpec, defaultDurability, defaultFailover } from '../core/declared-durability.ts';
+import { type DurabilitySpec, defaultFailover } from '../core/declared-durability.ts';
 import type { NodeSpec, Spec } from '../core/spec.ts';
 
-export type SimulatedDurability = Pick<DurabilitySpec, 'k' | 'withoutStandby'>;
-
-export function simulatedSpec(databases: number, apps: number, durability: SimulatedDurability): Spec {
+export function simulatedSpec(databases: number, apps: number, durability: DurabilitySpec): Spec {
   const common = { datacenter: null, priority: 100, failover: 'allowed', purpose: null, contact: null } as const;
   const named = (prefix: string, role: 'database' | 'app', count: number): NodeSpec[] =>
     Array.from({ length: count }, (_, index) => {
@@ -33,7 +31,7 @@ export function simulatedSpec(databases: number, apps: number, durability: Simul
       longTransactionMs: 5_000,
       maxLagBytes: 16 * 1024 * 1024,
     },
-    durability: { ...defaultDurability, ...durability },
+    durability,
     failover: defaultFailover('local'),
     lease: { ttlMs: 6_000 },
   };

@@ -9,7 +9,7 @@ import { hostName, type NodeName, nodesOfRole, type Spec } from '../core/spec.ts
 import { describeError } from '../errors/understudy-error.ts';
 import type { Store } from '../ports/store.ts';
 import { decodeRecord, encodeRecord } from '../records/codecs.ts';
-import { keys } from '../records/keys.ts';
+import { keys, timelinePrefix } from '../records/keys.ts';
 import { AppMachine } from './app-machine.ts';
 import { Checks } from './checks.ts';
 import { DatabaseMachine } from './database-machine.ts';
@@ -59,7 +59,7 @@ export class World {
       network: this.network,
       watcher: {
         becameWritable: (server) => this.#becameWritable(server),
-        acknowledged: (server, commit, isProtected) => this.checks.acknowledged(server, commit, isProtected),
+        acknowledged: (server, commit) => this.checks.acknowledged(server, commit),
       },
       server: (node) => this.machines.get(node)?.server,
       nextSerial: () => {
@@ -160,6 +160,10 @@ export class World {
   ): void {
     for (const { entry } of changes) {
       if (entry?.key === keys.durability) this.trace.say('store', `durability ${entry.value}`);
+      if (entry?.key.startsWith(timelinePrefix) === true) {
+        const timeline = decodeRecord('timeline', entry.value);
+        if (timeline.ok && timeline.value.acceptedLoss !== undefined) this.checks.lossAccepted(timeline.value.term);
+      }
       if (entry?.key !== keys.lease) continue;
       const decoded = decodeRecord('lease', entry.value);
       if (!decoded.ok) continue;

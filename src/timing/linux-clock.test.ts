@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createLinuxClock } from './linux-clock.ts';
+import { createLinuxClock, readUptimeMs } from './linux-clock.ts';
 
 /** A host whose boottime and monotonic clock are moved by hand; /proc/uptime shows the former, cut to 10 ms. */
 function host(bootMs = 123_456.789) {
@@ -67,5 +67,12 @@ describe('the clock', () => {
     await clock.sleep(1);
     expect(clock.boottimeMs()).toBeGreaterThan(before);
     await expect(clock.sleep(60_000, AbortSignal.abort())).rejects.toThrow();
+  });
+
+  it('reads on from one open file', async () => {
+    const clock = createLinuxClock();
+    const before = readUptimeMs();
+    for (let i = 0; i < 100 && readUptimeMs() === before; i += 1) await clock.sleep(10);
+    expect(readUptimeMs()).toBeGreaterThan(before);
   });
 });

@@ -159,7 +159,8 @@ function writeBallot(situation: Situation, lease: Stored<Lease>, term: number): 
   );
 }
 
-function whyUnfit(situation: Situation): string | null {
+/** Why a standby could not stand for election; `null`: it could. */
+export function whyUnfit(situation: Situation): string | null {
   const { me, view } = situation;
   const { postgres } = view;
   if (me?.failover === 'never') return 'its declaration says `failover: never`';

@@ -7,6 +7,7 @@ import { inOneLine } from '../one-line.ts';
 import { cutTerm } from '../promise.ts';
 import { currentTerm, isMoving, type Situation } from '../situation.ts';
 import { probeTrouble, type SeenProbe } from '../write-probe.ts';
+import { whyUnfit } from './failover.ts';
 
 /** Others call a member silent after 6 s: three of these may be lost. */
 const publishEveryMs = 2_000;
@@ -18,7 +19,16 @@ export function memberPostgres(view: ClusterView): MemberPostgres {
   }
   switch (postgres.state) {
     case 'primary':
-      return { state: 'primary', timeline: postgres.timeline, lsn: formatLsn(postgres.insertLsn) };
+      return {
+        state: 'primary',
+        timeline: postgres.timeline,
+        lsn: formatLsn(postgres.insertLsn),
+        flushed: Object.fromEntries(
+          postgres.peers.flatMap(({ name, state, flushLsn }) =>
+            state === 'streaming' && flushLsn !== null ? [[name, formatLsn(flushLsn)]] : [],
+          ),
+        ),
+      };
     case 'standby':
       return {
         state: 'standby',
@@ -90,6 +100,7 @@ function compose(
     standbyMinimums: running?.standbyMinimums ?? {},
     diskFreeBytes: view.diskFreeBytes,
     bootId: view.bootId,
+    unfit: postgres.state === 'standby' ? whyUnfit(situation) : null,
     agentVersion: view.agentVersion,
     trouble: trouble === null ? null : inOneLine(trouble),
   };
@@ -114,6 +125,7 @@ function materialKey(status: MemberStatus): string {
     status.unconverged,
     status.pendingRestart,
     status.trouble,
+    status.unfit,
     status.serverVersion,
   ]);
 }

@@ -85,6 +85,7 @@ function holderBlockers(situation: Situation): readonly Refusal[] {
   const operation = view.store.operation?.value;
   if (operation?.phase === 'handed-over')
     return [block('operation-active', `switchover ${operation.id} is not finished yet`)];
+  if (view.store.handsOff !== null) return [block('hands-off', 'hands are off: `understudy hands-off --off` first')];
   if (lease.is !== 'mine') return [block('not-primary', `${situation.self} does not hold the lease`)];
   if (lease.deadlineMs === null || nowMs >= lease.deadlineMs)
     return [block('lease-not-renewed', 'the lease was not renewed in time: is the store reachable?')];

@@ -84,7 +84,8 @@ function timelineToRecord(situation: Situation, term: number): TimelineRecord | 
   const record = { term, timeline: postgres.timeline, parent: postgres.fork?.parent ?? null, forkLsn };
   const known = ownTimeline(situation);
   const isKnown = known?.timeline === record.timeline && known.parent === record.parent && known.forkLsn === forkLsn;
-  return isKnown ? null : record;
+  const acceptedLoss = known?.acceptedLoss;
+  return isKnown ? null : { ...record, ...(acceptedLoss === undefined ? {} : { acceptedLoss }) };
 }
 
 function asPrimary(situation: Situation, lease: Held): Verdict {

@@ -11,6 +11,7 @@
 import type { Action } from '../actions.ts';
 import {
   type DurabilityRecord,
+  demands,
   initialServerSet,
   nextDurabilityStep,
   nobody,
@@ -21,6 +22,7 @@ import type { Lsn } from '../lsn.ts';
 import { type DatabaseMemory, mayRetry } from '../memory.ts';
 import { otherDatabaseNodes, type Situation } from '../situation.ts';
 import type { NodeName } from '../spec.ts';
+import { areHandsOff } from './hands-off.ts';
 
 /** A standby that has not streamed for this long is no longer healthy, in ms. */
 const healthyForMs = 3_000;
@@ -113,6 +115,7 @@ export function decideSyncStandbys(situation: Situation): {
   const effective = memory.sync?.pid === postgres.pid ? memory.sync : null;
   // What was set by hand is no set that anything can rest on: back to what the record demands.
   const server = postgres.syncSet ?? initialServerSet(self, record);
+  if (areHandsOff(situation) && demands(self, server, record)) return { actions: [], unconverged: [] };
   if (effective === null || !sameSet(effective.set, server)) {
     return owed({ do: 'set-sync-standbys', set: server, because: ['effect-unknown'] });
   }

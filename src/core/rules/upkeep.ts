@@ -11,6 +11,7 @@ import { parseLsn } from '../lsn.ts';
 import { mayRetry } from '../memory.ts';
 import { isMoving, liveMember, otherDatabaseNodes, type Situation } from '../situation.ts';
 import { findNode, slotName } from '../spec.ts';
+import { areHandsOff } from './hands-off.ts';
 import { retryAfterMs } from './job-retry.ts';
 import { decideSyncStandbys } from './sync-standbys.ts';
 
@@ -26,6 +27,8 @@ export function decideUpkeep(situation: Situation): Upkeep {
   const { view, spec } = situation;
   const running = view.postgres.state === 'primary' || view.postgres.state === 'standby';
   if (spec === null || !running) return { actions: [], unconverged: [] };
+  // What people undo by hand they must not find done again.
+  if (areHandsOff(situation)) return both(slots(situation), decideSyncStandbys(situation));
   const chores = [
     configuration(situation),
     slots(situation),
@@ -39,6 +42,10 @@ export function decideUpkeep(situation: Situation): Upkeep {
     actions: quiet ? [] : chores.flatMap((chore) => chore.actions),
     unconverged: chores.flatMap((chore) => chore.unconverged),
   };
+}
+
+function both(a: Upkeep, b: Upkeep): Upkeep {
+  return { actions: [...a.actions, ...b.actions], unconverged: [...a.unconverged, ...b.unconverged] };
 }
 
 const done: Upkeep = { actions: [], unconverged: [] };

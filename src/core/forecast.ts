@@ -1,0 +1,199 @@
+/**
+ * What would happen if the primary died this instant: who would take over, how soon, and what would be at risk.
+ *
+ * The election is held by the very function that would hold it (ballot.ts), over ballots as the nodes would write them by
+ * what is known now. What is not known is left out: a node that is not heard casts no ballot.
+ * Refuses to promise: a forecast is as old as the view it is made from, and says nothing of what fails meanwhile.
+ */
+import { type AcceptedLoss, byDeclaration } from './accepted-loss.ts';
+import { type Ballot, type Candidate, type Election, elect } from './ballot.ts';
+import type { ClusterView, MemberStatus } from './cluster-view.ts';
+import { driftMs, type Lease } from './lease.ts';
+import { formatLsn, type Lsn, parseLsn } from './lsn.ts';
+import { electionWindowMs } from './rules/failover.ts';
+import { type NodeName, type NodeSpec, nodesOfRole, type Spec } from './spec.ts';
+
+/** Cutting off, writing a ballot and promoting, in ms, beside what the lease takes. */
+const electionMs = 1_000;
+
+/** One database node that is not primary, in the election that is or would be held. */
+export interface Prospect {
+  readonly node: NodeName;
+  /** `first`: it takes over; `able`: another one goes before it; `refused`: it may not; `unheard`: it casts no ballot. */
+  readonly standing: 'first' | 'able' | 'refused' | 'unheard';
+  /** The reason, in one line. */
+  readonly text: string;
+  /** What it is known to lack, in bytes; `null`: nothing is known of it. */
+  readonly lacksBytes: number | null;
+}
+
+export interface Forecast {
+  readonly primary: NodeName;
+  /** `null`: nobody would. */
+  readonly takesOver: NodeName | null;
+  /** Until somebody is writable again, about; `null`: nobody would be. */
+  readonly withinMs: number | null;
+  /** Acknowledged on the primary alone, in bytes of WAL: at least so much would be missing. */
+  readonly atRiskBytes: number | null;
+  /** Only since the declaration accepts that what the unheard may have is lost. */
+  readonly byAcceptance: boolean;
+  /** Why nobody would; `null`: somebody would. */
+  readonly because: string | null;
+  readonly candidates: readonly Prospect[];
+}
+
+interface Known {
+  readonly timeline: number;
+  readonly lsn: Lsn;
+  /** Of those that stream, at the same instant. */
+  readonly flushed: ReadonlyMap<NodeName, Lsn>;
+}
+
+type Reach = (node: NodeName) => 'yes' | 'no' | 'unknown';
+
+/** `null`: nobody is primary now, or how far it has written is not known. */
+export function forecast(view: ClusterView, reach: Reach): Forecast | null {
+  const spec = view.store.spec?.value.spec ?? null;
+  const lease = view.store.lease?.value ?? null;
+  if (spec === null || lease?.state !== 'held') return null;
+  const known = positionOf(view, lease.holder);
+  if (known === null) return null;
+  const others = nodesOfRole(spec, 'database').filter(({ name }) => name !== lease.holder);
+  const voices = others.map((node) => voiceOf(view, node, { lease, known, reach }));
+  const ballots = voices.flatMap(({ ballot }) => ballot ?? []);
+  const plain = hold(view, { spec, lease, known, ballots, accepted: null });
+  const { acceptLossAfterMs } = spec.durability;
+  const election =
+    plain.winner === null && acceptLossAfterMs !== null
+      ? hold(view, { spec, lease, known, ballots, accepted: lossAfter(lease) })
+      : plain;
+  const winner = election.candidates.find(({ node }) => node === election.winner) ?? null;
+  const byAcceptance = winner?.byAcceptance ?? false;
+  const windowMs = ballots.length < others.length ? electionWindowMs : 0;
+  const waitMs = byAcceptance ? (acceptLossAfterMs ?? 0) : 0;
+  return {
+    primary: lease.holder,
+    takesOver: winner?.node ?? null,
+    withinMs: winner === null ? null : lease.ttlMs + driftMs(lease.ttlMs) + windowMs + electionMs + waitMs,
+    atRiskBytes: winner?.lacksBytes ?? null,
+    byAcceptance,
+    because: winner === null ? whyNobody(election, lease.holder) : null,
+    candidates: prospects(election, voices),
+  };
+}
+
+function positionOf(view: ClusterView, primary: NodeName): Known | null {
+  if (view.postgres.state === 'primary' && view.self === primary) {
+    const { timeline, insertLsn, peers } = view.postgres;
+    const streaming = peers.flatMap(({ name, state, flushLsn }) =>
+      state === 'streaming' && flushLsn !== null ? [[name, flushLsn] as const] : [],
+    );
+    return { timeline, lsn: insertLsn, flushed: new Map(streaming) };
+  }
+  const postgres = view.store.members.get(primary)?.value.postgres;
+  const lsn = postgres?.state === 'primary' ? parseLsn(postgres.lsn) : undefined;
+  if (postgres?.state !== 'primary' || lsn === undefined) return null;
+  const flushed = Object.entries(postgres.flushed ?? {}).flatMap(([name, text]) => {
+    const position = parseLsn(text);
+    return position === undefined ? [] : [[name, position] as const];
+  });
+  return { timeline: postgres.timeline, lsn, flushed: new Map(flushed) };
+}
+
+export interface Voice {
+  readonly node: NodeSpec;
+  /** `null`: it would not be heard. */
+  readonly ballot: Ballot | null;
+  /** Why not. */
+  readonly text: string;
+}
+
+function voiceOf(
+  view: ClusterView,
+  node: NodeSpec,
+  scene: { readonly lease: Lease; readonly known: Known; readonly reach: Reach },
+): Voice {
+  const silent = (text: string): Voice => ({ node, ballot: null, text });
+  const member = view.store.members.get(node.name)?.value;
+  if (member === undefined) return silent('nothing is known of it yet');
+  if (scene.reach(node.name) === 'no') return silent('its agent is silent');
+  if (member.postgres.state !== 'standby') return silent(`its PostgreSQL is ${member.postgres.state}`);
+  const flushed = scene.known.flushed.get(node.name);
+  const lsn = flushed ?? parseLsn(member.postgres.receivedLsn ?? member.postgres.replayedLsn);
+  if (lsn === undefined) return silent('the end of its WAL is not known');
+  const ballot: Ballot = {
+    node: node.name,
+    term: scene.lease.term + 1,
+    timeline: flushed === undefined ? member.postgres.timeline : scene.known.timeline,
+    lsn: formatLsn(lsn),
+    bootId: '',
+    priority: node.priority,
+    unfit: node.failover === 'never' ? 'its declaration says `failover: never`' : whyUnfit(member),
+  };
+  return { node, ballot, text: 'its position belongs to no known timeline' };
+}
+
+function whyUnfit(member: MemberStatus): string | null {
+  return member.unfit ?? null;
+}
+
+function lossAfter(lease: Lease): AcceptedLoss {
+  return { term: lease.term + 1, counter: 0, to: null, covers: 'unheard', by: byDeclaration, at: '' };
+}
+
+function hold(
+  { store }: ClusterView,
+  scene: {
+    readonly spec: Spec;
+    readonly lease: Lease & { state: 'held' };
+    readonly known: Known;
+    readonly ballots: readonly Ballot[];
+    readonly accepted: AcceptedLoss | null;
+  },
+): Election {
+  const { spec, lease, known, ballots, accepted } = scene;
+  return elect({
+    term: lease.term + 1,
+    lastHolder: lease.holder,
+    durability: store.durability?.value ?? null,
+    ballots,
+    timelines: new Map([...store.timelines].map(([term, { value }]) => [term, value])),
+    silent: new Set(),
+    written: known,
+    lossLimitBytes: spec.failover.lossLimitBytes,
+    accepted,
+  });
+}
+
+function whyNobody({ candidates, unheard, needed }: Election, primary: NodeName): string {
+  const [first] = candidates;
+  if (first === undefined) return 'no standby is there';
+  if (needed === null) return `only ${primary} itself knows what was acknowledged`;
+  if (unheard.length > 0 && candidates.length < needed + unheard.length) {
+    return `${unheard.join(', ')} may have what was acknowledged, and would not be heard`;
+  }
+  return `${first.node}: ${first.because ?? ''}`;
+}
+
+/** Everybody has a place in it, with the reason; whoever goes first stands first. */
+export function prospects(election: Election, voices: readonly Voice[]): readonly Prospect[] {
+  const winner = election.candidates.find(({ node }) => node === election.winner) ?? null;
+  const priorities = new Map(voices.map(({ node }) => [node.name, node.priority]));
+  const heard = election.candidates.map((candidate): Prospect => {
+    const { node, because, lacksBytes } = candidate;
+    if (because !== null) return { node, standing: 'refused', text: because, lacksBytes };
+    if (winner === null || candidate === winner) return { node, standing: 'first', text: 'takes over', lacksBytes };
+    return { node, standing: 'able', text: `${winner.node} ${before(winner, candidate, priorities)}`, lacksBytes };
+  });
+  const unheard = voices
+    .filter(({ node }) => !heard.some((prospect) => prospect.node === node.name))
+    .map(({ node, text }): Prospect => ({ node: node.name, standing: 'unheard', text, lacksBytes: null }));
+  const order = ['first', 'able', 'refused', 'unheard'];
+  return [...heard, ...unheard].sort((a, b) => order.indexOf(a.standing) - order.indexOf(b.standing));
+}
+
+function before(winner: Candidate, other: Candidate, priorities: ReadonlyMap<NodeName, number>): string {
+  if (other.lacksBytes > winner.lacksBytes) return `is ${other.lacksBytes - winner.lacksBytes} bytes further`;
+  const [its, own] = [priorities.get(winner.node) ?? 0, priorities.get(other.node) ?? 0];
+  return its > own ? `has a higher priority, ${its} to ${own}` : 'comes first by name';
+}
