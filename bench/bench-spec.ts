@@ -26,7 +26,10 @@ export async function benchSpec(): Promise<Spec> {
     run: '/',
     network: '127.0.0',
     user: await stageAccount(),
+    namespaces: false,
+    diskMb: null,
     storeMembers: ['db1'],
+    storeHosts: [],
     nodes,
   };
   return demonstrationSpec(record, await newestMajor());

@@ -9,9 +9,9 @@ import type { Receipt } from '../src/core/receipt.ts';
 import type { ClusterStatus } from '../src/core/status.ts';
 import { isUnderstudyError } from '../src/errors/understudy-error.ts';
 import { credentialFiles, readCredentials } from '../src/pki/credential-files.ts';
-import { run } from '../src/process/run.ts';
+import { type RunResult, run } from '../src/process/run.ts';
 import { stagePorts } from '../src/stage/network.ts';
-import { nodeDirectory, type StageRecord } from '../src/stage/record.ts';
+import { findStage, nodeDirectory, type StageRecord } from '../src/stage/record.ts';
 import { stageDown, stageUp } from '../src/stage/stage.ts';
 import { createLinuxClock } from '../src/timing/linux-clock.ts';
 import { until } from './waiting.ts';
@@ -20,22 +20,30 @@ const program = join(resolve(import.meta.dirname, '..'), 'dist', 'understudy.mjs
 const clock = createLinuxClock();
 const moveWithinMs = 120_000;
 const healthyWithinMs = 60_000;
+const localWithinMs = 10_000;
 
 export class StageUnderTest {
   readonly record: StageRecord;
   /** From nothing to healthy. */
   readonly upMs: number;
-  readonly #directory: string;
+  readonly directory: string;
 
   private constructor(directory: string, record: StageRecord, upMs: number) {
-    this.#directory = directory;
+    this.directory = directory;
     this.record = record;
     this.upMs = upMs;
   }
 
   /** Starts one, and ends it with everything it made, however `use` ends. */
   static async with<T>(
-    size: { readonly nodes: number; readonly appNodes: number },
+    size: {
+      readonly nodes: number;
+      readonly appNodes: number;
+      readonly namespaces?: boolean;
+      readonly diskMb?: number;
+      /** Called before its files are removed. */
+      readonly failed?: (record: StageRecord) => void;
+    },
     use: (stage: StageUnderTest) => Promise<T>,
   ): Promise<T> {
     if (!existsSync(program)) throw new Error('benches measure the built program: npm run build');
@@ -44,6 +52,10 @@ export class StageUnderTest {
       const begun = performance.now();
       const record = await stageUp({ directory, program, ...size, clock, report: () => undefined });
       return await use(new StageUnderTest(directory, record, performance.now() - begun));
+    } catch (error) {
+      const record = findStage(directory);
+      if (record !== null) size.failed?.(record);
+      throw error;
     } finally {
       await stageDown({ directory, purge: true, clock });
       rmSync(directory, { recursive: true, force: true });
@@ -78,10 +90,25 @@ export class StageUnderTest {
     });
   }
 
+  /** Runs the built command line in the stage's directory. */
+  async cli(...args: readonly string[]): Promise<RunResult> {
+    return await run(process.execPath, [program, ...args], {
+      cwd: this.directory,
+      withinMs: moveWithinMs,
+      anyExit: true,
+    });
+  }
+
+  /** One value as the superuser over a node's own socket. */
+  async local(node: string, sql: string): Promise<string> {
+    const user = process.getuid?.() === 0 ? { user: this.record.user } : {};
+    const args = ['-X', '-h', join(this.record.run, node), '-U', 'postgres', '-d', 'shop', '-At', '-c', sql];
+    return (await run('psql', args, { withinMs: localWithinMs, ...user, cwd: '/' })).stdout.trim();
+  }
+
   /** Moves the primary to where the cluster likes it best. */
   async move(): Promise<Receipt> {
-    const options = { cwd: this.#directory, withinMs: moveWithinMs, anyExit: true };
-    const result = await run(process.execPath, [program, 'switchover', '--json'], options);
+    const result = await this.cli('switchover', '--json');
     if (result.code !== 0)
       throw new Error(`the switchover ended with ${result.code}: ${result.stdout}${result.stderr}`);
     return z

@@ -315,6 +315,34 @@ describe('what becomes of the fence', () => {
     expect(isAlive(frozen)).toBe(false);
   });
 
+  it('one of an older version is ended and replaced, its deadline taken over, also when its agent is gone', async () => {
+    const before = await node.startAgent(60_000);
+    sendSignal(before, 'SIGKILL');
+    const postmaster = node.postmaster();
+    const { process: first } = await node.fence().status();
+    sendSignal(first, 'SIGKILL');
+    await until('it is gone', async () => !isAlive(first));
+    const older = await node.startOlderFence(7);
+    const fence = node.fence();
+    await expect(fence.extend(6, far())).rejects.toThrow('term 6 is over');
+    expect(isAlive(older)).toBe(false);
+    expect((await fence.status()).deadline).toMatchObject({ term: 7, confirmed: false });
+    await fence.extend(7, far());
+    expect((await fence.status()).deadline).toMatchObject({ term: 7, confirmed: true });
+    expect(postmaster !== null && isAlive(postmaster)).toBe(true);
+  });
+
+  it('its memory may be removed, which it survives; where another file stands it lets nothing more begin', async () => {
+    const fence = node.fence();
+    await fence.extend(1, far());
+    rmSync(node.options.memory);
+    const since = clock.boottimeMs();
+    await until('it has looked after itself', async () => clock.boottimeMs() > since + 2_500);
+    await fence.extend(1, far());
+    writeFileSync(node.options.memory, '');
+    await until('it has seen that', async () => node.log().includes('another file stands in the place of its memory'));
+  });
+
   it('one that is told to end stops a server under its deadline in order first', async () => {
     const fence = node.fence();
     await fence.extend(1, far());

@@ -40,6 +40,7 @@ describe.each(installedMajors())('databases and applications on PostgreSQL %i', 
         rights,
         nodes: ['web0'],
         poolSize: null,
+        outage: 'hold',
       })),
     });
     await startPrimary(cluster, 'db1', []);

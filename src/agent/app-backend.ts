@@ -54,6 +54,7 @@ export function createAppBackend(parts: AppBackendParts): AgentBackend {
     cancel: elsewhereLater,
     failover: elsewhereLater,
     handsOff: elsewhereLater,
+    readOnly: elsewhereLater,
     operation: elsewhere,
     receipts: elsewhereLater,
     receipt: elsewhereLater,

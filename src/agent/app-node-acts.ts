@@ -6,9 +6,9 @@
  * force that the pooler turns out to have lost is begun again.
  */
 import type { PauseFigures, PoolerBlocker, PoolerState } from '../core/cluster-view.ts';
-import type { PoolerConfiguration } from '../core/pooler-configuration.ts';
-import type { PoolerAction } from '../core/rules/pooler.ts';
-import type { PoolerGateView } from '../core/rules/pooler-memory.ts';
+import { type PoolerConfiguration, pausable } from '../core/pooler-configuration.ts';
+import type { PoolerAction } from '../core/rules/pooler-decision.ts';
+import type { HeldGate, PoolerGateView, ShutGate } from '../core/rules/pooler-memory.ts';
 import { describeError, isUnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { LocalPooler, Pooler } from '../ports/pooler.ts';
@@ -20,8 +20,6 @@ const actWithinMs = 5_000;
 /** The rules end a drain at its limit; the pooler's own time is longer, for the case that they can't. */
 const drainGraceMs = 1_000;
 
-type ShutGate = Exclude<PoolerGateView, { state: 'open' }>;
-
 export interface ActsDeps {
   readonly node: string;
   readonly pooler: Pooler;
@@ -31,6 +29,8 @@ export interface ActsDeps {
   primary(): { readonly node: string | null; readonly term: number };
   /** What others wait to hear has changed. */
   changed(): void;
+  /** The server may be gone: have it looked after. */
+  doubt(): void;
   /** Decide again. */
   wake(): void;
   /** The gate has changed: write it down. */
@@ -43,6 +43,7 @@ export class PoolerActs {
   #local: LocalPooler = { state: 'unknown', because: 'not looked at yet' };
   #wasRunning = false;
   #strayPause = false;
+  #isHoldInForce = false;
   #loaded: PoolerConfiguration | null = null;
   #drain: { readonly cancel: AbortController; readonly done: Promise<void> } | null = null;
   #drainMs = 0;
@@ -95,6 +96,7 @@ export class PoolerActs {
     if (this.#gate.state === 'draining') return 'pausing';
     if (this.process === 'unknown') return 'unknown';
     if (this.#gate.state === 'drained') return 'paused';
+    if (this.#gate.state === 'held') return this.#isHoldInForce ? 'held' : 'pausing';
     // It runs, but was never told where to: clients can't use it.
     return this.#loaded === null ? 'down' : 'open';
   }
@@ -106,13 +108,14 @@ export class PoolerActs {
     this.#deps.wake();
   }
 
-  /** Goes on with a pause that an earlier agent began. */
-  async takeOver(gate: ShutGate, configuration: PoolerConfiguration): Promise<void> {
-    this.#gate = { ...gate, state: 'draining' };
+  /** Goes on with a pause or a hold that an earlier agent began. */
+  async takeOver(gate: ShutGate | HeldGate, configuration: PoolerConfiguration): Promise<void> {
+    this.#gate = gate.state === 'held' ? gate : { ...gate, state: 'draining' };
     try {
       await this.#deps.pooler.configure(configuration, 'shut', { withinMs: actWithinMs });
       this.#loaded = configuration;
-      this.#startDrain();
+      this.#isHoldInForce = true;
+      if (gate.state !== 'held') this.#startDrain();
     } catch (error) {
       this.#failed('configure', error);
     }
@@ -153,6 +156,8 @@ export class PoolerActs {
         return await this.#configure(action);
       case 'pause':
         return this.#pause(action);
+      case 'hold':
+        return await this.#hold(action);
       case 'resume':
         return await this.#resume(action);
     }
@@ -184,7 +189,7 @@ export class PoolerActs {
 
   #pause(action: Extract<PoolerAction, { do: 'pause' }>): void {
     const { operation, term, limitMs } = action;
-    const isSame = this.#gate.state !== 'open' && this.#gate.operation === operation;
+    const isSame = isShut(this.#gate) && this.#gate.operation === operation;
     // After the pooler's death in a pause the clock of that pause runs on.
     if (!isSame) this.#gate = { state: 'draining', operation, term, sinceMs: this.#deps.clock.boottimeMs(), limitMs };
     this.#deps.remember();
@@ -193,8 +198,31 @@ export class PoolerActs {
     if (!isSame) this.#deps.emit('pooler.pausing', { node: this.#deps.node, operation });
   }
 
+  async #hold(action: Extract<PoolerAction, { do: 'hold' }>): Promise<void> {
+    const { clock, pooler, emit, node } = this.#deps;
+    const { configuration, term, limitMs } = action;
+    const before = this.#gate;
+    await this.#endDrain();
+    // After the pooler's death in a hold the clock of that hold runs on.
+    const gate: HeldGate =
+      before.state === 'held' ? before : { state: 'held', term, sinceMs: clock.boottimeMs(), limitMs };
+    this.#isHoldInForce = before.state === 'held' && this.#isHoldInForce;
+    this.#gate = gate;
+    this.#deps.remember();
+    try {
+      await pooler.hold(configuration, { withinMs: actWithinMs, limitMs });
+    } catch (error) {
+      this.#gate = { state: 'open' };
+      throw error;
+    }
+    this.#isHoldInForce = true;
+    this.#loaded = configuration;
+    if (before.state !== 'held') emit('pooler.held', { node, because: action.because.join(', ') });
+    this.#deps.changed();
+  }
+
   #startDrain(): void {
-    if (this.#gate.state === 'open' || this.#drain !== null) return;
+    if (!isShut(this.#gate) || this.#drain !== null) return;
     const gate: ShutGate = { ...this.#gate, state: 'draining' };
     this.#gate = gate;
     this.#blockers = [];
@@ -261,11 +289,15 @@ export class PoolerActs {
     this.#observedAtMs = null;
   }
 
-  #ended(gate: ShutGate, figures: Omit<PauseFigures, 'operation' | 'drainMs'>, because: string): void {
+  #ended(gate: ShutGate | HeldGate, figures: Omit<PauseFigures, 'operation' | 'drainMs'>, because: string): void {
     const { clock, emit, node, primary } = this.#deps;
-    const { operation, state, sinceMs } = gate;
     // Clients waited since the pause began, drained or not, and an adopted pooler knows of its adoption only.
-    const pausedMs = Math.max(figures.pausedMs, clock.boottimeMs() - sinceMs);
+    const pausedMs = Math.max(figures.pausedMs, clock.boottimeMs() - gate.sinceMs);
+    if (gate.state === 'held') {
+      emit('pooler.resumed', { node, primary: primary().node, pausedMs: Math.round(pausedMs), because });
+      return;
+    }
+    const { operation, state } = gate;
     const drainMs = state === 'drained' ? this.#drainMs : pausedMs;
     this.#lastPause = { ...figures, pausedMs, operation, drainMs };
     if (state === 'draining') emit('pooler.pause_failed', { node, operation, because });
@@ -285,9 +317,21 @@ export class PoolerActs {
     }
     this.#wasRunning = local.state === 'running' || (local.state === 'unknown' && this.#wasRunning);
     if (local.state !== 'running' || gate !== this.#gate || this.#drain !== null) return;
+    // A queue may be no more than a queue; it is also all that shows of a server that is gone when nobody else comes.
+    if (gate.state === 'open' && local.waiting > 0) this.#deps.doubt();
     // Seen in one and the same gate from beginning to end, so that no pause or resume of our own came in between.
     this.#strayPause = gate.state === 'open' && local.paused.length > 0;
+    // Resumed by somebody else's hand, or adopted as it never was: the rules decide anew.
+    if (gate.state === 'held' && local.paused.length === 0 && pausable(this.#loaded?.aliases ?? []).length > 0) {
+      this.#gate = { state: 'open' };
+      this.#deps.wake();
+      return;
+    }
     const isLost = gate.state === 'draining' || (gate.state === 'drained' && local.paused.length === 0);
     if (isLost) this.#startDrain();
   }
+}
+
+function isShut(gate: PoolerGateView): gate is ShutGate {
+  return gate.state === 'draining' || gate.state === 'drained';
 }

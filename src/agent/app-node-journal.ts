@@ -19,6 +19,7 @@ const alias = z.object({
   port: z.number(),
   poolSize: z.number(),
   writes: z.boolean(),
+  standsIn: z.boolean().default(false),
 });
 
 const configuration = z.object({
@@ -45,6 +46,8 @@ const schema = z.object({
       straying: z.array(z.object({ node: z.string(), sinceMs: z.number() })).default([]),
     }),
     configuration: configuration.nullable(),
+    heldOutTerm: z.number().nullable().default(null),
+    readOnly: z.boolean().default(false),
   }),
   gate: z.discriminatedUnion('state', [
     z.object({ state: z.literal('open') }),
@@ -55,6 +58,7 @@ const schema = z.object({
       sinceMs: z.number(),
       limitMs: z.number(),
     }),
+    z.object({ state: z.literal('held'), term: z.number(), sinceMs: z.number(), limitMs: z.number() }),
   ]),
 });
 

@@ -17,6 +17,7 @@ const report = (counter: number): PoolerReport => ({
   clients: 0,
   waiting: 0,
   specRevision: 1,
+  readOnly: false,
   blockers: [],
   poolerVersion: null,
   lastPause: null,

@@ -7,13 +7,15 @@
  */
 import type { TopologyMessage } from '../api/contract.ts';
 import type { PoolerReport } from '../core/cluster-view.ts';
-import { decidePooler, type PoolerDecision } from '../core/rules/pooler.ts';
+import { decidePooler } from '../core/rules/pooler.ts';
+import type { PoolerDecision } from '../core/rules/pooler-decision.ts';
 import { noPoolerMemory, type PoolerMemory } from '../core/rules/pooler-memory.ts';
 import { ranked } from '../core/rules/sightings.ts';
 import type { NodeName } from '../core/spec.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Pooler } from '../ports/pooler.ts';
 import { PoolerActs } from './app-node-acts.ts';
+import { Knocks } from './app-node-knocks.ts';
 import type { AppNodeJournal, DatabaseAgent, EmitEvent, PoolerReporter, TopologySource } from './app-node-ports.ts';
 import { PoolerReports } from './app-node-reports.ts';
 import { TopologyStreams } from './app-node-streams.ts';
@@ -53,6 +55,7 @@ class RunningAppNode {
   readonly #streams: TopologyStreams;
   readonly #reports: PoolerReports;
   readonly #acts: PoolerActs;
+  readonly #knocks: Knocks;
   readonly #stopping = new AbortController();
   #memory: PoolerMemory = noPoolerMemory;
   #wanted: Wanted | null = null;
@@ -69,6 +72,7 @@ class RunningAppNode {
     this.#deps = deps;
     this.#streams = new TopologyStreams(deps.source, clock, (message) => this.#heard(message));
     this.#reports = new PoolerReports(deps.reporter, clock, this.#stopping.signal);
+    this.#knocks = new Knocks(pooler, clock, this.#stopping.signal, () => this.#wakeUp());
     this.#acts = new PoolerActs({
       node,
       pooler,
@@ -76,6 +80,7 @@ class RunningAppNode {
       emit,
       primary: () => ({ node: this.#memory.primary?.node ?? null, term: this.#memory.term }),
       changed: () => this.#reportChange(),
+      doubt: () => this.#knocks.stirred(),
       wake: () => this.#wakeUp(),
       remember: () => this.#writeJournal(),
     });
@@ -83,6 +88,7 @@ class RunningAppNode {
 
   async run(): Promise<void> {
     const unsubscribe = this.#deps.pooler.onLost(() => this.#acts.lost());
+    const settle = this.#deps.pooler.onStir(() => this.#knocks.stirred());
     try {
       await this.#takeOver();
       this.#streams.follow(this.#deps.agents);
@@ -93,6 +99,7 @@ class RunningAppNode {
       }
     } finally {
       unsubscribe();
+      settle();
       this.#streams.stop();
     }
   }
@@ -113,12 +120,13 @@ class RunningAppNode {
       node: this.#deps.node,
       counter: this.#counter,
       state,
-      operation: gate.state === 'open' ? null : gate.operation,
+      operation: gate.state === 'draining' || gate.state === 'drained' ? gate.operation : null,
       term: this.#memory.term,
       primary: this.#memory.primary?.node ?? null,
       clients: running?.clients ?? 0,
       waiting: running?.waiting ?? 0,
       specRevision: this.#loadedRevision,
+      readOnly: this.#isReadOnly(),
       blockers,
       poolerVersion: running?.version ?? null,
       lastPause,
@@ -175,13 +183,16 @@ class RunningAppNode {
         process,
         strayPause,
         loaded,
+        reach: this.#knocks.reach,
+        stirredAtMs: this.#knocks.stirredAtMs,
       },
       this.#memory,
     );
     this.#decision = decision;
     this.#memory = decision.memory;
+    this.#knocks.want(decision.knock);
     // A pause writes it itself, with its gate; all else must be known before it is acted on.
-    if (!decision.actions.some((action) => action.do === 'pause')) this.#writeJournal();
+    if (!decision.actions.some(({ do: act }) => act === 'pause' || act === 'hold')) this.#writeJournal();
     const succeeded = await this.#acts.perform(decision.actions);
     if (succeeded && this.#acts.loaded !== null && gate.state === 'open') {
       this.#loadedRevision = wanted?.specRevision ?? this.#loadedRevision;
@@ -208,6 +219,12 @@ class RunningAppNode {
     const holder = best?.topology.primary?.node ?? best?.agent;
     const target = connected.find((agent) => agent.node === holder) ?? connected[0];
     if (target !== undefined) this.#reports.send([target], this.report(), false);
+  }
+
+  /** By what the pooler has taken, not by what was asked. */
+  #isReadOnly(): boolean {
+    const writers = (this.#acts.loaded?.aliases ?? []).filter(({ writes }) => writes);
+    return this.#memory.readOnly && writers.every(({ standsIn }) => standsIn);
   }
 
   #counted(): number {

@@ -11,6 +11,7 @@ import type {
   FailoverRequest,
   HandsOffRequest,
   Preflight,
+  ReadOnlyRequest,
   SpecAnswer,
   SwitchoverAnswer,
   SwitchoverRequest,
@@ -32,6 +33,7 @@ import { keys } from '../records/keys.ts';
 import type { DatabaseNode } from './database-node.ts';
 import { orderFailover } from './failover-order.ts';
 import { orderHandsOff } from './hands-off-order.ts';
+import { orderReadOnly } from './read-only-order.ts';
 import { checkpointWithinMs, startSwitchover } from './switchover-start.ts';
 import { appNodeConfiguration, buildTopology, topologyKey } from './topology.ts';
 
@@ -255,6 +257,11 @@ export class DatabaseBackend implements AgentBackend {
   async failover(request: FailoverRequest, by: string): Promise<FailoverAnswer> {
     const { mirror, clock, signal, emit } = this.#agent;
     return await orderFailover({ mirror, clock, signal, emit, fresh: this.#fresh() }, request, by);
+  }
+
+  readOnly(request: ReadOnlyRequest, by: string): Promise<Answer> {
+    const { mirror, clock, signal, emit } = this.#agent;
+    return orderReadOnly({ mirror, clock, signal, emit }, request, by);
   }
 
   handsOff(request: HandsOffRequest, by: string): Promise<Answer> {

@@ -156,10 +156,12 @@ function startDatabase(foundation: Foundation): Running {
       }),
     diskFreeBytes: () => diskFreeBytes(file.directories.data),
   });
+  // systemd tells it to every service (systemd.exec(5)).
+  const isService = process.env.INVOCATION_ID !== undefined;
   const backend = new DatabaseBackend({
     cluster: file.cluster,
     agent,
-    doctor: async () => [...(await examineNode(file)), checkFence(await fence.peek())],
+    doctor: async () => [...(await examineNode(file)), checkFence(await fence.peek(), isService)],
     disagreements: async (wanted) => {
       // Loaded only for an apply: the loader is a large part of the command line.
       const { specDisagreements } = await import('../config/spec-disagreements.ts');

@@ -55,7 +55,7 @@ export class ReceivedReports {
 }
 
 function materialKey(report: PoolerReport): string {
-  const { state, operation, term, primary, specRevision, trouble, poolerVersion, lastPause } = report;
+  const { state, operation, term, primary, specRevision, readOnly, trouble, poolerVersion, lastPause } = report;
   const blockers = report.blockers.map((blocker) => blocker.serverPid);
   return JSON.stringify([
     state,
@@ -63,6 +63,7 @@ function materialKey(report: PoolerReport): string {
     term,
     primary,
     specRevision,
+    readOnly,
     trouble,
     poolerVersion,
     lastPause?.operation,

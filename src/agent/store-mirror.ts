@@ -50,7 +50,7 @@ export class StoreMirror {
 
   get view(): StoreView {
     const { spec, cluster, lease, renewal, operation, members, poolers, unreadable } = this.#image;
-    const { durability, handsOff, acceptedLoss, ballots, timelines } = this.#image;
+    const { durability, handsOff, readOnly, acceptedLoss, ballots, timelines } = this.#image;
     return {
       readAtMs: this.#readAtMs,
       confirmedAtMs: this.#confirmedAtMs,
@@ -61,6 +61,7 @@ export class StoreMirror {
       operation,
       durability,
       handsOff,
+      readOnly,
       acceptedLoss,
       ballots,
       timelines,

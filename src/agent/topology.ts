@@ -29,6 +29,7 @@ export function buildTopology(view: ClusterView, memory: DatabaseMemory): Topolo
     pause: active
       ? { operation: operation.id, term: operation.term, without: operation.without, limitMs: pauseLimitMs(operation) }
       : null,
+    readOnly: view.store.readOnly !== null,
     ended: operation !== null && !active ? operation.id : null,
     ageMs: view.store.confirmedAtMs === null ? null : Math.max(0, Math.round(view.nowMs - view.store.confirmedAtMs)),
   };
@@ -93,5 +94,5 @@ export function appNodeConfiguration(spec: Spec, specRevision: number, node: Nod
 /** What must differ before a topology is worth sending at once; ages and lags go with the next heartbeat. */
 export function topologyKey(topology: Topology): string {
   const standbys = topology.standbys.map((standby) => [standby.node, standby.address, standby.port, standby.streaming]);
-  return JSON.stringify([topology.term, topology.primary, standbys, topology.pause, topology.ended]);
+  return JSON.stringify([topology.term, topology.primary, standbys, topology.pause, topology.ended, topology.readOnly]);
 }

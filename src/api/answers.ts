@@ -37,6 +37,7 @@ export const answersByRoute: Readonly<Record<Exclude<RouteName, StreamRoute>, An
     return backend.cancel(id, caller.by);
   },
   failover: (backend, { body, caller }) => backend.failover(requests.failover.parse(body), caller.by),
+  readOnly: (backend, { body, caller }) => backend.readOnly(requests.readOnly.parse(body), caller.by),
   handsOff: (backend, { body, caller }) => backend.handsOff(requests.handsOff.parse(body), caller.by),
   receipts: (backend) => backend.receipts(),
   receipt: async (backend, { parameters: [id = ''] }) => {

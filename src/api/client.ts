@@ -22,6 +22,7 @@ import {
   type FailoverRequest,
   type HandsOffRequest,
   onBehalfOfHeader,
+  type ReadOnlyRequest,
   type RouteName,
   routes,
   type SpecAnswer,
@@ -66,6 +67,7 @@ export interface AgentClient {
   operation(options?: AskOptions): Promise<Operation | null>;
   cancel(operation: string, options?: ForwardOptions): Promise<Accepted>;
   failover(request: FailoverRequest, options?: AskOptions): Promise<FailoverAnswer>;
+  readOnly(request: ReadOnlyRequest, options?: AskOptions): Promise<Accepted>;
   handsOff(request: HandsOffRequest, options?: AskOptions): Promise<Accepted>;
   receipts(options?: AskOptions): Promise<readonly Receipt[]>;
   /** Throws NOT_FOUND. */
@@ -131,6 +133,7 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
     operation: (asked) => call('operation', answers.operation, asked),
     cancel: (parameter, asked) => call('cancel', answers.cancel, asked, { parameter }),
     failover: (body, asked) => call('failover', answers.failover, asked, { body }),
+    readOnly: (body, asked) => call('readOnly', answers.readOnly, asked, { body }),
     handsOff: (body, asked) => call('handsOff', answers.handsOff, asked, { body }),
     receipts: (asked) => call('receipts', answers.receipts, asked),
     receipt: (parameter, asked) => call('receipt', answers.receipt, asked, { parameter }),

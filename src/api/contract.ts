@@ -67,6 +67,11 @@ export interface HandsOffRequest {
   readonly forMs: number | null;
 }
 
+export interface ReadOnlyRequest {
+  readonly on: boolean;
+  readonly reason: string | null;
+}
+
 export interface Preflight {
   readonly from: NodeName;
   readonly to: NodeName | null;
@@ -142,6 +147,7 @@ export interface AgentBackend {
   /** Says who would be elected and what would be lost, or records that a person accepts it. */
   failover(request: FailoverRequest, by: string): Promise<FailoverAnswer>;
   /** Keeps the automation from acting, or lets it act again; any database node's agent writes it. */
+  readOnly(request: ReadOnlyRequest, by: string): Promise<{ readonly accepted: boolean; readonly because: string }>;
   handsOff(request: HandsOffRequest, by: string): Promise<{ readonly accepted: boolean; readonly because: string }>;
   operation(): Operation | null;
   receipts(): Promise<readonly Receipt[]>;
@@ -184,6 +190,7 @@ export const routes = {
   operation: { method: 'GET', path: '/v1/operation', who: ['operator', 'database'], withinMs: atOnceMs },
   cancel: { method: 'POST', path: '/v1/operations/:id/cancel', who: ['operator', 'database'], withinMs: atOnceMs },
   failover: { method: 'POST', path: '/v1/failover', who: ['operator'], withinMs: atOnceMs },
+  readOnly: { method: 'POST', path: '/v1/read-only', who: ['operator'], withinMs: atOnceMs },
   handsOff: { method: 'POST', path: '/v1/hands-off', who: ['operator'], withinMs: atOnceMs },
   receipts: { method: 'GET', path: '/v1/receipts', who: ['operator', 'database'], withinMs: atOnceMs },
   receipt: { method: 'GET', path: '/v1/receipts/:id', who: ['operator', 'database'], withinMs: atOnceMs },

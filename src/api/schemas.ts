@@ -31,6 +31,7 @@ import type {
   FailoverRequest,
   HandsOffRequest,
   Preflight,
+  ReadOnlyRequest,
   SpecAnswer,
   SwitchoverAnswer,
   SwitchoverRequest,
@@ -55,6 +56,10 @@ const failover = z.strictObject({
     .nullable(),
 }) satisfies z.ZodType<FailoverRequest>;
 
+const readOnly = z.strictObject({
+  on: z.boolean(),
+  reason: z.string().min(1).max(500).nullable(),
+}) satisfies z.ZodType<ReadOnlyRequest>;
 const handsOff = z.strictObject({
   forMs: positive.max(handsOffAtMostMs).nullable(),
 }) satisfies z.ZodType<HandsOffRequest>;
@@ -67,6 +72,7 @@ export const requests = {
   apply,
   failover,
   handsOff,
+  readOnly,
   report: poolerReport,
   cancel: nothing,
   checkpoint: nothing,
@@ -197,6 +203,7 @@ export const answers = {
   cancel: accepted,
   failover: failoverAnswer,
   handsOff: accepted,
+  readOnly: accepted,
   receipts: z.array(receipt),
   receipt,
   reinit: accepted,

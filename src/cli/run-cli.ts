@@ -17,6 +17,7 @@ import { declareFailover } from './failover.ts';
 import { declareHandsOff } from './hands-off.ts';
 import { declareNodeOrders } from './node-orders.ts';
 import { declarePlan } from './plan.ts';
+import { declareReadOnly } from './read-only.ts';
 import { declareReceipts } from './receipts.ts';
 import { declareSchema } from './schema.ts';
 import { declareStage } from './stage.ts';
@@ -35,6 +36,7 @@ const verbs = [
   declareSwitchover,
   declareFailover,
   declareHandsOff,
+  declareReadOnly,
   declareUri,
   declareEvents,
   declareWhy,

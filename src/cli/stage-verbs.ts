@@ -17,6 +17,8 @@ export interface UpRequest {
   readonly nodes: number;
   readonly appNodes: number;
   readonly detach?: boolean;
+  readonly net?: boolean;
+  readonly smallDisks?: number;
 }
 
 export async function upStage(call: Call, request: UpRequest): Promise<number> {
@@ -42,16 +44,17 @@ async function start(
   report: (line: string) => void,
 ): Promise<StageRecord> {
   const { nodes, appNodes } = request;
+  const isolation = { namespaces: request.net === true, diskMb: request.smallDisks ?? null };
   const { signal } = call;
   const { cwd: directory } = call.io;
   const clock = createLinuxClock();
   try {
-    const record = await stageUp({ directory, program, nodes, appNodes, clock, report, signal });
+    const record = await stageUp({ directory, program, nodes, appNodes, ...isolation, clock, report, signal });
     signal.throwIfAborted();
     return record;
   } catch (error) {
     // A stage that was up before is not this call's to end.
-    if (!(error instanceof UnderstudyError && error.code === 'STAGE_EXISTS')) {
+    if (!(error instanceof UnderstudyError && (error.code === 'STAGE_EXISTS' || error.code === 'REFUSED'))) {
       if (signal.aborted) call.terminal.note('ending what was started');
       await abandonStage(directory, clock);
     }

@@ -2,12 +2,15 @@
 import type { Command } from 'commander';
 import type { CommonOptions, Perform } from './call.ts';
 import { countFrom } from './option-values.ts';
+import { declareStageFaults, diskSize } from './stage-fault.ts';
 import { declareStageLoad } from './stage-load.ts';
 
 interface UpOptions extends CommonOptions {
   readonly nodes: number;
   readonly appNodes: number;
   readonly detach?: boolean;
+  readonly net?: boolean;
+  readonly smallDisks?: number;
 }
 
 interface DownOptions extends CommonOptions {
@@ -20,6 +23,7 @@ const upExamples = `
 Examples:
   understudy stage up
   understudy stage up --nodes 2 --app-nodes 3 --detach
+  understudy stage up --net --small-disks 1G
 `;
 
 export function declareStage(program: Command, perform: Perform): void {
@@ -37,6 +41,8 @@ export function declareStage(program: Command, perform: Perform): void {
     )
     .option('--nodes <count>', 'database nodes', countFrom(1, mostNodes), 3)
     .option('--app-nodes <count>', 'app nodes, each with its pooler', countFrom(0, mostAppNodes), 1)
+    .option('--net', 'every host in a network namespace of its own, so that it can be cut off (root only)')
+    .option('--small-disks <size>', "each database node's data on a file system of this size (root only)", diskSize)
     .option('-d, --detach', 'return when it is healthy, and leave it running')
     .addHelpText('after', upExamples)
     .action((_, command: Command) => {
@@ -70,6 +76,7 @@ export function declareStage(program: Command, perform: Perform): void {
         (await import('./stage-verbs.ts')).joinStage(call, node),
       ),
     );
+  declareStageFaults(stage, perform);
   declareStageLoad(stage, perform);
   // Started by `stage up` itself: it does for a stage's agents what systemd does on a server.
   stage

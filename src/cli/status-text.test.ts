@@ -81,6 +81,7 @@ const healthy: ClusterStatus = {
   poolers: [],
   operation: null,
   handsOff: null,
+  readOnly: null,
   lastReceipt: 'R-0142',
 };
 

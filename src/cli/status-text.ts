@@ -4,6 +4,7 @@ import type { Operation } from '../core/operation.ts';
 import type { Receipt } from '../core/receipt.ts';
 import type { ClusterStatus, NodeStatus, PoolerStatus, Verdict } from '../core/status.ts';
 import { handsOffText } from './hands-off-text.ts';
+import { readOnlyText } from './read-only-text.ts';
 import type { Paint, Tone } from './terminal.ts';
 import { ageText, bytesText, columns, countText, oneLine, spanText } from './words.ts';
 
@@ -30,6 +31,7 @@ export function statusLines(scene: StatusScene): readonly string[] {
   const { status, paint } = scene;
   return [
     headline(scene),
+    ...(status.readOnly === null ? [] : [paint('yellow', readOnlyText(status.readOnly))]),
     ...(status.handsOff === null ? [] : [paint('yellow', handsOffText(status.handsOff))]),
     ...status.because.map((reason) => `  ${paint('yellow', '!')} ${oneLine(reason)}`),
     ...columns(status.nodes.filter((node) => node.role !== 'app').map((node) => nodeRow(status, node, paint))),

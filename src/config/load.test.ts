@@ -69,7 +69,9 @@ applications: { shop: { nodes: [web0] } }
   it('unfolds short names and finds datacenters in names', () => {
     expect(loaded).toMatchObject({
       spec: {
-        applications: [{ name: 'shop', database: 'shop', rights: 'rw', nodes: ['web0.iad1'], poolSize: null }],
+        applications: [
+          { name: 'shop', database: 'shop', rights: 'rw', nodes: ['web0.iad1'], poolSize: null, outage: 'hold' },
+        ],
       },
     });
     expect(loaded.ok && loaded.spec.nodes.map(({ name, datacenter }) => `${name} ${datacenter}`)).toEqual([

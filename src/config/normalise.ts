@@ -99,6 +99,7 @@ function applicationsOf(written: ClusterFile['applications'], nodes: readonly No
     rights: application.rights ?? 'rw',
     nodes: application.nodes.map((node) => fullName(nodes, node)),
     poolSize: application.pool_size ?? null,
+    outage: application.outage ?? 'hold',
   }));
 }
 

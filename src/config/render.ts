@@ -41,8 +41,8 @@ function nodes(spec: Spec, role: NodeRole): Written | null {
   return own.length === 0 ? null : Object.fromEntries(own.map((each) => [each.name, node(spec, each)]));
 }
 
-function application({ database, rights, nodes: on, poolSize }: ApplicationSpec): unknown {
-  return withoutAbsent({ database, rights, nodes: on, pool_size: poolSize });
+function application({ database, rights, nodes: on, poolSize, outage }: ApplicationSpec): unknown {
+  return withoutAbsent({ database, rights, nodes: on, pool_size: poolSize, outage });
 }
 
 /** Nodes are written by role: database, witness, app. */

@@ -60,6 +60,7 @@ const file = fc
       fc.record({
         mode: maybe(fc.constantFrom('transaction', 'session')),
         pool_size: maybe(fc.integer({ min: 1, max: 50 })),
+        outage: maybe(fc.constantFrom('hold', 'read_only')),
       }),
     ),
     switchover: maybe(

@@ -109,6 +109,9 @@ const application = z.strictObject({
   database: optional(words.identifier).describe('Its database; the one of the same name by default'),
   rights: optional(z.enum(['rw', 'ro'])).describe('rw reads and writes, ro only reads; rw by default'),
   pool_size: optional(words.wholeNumber(1, 10_000)).describe(`Server connections per alias; the poolers' by default`),
+  outage: optional(z.enum(['hold', 'read_only'])).describe(
+    'While nobody accepts writes: hold makes writers wait, read_only lets them read from a standby; hold by default',
+  ),
 });
 
 const acceptLoss = z.strictObject({

@@ -35,6 +35,13 @@ export interface SpecRecord {
   readonly appliedBy: string;
 }
 
+/** While it stands nobody may write through a pooler; it is removed when it is over. */
+export interface ReadOnlyOrder {
+  readonly by: string;
+  readonly at: string;
+  readonly reason: string | null;
+}
+
 export interface PendingRestart {
   readonly name: string;
   readonly current: string;
@@ -87,7 +94,8 @@ export interface MemberStatus {
   readonly trouble: string | null;
 }
 
-export type PoolerState = 'open' | 'pausing' | 'paused' | 'down' | 'unknown';
+/** `held`: nobody accepts writes, and writers wait. */
+export type PoolerState = 'open' | 'pausing' | 'paused' | 'held' | 'down' | 'unknown';
 
 export interface PoolerBlocker {
   readonly alias: string;
@@ -108,6 +116,8 @@ export interface PoolerReport {
   readonly clients: number;
   readonly waiting: number;
   readonly specRevision: number;
+  /** Its writers are served by a standby, or refused, because somebody ordered that nobody may write. */
+  readonly readOnly: boolean;
   readonly blockers: readonly PoolerBlocker[];
   readonly poolerVersion: string | null;
   /** Of the last pause: how long it lasted, and what waited. */
@@ -140,6 +150,7 @@ export interface StoreView {
   readonly operation: Stored<Operation> | null;
   readonly durability: Stored<DurabilityRecord> | null;
   readonly handsOff: Stored<HandsOff> | null;
+  readonly readOnly: Stored<ReadOnlyOrder> | null;
   readonly acceptedLoss: Stored<AcceptedLoss> | null;
   /** By term and node. */
   readonly ballots: ReadonlyMap<string, Stored<Ballot>>;

@@ -19,7 +19,7 @@ import type { Decision } from './decision.ts';
 import { renewEveryMs } from './lease.ts';
 import type { DatabaseMemory } from './memory.ts';
 import { watchCrashes } from './rules/crashes.ts';
-import { decideFailover, watchElected, watchLease } from './rules/failover.ts';
+import { decideFailover, freeInMs, watchElected, watchLease } from './rules/failover.ts';
 import { decideHandsOff, watchHandsOff } from './rules/hands-off.ts';
 import { endOrphans } from './rules/hung.ts';
 import { decideDemotion, decidePromises, decideRenewal, decideTaking } from './rules/lease.ts';
@@ -53,7 +53,7 @@ export function decide(view: ClusterView, before: DatabaseMemory): Decision<Data
     reasons: verdict.reasons,
     refused: verdict.refused,
     memory,
-    lookAgainInMs: Math.max(0, Math.min(verdict.lookAgainInMs, untilRenewal(situation), restIntervalMs)),
+    lookAgainInMs: Math.max(0, Math.min(verdict.lookAgainInMs, untilLease(situation), restIntervalMs)),
   };
 }
 
@@ -100,8 +100,9 @@ function remember(view: ClusterView, memory: DatabaseMemory): DatabaseMemory {
   return { ...watched, ...watchElected(situation), ...watchStandbys(situation) };
 }
 
-function untilRenewal(situation: Situation): number {
-  if (situation.lease.is !== 'mine') return restIntervalMs;
+/** Until the lease has to be renewed, or may be anybody's: each ms of an election is a ms without writes. */
+function untilLease(situation: Situation): number {
+  if (situation.lease.is !== 'mine') return freeInMs(situation) || restIntervalMs;
   const { memory, nowMs } = situation;
   const last = Math.max(memory.lastRenewalTryMs ?? 0, memory.renewal?.sentAtMs ?? 0);
   return Math.max(10, last + renewEveryMs(situation.lease.lease.value.ttlMs) - nowMs);

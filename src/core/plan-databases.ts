@@ -34,8 +34,8 @@ export function planDatabases(current: Spec | null, next: Spec, facts: PlanFacts
   return { changes: [...written, ...removed], destroyed: [], interrupted: [], refusals: [] };
 }
 
-const fields = ['database', 'rights', 'poolSize'] as const;
-const words = { database: 'database', rights: 'rights', poolSize: 'pool size' } as const;
+const fields = ['database', 'rights', 'poolSize', 'outage'] as const;
+const words = { database: 'database', rights: 'rights', poolSize: 'pool size', outage: 'outage policy' } as const;
 
 function access(name: string, kind: 'add' | 'remove', nodes: readonly NodeName[]): readonly Change[] {
   return nodes.length === 0 ? [] : [{ kind, nodes, what: `application ${name}`, from: null, to: null, effect: 'now' }];

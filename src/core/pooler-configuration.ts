@@ -14,8 +14,10 @@ export interface PoolerAlias {
   readonly addresses: readonly string[];
   readonly port: number;
   readonly poolSize: number;
-  /** Does it reach the primary? Only these are paused. */
+  /** Does it lead to the primary? Only these are paused. */
   readonly writes: boolean;
+  /** A standby serves it, since nobody may write; it is not paused then. Only where `writes` is true. */
+  readonly standsIn: boolean;
 }
 
 export interface PoolerConfiguration {
@@ -25,6 +27,16 @@ export interface PoolerConfiguration {
   readonly maxClients: number;
   readonly queryWaitTimeoutS: number;
   readonly aliases: readonly PoolerAlias[];
+}
+
+/** Compared as text: both come from the same function, so that equal ones have equal texts. */
+export function isSameConfiguration(a: PoolerConfiguration | null, b: PoolerConfiguration | null): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}
+
+/** Those that a pause or a hold shuts. */
+export function pausable(aliases: readonly PoolerAlias[]): readonly PoolerAlias[] {
+  return aliases.filter(({ writes, standsIn }) => writes && !standsIn);
 }
 
 /**

@@ -67,7 +67,11 @@ export interface ApplicationSpec {
   readonly nodes: readonly NodeName[];
   /** `null`: the poolers' default. */
   readonly poolSize: number | null;
+  readonly outage: OutagePolicy;
 }
+
+/** What its writers get while nobody accepts writes: they wait, or they read from a standby and each write fails at once. */
+export type OutagePolicy = 'hold' | 'read_only';
 
 export interface SwitchoverSpec {
   /** How long the poolers may take to drain, in ms, before everything is undone. */

@@ -2,7 +2,14 @@
  * What `status` shows: a summary of one agent's view, the verdict first. Pure, so that every agent and every test
  * draws the same conclusions.
  */
-import type { ClusterView, MemberPostgres, MemberStatus, PendingRestart, PoolerReport } from './cluster-view.ts';
+import type {
+  ClusterView,
+  MemberPostgres,
+  MemberStatus,
+  PendingRestart,
+  PoolerReport,
+  ReadOnlyOrder,
+} from './cluster-view.ts';
 import { handsOffLeftMs } from './hands-off.ts';
 import { bytesBehind, type Lsn, parseLsn } from './lsn.ts';
 import type { Operation } from './operation.ts';
@@ -69,6 +76,8 @@ export interface ClusterStatus {
   readonly operation: Operation | null;
   /** `null`: hands are on. */
   readonly handsOff: HandsOffStatus | null;
+  /** While nobody may write by an order. */
+  readonly readOnly: ReadOnlyOrder | null;
   readonly lastReceipt: string | null;
 }
 
@@ -109,6 +118,7 @@ export function summarise(
     nodes,
     poolers,
     operation: store.operation?.value ?? null,
+    readOnly: store.readOnly?.value ?? null,
     handsOff: handsOffStatus(view, handsOffSinceMs),
     lastReceipt: null,
   };
@@ -238,6 +248,7 @@ function shortcomings(
   const { unreadable } = view.store;
   const present = [
     operationShortcoming(view),
+    view.store.readOnly === null ? null : 'read-only by an order: nobody may write',
     view.store.handsOff === null ? null : 'hands are off: nothing heals by itself',
     isStoreSilent(view) ? storeShortcoming(view) : null,
     primaryShortcoming(primary, holder),

@@ -10,16 +10,18 @@ const neverKilled = -1_000;
 /** The kernel's default for software watchdogs. Far above any lease's TTL, so that others are primary before the reset. */
 const longTimeoutS = 30;
 
-/** `null`: no fence answers, as on a node that has started nothing yet. */
-export function checkFence(status: FenceStatus | null): DoctorFinding {
+/**
+ * `null`: no fence answers, as on a node that has started nothing yet. `byItsUnit`: was the agent started by systemd? On
+ * a stage nobody could protect the fence.
+ */
+export function checkFence(status: FenceStatus | null, byItsUnit: boolean): DoctorFinding {
   if (status === null) return ok('fence', 'no fence is needed yet');
   if (status.watchdog === 'failed') {
     const hint = 'read fence.log; the agent must be able to write to the device, and nobody else may hold it open';
     return bad('fence', 'failure', 'its watchdog can not be used', hint);
   }
-  if (status.oomScore > neverKilled) {
-    const hint =
-      'start the agent by its unit (packaging/understudy-agent.service), which lets the fence protect itself';
+  if (byItsUnit && status.oomScore > neverKilled) {
+    const hint = 'take OOMScoreAdjust and ExecStart from packaging/understudy-agent.service';
     return bad('fence', 'warning', `its oom_score_adj is ${status.oomScore}: the kernel may kill it for memory`, hint);
   }
   return ok('fence', status.watchdog === 'none' ? 'it answers' : `it answers, its watchdog is ${status.watchdog}`);

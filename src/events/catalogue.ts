@@ -63,6 +63,7 @@ export const eventCatalogue = {
   },
   'pooler.pausing': { severity: 'info', sentence: 'pooler on {node} pauses for {operation}' },
   'pooler.paused': { severity: 'info', sentence: 'pooler on {node} drained in {drainMs} ms for {operation}' },
+  'pooler.held': { severity: 'warning', sentence: 'pooler on {node} makes writers wait: {because}' },
   'pooler.resumed': {
     severity: 'info',
     sentence: 'pooler on {node} resumed towards {primary} after {pausedMs} ms: {because}',
@@ -72,6 +73,8 @@ export const eventCatalogue = {
     sentence: 'pooler on {node} could not pause for {operation}: {because}',
   },
   'pooler.lost': { severity: 'warning', sentence: 'pooler on {node} is gone' },
+  'read_only.began': { severity: 'warning', sentence: '{by} ordered that nobody may write: {reason}' },
+  'read_only.ended': { severity: 'notice', sentence: '{by} ended read-only: writes go on' },
   'hands_off.began': { severity: 'warning', sentence: '{by} took the automation off for {minutes} min' },
   'hands_off.ended': { severity: 'notice', sentence: 'the automation acts again: {because}' },
   'request.accepted': { severity: 'notice', sentence: '{by} asked {node} for {what}' },

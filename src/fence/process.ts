@@ -22,9 +22,10 @@ import * as warden from './warden.ts';
 import { Watchdog } from './watchdog.ts';
 import { type FenceAnswer, type FenceArguments, parseRequest } from './wire.ts';
 
-const lookEveryMs = 25;
+const lookEveryMs = 50;
 /** Looking at all processes costs some ms: with nothing left after a strike, or hanging in a disk, less often. */
 const lookAgainMs = 500;
+const strikeEveryMs = 5;
 const hasteMs = 2_000;
 /** How often it makes sure that it can still be found. */
 const upkeepEveryMs = 1_000;
@@ -180,11 +181,11 @@ class Watch {
 
   #nextLookMs(nowMs: number): number | null {
     const { warden: current, struck } = this.#guarded;
-    if (warden.mustKill(current)) return nowMs - this.#strikingSinceMs < hasteMs ? lookEveryMs / 5 : lookAgainMs;
+    if (warden.mustKill(current)) return nowMs - this.#strikingSinceMs < hasteMs ? strikeEveryMs : lookAgainMs;
     if (current.leaving) return lookEveryMs;
     if (warden.isIdle(current)) return upkeepEveryMs;
-    const { deadline } = current;
-    if (deadline === null) return lookEveryMs;
+    const { deadline, unattendedUntilMs } = current;
+    if (deadline === null) return nowMs < (unattendedUntilMs ?? 0) ? lookEveryMs : lookAgainMs;
     const leftMs = deadline.atMs - nowMs;
     if (leftMs <= 0) return struck === null ? lookEveryMs : lookAgainMs;
     return Math.max(1, Math.min(lookEveryMs, leftMs));

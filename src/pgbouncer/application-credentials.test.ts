@@ -21,8 +21,8 @@ const configuration: PoolerConfiguration = {
   maxClients: 100,
   queryWaitTimeoutS: 60,
   aliases: [
-    { ...common, name: 'shop', writes: true },
-    { ...common, name: 'shop-ro', writes: false },
+    { ...common, name: 'shop', writes: true, standsIn: false },
+    { ...common, name: 'shop-ro', writes: false, standsIn: false },
   ],
 };
 

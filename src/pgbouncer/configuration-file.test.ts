@@ -13,6 +13,7 @@ const alias = (more: Partial<PoolerAlias> = {}): PoolerAlias => ({
   port: 5432,
   poolSize: 7,
   writes: true,
+  standsIn: false,
   ...more,
 });
 

@@ -40,15 +40,18 @@ function value(text: string): string {
 function hosts(alias: PoolerAlias, places: FilePlaces, gate: PoolerGate): string {
   // A new process has no pause state: it is paused before it learns the real addresses, and until then this directory,
   // which has no socket, refuses at once.
-  if (alias.writes && gate === 'shut') return '/nonexistent';
+  if (alias.writes && !alias.standsIn && gate === 'shut') return '/nonexistent';
   const [first] = alias.addresses;
   if (first === undefined) throw new UnderstudyError('CONFIG_INVALID', `alias ${alias.name} has no address`);
   return isAtLeast(places.version, 1, 25) ? alias.addresses.join(',') : first;
 }
 
+/** A standby refuses writes by itself, until it is promoted; this refuses them wherever it is. */
+const readOnlyQuery = 'set default_transaction_read_only to on';
+
 function databaseLine(alias: PoolerAlias, places: FilePlaces, gate: PoolerGate): string {
   const target = `host=${hosts(alias, places, gate)} port=${alias.port}`;
-  return `${key(alias.name)} = ${target} dbname=${value(alias.database)} user=${value(alias.role)} pool_size=${alias.poolSize}`;
+  return `${key(alias.name)} = ${target} dbname=${value(alias.database)} user=${value(alias.role)} pool_size=${alias.poolSize}${alias.standsIn ? ` connect_query=${value(readOnlyQuery)}` : ''}`;
 }
 
 function settings(

@@ -6,6 +6,7 @@ const alias = (name: string, application: string, writes: boolean) => ({
   name,
   application,
   writes,
+  standsIn: false,
   database: 'd',
   role: 'r',
   addresses: ['10.0.0.1'],

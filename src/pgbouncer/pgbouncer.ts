@@ -8,8 +8,17 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PauseFigures, PoolerBlocker } from '../core/cluster-view.ts';
+import { pausable } from '../core/pooler-configuration.ts';
+import type { ReachAnswer } from '../core/rules/pooler-memory.ts';
 import { describeError, UnderstudyError } from '../errors/understudy-error.ts';
-import type { LocalPooler, Pooler, PoolerAlias, PoolerConfiguration, PoolerGate } from '../ports/pooler.ts';
+import type {
+  HoldOptions,
+  LocalPooler,
+  Pooler,
+  PoolerAlias,
+  PoolerConfiguration,
+  PoolerGate,
+} from '../ports/pooler.ts';
 import type { ActOptions } from '../ports/postgres.ts';
 import { isAlive, type ProcessIdentity } from '../process/identity.ts';
 import { quoteName } from './console.ts';
@@ -24,6 +33,9 @@ import {
 } from './daemon-process.ts';
 import { drain, letLoginsFinish } from './drain.ts';
 import { PgbouncerFiles, type PgbouncerPlaces } from './files.ts';
+import { holdAliases } from './hold.ts';
+import { knock } from './knock.ts';
+import { watchLog } from './log-watch.ts';
 import { applicationFigures } from './pause-figures.ts';
 import { leadsTo, resumeAlias, verifyResumed } from './resume.ts';
 import { findPgbouncer, type PgbouncerVersion, readVersion } from './version.ts';
@@ -44,6 +56,10 @@ export class Pgbouncer implements Pooler {
   #running: ProcessIdentity | null = null;
   #configuration: PoolerConfiguration | null = null;
   #pause: Pause | null = null;
+  /** PAUSE commands may still be waiting for connections that never come back. */
+  #isHolding = false;
+  readonly #stirred = new Set<() => void>();
+  #unwatch: (() => void) | null = null;
   #isClosed = false;
 
   constructor(places: PgbouncerPlaces) {
@@ -137,11 +153,45 @@ export class Pgbouncer implements Pooler {
     return { drainMs };
   }
 
+  async hold(configuration: PoolerConfiguration, options: HoldOptions): Promise<void> {
+    const consoles = this.#requireConsoles();
+    const before = this.#isHolding ? this.#writeAliases() : [];
+    this.#configuration = configuration;
+    const changed = this.#files.write(configuration, 'open', this.#knownVersion());
+    this.#isHolding = true;
+    const held = this.#writeAliases();
+    const released = before.filter((alias) => !held.includes(alias));
+    try {
+      await holdAliases(consoles, held, options);
+      if (changed) await (await consoles.main(options)).query('RELOAD', options);
+      // Those that a standby serves from now on; their PAUSE may still be waiting.
+      if (released.length > 0) consoles.dropPausing();
+      await Promise.all(released.map(async (alias) => await resumeAlias(consoles, alias, options)));
+    } catch (error) {
+      await this.#afterFailedPause(consoles);
+      throw error;
+    }
+  }
+
+  async reach(address: string, port: number, withinMs: number): Promise<ReachAnswer> {
+    return await knock(address, port, withinMs);
+  }
+
+  onStir(listener: () => void): () => void {
+    this.#stirred.add(listener);
+    this.#unwatch ??= watchLog(this.#process.logFile, () => {
+      for (const heard of this.#stirred) heard();
+    });
+    return () => this.#stirred.delete(listener);
+  }
+
   async resume(
     configuration: PoolerConfiguration,
     options: ActOptions,
   ): Promise<Omit<PauseFigures, 'operation' | 'drainMs'>> {
     const consoles = this.#requireConsoles();
+    if (this.#isHolding) consoles.dropPausing();
+    this.#isHolding = false;
     const console = await consoles.main(options);
     const aliases = this.#writeAliases();
     this.#configuration = configuration;
@@ -180,6 +230,8 @@ export class Pgbouncer implements Pooler {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#listeners.clear();
+    this.#stirred.clear();
+    this.#unwatch?.();
     this.#consoles?.close();
   }
 
@@ -221,7 +273,7 @@ export class Pgbouncer implements Pooler {
   }
 
   #writing(): readonly PoolerAlias[] {
-    return (this.#configuration?.aliases ?? []).filter((alias) => alias.writes);
+    return pausable(this.#configuration?.aliases ?? []);
   }
 
   #writeAliases(): readonly string[] {
@@ -256,6 +308,7 @@ export class Pgbouncer implements Pooler {
   /** Nothing may stay paused after a failed pause, whatever is left of the time. */
   async #afterFailedPause(consoles: Consoles): Promise<void> {
     consoles.dropPausing();
+    this.#isHolding = false;
     // Let go in the middle of a drain: whoever takes over decides.
     if (this.#isClosed) return;
     const options = { withinMs: 1_000 };

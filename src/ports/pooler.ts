@@ -6,6 +6,7 @@
  */
 import type { PauseFigures, PoolerBlocker } from '../core/cluster-view.ts';
 import type { PoolerAlias, PoolerConfiguration, PoolerGate } from '../core/pooler-configuration.ts';
+import type { ReachAnswer } from '../core/rules/pooler-memory.ts';
 import type { ActOptions } from './postgres.ts';
 
 export type { PoolerAlias, PoolerConfiguration, PoolerGate };
@@ -23,6 +24,11 @@ export type LocalPooler =
       readonly clients: number;
       readonly waiting: number;
     };
+
+export interface HoldOptions extends ActOptions {
+  /** The hold is over by then. */
+  readonly limitMs: number;
+}
 
 export interface Pooler {
   /** Never throws and never hangs. */
@@ -43,8 +49,17 @@ export interface Pooler {
     onBlockers: (blockers: readonly PoolerBlocker[]) => void,
     options: ActOptions,
   ): Promise<{ readonly drainMs: number }>;
+  /**
+   * From its return on no client of an alias that writes gets a server connection; they wait. Drains nothing: connections
+   * that hold a transaction are let be, idle ones are closed. Throws POOLER_FAILED, POOLER_TIMEOUT; then nothing is held.
+   */
+  hold(configuration: PoolerConfiguration, options: HoldOptions): Promise<void>;
   /** Points at the new configuration and resumes, back to back, then verifies that nothing is paused. */
   resume(configuration: PoolerConfiguration, options: ActOptions): Promise<Omit<PauseFigures, 'operation' | 'drainMs'>>;
+  /** Is somebody listening there? Never throws. */
+  reach(address: string, port: number, withinMs: number): Promise<ReachAnswer>;
+  /** Calls back when the pooler had something to complain of: a hint to look after its server, no more. */
+  onStir(listener: () => void): () => void;
   /** Calls back each time the pooler's process, or the connection to it, was lost; not for `stop` and `close`. */
   onLost(listener: () => void): () => void;
   stop(options: ActOptions): Promise<void>;

@@ -7,7 +7,7 @@
 import { z } from 'zod';
 import type { AcceptedLoss } from '../core/accepted-loss.ts';
 import type { Ballot } from '../core/ballot.ts';
-import type { ClusterRecord, MemberStatus, PoolerReport, SpecRecord } from '../core/cluster-view.ts';
+import type { ClusterRecord, MemberStatus, PoolerReport, ReadOnlyOrder, SpecRecord } from '../core/cluster-view.ts';
 import type { DurabilityRecord } from '../core/durability.ts';
 import type { HandsOff } from '../core/hands-off.ts';
 import type { Lease, Renewal } from '../core/lease.ts';
@@ -26,6 +26,7 @@ export interface Records {
   readonly operation: Operation;
   readonly durability: DurabilityRecord;
   readonly handsOff: HandsOff;
+  readonly readOnly: ReadOnlyOrder;
   readonly 'accepted-loss': AcceptedLoss;
   readonly ballot: Ballot;
   readonly timeline: TimelineRecord;
@@ -51,6 +52,7 @@ const durability = z.object({
   k: count,
   degraded: z.boolean().optional(),
 });
+const readOnly = z.object({ by: text, at: text, reason: text.nullable() });
 const handsOff = z.object({ by: text, at: text, forMs: positive, leftMs: count });
 const acceptedLoss = z.object({
   term: positive,
@@ -119,6 +121,7 @@ const schemas: { readonly [K in RecordKind]: z.ZodType<Records[K]> } = {
   operation,
   durability,
   handsOff,
+  readOnly,
   'accepted-loss': acceptedLoss,
   ballot,
   timeline,

@@ -9,6 +9,7 @@ export const keys = {
   operation: 'operation',
   durability: 'durability',
   handsOff: 'hands-off',
+  readOnly: 'read-only',
   acceptedLoss: 'accepted-loss',
 } as const;
 

@@ -30,6 +30,8 @@ export const applicationSpec = z.strictObject({
   rights: z.enum(['rw', 'ro']),
   nodes: z.array(name),
   poolSize: positive.nullable(),
+  // A spec of an earlier version has none.
+  outage: z.enum(['hold', 'read_only']).default('hold'),
 }) satisfies z.ZodType<ApplicationSpec>;
 
 const durabilitySpec = z.strictObject({

@@ -12,13 +12,15 @@ const applicationFigures = z.object({ name, delayed: count, worstMs: duration, f
 export const poolerReport = z.object({
   node: name,
   counter: count,
-  state: z.enum(['open', 'pausing', 'paused', 'down', 'unknown']),
+  state: z.enum(['open', 'pausing', 'paused', 'held', 'down', 'unknown']),
   operation: name.nullable(),
   term: count,
   primary: name.nullable(),
   clients: count,
   waiting: count,
   specRevision: count,
+  // An agent of an earlier version says nothing of it.
+  readOnly: z.boolean().default(false),
   blockers: z.array(z.object({ alias: name, serverPid: z.int(), client: text, ageMs: duration })),
   poolerVersion: text.nullable(),
   lastPause: z
@@ -145,5 +147,6 @@ export const clusterStatus = z.object({
   poolers: z.array(z.object({ node: name, reachable, report: poolerReport.nullable() })),
   operation: operation.nullable(),
   handsOff: z.object({ by: text, at: text, leftMs: duration }).nullable().default(null),
+  readOnly: z.object({ by: text, at: text, reason: text.nullable() }).nullable().default(null),
   lastReceipt: name.nullable(),
 }) satisfies z.ZodType<ClusterStatus>;

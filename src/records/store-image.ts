@@ -8,7 +8,14 @@
 
 import type { AcceptedLoss } from '../core/accepted-loss.ts';
 import type { Ballot } from '../core/ballot.ts';
-import type { ClusterRecord, MemberStatus, PoolerReport, SpecRecord, Stored } from '../core/cluster-view.ts';
+import type {
+  ClusterRecord,
+  MemberStatus,
+  PoolerReport,
+  ReadOnlyOrder,
+  SpecRecord,
+  Stored,
+} from '../core/cluster-view.ts';
 import type { DurabilityRecord } from '../core/durability.ts';
 import type { HandsOff } from '../core/hands-off.ts';
 import type { Lease, Renewal } from '../core/lease.ts';
@@ -33,6 +40,7 @@ export interface StoreImage {
   readonly operation: Stored<Operation> | null;
   readonly durability: Stored<DurabilityRecord> | null;
   readonly handsOff: Stored<HandsOff> | null;
+  readonly readOnly: Stored<ReadOnlyOrder> | null;
   readonly acceptedLoss: Stored<AcceptedLoss> | null;
   /** By `term/node`. */
   readonly ballots: ReadonlyMap<string, Stored<Ballot>>;
@@ -63,6 +71,7 @@ export function emptyImage(): StoreImage {
     operation: null,
     durability: null,
     handsOff: null,
+    readOnly: null,
     acceptedLoss: null,
     ballots: new Map(),
     timelines: new Map(),
@@ -129,6 +138,8 @@ function place(image: StoreImage, key: string, value: string | null, revision: n
       return settle(image, key, read('operation', value, revision), (operation) => ({ operation }));
     case keys.durability:
       return settle(image, key, read('durability', value, revision), (durability) => ({ durability }));
+    case keys.readOnly:
+      return settle(image, key, read('readOnly', value, revision), (readOnly) => ({ readOnly }));
     case keys.handsOff:
       return settle(image, key, read('handsOff', value, revision), (handsOff) => ({ handsOff }));
     case keys.acceptedLoss:

@@ -7,6 +7,7 @@
  * pointed elsewhere.
  */
 import type { PoolerConfiguration } from '../core/pooler-configuration.ts';
+import type { ReachAnswer } from '../core/rules/pooler-memory.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { LocalPooler, Pooler } from '../ports/pooler.ts';
 import type { CommitOutcome, FakeServer } from './fake-server.ts';
@@ -44,6 +45,7 @@ export class FakePooler {
   #retryAtMs = 0;
   #generation = 0;
   readonly #lost = new Set<() => void>();
+  readonly #stirred = new Set<() => void>();
 
   constructor(host: Host, network: Network, random: Random, serverAt: (address: string) => FakeServer | undefined) {
     this.host = host;
@@ -126,6 +128,19 @@ export class FakePooler {
         }
         return { drainMs: this.#time.nowMs - begunAtMs };
       },
+      hold: async (configuration) => {
+        await act(this.#random.between(0.5, 5));
+        this.#requireRunning();
+        if (!this.#isPaused) this.#pausedAtMs = this.#time.nowMs;
+        this.#isPaused = true;
+        this.#point(configuration);
+      },
+      reach: async (address, _port, withinMs) => await this.#reach(address, withinMs, act),
+      onStir: (listener) => {
+        const heard = () => agent.deliver(listener);
+        this.#stirred.add(heard);
+        return () => this.#stirred.delete(heard);
+      },
       resume: async (configuration) => {
         await act(this.#random.between(0.5, 5));
         this.#requireRunning();
@@ -142,6 +157,17 @@ export class FakePooler {
       stop: async () => this.kill(),
       close: async () => undefined,
     };
+  }
+
+  /** The kernel answers for a postmaster that lives, whatever its state. */
+  async #reach(address: string, withinMs: number, act: (ms: number) => Promise<void>): Promise<ReachAnswer> {
+    const server = this.#serverAt(address);
+    const isSilent =
+      server === undefined ||
+      !this.#network.isOpen(this.host, server.host) ||
+      !this.#network.isOpen(server.host, this.host);
+    await act(isSilent ? withinMs : this.#random.between(0.1, 2));
+    return isSilent ? 'silent' : server.process === null ? 'refused' : 'answers';
   }
 
   #requireRunning(): void {
@@ -237,6 +263,7 @@ export class FakePooler {
   /** The login failed: the client goes on waiting, and the server is tried again later. */
   #again(transaction: Transaction): void {
     this.#waiting.push(transaction);
+    for (const listener of [...this.#stirred]) listener();
     if (this.#retryAtMs > this.#time.nowMs) return;
     this.#retryAtMs = this.#time.nowMs + loginRetryMs;
     this.#time.after(loginRetryMs, () => this.host.whenAwake(() => this.#dispatch()));

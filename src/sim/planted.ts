@@ -48,7 +48,11 @@ export const plants: readonly Plant[] = [
   plant(
     'fence-looks-at-promotions',
     'Every start and promotion passes through the fence, which looks at its deadline',
-    ['fence/warden.ts', 'if (nowMs >= deadline.atMs) return no(', 'if (nowMs < 0) return no('],
+    [
+      'fence/warden.ts',
+      '  const { deadline, striking } = warden;\n',
+      '  const { deadline, striking } = warden;\n  if (deadline !== null) return { ok: true, warden };\n',
+    ],
   ),
   plant('take-compares-the-lease', 'A takeover compares the very revision that was seen', [
     'agent/execute-store.ts',

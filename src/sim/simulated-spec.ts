@@ -22,7 +22,14 @@ export function simulatedSpec(databases: number, apps: number, durability: Durab
     poolers: { port: 6432, mode: 'transaction', poolSize: 20, maxClients: 200, queryWaitTimeoutS: 120 },
     databases: [{ name: 'shop', owner: 'shop' }],
     applications: [
-      { name: 'shop', database: 'shop', rights: 'rw', nodes: appNodes.map(({ name }) => name), poolSize: null },
+      {
+        name: 'shop',
+        database: 'shop',
+        rights: 'rw',
+        nodes: appNodes.map(({ name }) => name),
+        poolSize: null,
+        outage: 'hold',
+      },
     ],
     switchover: {
       drainTimeoutMs: 5_000,

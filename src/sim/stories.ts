@@ -48,20 +48,36 @@ const frozenWhilePromoting: Story = {
   ],
 };
 
-/** What the elected wrote lands when another one has the lease. */
+/** What the elected wrote lands when it stands still and another one has the lease. */
 const lateTaking: Story = {
   databases: [3, 4, 5],
   k: 1,
-  faults: (random, fromMs) => [
-    { kind: 'host-crashed', node: holder, other: 'db2', when: { atMs: fromMs }, forMs: random.between(15_000, 30_000) },
-    {
-      kind: 'store-late',
-      node: speaker,
-      other: 'db2',
-      when: { event: 'failover.ballot', nth: random.integer(1, 2), delayMs: random.skewed(0.1, 40) },
-      forMs: 1_000,
-    },
-  ],
+  faults: (random, fromMs) => {
+    const event = { event: 'failover.ballot', nth: random.integer(1, 2) };
+    return [
+      {
+        kind: 'host-crashed',
+        node: holder,
+        other: 'db2',
+        when: { atMs: fromMs },
+        forMs: random.between(15_000, 30_000),
+      },
+      {
+        kind: 'store-late',
+        node: speaker,
+        other: 'db2',
+        when: { ...event, delayMs: random.skewed(0.1, 10) },
+        forMs: 1_000,
+      },
+      {
+        kind: 'agent-frozen',
+        node: speaker,
+        other: 'db2',
+        when: { ...event, delayMs: random.between(20, 900) },
+        forMs: random.between(leaseIsOverMs.least, leaseIsOverMs.most),
+      },
+    ];
+  },
 };
 
 /** The holder and some of its standbys are cut from the store and from the rest. */

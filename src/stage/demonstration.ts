@@ -2,11 +2,12 @@
 import { defaultDurability, defaultFailover } from '../core/declared-durability.ts';
 import type { NodeSpec, Spec } from '../core/spec.ts';
 import { stagePorts } from './network.ts';
-import type { StageNode, StageRecord } from './record.ts';
+import { type StageNode, type StageRecord, storeHosts } from './record.ts';
 
 export function demonstrationSpec(record: StageRecord, postgresMajor: number): Spec {
+  // On a small disk a clone needs room beside the WAL, and so does the directory that it replaces.
+  const walMb = record.diskMb === null ? 1_024 : Math.max(64, Math.floor(record.diskMb / 8));
   const apps = record.nodes.filter((node) => node.role === 'app').map((node) => node.name);
-  const members = record.nodes.filter((node) => record.storeMembers.includes(node.name));
   return {
     version: 1,
     cluster: record.cluster,
@@ -20,18 +21,20 @@ export function demonstrationSpec(record: StageRecord, postgresMajor: number): S
       dataDirectory: null,
       binaryDirectory: null,
       // Several servers share one machine here.
-      parameters: { shared_buffers: '128MB', max_wal_size: '1GB' },
-      walBudgetMb: 1024,
+      parameters: { shared_buffers: '128MB', max_wal_size: `${walMb}MB` },
+      walBudgetMb: walMb,
     },
     store: {
       kind: 'etcd',
-      endpoints: members.map((node) => `https://${node.address}:${stagePorts.storeClient}`),
+      endpoints: storeHosts(record).map((node) => `https://${node.address}:${stagePorts.storeClient}`),
       caFile: null,
     },
     poolers: { port: stagePorts.pooler, mode: 'transaction', poolSize: 20, maxClients: 200, queryWaitTimeoutS: 120 },
     databases: [{ name: 'shop', owner: 'shop_owner' }],
     applications:
-      apps.length === 0 ? [] : [{ name: 'shop', database: 'shop', rights: 'rw', nodes: apps, poolSize: null }],
+      apps.length === 0
+        ? []
+        : [{ name: 'shop', database: 'shop', rights: 'rw', nodes: apps, poolSize: null, outage: 'hold' }],
     switchover: {
       drainTimeoutMs: 10_000,
       stopTimeoutMs: 10_000,

@@ -2,7 +2,10 @@
  * Starts a stage's agents and store members again when they end: what systemd does for the unit on a server
  * (packaging/understudy-agent.service), in a small process of its own that lives as long as the stage.
  *
- * Invariant: it ends when the stage's record is gone or another keeper has taken over, and it starts nothing that runs.
+ * It also undoes the stage's faults when their time is over, so that none depends on whoever ordered it.
+ *
+ * Invariant: it ends when the stage's record is gone or another keeper has taken over, and it starts nothing that runs or
+ * that a fault holds down.
  */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,9 +13,12 @@ import type { Clock } from '../ports/clock.ts';
 import { startDaemon } from '../process/daemon.ts';
 import { identify, isAlive, type ProcessIdentity, readCommandLine } from '../process/identity.ts';
 import { sendSignal } from '../process/signal.ts';
+import { tendFaults } from './fault-healing.ts';
+import { readFaults } from './fault-ledger.ts';
+import { isHeldDown } from './fault-strikes.ts';
 import { launchAgent, launchStore } from './launch.ts';
 import { stageProcesses } from './processes.ts';
-import { findStage, type StageNode, type StageRecord } from './record.ts';
+import { findStage, type StageRecord, storeHosts } from './record.ts';
 
 /** Like `RestartSec=1` in the unit. */
 const restartAfterMs = 1_000;
@@ -26,18 +32,20 @@ export async function keepStage(directory: string, clock: Clock, signal: AbortSi
   while (!signal.aborted) {
     const record = findStage(directory);
     if (record === null || readKeeper(record) !== process.pid) return;
-    await keepOnce(record, clock, known).catch((error: unknown) => console.error(error));
-    await clock.sleep(lookEveryMs, signal).catch(() => undefined);
+    const tell = (error: unknown): void => console.error(error);
+    await keepOnce(record, clock, known).catch(tell);
+    const nextMs = await tendFaults(record, clock, lookEveryMs).catch(tell);
+    await clock.sleep(nextMs ?? lookEveryMs, signal).catch(() => undefined);
   }
 }
 
 /** Everything is looked for only when something that was known has ended: reading all of /proc is dear. */
 async function keepOnce(record: StageRecord, clock: Clock, known: Map<string, ProcessIdentity>): Promise<void> {
-  const wanted = record.nodes.flatMap((node): { key: string; node: StageNode; kind: 'agent' | 'store' }[] => {
-    const agent = { key: `agent ${node.name}`, node, kind: 'agent' as const };
-    const store = { key: `store ${node.name}`, node, kind: 'store' as const };
-    return record.storeMembers.includes(node.name) ? [store, agent] : [agent];
-  });
+  const faults = readFaults(record);
+  const wanted = [
+    ...storeHosts(record).map((node) => ({ key: `store ${node.name}`, node, kind: 'store' as const })),
+    ...record.nodes.map((node) => ({ key: `agent ${node.name}`, node, kind: 'agent' as const })),
+  ].filter(({ node, kind }) => !isHeldDown(faults, node.name, kind));
   const isMissing = ({ key }: { key: string }) => {
     const process = known.get(key);
     return process === undefined || !isAlive(process);
@@ -47,8 +55,10 @@ async function keepOnce(record: StageRecord, clock: Clock, known: Map<string, Pr
   const missing = wanted.filter(isMissing);
   if (missing.length === 0) return;
   await clock.sleep(restartAfterMs);
-  for (const { kind, node } of missing)
+  for (const { kind, node } of missing) {
+    if (isHeldDown(readFaults(record), node.name, kind)) continue;
     await (kind === 'store' ? launchStore(record, node) : launchAgent(record, node));
+  }
 }
 
 /** Starts the keeper of a stage, as whoever calls this: root's keeper can start agents as another user again. */

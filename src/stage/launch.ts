@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import { startDaemon } from '../process/daemon.ts';
 import type { RunAs } from '../process/program.ts';
+import { entrance } from './holders.ts';
 import { type StageProcessKind, stageProcesses } from './processes.ts';
-import { nodeDirectory, type StageNode, type StageRecord } from './record.ts';
+import { nodeDirectory, type StageHost, type StageRecord } from './record.ts';
 
 const etcdPlaces = ['/usr/bin/etcd', '/usr/local/bin/etcd', '/usr/sbin/etcd'];
 
@@ -24,24 +25,24 @@ function environment(record: StageRecord): Readonly<Record<string, string>> {
   };
 }
 
-export async function launchStore(record: StageRecord, node: StageNode): Promise<void> {
+export async function launchStore(record: StageRecord, node: StageHost): Promise<void> {
   if (isRunning(record, node, 'store')) return;
   const program = etcdPlaces.find((place) => existsSync(place));
   if (program === undefined)
     throw new UnderstudyError('STAGE_FAILED', 'no etcd is installed', { hint: 'apt-get install etcd-server' });
   const home = nodeDirectory(record, node.name);
-  await startDaemon(program, ['--config-file', join(home, 'etcd.yaml')], options(record, home, 'etcd.out'));
+  await launch(record, node, [program, '--config-file', join(home, 'etcd.yaml')], 'etcd.out');
 }
 
-export async function launchAgent(record: StageRecord, node: StageNode): Promise<void> {
+export async function launchAgent(record: StageRecord, node: StageHost): Promise<void> {
   if (isRunning(record, node, 'agent')) return;
   const home = nodeDirectory(record, node.name);
   const program = join(record.root, 'program', 'understudy.mjs');
-  const args = [...agentFlags, program, 'agent', '--config', join(home, 'node.yaml')];
-  await startDaemon(nodeBinary(), args, options(record, home, 'agent.log'));
+  const command = [nodeBinary(), ...agentFlags, program, 'agent', '--config', join(home, 'node.yaml')];
+  await launch(record, node, command, 'agent.log');
 }
 
-function isRunning(record: StageRecord, node: StageNode, kind: StageProcessKind): boolean {
+function isRunning(record: StageRecord, node: StageHost, kind: StageProcessKind): boolean {
   return stageProcesses(record).some((found) => found.kind === kind && found.node === node.name);
 }
 
@@ -54,8 +55,17 @@ function nodeBinary(): string {
   }
 }
 
-function options(record: StageRecord, home: string, log: string) {
-  const user: RunAs | undefined = process.getuid?.() === 0 ? record.user : undefined;
+/** As the stage's account, and in the host's namespaces when it has any: nsenter(1) becomes the program itself. */
+async function launch(record: StageRecord, host: StageHost, command: readonly string[], log: string): Promise<void> {
+  const home = nodeDirectory(record, host.name);
   const base = { cwd: home, env: environment(record), logFile: join(home, 'log', log) };
-  return user === undefined ? base : { ...base, user };
+  const user: RunAs | undefined = process.getuid?.() === 0 ? record.user : undefined;
+  const inside = entrance(record, host.name);
+  if (inside !== null) {
+    const account = [`--setgid=${record.user.gid}`, `--setuid=${record.user.uid}`];
+    await startDaemon('nsenter', [...inside, ...account, '--', ...command], base);
+    return;
+  }
+  const [program = '', ...args] = command;
+  await startDaemon(program, args, user === undefined ? base : { ...base, user });
 }

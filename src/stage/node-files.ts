@@ -12,7 +12,16 @@ import { type Authority, createAuthority } from '../pki/authority.ts';
 import { credentialFiles, writeCredentials } from '../pki/credential-files.ts';
 import { issue } from '../pki/issue.ts';
 import { stagePorts } from './network.ts';
-import { contextFile, nodeDirectory, runDirectory, type StageNode, type StageRecord } from './record.ts';
+import {
+  contextFile,
+  dataDirectory,
+  nodeDirectory,
+  runDirectory,
+  type StageHost,
+  type StageNode,
+  type StageRecord,
+  storeHosts,
+} from './record.ts';
 
 const certificateDays = 365;
 
@@ -94,7 +103,6 @@ function nodeFile(record: StageRecord, node: StageNode): NodeFile {
   const home = nodeDirectory(record, node.name);
   const tls = credentialFiles(join(home, 'tls'), 'node');
   const storeTls = credentialFiles(join(home, 'tls'), 'store');
-  const members = record.nodes.filter((other) => record.storeMembers.includes(other.name));
   return {
     cluster: record.cluster,
     domain: record.domain,
@@ -102,7 +110,7 @@ function nodeFile(record: StageRecord, node: StageNode): NodeFile {
     role: node.role,
     api: { address: node.address, port: stagePorts.api },
     directories: {
-      data: join(home, 'data'),
+      data: dataDirectory(record, node.name),
       run: runDirectory(record, node.name),
       log: join(home, 'log'),
       state: join(home, 'state'),
@@ -112,7 +120,7 @@ function nodeFile(record: StageRecord, node: StageNode): NodeFile {
       node.role === 'app'
         ? null
         : {
-            endpoints: members.map((member) => `https://${member.address}:${stagePorts.storeClient}`),
+            endpoints: storeHosts(record).map((member) => `https://${member.address}:${stagePorts.storeClient}`),
             ca: storeTls.ca,
             certificate: storeTls.certificate,
             key: storeTls.key,
@@ -127,9 +135,10 @@ function nodeFile(record: StageRecord, node: StageNode): NodeFile {
   };
 }
 
-/** One etcd member beside the database node of the same name. */
-export async function writeStoreMember(record: StageRecord, node: StageNode, authority: Authority): Promise<void> {
+/** One etcd member, beside the database node of the same name or on a host of its own. */
+export async function writeStoreMember(record: StageRecord, node: StageHost, authority: Authority): Promise<void> {
   const home = nodeDirectory(record, node.name);
+  for (const part of ['', 'log', 'tls']) makeDirectory(record, join(home, part), 0o750);
   const files = credentialFiles(join(home, 'tls'), 'etcd');
   if (!existsSync(files.key)) {
     // Members of one machine call each other from 127.0.0.1, and etcd checks the caller's address too.
@@ -145,14 +154,12 @@ export async function writeStoreMember(record: StageRecord, node: StageNode, aut
     await writeCredentials(join(home, 'tls'), 'etcd', await issue(authority, request), owner);
   }
   makeDirectory(record, join(home, 'etcd'), 0o700);
-  const members = record.nodes
-    .filter((other) => record.storeMembers.includes(other.name))
-    .map((other) => memberOf(record, other));
+  const members = storeHosts(record).map((other) => memberOf(record, other));
   const text = etcdConfiguration(memberOf(record, node), members, `understudy-${record.cluster}-${record.network}`);
   writeOwned(record, join(home, 'etcd.yaml'), text, 0o640);
 }
 
-function memberOf(record: StageRecord, node: StageNode): EtcdMember {
+function memberOf(record: StageRecord, node: StageHost): EtcdMember {
   const home = nodeDirectory(record, node.name);
   return {
     name: node.name,

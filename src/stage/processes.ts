@@ -16,9 +16,18 @@ import {
   readWorkingDirectory,
 } from '../process/identity.ts';
 import { sendSignal } from '../process/signal.ts';
-import type { StageRecord } from './record.ts';
+import { hub, type StageRecord, stageHosts } from './record.ts';
 
-export type StageProcessKind = 'agent' | 'postmaster' | 'backend' | 'pooler' | 'store' | 'other';
+/** `namespace`: the process that holds a host's namespaces, and no part of what runs on that host. */
+export type StageProcessKind =
+  | 'agent'
+  | 'fence'
+  | 'postmaster'
+  | 'backend'
+  | 'pooler'
+  | 'store'
+  | 'namespace'
+  | 'other';
 
 export interface StageProcess extends ProcessIdentity {
   readonly kind: StageProcessKind;
@@ -44,7 +53,7 @@ function nodeOf(record: StageRecord, pid: number): string | null {
   for (const place of places) {
     const inside = place.startsWith(record.root + sep) ? place.slice(record.root.length + 1) : null;
     const node = inside?.split(sep)[0];
-    if (node !== undefined && record.nodes.some((other) => other.name === node)) return node;
+    if (node !== undefined && (node === hub || stageHosts(record).some(({ name }) => name === node))) return node;
   }
   return null;
 }
@@ -57,7 +66,10 @@ function kindOf(pid: number): StageProcessKind {
   }
   if (program === 'pgbouncer') return 'pooler';
   if (program === 'etcd') return 'store';
-  return readCommandLine(pid).includes('agent') ? 'agent' : 'other';
+  const line = readCommandLine(pid);
+  if (line.includes('sleep') && line.includes('infinity')) return 'namespace';
+  if (line.some((argument) => basename(argument) === 'fence.mjs')) return 'fence';
+  return line.includes('agent') ? 'agent' : 'other';
 }
 
 const stops: readonly {
@@ -65,11 +77,17 @@ const stops: readonly {
   readonly signal: NodeJS.Signals;
   readonly withinMs: number;
 }[] = [
-  { kinds: ['agent', 'other'], signal: 'SIGTERM', withinMs: 5_000 },
+  { kinds: ['agent', 'fence', 'other'], signal: 'SIGTERM', withinMs: 5_000 },
   { kinds: ['pooler'], signal: 'SIGTERM', withinMs: 2_000 },
   { kinds: ['postmaster'], signal: 'SIGINT', withinMs: 15_000 },
   { kinds: ['store'], signal: 'SIGTERM', withinMs: 5_000 },
-  { kinds: ['agent', 'other', 'pooler', 'postmaster', 'backend', 'store'], signal: 'SIGKILL', withinMs: 5_000 },
+  {
+    kinds: ['agent', 'fence', 'other', 'pooler', 'postmaster', 'backend', 'store'],
+    signal: 'SIGKILL',
+    withinMs: 5_000,
+  },
+  // Last: while anything else lives, a frozen disk may have to be thawed through it.
+  { kinds: ['namespace'], signal: 'SIGKILL', withinMs: 2_000 },
 ];
 
 /** Ends everything: agents first, so that none starts again what is stopped after it. Answers how many there were. */

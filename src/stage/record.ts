@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { describeError, UnderstudyError } from '../errors/understudy-error.ts';
 
 const stageNode = z.object({ name: z.string(), role: z.enum(['database', 'app', 'witness']), address: z.string() });
+const stageHost = z.object({ name: z.string(), address: z.string() });
 
 const schema = z.object({
   version: z.literal(1),
@@ -17,15 +18,22 @@ const schema = z.object({
   root: z.string(),
   /** Where the sockets lie; short, since a socket's path may have 107 bytes at most. */
   run: z.string(),
-  /** `127.A.B`: all addresses begin with it. */
+  /** `127.A.B`, or `198.18.B` between namespaces: all addresses begin with it. */
   network: z.string(),
+  /** Every place has a network namespace of its own (namespaces.ts). */
+  namespaces: z.boolean().default(false),
+  /** The size of each database node's own file system (disks.ts); `null`: all share the machine's. */
+  diskMb: z.number().nullable().default(null),
   user: z.object({ name: z.string(), uid: z.number(), gid: z.number() }),
   storeMembers: z.array(z.string()),
+  /** Store members that live beside no node. */
+  storeHosts: z.array(stageHost).default([]),
   nodes: z.array(stageNode),
 });
 
 export type StageRecord = z.infer<typeof schema>;
 export type StageNode = z.infer<typeof stageNode>;
+export type StageHost = z.infer<typeof stageHost>;
 
 export function stageDirectory(directory: string): string {
   return join(directory, '.understudy');
@@ -46,8 +54,29 @@ export function findStage(directory: string): StageRecord | null {
   }
 }
 
+/** The place that routes between the hosts of a stage with namespaces; no node can have that name. */
+export const hub = '.hub';
+
+/** Every host that the stage plays: its nodes, and store members that live beside none. */
+export function stageHosts(record: StageRecord): readonly StageHost[] {
+  return [...record.nodes, ...record.storeHosts];
+}
+
+export function storeHosts(record: StageRecord): readonly StageHost[] {
+  return stageHosts(record).filter((host) => record.storeMembers.includes(host.name));
+}
+
 export function nodeDirectory(record: StageRecord, node: string): string {
   return join(record.root, node);
+}
+
+/** Where PostgreSQL's data directory lies: on a file system of its own when the stage has such disks. */
+export function dataDirectory(record: StageRecord, node: string): string {
+  return join(record.diskMb === null ? nodeDirectory(record, node) : diskDirectory(record, node), 'data');
+}
+
+export function diskDirectory(record: StageRecord, node: string): string {
+  return join(nodeDirectory(record, node), 'disk');
 }
 
 export function runDirectory(record: StageRecord, node: string): string {

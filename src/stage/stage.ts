@@ -14,6 +14,8 @@ import { findBinaries, supportedMajors } from '../postgres/binaries.ts';
 import { stageAccount, stageRoot, stageRunRoot } from './account.ts';
 import { askAgents } from './agents.ts';
 import { demonstrationSpec } from './demonstration.ts';
+import { forgetFaults } from './fault-strikes.ts';
+import { isolate, refuseWhatCannotBe, release } from './isolation.ts';
 import { endKeeper, launchKeeper } from './keeper.ts';
 import { launchAgent, launchStore } from './launch.ts';
 import { chooseNetwork, stagePorts } from './network.ts';
@@ -36,7 +38,9 @@ import {
   type StageNode,
   type StageRecord,
   stageDirectory,
+  storeHosts,
 } from './record.ts';
+import { chooseRoutedNetwork } from './wiring.ts';
 
 export interface StageRequest {
   readonly directory: string;
@@ -44,6 +48,10 @@ export interface StageRequest {
   readonly program: string;
   readonly nodes: number;
   readonly appNodes: number;
+  /** Every host in a network namespace of its own; only root may. */
+  readonly namespaces?: boolean;
+  /** Every data directory on a file system of its own, of this size; only root may. */
+  readonly diskMb?: number | null;
   readonly clock: Clock;
   readonly report: (line: string) => void;
   readonly signal?: AbortSignal;
@@ -60,9 +68,11 @@ export async function stageUp(request: StageRequest): Promise<StageRecord> {
   if (existing !== null && hasAgents(existing) && (await isDeclared(existing, request)) === 'yes') {
     throw new UnderstudyError('STAGE_EXISTS', `a stage runs in ${request.directory} already`);
   }
+  await refuseWhatCannotBe(existing, request);
   const record = existing ?? (await newRecord(request));
   const major = await installedMajor();
   await prepare(record, request);
+  await isolate(record, request.clock);
   await startStore(record, request);
   request.report('store: etcd is up, with users and roles');
   for (const node of record.nodes) await launchAgent(record, node);
@@ -81,10 +91,12 @@ export async function stageDown(request: {
   const record = findStage(request.directory);
   if (record === null) return null;
   await endKeeper(record, request.clock);
+  await forgetFaults(record);
   const ended = await endProcesses(record, request.clock);
   const left = stageProcesses(record);
   if (left.length > 0)
     throw new UnderstudyError('STAGE_FAILED', `processes that did not end: ${left.map((one) => one.pid).join(', ')}`);
+  await release(record, request.clock);
   if (request.purge) {
     for (const path of [record.root, record.run, stageDirectory(request.directory)])
       rmSync(path, { recursive: true, force: true });
@@ -117,6 +129,7 @@ export async function stageJoin(request: {
   }
   await writeNodeFiles(next, node, authority);
   await writeOperator(next, authority);
+  await isolate(next, request.clock);
   await launchAgent(next, node);
   return node;
 }
@@ -124,7 +137,10 @@ export async function stageJoin(request: {
 async function newRecord(request: StageRequest): Promise<StageRecord> {
   const user = await stageAccount();
   const root = stageRoot(request.directory, user);
-  const network = await chooseNetwork(request.directory, request.nodes + request.appNodes);
+  const namespaces = request.namespaces === true;
+  const network = namespaces
+    ? chooseRoutedNetwork(request.directory)
+    : await chooseNetwork(request.directory, request.nodes + request.appNodes);
   const named = (prefix: string, role: StageNode['role'], count: number, offset: number): StageNode[] =>
     Array.from({ length: count }, (_, index) => ({
       name: `${prefix}${index + 1}`,
@@ -132,6 +148,10 @@ async function newRecord(request: StageRequest): Promise<StageRecord> {
       address: `${network}.${offset + index + 1}`,
     }));
   const databases = named('db', 'database', request.nodes, 0);
+  // Two members would stop with the loss of either: one serves as well, three serve better.
+  const members = databases.slice(0, request.nodes >= 3 ? 3 : 1);
+  // With namespaces the store has hosts of its own, so that a node can be cut off from it and nothing else.
+  const stores = members.map((_, index) => ({ name: `store${index + 1}`, address: `${network}.${51 + index}` }));
   return {
     version: 1,
     cluster: 'stage',
@@ -139,9 +159,11 @@ async function newRecord(request: StageRequest): Promise<StageRecord> {
     root,
     run: stageRunRoot(request.directory, root),
     network,
+    namespaces,
+    diskMb: request.diskMb ?? null,
     user,
-    // Two members would stop with the loss of either: one serves as well, three serve better.
-    storeMembers: databases.slice(0, request.nodes >= 3 ? 3 : 1).map((node) => node.name),
+    storeMembers: (namespaces ? stores : members).map(({ name }) => name),
+    storeHosts: namespaces ? stores : [],
     nodes: [...databases, ...named('app', 'app', request.appNodes, 100)],
   };
 }
@@ -169,8 +191,8 @@ async function prepare(record: StageRecord, request: StageRequest): Promise<void
   for (const node of record.nodes) {
     if (node.role !== 'app') makeNodeHome(record, node);
     await writeNodeFiles(record, node, authority);
-    if (record.storeMembers.includes(node.name)) await writeStoreMember(record, node, authority);
   }
+  for (const host of storeHosts(record)) await writeStoreMember(record, host, authority);
   await writeOperator(record, authority);
 }
 
@@ -199,9 +221,7 @@ function copyProgram(record: StageRecord, program: string): void {
 }
 
 async function startStore(record: StageRecord, request: StageRequest): Promise<void> {
-  for (const node of record.nodes) {
-    if (record.storeMembers.includes(node.name)) await launchStore(record, node);
-  }
+  for (const host of storeHosts(record)) await launchStore(record, host);
   const authority = await stageAuthority(record);
   const until = request.clock.boottimeMs() + storeWithinMs;
   for (;;) {
@@ -216,10 +236,11 @@ async function startStore(record: StageRecord, request: StageRequest): Promise<v
 }
 
 async function enrol(record: StageRecord, ca: string, parts: { readonly clock: Clock }): Promise<void> {
-  const members = record.nodes.filter((node) => record.storeMembers.includes(node.name));
-  const first = members[0];
-  if (first === undefined) throw new UnderstudyError('BROKEN_INVARIANT', 'a stage without a store member');
-  const tls = await readCredentials(credentialFiles(join(nodeDirectory(record, first.name), 'tls'), 'store'));
+  const [first] = storeHosts(record);
+  const client = record.nodes.find((node) => node.role !== 'app');
+  if (first === undefined || client === undefined)
+    throw new UnderstudyError('BROKEN_INVARIANT', 'a stage without a store member');
+  const tls = await readCredentials(credentialFiles(join(nodeDirectory(record, client.name), 'tls'), 'store'));
   await enrolStore({
     endpoint: `https://${first.address}:${stagePorts.storeClient}`,
     tls: { ca, certificate: tls.certificatePem, key: tls.keyPem },
@@ -273,5 +294,7 @@ export async function abandonStage(directory: string, clock: Clock): Promise<voi
   const record = findStage(directory);
   if (record === null || !existsSync(record.root)) return;
   await endKeeper(record, clock);
+  await forgetFaults(record);
   await endProcesses(record, clock);
+  await release(record, clock);
 }

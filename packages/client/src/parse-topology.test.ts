@@ -14,6 +14,7 @@ const full: Topology = {
     { node: 'pg2', hostName: 'pg2.psf.io', address: '10.0.1.12', port: 5432, streaming: false, lagBytes: null },
   ],
   pause: { operation: 'S-1', term: 8, without: ['web1'], limitMs: 12_000 },
+  readOnly: true,
   ended: 'S-0',
   ageMs: 12.5,
 };
@@ -26,6 +27,7 @@ const empty: Topology = {
   primary: null,
   standbys: [],
   pause: null,
+  readOnly: false,
   ended: null,
   ageMs: null,
 };

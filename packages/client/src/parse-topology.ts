@@ -118,6 +118,8 @@ export function parseTopology(value: unknown): Topology {
     from: text(from.from, 'from'),
     term: count(from.term, 'term'),
     primary: primary(from.primary),
+    // An agent of an earlier version says nothing of it.
+    readOnly: from.readOnly === undefined ? false : truth(from.readOnly, 'readOnly'),
     standbys: list(from.standbys, 'standbys').map(standby),
     pause: pause(from.pause),
     ended: textOrNull(from.ended, 'ended'),

@@ -44,6 +44,8 @@ export interface Topology {
   readonly standbys: readonly TopologyStandby[];
   /** Writes are to be paused now; `null`: not, or no longer. */
   readonly pause: TopologyPause | null;
+  /** Declared by an operator: nobody may write for now, and poolers serve writers from standbys. */
+  readonly readOnly: boolean;
   /** The last operation that ended, so that a pooler knows its pause is over. */
   readonly ended: string | null;
   /** Age of the store's answer behind this, in ms when it was sent; `null` when the store was never reached. */

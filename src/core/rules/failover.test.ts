@@ -56,6 +56,11 @@ describe('a lease that nobody renews', () => {
     expect(told(decideWhenFree({}))).toEqual(['cut']);
   });
 
+  it('is looked at again the moment that it may be free', () => {
+    const soon = decide(seen({ nowMs: nowMs + freeAfterMs - 7 }), watching({}));
+    expect(soon.lookAgainInMs).toBe(7);
+  });
+
   it('is not free while its counter moves, or while the store is out of sight', () => {
     const at = nowMs + freeAfterMs;
     const renewal = stored({ term: 5, counter: 10 }, 42);

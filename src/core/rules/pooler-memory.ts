@@ -15,16 +15,38 @@ export interface Sighting {
   readonly atMs: number;
 }
 
-export type PoolerGateView =
-  | { readonly state: 'open' }
-  | {
-      readonly state: 'draining' | 'drained';
-      readonly operation: string;
-      readonly term: number;
-      /** When the pause began. */
-      readonly sinceMs: number;
-      readonly limitMs: number;
-    };
+/** Paused for an operation. */
+export interface ShutGate {
+  readonly state: 'draining' | 'drained';
+  readonly operation: string;
+  readonly term: number;
+  /** When the pause began. */
+  readonly sinceMs: number;
+  readonly limitMs: number;
+}
+
+/** Writers wait because nobody may write (see pooler-hold.ts). */
+export interface HeldGate {
+  readonly state: 'held';
+  /** In which the loss was seen. */
+  readonly term: number;
+  readonly sinceMs: number;
+  readonly limitMs: number;
+}
+
+export type PoolerGateView = { readonly state: 'open' } | ShutGate | HeldGate;
+
+/** What came of the last knock at a server's port. */
+export interface Reach {
+  readonly address: string;
+  readonly port: number;
+  readonly answer: ReachAnswer;
+  /** Before the knock. */
+  readonly atMs: number;
+}
+
+/** `refused`: its host says that nobody listens there; `silent`: no answer came in time. */
+export type ReachAnswer = 'answers' | 'refused' | 'silent';
 
 export interface PoolerView {
   readonly self: NodeName;
@@ -44,6 +66,9 @@ export interface PoolerView {
   readonly strayPause: boolean;
   /** What the running pooler has taken; `null`: not known, as after a restart of the agent. */
   readonly loaded: PoolerConfiguration | null;
+  readonly reach: Reach | null;
+  /** When the pooler last complained of anything: a hint that its server may be gone, no more. */
+  readonly stirredAtMs: number | null;
 }
 
 export interface PoolerMemory {
@@ -58,6 +83,10 @@ export interface PoolerMemory {
   readonly readers: Readers;
   /** The last configuration that was decided, to go on with when nobody is heard. */
   readonly configuration: PoolerConfiguration | null;
+  /** Writers were held for a loss in this term until the limit: not for the same one again. `null`: nothing was held out. */
+  readonly heldOutTerm: number | null;
+  /** Somebody declared that nobody may write: writers are served by standbys. */
+  readonly readOnly: boolean;
 }
 
 /** What outlives the agent: without it a new agent could follow a lower term, or forget a pause that it must end. */
@@ -73,4 +102,6 @@ export const noPoolerMemory: PoolerMemory = {
   shownBy: [],
   readers: { chosen: [], candidates: [], straying: [] },
   configuration: null,
+  heldOutTerm: null,
+  readOnly: false,
 };

@@ -3,11 +3,12 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { limitMs, nodes, Rehearsal, type Said } from '../../../test/fixtures/pooler-rehearsal.ts';
 import { pauseHoldMs } from './pooler.ts';
-import type { PoolerGateView } from './pooler-memory.ts';
+import type { PoolerGateView, ReachAnswer } from './pooler-memory.ts';
 
 type Command =
   | { readonly kind: 'say'; readonly agent: string; readonly said: Said }
   | { readonly kind: 'wait'; readonly ms: number }
+  | { readonly kind: 'knocked'; readonly node: string; readonly answer: ReachAnswer }
   | { readonly kind: 'drained' | 'drain-failed' | 'died' };
 
 const command: fc.Arbitrary<Command> = fc.oneof(
@@ -28,6 +29,14 @@ const command: fc.Arbitrary<Command> = fc.oneof(
     }),
   },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('wait' as const), ms: fc.nat(4_000) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('knocked' as const),
+      node: fc.constantFrom(...nodes),
+      answer: fc.constantFrom<ReachAnswer>('answers', 'refused', 'silent'),
+    }),
+  },
   { weight: 3, arbitrary: fc.constantFrom<Command>({ kind: 'drained' }, { kind: 'drain-failed' }, { kind: 'died' }) },
 );
 
@@ -38,6 +47,9 @@ function perform(rehearsal: Rehearsal, step: Command): void {
       break;
     case 'wait':
       rehearsal.nowMs += step.ms;
+      break;
+    case 'knocked':
+      rehearsal.knocked(step.node, step.answer);
       break;
     case 'drained':
       rehearsal.drained();
@@ -67,9 +79,24 @@ describe('whatever agents say, in whatever order', () => {
             served.add(action.operation);
             return;
           }
+          if (action.do === 'hold') {
+            if (view.gate.state === 'held') return; // goes on, with another configuration
+            // Silence alone is no loss: somebody said so, or the primary's port was found shut.
+            const isTold = view.sightings.some(({ topology: { primary } }) => primary?.writable !== true);
+            const isShut = view.reach !== null && view.reach.answer !== 'answers';
+            expect(action.because.includes('pooler-died-while-held') || isTold || isShut).toBe(true);
+            return;
+          }
           const target = action.configuration.aliases.find((alias) => alias.writes)?.addresses[0];
           expect(target).toBe(memory.primary?.address);
           const gate = view.gate;
+          if (gate.state === 'held' && action.do === 'resume') {
+            const confirmed = view.sightings.some(
+              ({ topology: { term, primary } }) =>
+                term >= gate.term && primary?.writable === true && primary.address === target,
+            );
+            expect(confirmed || view.nowMs >= gate.sinceMs + gate.limitMs).toBe(true);
+          }
           if (gate.state !== 'drained' || (action.do === 'configure' && action.gate === 'shut')) return;
           const isConfirmed = view.sightings.some(
             ({ topology: { term, primary } }) =>
@@ -95,11 +122,11 @@ describe('whatever agents say, in whatever order', () => {
           perform(rehearsal, step);
           rehearsal.settle();
         }
-        for (let pauses = 0; rehearsal.gate.state !== 'open'; pauses += 1) {
+        for (let pauses = 0; 'operation' in rehearsal.gate; pauses += 1) {
           // Several may follow one another, each of them once.
           expect(pauses).toBeLessThan(4);
           const { operation, sinceMs } = rehearsal.gate;
-          const isShutFor = (gate: PoolerGateView): boolean => gate.state !== 'open' && gate.operation === operation;
+          const isShutFor = (gate: PoolerGateView): boolean => 'operation' in gate && gate.operation === operation;
           while (isShutFor(rehearsal.view().gate)) {
             expect(rehearsal.nowMs).toBeLessThan(sinceMs + limitMs + pauseHoldMs);
             if (drains) rehearsal.drained();
@@ -109,6 +136,31 @@ describe('whatever agents say, in whatever order', () => {
         }
       }),
       { numRuns: 2_000 },
+    );
+  });
+
+  it('a held pooler is open again at its limit, by looking again when it said, and is not held for the same loss again', () => {
+    fc.assert(
+      fc.property(fc.array(command, { maxLength: 40 }), (commands) => {
+        const rehearsal = new Rehearsal();
+        for (const step of commands) {
+          perform(rehearsal, step);
+          rehearsal.settle();
+        }
+        if (rehearsal.gate.state !== 'held') return;
+        const { sinceMs, limitMs: holdMs } = rehearsal.gate;
+        while (rehearsal.view().gate.state === 'held') {
+          expect(rehearsal.nowMs).toBeLessThan(sinceMs + holdMs);
+          rehearsal.nowMs += rehearsal.settle().lookAgainInMs;
+          rehearsal.settle();
+        }
+        for (let waitedMs = 0; waitedMs < 10 * holdMs; waitedMs += holdMs / 4) {
+          rehearsal.nowMs += holdMs / 4;
+          rehearsal.settle();
+          expect(rehearsal.view().gate.state).not.toBe('held');
+        }
+      }),
+      { numRuns: 1_000 },
     );
   });
 });

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { limitMs, Rehearsal, type Said, topology } from '../../../test/fixtures/pooler-rehearsal.ts';
 import { pauseHoldMs } from './pooler.ts';
+import type { ReachAnswer } from './pooler-memory.ts';
 
 type Step = readonly [event: string | ((rehearsal: Rehearsal) => void), did: string];
 
@@ -9,6 +10,11 @@ const say =
   (agent: string, term: number, primary: string | null, more: Partial<Said> = {}) =>
   (rehearsal: Rehearsal): void =>
     rehearsal.say(agent, { term, primary, ...more });
+
+const reach =
+  (node: string, answer: ReachAnswer) =>
+  (rehearsal: Rehearsal): void =>
+    rehearsal.knocked(node, answer);
 
 function play(steps: readonly Step[]): Rehearsal {
   const rehearsal = new Rehearsal();
@@ -164,12 +170,93 @@ describe('decidePooler', () => {
       ],
     ],
     [
-      'a new term before its primary accepts writes changes nothing yet',
+      'a new term before its primary accepts writes: writers wait for it',
       [
         [say('db1', 1, 'db1'), 'point db1'],
-        [say('db2', 2, 'db2', { writable: false }), ''],
+        [say('db2', 2, 'db2', { writable: false }), 'hold'],
         [say('db1', 1, 'db1'), ''],
+        [say('db2', 2, 'db2'), 'resume db2'],
+      ],
+    ],
+    [
+      'the primary says itself that it is gone: writers wait, and go on when it says that it is back and opens',
+      [
+        [say('db1', 1, 'db1'), 'point db1'],
+        [say('db2', 1, 'db1'), ''],
+        [say('db1', 1, 'db1', { writable: false }), 'hold'],
+        [say('db1', 1, 'db1'), ''],
+        [reach('db1', 'refused'), ''],
+        [reach('db1', 'answers'), 'resume db1'],
+      ],
+    ],
+    [
+      'the host of the primary is gone: a port that refuses is a loss, what others go on saying is not worth much',
+      [
+        [say('db1', 1, 'db1'), 'point db1'],
+        [reach('db1', 'refused'), 'hold'],
+        [say('db2', 1, 'db1'), ''],
+        ['200', ''],
+        [reach('db1', 'refused'), ''],
+        [say('db3', 2, 'db3', { writable: false }), ''],
+        [say('db3', 2, 'db3'), 'resume db3'],
+        [say('db2', 1, 'db1'), ''],
+      ],
+    ],
+    [
+      'no answer from the primary while its agent goes on: it may be slow, and nobody is held',
+      [
+        [say('db1', 1, 'db1'), 'point db1'],
+        [reach('db1', 'silent'), ''],
+        ['1499', ''],
+        [reach('db1', 'silent'), ''],
+        ['1', 'hold'],
+        [say('db1', 1, 'db1'), ''],
+        [reach('db1', 'answers'), 'resume db1'],
+      ],
+    ],
+    [
+      'an agent that is silent, or restarts, says nothing of its PostgreSQL',
+      [
+        [say('db1', 1, 'db1'), 'point db1'],
+        [say('db2', 1, 'db1'), ''],
+        ['2500', ''],
+        [say('db2', 1, 'db1', { writable: false }), ''],
+        [reach('db1', 'answers'), ''],
+        ['2500', ''],
+        [say('db2', 1, 'db1', { writable: false }), ''],
+      ],
+    ],
+    [
+      'a lease that was released, and nobody elected: held until the limit, once, then the last known primary',
+      [
+        [say('db1', 1, 'db1'), 'point db1'],
+        [say('db1', 1, null), 'hold'],
+        ['59999', ''],
+        [say('db1', 1, null), ''],
+        ['1', 'resume db1'],
+        [say('db1', 1, null), ''],
         [say('db2', 2, 'db2'), 'point db2'],
+        [say('db2', 2, 'db2', { writable: false }), 'hold'],
+      ],
+    ],
+    [
+      'the pooler dies while it is held: it comes back held, and the clock of the hold runs on',
+      [
+        [say('db1', 1, 'db1'), 'point db1'],
+        [say('db1', 1, 'db1', { writable: false }), 'hold'],
+        ['59000', ''],
+        ['died', 'start-shut db1, hold'],
+        ['999', ''],
+        ['1', 'resume db1'],
+      ],
+    ],
+    [
+      'left out of a pause: its writers wait for the new primary',
+      [
+        [say('db1', 1, 'db1'), 'point db1'],
+        [say('db1', 1, 'db1', { ...s1, without: ['web1'] }), ''],
+        [say('db1', 1, 'db1', { ...stopped, without: ['web1'] }), 'hold'],
+        [say('db2', 2, 'db2', { ended: 'S1' }), 'resume db2'],
       ],
     ],
     [

@@ -20,11 +20,21 @@
  * When nobody can be heard, the last configuration stays: this module never takes anything away for lack of news.
  */
 import type { TopologyPause } from '@understudy/client';
-import type { Reason } from '../decision.ts';
-import type { PoolerConfiguration, PoolerGate } from '../pooler-configuration.ts';
+import { isSameConfiguration } from '../pooler-configuration.ts';
+import { isThere, knockWhileOpen } from './outage.ts';
 import { configurationOf } from './pooler-aliases.ts';
-import type { PoolerGateView, PoolerMemory, PoolerView, Sighting } from './pooler-memory.ts';
-import { isHeard, isOver, type KnownPrimary, ranked, writablePrimary } from './sightings.ts';
+import {
+  type Draft,
+  decided,
+  idleLookMs,
+  lastKnownPrimary,
+  type PoolerAction,
+  type PoolerDecision,
+  pointAt,
+} from './pooler-decision.ts';
+import { decideHeld, decideHold } from './pooler-hold.ts';
+import type { PoolerMemory, PoolerView, ShutGate, Sighting } from './pooler-memory.ts';
+import { isHeard, isOver, isReadOnlyDeclared, type KnownPrimary, ranked, writablePrimary } from './sightings.ts';
 
 /** After the limit of a pause: how long to wait for a writable primary before opening towards the last known one. */
 export const pauseHoldMs = 10_000;
@@ -32,63 +42,34 @@ export const pauseHoldMs = 10_000;
 /** How many operations that were served are remembered; one lasts seconds, and a message arrives late by less. */
 const servedKept = 16;
 
-export type PoolerAction = { readonly because: readonly string[] } & (
-  | { readonly do: 'configure'; readonly configuration: PoolerConfiguration; readonly gate: PoolerGate }
-  | { readonly do: 'pause'; readonly operation: string; readonly term: number; readonly limitMs: number }
-  | { readonly do: 'resume'; readonly configuration: PoolerConfiguration }
-);
-
-export interface PoolerDecision {
-  readonly actions: readonly PoolerAction[];
-  readonly reasons: readonly Reason[];
-  readonly memory: PoolerMemory;
-  readonly lookAgainInMs: number;
-}
-
-const idleLookMs = 1_000;
-
-/** Compared as text: both come from the same function, so that equal ones have equal texts. */
-export function isSameConfiguration(a: PoolerConfiguration | null, b: PoolerConfiguration | null): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
-}
-
-function pointAt(memory: PoolerMemory, known: KnownPrimary | null): PoolerMemory {
-  if (known === null) return memory;
-  const { node, address, port } = known.primary;
-  return { ...memory, term: Math.max(memory.term, known.term), primary: { node, address, port } };
-}
-
-interface Draft {
-  readonly view: PoolerView;
-  readonly memory: PoolerMemory;
-  readonly ranking: readonly Sighting[];
-}
-
-function decideOpen({ view, memory, ranking }: Draft): PoolerDecision {
+function decideOpen(draft: Draft): PoolerDecision {
+  const { view, memory, ranking } = draft;
   // Before the first primary is confirmed, an unconfirmed one is better than no pooler at all: clients queue.
-  const first = ranking.find((sighting) => sighting.topology.primary !== null)?.topology;
-  const unconfirmed = memory.primary === null && first?.primary ? { term: first.term, primary: first.primary } : null;
+  const unconfirmed = memory.primary === null ? lastKnownPrimary(ranking) : null;
   const pointed = pointAt(memory, writablePrimary(ranking, memory.term, view.nowMs) ?? unconfirmed);
   const { configuration, readers } = configurationOf(view, pointed, ranking);
-  const next: PoolerMemory = { ...pointed, readers, configuration };
+  const heldOutTerm = isThere(view, ranking) ? null : pointed.heldOutTerm;
+  const next: PoolerMemory = { ...pointed, readers, configuration, heldOutTerm };
   if (configuration === null) {
     const because = view.wanted === null ? 'no database agent has sent a configuration yet' : 'no primary is known yet';
-    return idle(next, 'pooler-waits', because);
+    return idle(draft, next, 'pooler-waits', because);
   }
   const show = ranking.find(
     (sighting) => isHeard(sighting, view.nowMs) && isToServe(sighting.topology.pause, view, memory),
   );
-  if (show?.topology.pause && view.process !== 'unknown') return shut(view, memory, next, show.topology.pause, show);
+  if (show?.topology.pause && view.process !== 'unknown') return shut(draft, next, show.topology.pause, show);
+  const held = decideHold(draft, next);
+  if (held !== null) return held;
   if (view.process === 'running' && view.strayPause) {
-    return {
-      actions: [{ do: 'resume', configuration, because: ['stray-pause'] }],
-      reasons: [{ code: 'stray-pause', text: 'the pooler is paused, and no operation asks for it' }],
-      memory: next,
-      lookAgainInMs: idleLookMs,
-    };
+    const text = 'the pooler is paused, and no operation asks for it';
+    return decided(draft, next, [{ do: 'resume', configuration, because: ['stray-pause'] }], {
+      code: 'stray-pause',
+      text,
+    });
   }
+  const text = `writes go to ${next.primary?.node ?? 'nowhere'}, term ${next.term}`;
   if (view.process !== 'stopped' && isSameConfiguration(configuration, view.loaded)) {
-    return idle(next, 'pooler-open', `writes go to ${next.primary?.node ?? 'nowhere'}, term ${next.term}`);
+    return idle(draft, next, 'pooler-open', text);
   }
   const because =
     view.process === 'stopped'
@@ -96,12 +77,10 @@ function decideOpen({ view, memory, ranking }: Draft): PoolerDecision {
       : view.loaded === null
         ? 'pooler-adopted'
         : 'configuration-changed';
-  return {
-    actions: [{ do: 'configure', configuration, gate: 'open', because: [because] }],
-    reasons: [{ code: because, text: `writes go to ${next.primary?.node ?? 'nowhere'}, term ${next.term}` }],
-    memory: next,
-    lookAgainInMs: idleLookMs,
-  };
+  return decided(draft, next, [{ do: 'configure', configuration, gate: 'open', because: [because] }], {
+    code: because,
+    text,
+  });
 }
 
 /** Is it a pause that is new to us, concerns us, and is not over by what anybody says? */
@@ -112,13 +91,8 @@ function isToServe(pause: TopologyPause | null, view: PoolerView, memory: Pooler
   return isOver(pause, { ...memory, shownBy: [] }, view) === null;
 }
 
-function shut(
-  view: PoolerView,
-  memory: PoolerMemory,
-  pointed: PoolerMemory,
-  pause: TopologyPause,
-  show: Sighting,
-): PoolerDecision {
+function shut(draft: Draft, pointed: PoolerMemory, pause: TopologyPause, show: Sighting): PoolerDecision {
+  const { view, memory } = draft;
   const { operation, term, limitMs } = pause;
   // A running pooler keeps its configuration: a reload would cost the drain, and resume brings the new one anyway.
   const isReady = view.process === 'running' && view.loaded !== null;
@@ -126,17 +100,14 @@ function shut(
   const because = ['pause-shown', `by-${show.agent}`];
   const prepare: readonly PoolerAction[] =
     isReady || configuration === null ? [] : [{ do: 'configure', configuration, gate: 'shut', because }];
-  return {
-    actions: [...prepare, { do: 'pause', operation, term, limitMs, because }],
-    reasons: [{ code: 'pause-shown', text: `${show.agent} asks for a pause, operation ${operation}` }],
-    memory: {
-      ...(isReady ? memory : pointed),
-      term: Math.max(memory.term, show.topology.term),
-      served: [...memory.served, operation].slice(-servedKept),
-      shownBy: view.sightings.filter(shows(operation)).map((sighting) => sighting.agent),
-    },
-    lookAgainInMs: limitMs,
+  const next: PoolerMemory = {
+    ...(isReady ? memory : pointed),
+    term: Math.max(memory.term, show.topology.term),
+    served: [...memory.served, operation].slice(-servedKept),
+    shownBy: view.sightings.filter(shows(operation)).map((sighting) => sighting.agent),
   };
+  const reason = { code: 'pause-shown', text: `${show.agent} asks for a pause, operation ${operation}` };
+  return decided(draft, next, [...prepare, { do: 'pause', operation, term, limitMs, because }], reason, limitMs);
 }
 
 const shows =
@@ -144,11 +115,11 @@ const shows =
   ({ topology }: Sighting): boolean =>
     topology.pause?.operation === operation;
 
-function idle(memory: PoolerMemory, code: string, text: string): PoolerDecision {
-  return { actions: [], reasons: [{ code, text }], memory, lookAgainInMs: idleLookMs };
+function idle(draft: Draft, memory: PoolerMemory, code: string, text: string): PoolerDecision {
+  return decided(draft, memory, [], { code, text });
 }
 
-function decideShut(draft: Draft, gate: Exclude<PoolerGateView, { state: 'open' }>): PoolerDecision {
+function decideShut(draft: Draft, gate: ShutGate): PoolerDecision {
   const { view, ranking } = draft;
   const seenBy = view.sightings.filter(shows(gate.operation)).map((sighting) => sighting.agent);
   const memory = { ...draft.memory, shownBy: [...new Set([...draft.memory.shownBy, ...seenBy])] };
@@ -167,23 +138,20 @@ function decideShut(draft: Draft, gate: Exclude<PoolerGateView, { state: 'open' 
   if (view.process === 'stopped' && memory.configuration !== null) {
     const { configuration } = memory;
     // The pause state died with the process; the new one must not open the gate.
-    return {
-      actions: [
-        { do: 'configure', configuration, gate: 'shut', because: ['pooler-died-while-paused'] },
-        {
-          do: 'pause',
-          operation: gate.operation,
-          term: gate.term,
-          limitMs: gate.limitMs,
-          because: ['pooler-died-while-paused'],
-        },
-      ],
-      reasons: [{ code: 'pooler-died-while-paused', text }],
+    const because = ['pooler-died-while-paused'];
+    const { operation, term, limitMs } = gate;
+    return decided(
+      draft,
       memory,
+      [
+        { do: 'configure', configuration, gate: 'shut', because },
+        { do: 'pause', operation, term, limitMs, because },
+      ],
+      { code: 'pooler-died-while-paused', text },
       lookAgainInMs,
-    };
+    );
   }
-  return { actions: [], reasons: [{ code: 'pooler-shut', text }], memory, lookAgainInMs };
+  return decided(draft, memory, [], { code: 'pooler-shut', text }, lookAgainInMs);
 }
 
 function open(
@@ -192,26 +160,29 @@ function open(
   because: string,
   target: KnownPrimary | 'last-known',
 ): PoolerDecision {
-  const best = draft.ranking.find((sighting) => sighting.topology.primary !== null)?.topology;
-  const lastKnown = best?.primary ? { term: best.term, primary: best.primary } : null;
-  const pointed = pointAt(memory, target === 'last-known' ? lastKnown : target);
+  const pointed = pointAt(memory, target === 'last-known' ? lastKnownPrimary(draft.ranking) : target);
   const { configuration, readers } = configurationOf(draft.view, pointed, draft.ranking);
   const next: PoolerMemory = { ...pointed, readers, configuration, shownBy: [] };
-  if (configuration === null) return idle(next, 'pooler-waits', 'there is no configuration to open with');
+  if (configuration === null) return idle(draft, next, 'pooler-waits', 'there is no configuration to open with');
   const because2 = target === 'last-known' ? [because, 'towards-last-known-primary'] : [because];
-  return {
-    actions:
-      draft.view.process === 'stopped'
-        ? [{ do: 'configure', configuration, gate: 'open', because: [...because2, 'pooler-not-running'] }]
-        : [{ do: 'resume', configuration, because: because2 }],
-    reasons: [{ code: because, text: `writes go to ${next.primary?.node ?? 'nowhere'}, term ${next.term}` }],
-    memory: next,
-    lookAgainInMs: idleLookMs,
-  };
+  const action: PoolerAction =
+    draft.view.process === 'stopped'
+      ? { do: 'configure', configuration, gate: 'open', because: [...because2, 'pooler-not-running'] }
+      : { do: 'resume', configuration, because: because2 };
+  const text = `writes go to ${next.primary?.node ?? 'nowhere'}, term ${next.term}`;
+  return decided(draft, next, [action], { code: because, text });
 }
 
 /** Pure; times in ms of one clock. Whoever performs the actions reports their outcome by the next view's gate. */
 export function decidePooler(view: PoolerView, memory: PoolerMemory): PoolerDecision {
-  const draft = { view, memory, ranking: ranked(view, memory.term) };
-  return view.gate.state === 'open' ? decideOpen(draft) : decideShut(draft, view.gate);
+  const ranking = ranked(view, memory.term);
+  const readOnly = isReadOnlyDeclared(ranking, view.nowMs) ?? memory.readOnly;
+  const draft: Draft = { view, memory: { ...memory, readOnly }, ranking, knock: null };
+  const { gate } = view;
+  if (gate.state === 'held') return decideHeld(draft, gate);
+  if (gate.state !== 'open') return decideShut(draft, gate);
+  const [knock, lateInMs] = knockWhileOpen(view, draft.ranking);
+  const decision = decideOpen({ ...draft, knock });
+  const lookAgainInMs = lateInMs === null ? decision.lookAgainInMs : Math.min(decision.lookAgainInMs, lateInMs);
+  return { ...decision, lookAgainInMs: Math.max(1, lookAgainInMs) };
 }

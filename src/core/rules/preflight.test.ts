@@ -41,7 +41,7 @@ const spec: Spec = {
         ? nodeSpec('db4', { failover: 'never' })
         : node,
   ),
-  applications: [{ name: 'shop', database: 'shop', rights: 'rw', nodes: ['web1'], poolSize: null }],
+  applications: [{ name: 'shop', database: 'shop', rights: 'rw', nodes: ['web1'], poolSize: null, outage: 'hold' }],
 };
 
 const settings = { standbyMinimums: { max_connections: 100 } };

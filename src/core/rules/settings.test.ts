@@ -38,6 +38,7 @@ const generated = fc
         rights: 'rw',
         nodes: app.map(([node]) => `a-${node}`),
         poolSize: null,
+        outage: 'hold',
       })),
     });
   });

@@ -58,6 +58,12 @@ export function writablePrimary(ranking: readonly Sighting[], atLeastTerm: numbe
   return primary?.writable === true ? { term, primary } : null;
 }
 
+/** Has somebody declared that nobody may write? `null`: nobody is heard who could say. */
+export function isReadOnlyDeclared(ranking: readonly Sighting[], nowMs: number): boolean | null {
+  const heard = primarysOwn(ranking, nowMs) ?? ranking.find((sighting) => isHeard(sighting, nowMs));
+  return heard === undefined ? null : heard.topology.readOnly;
+}
+
 /** Why the operation of a pause is over, by a positive sign; `null`: by nobody's word. */
 export function isOver(
   gate: { readonly operation: string; readonly term: number },
