@@ -21,6 +21,7 @@ const clock = createLinuxClock();
 const moveWithinMs = 120_000;
 const healthyWithinMs = 60_000;
 const localWithinMs = 10_000;
+const ends = ['SIGINT', 'SIGTERM'] as const;
 
 export class StageUnderTest {
   readonly record: StageRecord;
@@ -48,6 +49,12 @@ export class StageUnderTest {
   ): Promise<T> {
     if (!existsSync(program)) throw new Error('benches measure the built program: npm run build');
     const directory = mkdtempSync(join(tmpdir(), 'understudy-bench-'));
+    const end = async (): Promise<void> => {
+      await stageDown({ directory, purge: true, clock });
+      rmSync(directory, { recursive: true, force: true });
+    };
+    const interrupted = (): void => void end().finally(() => process.exit(1));
+    for (const signal of ends) process.once(signal, interrupted);
     try {
       const begun = performance.now();
       const record = await stageUp({ directory, program, ...size, clock, report: () => undefined });
@@ -57,8 +64,8 @@ export class StageUnderTest {
       if (record !== null) size.failed?.(record);
       throw error;
     } finally {
-      await stageDown({ directory, purge: true, clock });
-      rmSync(directory, { recursive: true, force: true });
+      for (const signal of ends) process.off(signal, interrupted);
+      await end();
     }
   }
 

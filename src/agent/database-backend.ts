@@ -18,14 +18,15 @@ import type {
   TopologyMessage,
   WhyAnswer,
 } from '../api/contract.ts';
-import type { MemberStatus, PoolerReport } from '../core/cluster-view.ts';
+import type { ClusterView, MemberStatus, PoolerReport } from '../core/cluster-view.ts';
+import { candidatesNow } from '../core/forecast.ts';
 import type { WalPiece, WalRequest } from '../core/last-words.ts';
-import { emptyMemory } from '../core/memory.ts';
+import { type DatabaseMemory, emptyMemory } from '../core/memory.ts';
 import type { Operation } from '../core/operation.ts';
 import { type PromiseRequest, promiseTo } from '../core/promise.ts';
 import type { Receipt } from '../core/receipt.ts';
 import { findNode, type NodeName, type Spec } from '../core/spec.ts';
-import { type ClusterStatus, summarise } from '../core/status.ts';
+import { type ClusterStatus, reachOf, summarise } from '../core/status.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { EventRecord } from '../events/catalogue.ts';
 import { encodeRecord } from '../records/codecs.ts';
@@ -93,8 +94,7 @@ export class DatabaseBackend implements AgentBackend {
 
   status(): ClusterStatus {
     const { view, memory } = this.#fresh();
-    const seen = new Map([...memory.memberSeen].map(([node, last]) => [node, view.nowMs - last.atMs]));
-    const status = summarise(view, seen, memory.handsOff?.sinceMs);
+    const status = summarise(view, heardMs(view, memory), memory.handsOff?.sinceMs);
     return {
       ...status,
       cluster: status.cluster === '' ? this.cluster : status.cluster,
@@ -119,8 +119,14 @@ export class DatabaseBackend implements AgentBackend {
       reasons:
         trouble === null ? decision.reasons : [{ code: 'store-unreachable', text: trouble }, ...decision.reasons],
       refused: decision.refused,
+      candidates: this.#candidates(),
       actions: decision.actions.map((action) => ({ do: action.do, because: action.because })),
     };
+  }
+
+  #candidates() {
+    const { view, memory } = this.#fresh();
+    return candidatesNow(view, memory, reachOf(view, heardMs(view, memory)));
   }
 
   spec(): SpecAnswer {
@@ -348,6 +354,11 @@ export class DatabaseBackend implements AgentBackend {
       });
     return fresh;
   }
+}
+
+/** How long ago each member's counter was last seen to change, in ms. */
+function heardMs({ nowMs }: ClusterView, { memberSeen }: DatabaseMemory): ReadonlyMap<NodeName, number> {
+  return new Map([...memberSeen].map(([node, last]) => [node, nowMs - last.atMs]));
 }
 
 function digest(value: unknown): string {

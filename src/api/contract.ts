@@ -8,6 +8,7 @@
 import type { Topology } from '@understudy/client';
 import type { MemberStatus, PoolerReport } from '../core/cluster-view.ts';
 import type { Reason, Refusal } from '../core/decision.ts';
+import type { Prospect } from '../core/forecast.ts';
 import type { WalPiece, WalRequest } from '../core/last-words.ts';
 import type { Operation } from '../core/operation.ts';
 import type { PromiseRequest } from '../core/promise.ts';
@@ -92,6 +93,8 @@ export interface WhyAnswer {
   readonly inputDigest: string;
   readonly reasons: readonly Reason[];
   readonly refused: readonly Refusal[];
+  /** Who could take over, and who could not, and why: in the election under way, or in the next. */
+  readonly candidates?: readonly Prospect[] | undefined;
   readonly actions: readonly { readonly do: string; readonly because: readonly string[] }[];
 }
 

@@ -22,7 +22,7 @@ import {
   storedSpec,
   text,
 } from '../records/spec-schema.ts';
-import { clusterStatus, operation, poolerReport, receipt } from '../records/status-schemas.ts';
+import { clusterStatus, operation, poolerReport, prospect, receipt } from '../records/status-schemas.ts';
 import type {
   ApplyRequest,
   AppNodeConfiguration,
@@ -175,6 +175,7 @@ const why = z.object({
   inputDigest: text,
   reasons: z.array(reason),
   refused: z.array(refusal),
+  candidates: z.array(prospect).optional(),
   actions: z.array(z.object({ do: text, because: z.array(text) })),
 }) satisfies z.ZodType<WhyAnswer>;
 

@@ -3,6 +3,7 @@ import type { MemberPostgres } from '../core/cluster-view.ts';
 import type { Operation } from '../core/operation.ts';
 import type { Receipt } from '../core/receipt.ts';
 import type { ClusterStatus, NodeStatus, PoolerStatus, Verdict } from '../core/status.ts';
+import { acceptedLossText, forecastText } from './forecast-text.ts';
 import { handsOffText } from './hands-off-text.ts';
 import { readOnlyText } from './read-only-text.ts';
 import type { Paint, Tone } from './terminal.ts';
@@ -36,6 +37,7 @@ export function statusLines(scene: StatusScene): readonly string[] {
     ...status.because.map((reason) => `  ${paint('yellow', '!')} ${oneLine(reason)}`),
     ...columns(status.nodes.filter((node) => node.role !== 'app').map((node) => nodeRow(status, node, paint))),
     ...poolerLines(status.poolers, paint),
+    ...forecastLines(status),
     ...operationLines(status.operation),
     ...receiptLines(scene),
     ...todo(status).map((text) => `${paint('bold', 'TODO:')} ${text}`),
@@ -136,6 +138,15 @@ function poolerText({ report, reachable }: PoolerStatus): string {
     ...(report.trouble === null ? [] : [report.trouble]),
   ];
   return parts.join(', ');
+}
+
+function forecastLines({ term, ifPrimaryDied, durability, acceptedLoss }: ClusterStatus): readonly string[] {
+  return [
+    ...(acceptedLoss === null || acceptedLoss === undefined ? [] : [acceptedLossText(term, acceptedLoss)]),
+    ...(ifPrimaryDied === null || ifPrimaryDied === undefined
+      ? []
+      : [forecastText(ifPrimaryDied, durability?.commit ?? 'local')]),
+  ];
 }
 
 function operationLines(operation: Operation | null): readonly string[] {

@@ -1,12 +1,13 @@
 /** `understudy why`: what each agent decided last, from what, and what it refused. */
 import type { Command } from 'commander';
 import type { WhyAnswer } from '../api/contract.ts';
+import type { Prospect } from '../core/forecast.ts';
 import { exitCodes } from '../errors/exit-codes.ts';
 import { describeError, isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
 import type { Call, CommonOptions, Perform } from './call.ts';
 import type { ClusterAccess } from './cluster-access.ts';
 import { errorAsJson, type Paint } from './terminal.ts';
-import { oneLine } from './words.ts';
+import { bytesText, oneLine } from './words.ts';
 
 interface WhyOptions extends CommonOptions {
   readonly node?: string;
@@ -92,11 +93,26 @@ export function whyLines(answer: WhyAnswer, paint: Paint): readonly string[] {
     ...(answer.reasons.length === 0 ? ['  nothing to do'] : []),
     ...answer.reasons.map(({ code, text }) => `  ${oneLine(text)} ${paint('dim', `(${code})`)}`),
     ...answer.actions.map((action) => `  ${paint('green', 'did')} ${action.do}${becauseText(action.because)}`),
+    ...(answer.candidates ?? []).map((candidate) => `  ${candidateText(candidate, paint)}`),
     ...answer.refused.map(
       ({ what, blockedBy, text }) =>
         `  ${paint('yellow', 'refused')} ${what}: ${text} ${paint('dim', `(${blockedBy})`)}`,
     ),
   ];
+}
+
+const standings: Readonly<Record<Prospect['standing'], string>> = {
+  first: 'first in an election',
+  able: 'could be elected',
+  refused: 'could not be elected',
+  unheard: 'would cast no ballot',
+};
+
+function candidateText({ node, standing, text, lacksBytes }: Prospect, paint: Paint): string {
+  const tone = standing === 'first' || standing === 'able' ? 'green' : 'yellow';
+  const lacks = lacksBytes === null || lacksBytes === 0 ? '' : `, ${bytesText(lacksBytes)} behind`;
+  const reason = standing === 'first' ? '' : `: ${oneLine(text)}`;
+  return `${node} ${paint(tone, standings[standing])}${reason}${lacks}`;
 }
 
 function becauseText(because: readonly string[]): string {

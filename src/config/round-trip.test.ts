@@ -60,7 +60,6 @@ const file = fc
       fc.record({
         mode: maybe(fc.constantFrom('transaction', 'session')),
         pool_size: maybe(fc.integer({ min: 1, max: 50 })),
-        outage: maybe(fc.constantFrom('hold', 'read_only')),
       }),
     ),
     switchover: maybe(
@@ -99,7 +98,10 @@ const file = fc
     );
     const on = Object.keys(addressed.app ?? {});
     const applications = Object.fromEntries(
-      Object.keys(databases).map((database, index) => [`app${index}`, { database, nodes: on }]),
+      Object.keys(databases).map((database, index) => [
+        `app${index}`,
+        { database, nodes: on, ...(index % 2 === 0 ? {} : { outage: 'read_only' }) },
+      ]),
     );
     return { ...rest, nodes: addressed, databases, applications };
   });

@@ -10,7 +10,9 @@ import { type Ballot, type Candidate, type Election, elect } from './ballot.ts';
 import type { ClusterView, MemberStatus } from './cluster-view.ts';
 import { driftMs, type Lease } from './lease.ts';
 import { formatLsn, type Lsn, parseLsn } from './lsn.ts';
-import { electionWindowMs } from './rules/failover.ts';
+import type { DatabaseMemory } from './memory.ts';
+import { electionOf, electionWindowMs, freeInMs } from './rules/failover.ts';
+import { assess } from './situation.ts';
 import { type NodeName, type NodeSpec, nodesOfRole, type Spec } from './spec.ts';
 
 /** Cutting off, writing a ballot and promoting, in ms, beside what the lease takes. */
@@ -49,7 +51,7 @@ interface Known {
   readonly flushed: ReadonlyMap<NodeName, Lsn>;
 }
 
-type Reach = (node: NodeName) => 'yes' | 'no' | 'unknown';
+export type Reach = (node: NodeName) => 'yes' | 'no' | 'unknown';
 
 /** `null`: nobody is primary now, or how far it has written is not known. */
 export function forecast(view: ClusterView, reach: Reach): Forecast | null {
@@ -67,7 +69,9 @@ export function forecast(view: ClusterView, reach: Reach): Forecast | null {
     plain.winner === null && acceptLossAfterMs !== null
       ? hold(view, { spec, lease, known, ballots, accepted: lossAfter(lease) })
       : plain;
-  const winner = election.candidates.find(({ node }) => node === election.winner) ?? null;
+  const isInert = view.store.handsOff !== null;
+  const elected = election.candidates.find(({ node }) => node === election.winner) ?? null;
+  const winner = isInert ? null : elected;
   const byAcceptance = winner?.byAcceptance ?? false;
   const windowMs = ballots.length < others.length ? electionWindowMs : 0;
   const waitMs = byAcceptance ? (acceptLossAfterMs ?? 0) : 0;
@@ -77,9 +81,22 @@ export function forecast(view: ClusterView, reach: Reach): Forecast | null {
     withinMs: winner === null ? null : lease.ttlMs + driftMs(lease.ttlMs) + windowMs + electionMs + waitMs,
     atRiskBytes: winner?.lacksBytes ?? null,
     byAcceptance,
-    because: winner === null ? whyNobody(election, lease.holder) : null,
+    because: isInert ? 'hands are off' : winner === null ? whyNobody(election, lease.holder) : null,
     candidates: prospects(election, voices),
   };
+}
+
+/** Of the election that is being held, or of the one that would be. */
+export function candidatesNow(view: ClusterView, memory: DatabaseMemory, reach: Reach): readonly Prospect[] {
+  const situation = assess(view, memory);
+  const lease = view.store.lease?.value;
+  if (lease === undefined || situation.spec === null) return [];
+  if (freeInMs(situation) !== 0) return forecast(view, reach)?.candidates ?? [];
+  const voices = nodesOfRole(situation.spec, 'database').map((node): Voice => {
+    const ballot = view.store.ballots.get(`${lease.term + 1}/${node.name}`)?.value ?? null;
+    return { node, ballot, text: 'has not been heard in this election' };
+  });
+  return prospects(electionOf(situation, lease), voices);
 }
 
 function positionOf(view: ClusterView, primary: NodeName): Known | null {
@@ -100,7 +117,7 @@ function positionOf(view: ClusterView, primary: NodeName): Known | null {
   return { timeline: postgres.timeline, lsn, flushed: new Map(flushed) };
 }
 
-export interface Voice {
+interface Voice {
   readonly node: NodeSpec;
   /** `null`: it would not be heard. */
   readonly ballot: Ballot | null;
@@ -177,7 +194,7 @@ function whyNobody({ candidates, unheard, needed }: Election, primary: NodeName)
 }
 
 /** Everybody has a place in it, with the reason; whoever goes first stands first. */
-export function prospects(election: Election, voices: readonly Voice[]): readonly Prospect[] {
+function prospects(election: Election, voices: readonly Voice[]): readonly Prospect[] {
   const winner = election.candidates.find(({ node }) => node === election.winner) ?? null;
   const priorities = new Map(voices.map(({ node }) => [node.name, node.priority]));
   const heard = election.candidates.map((candidate): Prospect => {

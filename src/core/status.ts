@@ -10,6 +10,8 @@ import type {
   PoolerReport,
   ReadOnlyOrder,
 } from './cluster-view.ts';
+import type { DurabilitySpec } from './declared-durability.ts';
+import { type Forecast, forecast, type Reach } from './forecast.ts';
 import { handsOffLeftMs } from './hands-off.ts';
 import { bytesBehind, type Lsn, parseLsn } from './lsn.ts';
 import type { Operation } from './operation.ts';
@@ -50,6 +52,17 @@ export interface PoolerStatus {
   readonly report: PoolerReport | null;
 }
 
+/** What is declared, and what elections rest on now. */
+export interface DurabilityStatus {
+  readonly commit: DurabilitySpec['commit'];
+  readonly declaredK: number;
+  /** A replicated commit waits for `k` of these. */
+  readonly k: number;
+  readonly standbys: readonly NodeName[];
+  /** Fewer than declared, since too few are there. */
+  readonly degraded: boolean;
+}
+
 export type Verdict = 'HEALTHY' | 'DEGRADED' | 'DOWN' | 'STARTING';
 
 /** The automation is inert for so long; see core/hands-off.ts. */
@@ -79,6 +92,18 @@ export interface ClusterStatus {
   /** While nobody may write by an order. */
   readonly readOnly: ReadOnlyOrder | null;
   readonly lastReceipt: string | null;
+  /** Absent from an agent of an older version, like what follows. */
+  readonly durability?: DurabilityStatus | null | undefined;
+  readonly ifPrimaryDied?: Forecast | null | undefined;
+  /** The present term began with a loss that somebody accepted. */
+  readonly acceptedLoss?: AcceptedLossStatus | null | undefined;
+}
+
+/** At least `lacksBytes` are gone; what else was committed after `afterLsn` nobody knows. */
+export interface AcceptedLossStatus {
+  readonly by: string;
+  readonly lacksBytes: number;
+  readonly afterLsn: string;
 }
 
 /**
@@ -121,7 +146,30 @@ export function summarise(
     readOnly: store.readOnly?.value ?? null,
     handsOff: handsOffStatus(view, handsOffSinceMs),
     lastReceipt: null,
+    durability: durabilityOf(view),
+    ifPrimaryDied: forecast(view, reachOf(view, heardMs)),
+    acceptedLoss: acceptedLossOf(view),
   };
+}
+
+/** How this agent hears the members. */
+export function reachOf(view: ClusterView, heardMs: ReadonlyMap<NodeName, number>): Reach {
+  return (node) => memberReach(view, node, heardMs.get(node));
+}
+
+function durabilityOf({ store }: ClusterView): DurabilityStatus | null {
+  const spec = store.spec?.value.spec;
+  const record = store.durability?.value;
+  if (spec === undefined || record === undefined) return null;
+  const { commit, k: declaredK } = spec.durability;
+  const isDegraded = record.degraded === true && record.k < declaredK;
+  return { commit, declaredK, k: record.k, standbys: record.standbys, degraded: isDegraded };
+}
+
+function acceptedLossOf({ store }: ClusterView): AcceptedLossStatus | null {
+  const timeline = store.timelines.get(store.lease?.value.term ?? 0)?.value;
+  if (timeline?.acceptedLoss === undefined) return null;
+  return { ...timeline.acceptedLoss, afterLsn: timeline.forkLsn };
 }
 
 function handsOffStatus({ store, nowMs }: ClusterView, sinceMs: number): HandsOffStatus | null {
@@ -252,6 +300,7 @@ function shortcomings(
     view.store.handsOff === null ? null : 'hands are off: nothing heals by itself',
     isStoreSilent(view) ? storeShortcoming(view) : null,
     primaryShortcoming(primary, holder),
+    durabilityShortcoming(view, others, primary),
     ...others.map((node) => standbyShortcoming(node, primary)),
     ...nodes.map((node) => (node.trouble === null ? null : `${node.node}: ${node.trouble}`)),
     ...poolers.map((pooler) => poolerShortcoming(pooler, isHolder(view))),
@@ -276,6 +325,26 @@ function primaryShortcoming(primary: NodeName | null, holder: NodeStatus | null)
   if (holder === null) return `${primary} holds the lease, and the spec does not name it`;
   if (holder.postgres?.state !== 'primary') return `${primary} holds the lease but is not writable yet`;
   return holder.reachable === 'no' ? `the agent of the primary ${primary} is silent` : null;
+}
+
+function durabilityShortcoming(
+  view: ClusterView,
+  others: readonly NodeStatus[],
+  primary: NodeName | null,
+): string | null {
+  const durability = durabilityOf(view);
+  if (durability === null || primary === null) return null;
+  const { k, declaredK, standbys, degraded } = durability;
+  if (degraded) {
+    const rest = k === 0 ? 'nobody' : `${k} of ${standbys.join(', ')}`;
+    return `too few standbys are there: replicated commits wait for ${rest} instead of ${declaredK}`;
+  }
+  const streaming = others.filter(
+    ({ node, postgres }) =>
+      standbys.includes(node) && postgres?.state === 'standby' && postgres.streamingFrom === primary,
+  );
+  if (streaming.length >= k) return null;
+  return `replicated commits wait: ${streaming.length} of ${standbys.join(', ')} stream, ${k} must`;
 }
 
 function standbyShortcoming(node: NodeStatus, primary: NodeName | null): string | null {

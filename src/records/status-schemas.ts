@@ -1,6 +1,7 @@
 /** The shapes of what agents say of the cluster's state. Fields that this version doesn't know are dropped. */
 import { z } from 'zod';
 import type { MemberPostgres, PoolerReport } from '../core/cluster-view.ts';
+import type { Forecast, Prospect } from '../core/forecast.ts';
 import type { Operation } from '../core/operation.ts';
 import type { Receipt } from '../core/receipt.ts';
 import type { ClusterStatus } from '../core/status.ts';
@@ -133,6 +134,33 @@ const nodeStatus = z.object({
   trouble: text.nullable(),
 });
 
+const bytes = count;
+
+export const prospect = z.object({
+  node: name,
+  standing: z.enum(['first', 'able', 'refused', 'unheard']),
+  text,
+  lacksBytes: bytes.nullable(),
+}) satisfies z.ZodType<Prospect>;
+
+const forecast = z.object({
+  primary: name,
+  takesOver: name.nullable(),
+  withinMs: duration.nullable(),
+  atRiskBytes: bytes.nullable(),
+  byAcceptance: z.boolean(),
+  because: text.nullable(),
+  candidates: z.array(prospect),
+}) satisfies z.ZodType<Forecast>;
+
+const durability = z.object({
+  commit: z.enum(['local', 'sync']),
+  declaredK: count,
+  k: count,
+  standbys: z.array(name),
+  degraded: z.boolean(),
+});
+
 export const clusterStatus = z.object({
   cluster: name,
   verdict: z.enum(['HEALTHY', 'DEGRADED', 'DOWN', 'STARTING']),
@@ -149,4 +177,7 @@ export const clusterStatus = z.object({
   handsOff: z.object({ by: text, at: text, leftMs: duration }).nullable().default(null),
   readOnly: z.object({ by: text, at: text, reason: text.nullable() }).nullable().default(null),
   lastReceipt: name.nullable(),
+  durability: durability.nullish(),
+  ifPrimaryDied: forecast.nullish(),
+  acceptedLoss: z.object({ by: text, lacksBytes: bytes, afterLsn: text }).nullish(),
 }) satisfies z.ZodType<ClusterStatus>;

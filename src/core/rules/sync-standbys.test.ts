@@ -120,7 +120,7 @@ describe('the synchronous standbys', () => {
       k: fc.integer({ min: 1, max: 3 }),
       withoutStandby: fc.constantFrom('wait' as const, 'degrade' as const),
     });
-    const phase = fc.record({ streaming: fc.subarray(['db2', 'db3', 'db4']), steps: fc.nat(40), change: spec });
+    const phase = fc.record({ streaming: fc.subarray(['db2', 'db3', 'db4']), steps: fc.nat(25), change: spec });
     fc.assert(
       fc.property(fc.array(phase, { minLength: 1, maxLength: 6 }), (phases) => {
         let world = begun(nobody);
@@ -128,14 +128,16 @@ describe('the synchronous standbys', () => {
           for (let n = 0; n < steps; n += 1) {
             const before = world;
             world = step(declared(change), world, streaming, 400);
-            expect(demands('db1', world.server, world.record)).toBe(true);
+            if (!demands('db1', world.server, world.record))
+              throw new Error(JSON.stringify([before.record, world.record, world.server]));
             // Only where it is declared, and only with the record saying so, are fewer waited for than before.
             const lowered = world.record.k < before.record.k && world.record.k < change.k;
-            if (lowered) expect([change.withoutStandby, world.record.degraded]).toEqual(['degrade', true]);
+            const isSaid = change.withoutStandby === 'degrade' && world.record.degraded === true;
+            if (lowered && !isSaid) throw new Error(JSON.stringify([before.record, world.record, world.server]));
           }
         }
       }),
-      { numRuns: 300 },
+      { numRuns: 100 },
     );
   });
 
