@@ -28,6 +28,7 @@ const paths: Partial<Record<RouteName, string>> = {
 };
 const bodies: Partial<Record<RouteName, unknown>> = {
   promise: { term: 1, round: 1, forMs: 6_060 },
+  lastWords: { file: '000000010000000000000003', offset: 0 },
   apply: { baseRevision: 3, spec: exampleSpec },
   switchover,
   report: exampleReport,

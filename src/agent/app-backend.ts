@@ -61,6 +61,7 @@ export function createAppBackend(parts: AppBackendParts): AgentBackend {
     lost: elsewhereLater,
     checkpoint: elsewhereLater,
     promise: elsewhereLater,
+    lastWords: elsewhereLater,
     reinit: elsewhereLater,
     restart: elsewhereLater,
     member: () => null,

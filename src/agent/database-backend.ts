@@ -20,6 +20,7 @@ import type {
 } from '../api/contract.ts';
 import type { ClusterView, MemberStatus, PoolerReport } from '../core/cluster-view.ts';
 import { candidatesNow } from '../core/forecast.ts';
+import type { WalPiece, WalRequest } from '../core/last-words.ts';
 import type { LostReport } from '../core/lost-report.ts';
 import { type DatabaseMemory, emptyMemory } from '../core/memory.ts';
 import type { Operation } from '../core/operation.ts';
@@ -299,6 +300,13 @@ export class DatabaseBackend implements AgentBackend {
     if (lease?.state !== 'held' || lease.holder !== by || lease.term !== request.term) return { given: false };
     const bound = await this.#agent.bind((record, now) => promiseTo(record, request, now));
     return { given: bound !== null };
+  }
+
+  /** Only after the release: until then this node may start its server again. */
+  async lastWords(request: WalRequest): Promise<{ readonly piece: WalPiece | null }> {
+    const lease = this.#agent.mirror.image.lease?.value;
+    if (lease?.state !== 'released' || lease.by !== this.node) return { piece: null };
+    return { piece: await this.#agent.postgres.readWal(request) };
   }
 
   async checkpoint(signal: AbortSignal): Promise<void> {

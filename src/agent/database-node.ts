@@ -43,6 +43,7 @@ export interface DatabaseNodeParts {
   readonly checkpointOn: ExecutionContext['checkpointOn'];
   /** Left out: the usual ones. */
   readonly keptWal?: KeptWalLimits;
+  readonly askWal: ExecutionContext['askWal'];
   /** The kernel's name for this boot. */
   readonly bootId: string;
   readonly diskFreeBytes: () => Promise<number | null>;
@@ -349,6 +350,7 @@ export class DatabaseNode {
       askPromise: this.#parts.askPromise,
       checkpointOn: this.#parts.checkpointOn,
       keptWal: this.#parts.keptWal ?? keptWalLimits,
+      askWal: this.#parts.askWal,
       spec: () => this.spec(),
       emit: this.emit,
       failed: (what, because) => this.#failed(what, because),

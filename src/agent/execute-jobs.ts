@@ -4,9 +4,10 @@
  */
 import type { Action } from '../core/actions.ts';
 import type { ClusterView, JobKind } from '../core/cluster-view.ts';
+import type { WalRequest } from '../core/last-words.ts';
 import { cutFor } from '../core/promise.ts';
-import { slotName } from '../core/spec.ts';
-import { UnderstudyError } from '../errors/understudy-error.ts';
+import { type NodeName, slotName } from '../core/spec.ts';
+import { describeError, UnderstudyError } from '../errors/understudy-error.ts';
 import { requireHolder, rescueWork, rewindWork } from './execute-rejoin.ts';
 import type { ExecutionContext } from './execution-context.ts';
 import type { JobWork } from './jobs.ts';
@@ -31,6 +32,8 @@ type JobAction = Extract<
 >;
 
 const startWithinMs = 600_000; // crash recovery may be long; the job can be cancelled
+const lastWordsWithinMs = 5_000; // longer than this, and an election is better than what they hold
+const walPieceWithinMs = 1_000;
 const cutWithinMs = 60_000; // a restart with its recovery may be part of it
 const discardWithinMs = 3_600_000;
 const cloneWithinMs = 24 * 3_600_000;
@@ -48,7 +51,7 @@ export function startJob(context: ExecutionContext, action: JobAction, view: Clu
 function jobOf(context: ExecutionContext, action: JobAction, view: ClusterView): { kind: JobKind; work: JobWork } {
   switch (action.do) {
     case 'cut':
-      return { kind: 'cut', work: (signal) => cut(context, action.term, signal) };
+      return { kind: 'cut', work: (signal) => cut(context, action.term, view, signal) };
     case 'discard-kept':
       return { kind: 'discard', work: (signal) => discardKept(context, signal) };
     case 'initialise':
@@ -75,11 +78,26 @@ function jobOf(context: ExecutionContext, action: JobAction, view: ClusterView):
 }
 
 /** The record first: what is cut off stays so, whatever becomes of this process. */
-async function cut(context: ExecutionContext, term: number, signal: AbortSignal): Promise<void> {
+async function cut(context: ExecutionContext, term: number, view: ClusterView, signal: AbortSignal): Promise<void> {
   const bound = await context.bind((record, now) => cutFor(record, term, now));
   if (bound === null) throw new UnderstudyError('REFUSED', 'a promise, or a cut for a higher term, forbids this cut');
   await context.postgres.cutOff({ signal, withinMs: cutWithinMs });
   context.emit('failover.cut_off', { node: context.self, term });
+  const lease = view.store.lease?.value;
+  // Whoever released the lease lives, and its PostgreSQL is proven gone.
+  if (lease?.state === 'released' && lease.by !== context.self) await hearLastWords(context, lease.by, signal);
+}
+
+/** What does not come in time is not waited for: the ballot says how far this node is then. */
+async function hearLastWords(context: ExecutionContext, from: NodeName, signal: AbortSignal): Promise<void> {
+  const { postgres, self } = context;
+  try {
+    const ask = (request: WalRequest) => context.askWal(from, request, walPieceWithinMs);
+    const bytes = await postgres.hearWal(ask, { signal, withinMs: lastWordsWithinMs });
+    if (bytes > 0) context.emit('failover.last_words', { node: self, from, bytes });
+  } catch (error) {
+    context.log.warn({ from, because: describeError(error) }, 'the last words were not heard');
+  }
 }
 
 /** A job, since an old data directory takes its time to go. */

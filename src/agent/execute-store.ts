@@ -102,7 +102,7 @@ function transactionOf(context: ExecutionContext, action: StoreAction): Transact
     case 'renew-lease':
       return {
         conditions: [same(keys.lease, action.lease), same(keys.renewal, action.renewal)],
-        writes: [renewalWrite(action.renewal.value.term, action.renewal.value.counter + 1, action.written)],
+        writes: [renewalWrite(action.renewal.value.term, action.renewal.value.counter + 1, action)],
       };
     case 'take-first-lease':
       return {
@@ -276,14 +276,19 @@ function same(key: string, stored: Stored<unknown>): StoreCondition {
   return { key, revision: stored.revision };
 }
 
-function renewalWrite(term: number, counter: number, written: WrittenPosition | null): StoreWrite {
-  const renewal: Renewal = { term, counter, ...(written === null ? {} : { written }) };
+function renewalWrite(
+  term: number,
+  counter: number,
+  facts: { readonly written: WrittenPosition | null; readonly boots?: Renewal['boots'] },
+): StoreWrite {
+  const { written, boots } = facts;
+  const renewal: Renewal = { term, counter, boots, ...(written === null ? {} : { written }) };
   return { key: keys.renewal, value: encodeRecord('renewal', renewal) };
 }
 
 function holding(context: ExecutionContext, term: number, ttlMs: number): readonly StoreWrite[] {
   const lease: Lease = { state: 'held', term, holder: context.self, ttlMs };
-  return [{ key: keys.lease, value: encodeRecord('lease', lease) }, renewalWrite(term, 0, null)];
+  return [{ key: keys.lease, value: encodeRecord('lease', lease) }, renewalWrite(term, 0, { written: null })];
 }
 
 function released(context: ExecutionContext, lease: Lease, to: string | null): StoreWrite {
@@ -361,6 +366,10 @@ function tell(context: ExecutionContext, action: StoreAction): void {
     case 'take-lease':
       tellAccepted(context, action);
       context.emit('failover.decided', { node, term: action.lease.value.term + 1 });
+      if (action.rebooted.length > 0) {
+        const nodes = action.rebooted.join(', ');
+        context.emit('failover.remote_write_unsure', { node, term: action.lease.value.term + 1, nodes });
+      }
       return;
     case 'write-durability':
       tellDurability(context, action);

@@ -2,6 +2,7 @@
 
 import type { SyncSet } from '../core/durability.ts';
 import type { KeptWalLimits } from '../core/kept-wal.ts';
+import type { WalPiece, WalRequest } from '../core/last-words.ts';
 import type { Outcome } from '../core/memory.ts';
 import type { Instant, PromiseRecord, PromiseRequest } from '../core/promise.ts';
 import type { NodeName, Spec } from '../core/spec.ts';
@@ -27,6 +28,8 @@ export interface ExecutionContext {
   readonly jobs: Jobs;
   readonly log: ActionLog;
   readonly signal: AbortSignal;
+  /** Asks the agent of a primary that is down for a piece of its WAL. */
+  askWal(node: NodeName, request: WalRequest, withinMs: number): Promise<WalPiece | null>;
   /** Throws when the spec does not name that node. */
   upstream(node: NodeName): Upstream;
   /** `sync`: the standbys that commits may wait for; without it those that are in force. */

@@ -146,6 +146,8 @@ function startDatabase(foundation: Foundation): Running {
     keptWal: keptWalLimitsOf(file.divergedWal ?? null),
     checkpointOn: async (node, signal) =>
       await peerAgent(peerClient(peers, agent.spec(), file, credentials, node)).checkpoint(signal),
+    askWal: async (node, request, withinMs) =>
+      (await peerClient(peers, agent.spec(), file, credentials, node).lastWords(request, { withinMs })).piece,
     promises: promiseFileIn(file.directories.state),
     bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
     configuration: (wanted, floor, sync) =>

@@ -52,6 +52,7 @@ export const answersByRoute: Readonly<Record<Exclude<RouteName, StreamRoute>, An
     return {};
   },
   promise: (backend, { body, caller: { identity } }) => backend.promise(requests.promise.parse(body), identity.name),
+  lastWords: (backend, { body }) => backend.lastWords(requests.lastWords.parse(body)),
   reinit: (backend, { body, caller }) => {
     requests.reinit.parse(body);
     return backend.reinit(caller.by);

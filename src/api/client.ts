@@ -7,6 +7,7 @@
 
 import type { z } from 'zod';
 import type { PoolerReport } from '../core/cluster-view.ts';
+import type { WalPiece, WalRequest } from '../core/last-words.ts';
 import type { LostReport } from '../core/lost-report.ts';
 import type { Operation } from '../core/operation.ts';
 import type { PromiseRequest } from '../core/promise.ts';
@@ -75,6 +76,7 @@ export interface AgentClient {
   lost(options?: AskOptions): Promise<readonly LostReport[]>;
   checkpoint(options?: AskOptions): Promise<void>;
   promise(request: PromiseRequest, options?: AskOptions): Promise<{ readonly given: boolean }>;
+  lastWords(request: WalRequest, options?: AskOptions): Promise<{ readonly piece: WalPiece | null }>;
   reinit(options?: AskOptions): Promise<Accepted>;
   restart(options?: AskOptions): Promise<Accepted>;
   /** Returns when the signal fires; throws when the stream breaks or is silent for 3 s. Connects once. */
@@ -142,6 +144,7 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
       await call('checkpoint', answers.done, asked, { usuallyMs: patienceFor('checkpoint') });
     },
     promise: (body, asked) => call('promise', answers.promise, asked, { body }),
+    lastWords: (body, asked) => call('lastWords', answers.lastWords, asked, { body }),
     reinit: (asked) => call('reinit', answers.reinit, asked),
     restart: (asked) => call('restart', answers.restart, asked),
     followTopology(onMessage, signal) {

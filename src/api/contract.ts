@@ -9,6 +9,7 @@ import type { Topology } from '@understudy/client';
 import type { MemberStatus, PoolerReport } from '../core/cluster-view.ts';
 import type { Reason, Refusal } from '../core/decision.ts';
 import type { Prospect } from '../core/forecast.ts';
+import type { WalPiece, WalRequest } from '../core/last-words.ts';
 import type { LostReport } from '../core/lost-report.ts';
 import type { Operation } from '../core/operation.ts';
 import type { PromiseRequest } from '../core/promise.ts';
@@ -160,6 +161,8 @@ export interface AgentBackend {
   checkpoint(signal: AbortSignal): Promise<void>;
   /** The holder's agent asks this node not to cut itself off for a while; `by`: its name in its certificate. */
   promise(request: PromiseRequest, by: NodeName): Promise<{ readonly given: boolean }>;
+  /** A piece of this node's WAL, once it has released the lease with its PostgreSQL down; `null`: there is none. */
+  lastWords(request: WalRequest): Promise<{ readonly piece: WalPiece | null }>;
   reinit(by: string): Promise<{ readonly accepted: boolean; readonly because: string }>;
   restart(by: string): Promise<{ readonly accepted: boolean; readonly because: string }>;
   member(): MemberStatus | null;
@@ -200,6 +203,7 @@ export const routes = {
   lost: { method: 'GET', path: '/v1/lost', who: ['operator', 'database'], withinMs: atOnceMs },
   checkpoint: { method: 'POST', path: '/v1/checkpoint', who: ['database'], withinMs: 115_000 },
   promise: { method: 'POST', path: '/v1/promise', who: ['database'], withinMs: atOnceMs },
+  lastWords: { method: 'POST', path: '/v1/last-words', who: ['database'], withinMs: atOnceMs },
   reinit: { method: 'POST', path: '/v1/reinit', who: ['operator'], withinMs: atOnceMs },
   restart: { method: 'POST', path: '/v1/restart', who: ['operator'], withinMs: atOnceMs },
 } as const;

@@ -78,6 +78,7 @@ export const requests = {
   cancel: nothing,
   checkpoint: nothing,
   promise: z.strictObject({ term: positive, round: positive, forMs: positive }),
+  lastWords: z.strictObject({ file: z.string().regex(/^[0-9A-F]{24}$/), offset: count }),
   reinit: nothing,
   restart: nothing,
 } as const;
@@ -212,6 +213,7 @@ export const answers = {
   restart: accepted,
   done: z.object({}),
   promise: z.object({ given: z.boolean() }),
+  lastWords: z.object({ piece: z.object({ data: z.base64(), isEnd: z.boolean() }).nullable() }),
 } as const;
 
 /** What stands in the body of every answer that is no success. */

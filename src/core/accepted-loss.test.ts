@@ -35,6 +35,7 @@ const electorate = (ballots: readonly Ballot[], change: Partial<Electorate> = {}
   silent: new Set(),
   written: null,
   lossLimitBytes: null,
+  boots: {},
   accepted: null,
   ...change,
 });

@@ -41,6 +41,8 @@ export type Action = Because &
         readonly renewal: Stored<Renewal>;
         /** How far it had written when this was decided; `null`: it is not writable, or does not know. */
         readonly written: WrittenPosition | null;
+        /** The boots in which standbys had received everything last, by node. */
+        readonly boots: Readonly<Record<NodeName, string>>;
       }
     /** Agent to agent, while the store does not answer. */
     | {
@@ -83,6 +85,8 @@ export type Action = Because &
         readonly durability: Stored<DurabilityRecord> | null;
         /** What it could not be elected without, and what it is known to lack; `null`: it needed nobody's consent. */
         readonly accepted: (Stored<AcceptedLoss> & { readonly lacksBytes: number }) | null;
+        /** Whose word is too little for `remote_write`: they have booted since. Empty: all that was acknowledged is there. */
+        readonly rebooted: readonly NodeName[];
         readonly timeline: TimelineRecord;
         readonly ttlMs: number;
       }

@@ -21,7 +21,7 @@ const ballot = (node: string, offset: number, more: Partial<Ballot> = {}): Ballo
 });
 const any = (k: number, ...standbys: string[]): DurabilityRecord => ({ term: 1, standbys, k });
 /** Nothing was accepted, nothing is limited, and nobody knows how far db1 had written. */
-const plain = { silent: new Set<string>(), written: null, lossLimitBytes: null, accepted: null };
+const plain = { silent: new Set<string>(), written: null, lossLimitBytes: null, boots: {}, accepted: null };
 const election = (durability: DurabilityRecord | null, ...ballots: Ballot[]) =>
   elect({ term: 2, lastHolder: 'db1', durability, ballots, timelines, ...plain });
 

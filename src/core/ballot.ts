@@ -37,6 +37,8 @@ export interface Electorate {
   readonly written: Position | null;
   /** Who is known to lack more than this, in bytes, is not elected; `null`: no limit. */
   readonly lossLimitBytes: number | null;
+  /** The boots in which the standbys had received everything last, as the last holder recorded them (rules/boots.ts). */
+  readonly boots: Readonly<Record<NodeName, string>>;
   /** Only of this very election (accepted-loss.ts). */
   readonly accepted: AcceptedLoss | null;
 }
@@ -58,6 +60,11 @@ export interface Election {
   /** Members of S that have not been heard. */
   readonly unheard: readonly NodeName[];
   readonly needed: number | null;
+  /**
+   * Members whose system has booted since, when without their word the winner may lack what was acknowledged with
+   * `remote_write`: that was written there and not flushed. Empty: it lacks nothing of it.
+   */
+  readonly rebooted: readonly NodeName[];
 }
 
 interface Standing {
@@ -74,7 +81,7 @@ export function elect(electorate: Electorate): Election {
   const unheard = members.filter((node) => !heard.some(({ ballot }) => ballot.node === node));
   const candidates = heard.map((candidate) => judge(electorate, heard, candidate));
   const winner = candidates.find(({ because }) => because === null)?.node ?? null;
-  return { winner, candidates, unheard, needed };
+  return { winner, candidates, unheard, needed, rebooted: unsureOfRemoteWrite(electorate, heard, winner) };
 }
 
 function judge(electorate: Electorate, heard: readonly Standing[], candidate: Standing): Candidate {
@@ -111,6 +118,26 @@ function notEnoughHeard(
   const behind = heard.filter((other) => standbys.includes(other.ballot.node) && reaches(candidate, other)).length;
   if (behind >= needed) return null;
   return `has all of ${behind} of ${standbys.length} synchronous standbys; ${needed} are needed`;
+}
+
+/** What a system wrote and had not flushed went with it: for `remote_write` its ballot of a later boot counts as unheard. */
+function unsureOfRemoteWrite(
+  electorate: Electorate,
+  heard: readonly Standing[],
+  winner: NodeName | null,
+): readonly NodeName[] {
+  const { boots, durability, lastHolder } = electorate;
+  const elected = heard.find(({ ballot }) => ballot.node === winner);
+  if (elected === undefined) return [];
+  const hasRebooted = ({ ballot }: Standing): boolean => {
+    const recorded = boots[ballot.node];
+    // The primary flushes before anybody acknowledges: of its own commits it has lost nothing.
+    return ballot.node !== lastHolder && recorded !== undefined && recorded !== ballot.bootId;
+  };
+  const sure = heard.filter((standing) => !hasRebooted(standing));
+  if (notEnoughHeard(electorate, sure, elected) === null) return [];
+  const members = durability?.standbys ?? [];
+  return heard.filter((one) => hasRebooted(one) && members.includes(one.ballot.node)).map(({ ballot }) => ballot.node);
 }
 
 function beyondLimit({ lossLimitBytes, lastHolder }: Electorate, lacksBytes: number): string | null {

@@ -85,6 +85,8 @@ export interface MemberStatus {
   /** Current values of what a standby must have at least as large as its primary (documentation 27.4.3). */
   readonly standbyMinimums: Readonly<Record<string, number>>;
   readonly diskFreeBytes: number | null;
+  /** The kernel's name for its boot; absent: of an older version. */
+  readonly bootId?: string | undefined;
   /** Why it could not stand for election now; `null`: it could, or is no standby. */
   readonly unfit?: string | null | undefined;
   readonly agentVersion: string;

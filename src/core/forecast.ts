@@ -177,6 +177,7 @@ function hold(
     timelines: new Map([...store.timelines].map(([term, { value }]) => [term, value])),
     silent: new Set(),
     written: known,
+    boots: store.renewal?.value.boots ?? {},
     lossLimitBytes: spec.failover.lossLimitBytes,
     accepted,
   });

@@ -25,6 +25,8 @@ export interface Renewal {
   readonly counter: number;
   /** How far the holder had written when it renewed; absent while it is not writable, or of an older version. */
   readonly written?: WrittenPosition | undefined;
+  /** The boots in which the standbys had received everything last, by node (boots.ts). */
+  readonly boots?: Readonly<Record<NodeName, string>> | undefined;
 }
 
 export interface WrittenPosition {

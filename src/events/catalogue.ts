@@ -15,11 +15,17 @@ export const eventCatalogue = {
   'agent.started': { severity: 'info', sentence: 'agent {version} started on {node}' },
   'lease.taken': { severity: 'notice', sentence: '{node} holds the lease, term {term}' },
   'failover.cut_off': { severity: 'alarm', sentence: '{node} has cut itself off for term {term}' },
+  'failover.last_words': { severity: 'notice', sentence: '{node} took {bytes} B of WAL from the disk of {from}' },
   'failover.ballot': { severity: 'notice', sentence: '{node} is at {lsn} of timeline {timeline}, for term {term}' },
   'failover.loss_accepted': {
     severity: 'alarm',
     sentence:
       '{node} takes term {term} with a loss that {by} accepted: at least {lacksBytes} B, and whatever else was committed after {forkLsn}',
+  },
+  'failover.remote_write_unsure': {
+    severity: 'warning',
+    sentence:
+      '{nodes} had booted again before the election of {node} for term {term}: commits acknowledged with remote_write may be gone',
   },
   'failover.decided': { severity: 'alarm', sentence: '{node} is elected and holds the lease, term {term}' },
   'lease.next_term': { severity: 'notice', sentence: '{node} goes on in term {term}: standbys had cut off the last' },

@@ -8,6 +8,7 @@
 import type { LocalPostgres, PostgresSession, SlotTarget } from '../core/cluster-view.ts';
 import type { Divergence, Stretch } from '../core/divergence.ts';
 import type { KeptWalLimits, Pruning } from '../core/kept-wal.ts';
+import type { WalPiece, WalRequest } from '../core/last-words.ts';
 import type { LostReport } from '../core/lost-report.ts';
 import type { Lsn } from '../core/lsn.ts';
 import type { ServerConfiguration } from '../core/rules/settings.ts';
@@ -136,6 +137,10 @@ export interface Postgres {
     },
     options: ActOptions,
   ): Promise<{ readonly clean: ShutdownFacts | null }>;
+  /** A piece of what a server that is down left in its WAL; `null`: it runs, or there is no such place. */
+  readWal(request: WalRequest): Promise<WalPiece | null>;
+  /** A standby that is cut off takes in what another left; answers how many bytes it went on by. */
+  hearWal(ask: (request: WalRequest) => Promise<WalPiece | null>, options: ActOptions): Promise<number>;
   /** Logs in anew and waits for a flushed record. Never fails: what went wrong is the answer. */
   probeWrite(options: ActOptions): Promise<WriteProbe>;
   checkpoint(options: ActOptions): Promise<void>;

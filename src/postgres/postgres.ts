@@ -38,6 +38,8 @@ import { isInRecovery, start } from './start.ts';
 import { observeWalsenders, stop } from './stop.ts';
 import { upstreamConninfo, writeUpstream } from './upstream.ts';
 import { type Deadline, deadlineOf, waitFor } from './waiting.ts';
+import { hearWal } from './wal-hearing.ts';
+import { readWal } from './wal-reading.ts';
 import { createWriteProbe } from './write-probe.ts';
 
 export interface PostgresOptions {
@@ -302,6 +304,24 @@ export function createPostgres(options: PostgresOptions): Postgres {
       const outcome = await stop({ layout, session: acting, clock }, how, deadlineOf(clock, act));
       watching.drop();
       return outcome;
+    },
+
+    readWal: (request) => readWal(layout, request),
+
+    async hearWal(ask, act) {
+      const deadline = deadlineOf(clock, act);
+      const look = async () => await observer.observe(Math.max(1, deadline.leftMs()), 'brief');
+      const seen = await look();
+      const reading = readControl(layout.controlFile);
+      if (seen.state !== 'standby' || seen.walEnd === null || reading.found !== 'control') return 0;
+      const { walSegmentBytes: segmentBytes } = reading.control;
+      const replay = async () => {
+        const now = await look();
+        const isStandby = now.state === 'standby';
+        return { at: isStandby ? now.replayedLsn : null, isExhausted: isStandby && now.walEnd !== null };
+      };
+      const { timeline, walEnd: end } = seen;
+      return await hearWal({ layout, clock, timeline, end, segmentBytes, ask, reload, replay }, deadline);
     },
 
     probeWrite,

@@ -82,6 +82,7 @@ const renewal = z.object({
   term: positive,
   counter: count,
   written: z.object({ timeline: positive, lsn }).optional(),
+  boots: z.record(name, name).optional(),
 });
 const member = z.object({
   node: name,
@@ -95,6 +96,7 @@ const member = z.object({
   pendingRestart: z.array(pendingRestart),
   standbyMinimums: z.record(name, z.number()),
   diskFreeBytes: z.number().nullable(),
+  bootId: name.optional(),
   unfit: text.nullable().optional(),
   agentVersion: text,
   trouble: text.nullable(),

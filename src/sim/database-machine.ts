@@ -8,6 +8,7 @@ import { DatabaseBackend, type PeerAgent } from '../agent/database-backend.ts';
 import { DatabaseNode } from '../agent/database-node.ts';
 import type { ActionLog } from '../agent/execution-context.ts';
 import { nobody } from '../core/durability.ts';
+import type { WalRequest } from '../core/last-words.ts';
 import type { PromiseRecord, PromiseRequest } from '../core/promise.ts';
 import type { NodeName } from '../core/spec.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
@@ -144,6 +145,8 @@ export class DatabaseMachine {
       askPromise: async (node: NodeName, request: PromiseRequest, withinMs: number) =>
         (await this.#call(process, node, (agent) => agent.backend.promise(request, this.name), withinMs)).given,
       checkpointOn: async (node: NodeName, signal: AbortSignal) => await this.#peer(process, node).checkpoint(signal),
+      askWal: async (node: NodeName, request: WalRequest, withinMs: number) =>
+        (await this.#call(process, node, (agent) => agent.backend.lastWords(request), withinMs)).piece,
       bootId: this.host.bootId,
       diskFreeBytes: async () => (this.server.disk.isFull ? 0 : 1e9),
     };

@@ -8,13 +8,14 @@
 import type { LocalPostgres, ReplicationPeer, SlotState } from '../core/cluster-view.ts';
 import type { Stretch } from '../core/divergence.ts';
 import type { SyncSet } from '../core/durability.ts';
+import type { WalPiece } from '../core/last-words.ts';
 import type { LostReport } from '../core/lost-report.ts';
 import type { Lsn } from '../core/lsn.ts';
 import type { NodeName } from '../core/spec.ts';
 import type { WriteProbe } from '../core/write-probe.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { ActOptions, Postgres, Rescued, ServerConfiguration, StartAs } from '../ports/postgres.ts';
-import { type FakeDisk, lsnOf, positionOf } from './fake-disk.ts';
+import { type FakeDisk, lsnOf, positionOf, type WalRecord } from './fake-disk.ts';
 import type { FakeFence } from './fake-fence.ts';
 import type { CommitOutcome, FakeServer, ServerProcess } from './fake-server.ts';
 import type { SimulatedProcess } from './host.ts';
@@ -352,6 +353,30 @@ export class FakePostgres implements Postgres {
     return { clean: null };
   }
 
+  /** All of it in one piece: positions here are numbers of records, not of bytes. */
+  async readWal(): Promise<WalPiece | null> {
+    const { process, disk } = this.#server;
+    await this.#pause(this.#random.between(0.5, 5));
+    if (process !== null || disk.content !== 'cluster' || disk.isFrozen) return null;
+    return { data: JSON.stringify({ timeline: disk.timeline, records: disk.records }), isEnd: true };
+  }
+
+  async hearWal(
+    ask: (request: { readonly file: string; readonly offset: number }) => Promise<WalPiece | null>,
+    options: ActOptions,
+  ): Promise<number> {
+    const piece = await ask({ file: '', offset: 0 });
+    await this.#take(this.#random.skewed(300, 700), options);
+    const { process, disk } = this.#server;
+    if (piece === null || process === null || process.role !== 'standby' || process.freeze !== 'none') return 0;
+    const heard = parseWal(piece.data);
+    const isContinued = disk.records.every((record, index) => record.serial === heard.records[index]?.serial);
+    if (heard.timeline !== disk.timeline || !isContinued) return 0;
+    const rest = heard.records.slice(disk.end);
+    this.#server.restore(process, rest);
+    return rest.length;
+  }
+
   async probeWrite(options: ActOptions): Promise<WriteProbe> {
     const { process, disk } = this.#server;
     const before = disk.flushed;
@@ -460,6 +485,18 @@ function commonHistory(source: FakeDisk, target: FakeDisk): number | 'diverged' 
   const at = Math.min(...ends);
   // "No rewind required": it sees no fork.
   return source.timeline === target.timeline ? 'diverged' : at;
+}
+
+function parseWal(text: string): { readonly timeline: number; readonly records: readonly WalRecord[] } {
+  const wal: unknown = JSON.parse(text);
+  if (typeof wal !== 'object' || wal === null || !('timeline' in wal) || !('records' in wal)) throw failed('no WAL');
+  const { timeline, records } = wal;
+  if (typeof timeline !== 'number' || !Array.isArray(records)) throw failed('no WAL');
+  return { timeline, records: records.filter(isWalRecord) };
+}
+
+function isWalRecord(value: unknown): value is WalRecord {
+  return typeof value === 'object' && value !== null && 'row' in value && 'serial' in value;
 }
 
 function failed(because: string): UnderstudyError {

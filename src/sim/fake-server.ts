@@ -413,6 +413,14 @@ export class FakeServer {
     if (process.streams.get(stream.standby.node) === stream) process.streams.delete(stream.standby.node);
   }
 
+  /** From files, not from a stream: nothing is acknowledged to anybody. */
+  restore(process: ServerProcess, records: readonly WalRecord[]): void {
+    if (this.process !== process || this.disk.isFull || process.receiver !== null) return;
+    this.disk.records.push(...records);
+    this.disk.flushed = this.disk.end;
+    process.replayed = this.disk.end;
+  }
+
   receive(process: ServerProcess, records: readonly WalRecord[], history: readonly Fork[], done: () => void): void {
     const { disk } = this;
     if (disk.isFull) {

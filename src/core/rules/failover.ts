@@ -187,6 +187,7 @@ function electionWith(situation: Situation, lease: Lease, accepted: AcceptedLoss
     timelines: timelinesOf(situation),
     silent: memory.silent?.term === term ? memory.silent.nodes : new Set(),
     written: writtenBy(view.store.renewal?.value),
+    boots: view.store.renewal?.value.boots ?? {},
     lossLimitBytes: spec?.failover.lossLimitBytes ?? null,
     accepted,
   });
@@ -253,6 +254,7 @@ function judge(situation: Situation, lease: Stored<Lease>, term: number): Verdic
     renewal: view.store.renewal,
     durability: view.store.durability,
     accepted: acceptedBy(situation, election),
+    rebooted: election.rebooted,
     timeline: nextTimeline(situation, term, postgres.timeline, formatLsn(postgres.walEnd)),
     ttlMs: spec.lease.ttlMs,
     because: ['elected'],

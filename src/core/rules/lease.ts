@@ -10,6 +10,7 @@ import { driftMs, killTimeMs, type Lease, renewEveryMs, type WrittenPosition } f
 import { formatLsn } from '../lsn.ts';
 import { act, nothing, otherDatabaseNodes, refuse, type Situation, type Verdict, wait } from '../situation.ts';
 import { nodesOfRole } from '../spec.ts';
+import { recordedBoots } from './boots.ts';
 import { drawReceipt } from './receipt.ts';
 import { letsLeaseRunOut } from './useless.ts';
 
@@ -78,7 +79,8 @@ export function decideRenewal(situation: Situation): readonly Action[] {
   const fresh = lease.deadlineMs !== null && nowMs - last < every;
   const justTried = lease.deadlineMs === null && nowMs - last < every / 2 && last > 0;
   if (fresh || justTried) return [];
-  return [{ do: 'renew-lease', lease: lease.lease, renewal, written: written(situation), because: ['renewal-due'] }];
+  const facts = { written: written(situation), boots: recordedBoots(situation) };
+  return [{ do: 'renew-lease', lease: lease.lease, renewal, ...facts, because: ['renewal-due'] }];
 }
 
 /** What an election may know of it later. While the server can't be looked at, the last word of this term stands. */

@@ -100,6 +100,7 @@ function compose(
     pendingRestart: (running?.pendingRestart ?? []).filter(({ current, wanted }) => current !== wanted),
     standbyMinimums: running?.standbyMinimums ?? {},
     diskFreeBytes: view.diskFreeBytes,
+    bootId: view.bootId,
     unfit: postgres.state === 'standby' ? whyUnfit(situation) : null,
     agentVersion: view.agentVersion,
     trouble: trouble === null ? null : inOneLine(trouble),

@@ -23,7 +23,9 @@ export function hasSuccessors(situation: Situation): boolean {
     return member?.postgres.state === 'standby' ? [{ node, member }] : [];
   });
   const heard = running.filter(({ node }) => durability?.value.standbys.includes(node.name) === true);
-  return heard.length >= needed && running.some(({ node, member }) => node.failover === 'allowed' && hasRoom(member));
+  const isAble = ({ node, member }: (typeof running)[number]): boolean =>
+    node.failover === 'allowed' && (member.unfit ?? null) === null && hasRoom(member);
+  return heard.length >= needed && running.some(isAble);
 }
 
 /** Not known is not full. */
