@@ -30,6 +30,9 @@ const bodies: Partial<Record<RouteName, unknown>> = {
   promise: { term: 1, round: 1, forMs: 6_060 },
   lastWords: { file: '000000010000000000000003', offset: 0 },
   apply: { baseRevision: 3, spec: exampleSpec },
+  failover: { to: null, accept: null },
+  readOnly: { on: true, reason: null },
+  handsOff: { forMs: 60_000 },
   switchover,
   report: exampleReport,
 };

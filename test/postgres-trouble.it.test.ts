@@ -83,7 +83,7 @@ describe('stop', () => {
     signalTo(client.pid, 'SIGSTOP');
     sendSignal(postmaster, 'SIGKILL');
     await until('the others have ended', async () => processesIn(db1.layout.data).length === 1);
-    expect(await db1.observe('stopping')).toMatchObject({ pid: client.pid });
+    expect(await db1.observe('orphaned')).toMatchObject({ pid: client.pid });
     expect(await db1.postgres.stop({ patienceMs: 5_000, awaitStandby: null }, soon)).toEqual({ clean: null });
     expect(processesIn(db1.layout.data)).toEqual([]);
     expect(await db1.observe('stopped')).toMatchObject({ shutdown: 'crashed', lastRole: 'primary' });

@@ -15,8 +15,8 @@ export interface Violation {
   readonly text: string;
 }
 
-/** One look of the fence and one kill. */
-const afterwordMs = 250;
+/** One look of the fence and one kill (fake-fence.ts). */
+const afterwordMs = 550;
 
 export class Checks {
   readonly violations: Violation[] = [];
@@ -63,6 +63,8 @@ export class Checks {
   }
 
   becameWritable(server: FakeServer): void {
+    // A promotion that a suspended host comes back with.
+    if (this.#hasStoodStill(server) && this.#holder !== server.node) return;
     const other = this.#otherWritable(server);
     if (other !== null) this.violated('two-writable', `${server.node} became writable while ${other.node} is`);
     this.#newest = server;
@@ -76,8 +78,7 @@ export class Checks {
 
   acknowledged(server: FakeServer, commit: Commit): void {
     const other = this.#otherWritable(server);
-    const stoodStill = this.#time.nowMs - server.stillUntilMs < afterwordMs;
-    if (other !== null && !stoodStill) {
+    if (other !== null && !this.#hasStoodStill(server)) {
       this.violated('two-acknowledging', `${server.node} answered row ${commit.row} while ${other.node} is writable`);
     }
     if (!commit.replicated) return;
@@ -105,10 +106,14 @@ export class Checks {
     }
   }
 
+  #hasStoodStill(server: FakeServer): boolean {
+    return this.#time.nowMs - server.stillUntilMs < afterwordMs;
+  }
+
   #otherWritable(server: FakeServer): FakeServer | null {
     for (const other of this.#servers()) {
       if (other === server || !other.isWritable || !other.host.isAwake) continue;
-      if (this.#time.nowMs - other.stillUntilMs < afterwordMs) continue;
+      if (this.#hasStoodStill(other)) continue;
       return other;
     }
     return null;
