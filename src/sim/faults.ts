@@ -228,8 +228,8 @@ const table = {
     if (machine.server.process !== null) machine.server.process.replayPaused = true;
     return () => machine.server.resumeReplay();
   }),
-  'replay-slow': onDatabase('replay lags by two seconds', (machine) => {
-    machine.server.slowReplayMs = 2_000;
+  'replay-slow': onDatabase('replay lags by seconds', (machine, world) => {
+    machine.server.slowReplayMs = world.random.between(1_000, 15_000);
     return () => {
       machine.server.slowReplayMs = 0;
     };

@@ -71,11 +71,6 @@ export const plants: readonly Plant[] = [
     'now.nowMs + request.forMs)',
     'now.nowMs + request.forMs / 4)',
   ]),
-  plant('cut-refuses-promises', 'A cut refuses promises', [
-    'core/promise.ts',
-    'if (cut > request.term) return null;',
-    '',
-  ]),
   plant('all-must-promise', 'One who refuses or is not heard is enough to demote', [
     'agent/execute.ts',
     'if (!answers.every((given) => given)) {',
@@ -90,11 +85,6 @@ export const plants: readonly Plant[] = [
     'core/rules/primary.ts',
     'if (cutFrom(situation, lease.value).length > 0) return',
     'if (cutFrom(situation, lease.value).length < 0) return',
-  ]),
-  plant('cut-follows-no-lower-term', 'A cut ends only by following a holder of at least its term', [
-    'core/rules/standby.ts',
-    'if (cutTerm(view.promise) > term) {',
-    'if (cutTerm(view.promise) > term + 99) {',
   ]),
   // Elections and positions
   plant('position-is-end-of-wal', 'A position is the end of valid WAL on disk, not how far replay has come', [
@@ -113,11 +103,6 @@ export const plants: readonly Plant[] = [
     ['core/ballot.ts', '.sort(furthestFirst)', '.sort((a, b) => furthestFirst(b, a))'],
     ['core/ballot.ts', 'if (behind >= needed) return', 'if (heard.length >= needed) return'],
   ),
-  plant('positions-compare-by-term', 'Positions compare as (term of the timeline, LSN)', [
-    'core/ballot.ts',
-    'if (a.term !== b.term) return a.term - b.term;',
-    '',
-  ]),
   plant('timelines-belong-to-terms', 'A winner takes a timeline that no other term has used', [
     'core/timelines.ts',
     'return Math.max(local, ...[...timelines.values()].map(({ timeline }) => timeline)) + 1;',

@@ -39,7 +39,7 @@ const frozenWhilePromoting: Story = {
   faults: (random, fromMs) => [
     { kind: 'host-crashed', node: holder, other: 'db2', when: { atMs: fromMs }, forMs: random.between(15_000, 30_000) },
     {
-      kind: random.pick(['agent-frozen', 'host-suspended'] as const),
+      kind: 'agent-frozen',
       node: speaker,
       other: 'db2',
       when: { event: 'act.promote', nth: 1, delayMs: random.skewed(0.05, 6) },
@@ -118,7 +118,7 @@ const furthestHasNotReplayed: Story = {
     const goneAtMs = lagsFromMs + random.between(400, 3_000);
     return [
       {
-        kind: random.pick(['replay-paused', 'replay-slow'] as const),
+        kind: 'replay-slow',
         node: 'db2',
         other: 'db1',
         when: { atMs: fromMs },
