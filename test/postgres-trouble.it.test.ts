@@ -127,6 +127,10 @@ describe('observe', () => {
     await db1.observe('primary');
     const postmaster = postmasterOf(db1);
     sendSignal(postmaster, 'SIGSTOP');
+    // The kernel stops a process when it next runs, which may be after the signal's sender goes on.
+    await until('it is stopped', async () =>
+      /^State:\s+T/m.test(readFileSync(`/proc/${postmaster.pid}/status`, 'utf8')),
+    );
     expect(await db1.observe('unknown')).toMatchObject({ pid: postmaster.pid });
     sendSignal(postmaster, 'SIGCONT');
     await until('it answers again', async () => (await db1.postgres.observe(1_000)).state === 'primary');
