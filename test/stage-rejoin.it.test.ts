@@ -20,15 +20,12 @@ test('a primary that comes back has what it lost listed, and is rewound', { time
     const from = before.primary ?? '';
     const writers = await startWriters(stage, 4);
     await writeAlone(stage, from);
-    // Its agent can't come between, and its server can't write to anybody any more.
-    stage.signal('agent', from, 'SIGSTOP');
-    for (const process of [...stage.processes('postmaster', from), ...stage.processes('backend', from)]) {
-      sendSignal(process, 'SIGKILL');
-    }
+    // All of the host: the agent that comes back knows nothing of what was before.
+    await order(stage, 'kill', from, '--what', 'all');
     await stage.until('another node is primary', ({ primary, term }) => {
       return primary !== null && primary !== from && (term ?? 0) > (before.term ?? 0);
     });
-    stage.signal('agent', from, 'SIGCONT');
+    await order(stage, 'heal', from);
     await stage.untilHealthy(150_000);
     const { missing } = await writers.stop();
     expect(missing).toBeGreaterThan(0);
@@ -55,6 +52,10 @@ test('a primary that comes back has what it lost listed, and is rewound', { time
     expect(existsSync(join(nodeDirectory(stage.record, from), 'data.diverged-1'))).toBe(false);
   });
 });
+
+async function order(stage: TestStage, ...fault: readonly string[]): Promise<void> {
+  expect(await stage.cli('stage', 'fault', ...fault)).toMatchObject({ code: 0, stderr: '' });
+}
 
 /** From now on no standby receives anything; returns when so much was written that something is lost for certain. */
 async function writeAlone(stage: TestStage, primary: string): Promise<void> {

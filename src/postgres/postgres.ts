@@ -122,18 +122,22 @@ export function createPostgres(options: PostgresOptions): Postgres {
   };
 
   /** Only one at a time renames directories, and the observer keeps its hands off meanwhile. */
-  const construct = async <T>(build: () => Promise<T>): Promise<T> => {
+  const alone = async <T>(work: () => Promise<T>): Promise<T> => {
     if (building) throw new UnderstudyError('BROKEN_INVARIANT', 'a data directory is being built already');
-    // A copy has its source's settings in it, address and all.
-    if (configuration === null)
-      throw new UnderstudyError('BROKEN_INVARIANT', 'configure comes before every construction');
     building = true;
     try {
       await makeDirectories();
-      return await build();
+      return await work();
     } finally {
       building = false;
     }
+  };
+
+  /** A copy has its source's settings in it, address and all. */
+  const construct = async <T>(build: () => Promise<T>): Promise<T> => {
+    if (configuration === null)
+      throw new UnderstudyError('BROKEN_INVARIANT', 'configure comes before every construction');
+    return await alone(build);
   };
 
   const reload = (): boolean => {
@@ -214,8 +218,9 @@ export function createPostgres(options: PostgresOptions): Postgres {
         ),
       ),
 
+    // Reads what is there as it is: no settings of ours are needed.
     rescue: (request, act) =>
-      construct(async () =>
+      alone(async () =>
         rescue({ layout, binaries: await binaries(), node: options.node, clock }, request, deadlineOf(clock, act)),
       ),
 

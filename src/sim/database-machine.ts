@@ -123,6 +123,7 @@ export class DatabaseMachine {
         agent: process,
         network: this.#world.network,
         random: this.#random,
+        onBroken: (because) => this.#world.checks.violated('defect', `${this.name}: ${because}`),
         onAct: (act) => this.#world.event(this.name, `act.${act}`, {}),
         systemIdentifier: '7000000000000000001',
         major: spec.postgres.major,

@@ -32,6 +32,8 @@ export interface FakePostgresParts {
   readonly major: number;
   /** Told when something long begins: that is when a fault is worth most. */
   onAct(act: 'initialise' | 'clone' | 'start' | 'follow' | 'promote' | 'stop'): void;
+  /** Told when the agent did what no agent may do. */
+  onBroken(because: string): void;
   serverOf(node: NodeName): FakeServer | undefined;
 }
 
@@ -56,7 +58,7 @@ export class FakePostgres implements Postgres {
   readonly #parts: FakePostgresParts;
   readonly #server: FakeServer;
   readonly #random: Random;
-  #configured: SyncSet = { standbys: [], k: 0 };
+  #configured: SyncSet | null = null;
 
   constructor(parts: FakePostgresParts) {
     this.#parts = parts;
@@ -114,12 +116,13 @@ export class FakePostgres implements Postgres {
   async initialise(options: ActOptions): Promise<{ systemIdentifier: string }> {
     this.#parts.onAct('initialise');
     const { disk } = this.#server;
+    const configured = this.#mustBeConfigured();
     if (disk.content === 'cluster') throw failed('the data directory is not empty');
     disk.content = 'unfinished';
     await this.#take(this.#random.between(200, 800), options);
     const { systemIdentifier } = this.#parts;
     this.#server.initialise(systemIdentifier);
-    disk.syncFile = this.#configured;
+    disk.syncFile = configured;
     return { systemIdentifier };
   }
 
@@ -130,6 +133,7 @@ export class FakePostgres implements Postgres {
     options: ActOptions,
   ): Promise<void> {
     this.#parts.onAct('clone');
+    const configured = this.#mustBeConfigured();
     const { host, disk, failing } = this.#server;
     const { network } = this.#parts;
     const source = this.#parts.serverOf(upstream.node);
@@ -150,7 +154,7 @@ export class FakePostgres implements Postgres {
     }
     if (!isThere() || disk.isFull) throw failed('the upstream went away');
     disk.copyFrom(source.disk);
-    disk.syncFile = this.#configured;
+    disk.syncFile = configured;
     disk.upstream = upstream.node;
   }
 
@@ -171,6 +175,7 @@ export class FakePostgres implements Postgres {
     _onProgress: unknown,
     options: ActOptions,
   ): Promise<void> {
+    const configured = this.#mustBeConfigured();
     const { host, disk, failing } = this.#server;
     const source = this.#parts.serverOf(upstream.node);
     const begun = source?.process ?? null;
@@ -192,7 +197,7 @@ export class FakePostgres implements Postgres {
       const kept = disk.records.slice(0, at);
       disk.copyFrom(source.disk);
       disk.records.splice(0, kept.length, ...kept);
-      disk.syncFile = this.#configured;
+      disk.syncFile = configured;
       disk.upstream = upstream.node;
       return;
     }
@@ -231,7 +236,7 @@ export class FakePostgres implements Postgres {
     }
     this.#server.kill(); // what its postmaster left behind
     if (disk.content !== 'cluster') throw failed('there is no cluster');
-    disk.syncFile = this.#configured;
+    disk.syncFile = this.#configured ?? disk.syncFile;
     disk.upstream = as.role === 'standby' ? (as.upstream?.node ?? null) : null;
     await this.#take(this.#random.between(5, 30), options);
     const begin = (): ServerProcess => {
@@ -450,6 +455,14 @@ export class FakePostgres implements Postgres {
   }
 
   async close(): Promise<void> {}
+
+  /** What is built has settings of others in it, or none, until ours are written. */
+  #mustBeConfigured(): SyncSet {
+    if (this.#configured !== null) return this.#configured;
+    const because = 'configure comes before every construction';
+    this.#parts.onBroken(because);
+    throw new UnderstudyError('BROKEN_INVARIANT', because);
+  }
 
   // ---- time
 
