@@ -66,6 +66,15 @@ describe('usage', () => {
     expect((await cli(...argv)).exit).toBe(2);
   });
 
+  it('says what would be right where something needed was left out', async () => {
+    const fault = await cli('stage', 'fault', 'kill', 'db1');
+    expect(fault.exit).toBe(2);
+    expect(fault.err).toContain("'--what <processes>' not specified: one of agent, postmaster, postgres");
+    expect((await cli('read-only')).err).toContain("missing required argument 'state': one of on, off");
+    expect((await cli('agent')).err).toContain("'--config <file>' not specified: the node file");
+    expect((await cli('reinit')).err).toContain("'node': the standby");
+  });
+
   it.each(verbsOf(program).map((verb) => [pathOf(verb)]))('%s --help succeeds', async (path) => {
     const { exit, out, err } = await cli(...path.split(' '), '--help');
     expect({ exit, err }).toEqual({ exit: 0, err: '' });

@@ -30,7 +30,7 @@ export function declareStageFaults(stage: Command, perform: Perform): void {
       .addHelpText('after', `\nExamples:\n${lines}\n`);
   };
   const order = (options: FaultOptions, made: FaultOrder): Promise<void> =>
-    perform(options, async (call) => (await import('./stage-fault-verbs.ts')).orderFaults(call, [made]));
+    perform(options, async (call) => (await import('./stage-fault-verbs.ts')).orderFault(call, made));
   declareProcessFaults(declare, order);
   declarePartition(declare, order);
   declareDiskFaults(declare, order);

@@ -42,10 +42,15 @@ export async function strikeFault(
   order: FaultOrder,
   clock: Clock,
 ): Promise<Struck> {
-  refuse(record, order);
+  refuseFault(record, order);
   const untilMs = order.forMs === null ? null : clock.boottimeMs() + order.forMs;
   const fault = enterFault(record, resolved(record, order, untilMs), clock.wallClock());
-  await launchKeeper(record, directory);
+  try {
+    await launchKeeper(record, directory);
+  } catch (error) {
+    strikeOut(record, fault); // nothing was struck yet, and nobody is there to end it
+    throw error;
+  }
   try {
     const hit = await strike(record, fault, clock);
     const momentary = isMomentary(fault);
@@ -94,7 +99,8 @@ function resolved(record: StageRecord, order: FaultOrder, untilMs: number | null
   }
 }
 
-function refuse(record: StageRecord, order: FaultOrder): void {
+/** Throws NOT_FOUND for an unknown host, REFUSED with the reason why this can't be done now. */
+export function refuseFault(record: StageRecord, order: FaultOrder): void {
   const { fault, node } = order;
   requireHost(record, node);
   const before = readFaults(record).find(
