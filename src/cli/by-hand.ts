@@ -9,7 +9,6 @@ import { exitCodes } from '../errors/exit-codes.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import { carryOutSteps } from './by-hand-steps.ts';
 import type { Call, CommonOptions, Perform } from './call.ts';
-import { findContextFile } from './context.ts';
 import { refuseWhileStoreAnswers } from './store-silence.ts';
 
 interface ByHandOptions extends CommonOptions {
@@ -66,7 +65,8 @@ async function byHand(call: Call, options: ByHandOptions): Promise<number> {
 }
 
 async function carryOut(call: Call, step: StepName | 'all', options: ByHandOptions): Promise<number> {
-  const [{ findPlace }, { performStep }, { findStage }, { createLinuxClock }] = await Promise.all([
+  const [{ findContextFile }, { findPlace }, { performStep }, { findStage }, { createLinuxClock }] = await Promise.all([
+    import('./context.ts'),
     import('../by-hand/place.ts'),
     import('../by-hand/performance.ts'),
     import('../stage/record.ts'),
