@@ -8,6 +8,7 @@ import { renderClusterFile } from '../config/render.ts';
 import { findNode } from '../core/spec.ts';
 import { isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
 import { enrolStore } from '../etcd/enrolment.ts';
+import { clusterPrefix } from '../etcd/store-access.ts';
 import { credentialFiles, readCredentials } from '../pki/credential-files.ts';
 import type { Clock } from '../ports/clock.ts';
 import { findBinaries, supportedMajors } from '../postgres/binaries.ts';
@@ -246,7 +247,7 @@ async function enrol(record: StageRecord, ca: string, parts: { readonly clock: C
     endpoint: `https://${first.address}:${stagePorts.storeClient}`,
     tls: { ca, certificate: tls.certificatePem, key: tls.keyPem },
     rootPassword: storeRootPassword(record),
-    prefix: `/understudy/${record.cluster}/`,
+    prefix: clusterPrefix(record.cluster),
     users: record.nodes.filter((node) => node.role !== 'app').map((node) => storeUser(record, node)),
     clock: parts.clock,
   });
