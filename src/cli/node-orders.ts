@@ -1,6 +1,7 @@
 /** `understudy reinit NODE` and `understudy restart NODE`: orders to one standby's agent, watched to their end. */
 import type { Command } from 'commander';
 import type { AgentClient } from '../api/client.ts';
+import type { Accepted } from '../api/contract.ts';
 import { exitCodes } from '../errors/exit-codes.ts';
 import { isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
 import type { EventName, EventRecord } from '../events/catalogue.ts';
@@ -15,10 +16,7 @@ interface OrderOptions extends CommonOptions {
 
 interface NodeOrder {
   readonly name: 'reinit' | 'restart';
-  readonly ask: (
-    client: AgentClient,
-    asking: Asking,
-  ) => Promise<{ readonly accepted: boolean; readonly because: string }>;
+  readonly ask: (client: AgentClient, asking: Asking) => Promise<Accepted>;
   /** Comes once it was carried out. */
   readonly ends: EventName;
   readonly timeoutMs: number;
