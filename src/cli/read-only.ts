@@ -28,7 +28,7 @@ export function declareReadOnly(program: Command, perform: Perform): void {
     .summary('serve everyone from standbys while nobody may write')
     .description('Has every pooler serve its writers from a standby, or ends that.')
     .addArgument(new Argument('<state>', 'nobody may write, or everybody again').choices(['on', 'off']))
-    .option('--reason <text>', 'why, for status and events')
+    .option('--reason <text>', 'with on: why, for status and events')
     .option('--json', 'print the outcome as JSON')
     .addHelpText('after', examples)
     .action((state: string, _, command: Command) => {
@@ -39,6 +39,11 @@ export function declareReadOnly(program: Command, perform: Perform): void {
 
 async function readOnly(call: Call, on: boolean, reason: string | null): Promise<number> {
   const { terminal } = call;
+  if (!on && reason !== null) {
+    throw new UnderstudyError('REQUEST_INVALID', '--reason says why nobody may write: it goes with on', {
+      hint: 'understudy read-only off',
+    });
+  }
   const access = await call.cluster();
   await access.status();
   const answer = await access.order((client, asking) => client.readOnly({ on, reason }, asking), orderWithinMs);
