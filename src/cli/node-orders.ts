@@ -1,5 +1,5 @@
 /** `understudy reinit NODE` and `understudy restart NODE`: orders to one standby's agent, watched to their end. */
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { AgentClient } from '../api/client.ts';
 import type { Accepted } from '../api/contract.ts';
 import { exitCodes } from '../errors/exit-codes.ts';
@@ -20,6 +20,8 @@ interface NodeOrder {
   /** Comes once it was carried out. */
   readonly ends: EventName;
   readonly timeoutMs: number;
+  /** The same, as it is typed. */
+  readonly timeout: string;
 }
 
 const orders: readonly (NodeOrder & {
@@ -36,6 +38,7 @@ const orders: readonly (NodeOrder & {
     ask: (client, asking) => client.reinit(asking),
     ends: 'postgres.cloned',
     timeoutMs: 24 * 3_600_000,
+    timeout: '24h',
   },
   {
     name: 'restart',
@@ -46,6 +49,7 @@ const orders: readonly (NodeOrder & {
     ask: (client, asking) => client.restart(asking),
     ends: 'postgres.started',
     timeoutMs: 120_000,
+    timeout: '2min',
   },
 ];
 
@@ -58,7 +62,11 @@ export function declareNodeOrders(program: Command, perform: Perform): void {
       .summary(order.summary)
       .description(order.description)
       .argument('<node>', 'the standby')
-      .option('--timeout <seconds>', 'how long to wait for its end; 0: do not wait', duration, order.timeoutMs)
+      .addOption(
+        new Option('--timeout <duration>', 'how long to wait for its end; 0: do not wait')
+          .argParser(duration)
+          .default(order.timeoutMs, order.timeout),
+      )
       .option('--json', 'print the outcome as JSON')
       .addHelpText('after', order.example)
       .action((node: string, _, command: Command) => {

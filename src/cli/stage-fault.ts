@@ -41,7 +41,11 @@ export function declareStageFaults(stage: Command, perform: Perform): void {
 type Order = (options: FaultOptions, made: FaultOrder) => Promise<void>;
 
 function withFor(command: Command): Command {
-  return command.option('--for <seconds>', 'undo it after this long; otherwise it lasts until `heal`', duration);
+  return command.option(
+    '--for <duration>',
+    'undo it after this long, such as 20s; otherwise it lasts until `heal`',
+    duration,
+  );
 }
 
 function forMs({ for: ms }: FaultOptions): number | null {

@@ -13,7 +13,7 @@ import { enterFault, type Fault, type NewFault, readFaults, strikeOut } from './
 import { isMomentary, strike, targets, undo } from './fault-strikes.ts';
 import type { FaultOrder } from './fault-words.ts';
 import { launchKeeper } from './keeper.ts';
-import { findStage, type StageRecord, stageHosts } from './record.ts';
+import { requireStage, type StageRecord, stageHosts } from './record.ts';
 
 export interface Struck {
   readonly fault: Fault;
@@ -25,8 +25,7 @@ export interface Struck {
 
 /** Throws STAGE_MISSING, and REFUSED when the stage is another user's. */
 export function openStage(directory: string): StageRecord {
-  const record = findStage(directory);
-  if (record === null) throw new UnderstudyError('STAGE_MISSING', `there is no stage in ${directory}`);
+  const record = requireStage(directory);
   const self = process.geteuid?.();
   if (self !== 0 && statSync(record.root).uid !== self)
     throw new UnderstudyError('REFUSED', 'this stage belongs to another user', {

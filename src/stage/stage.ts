@@ -36,6 +36,7 @@ import {
   findStage,
   nodeDirectory,
   recordFile,
+  requireStage,
   type StageNode,
   type StageRecord,
   stageDirectory,
@@ -111,8 +112,7 @@ export async function stageJoin(request: {
   readonly node: string;
   readonly clock: Clock;
 }): Promise<StageNode> {
-  const record = findStage(request.directory);
-  if (record === null) throw new UnderstudyError('STAGE_MISSING', `there is no stage in ${request.directory}`);
+  const record = requireStage(request.directory);
   const spec = (await askAgents(record, (client) => client.spec())).spec;
   const declared = findNode(spec, request.node);
   if (declared === undefined) {
