@@ -55,19 +55,23 @@ async function readOnly(call: Call, on: boolean, reason: string | null): Promise
   return others.length === 0 ? exitCodes.done : exitCodes.failed;
 }
 
-/** Answers the poolers that have not said in time that they do so. */
+/** Answers the poolers that have not said in time that they do so. Throws TIMEOUT when nobody could be asked. */
 async function untilFollowed(call: Call, access: ClusterAccess, on: boolean): Promise<readonly string[]> {
   const begunAtMs = performance.now();
-  let others: readonly string[] = [];
+  let others: readonly string[] | null = null;
   do {
     try {
       const { poolers } = await access.status();
       others = poolers.filter(({ report }) => report?.readOnly !== on).map(({ node }) => node);
       if (others.length === 0) return others;
     } catch (error) {
-      if (!isUnderstudyError(error, 'AGENT_UNREACHABLE')) throw error;
+      // Whoever does not want to wait any longer is told what was seen last.
+      if (!call.signal.aborted && !isUnderstudyError(error, 'AGENT_UNREACHABLE')) throw error;
     }
     await call.sleep(lookEveryMs);
   } while (performance.now() - begunAtMs < followWithinMs && !call.signal.aborted);
-  return others;
+  if (others !== null) return others;
+  throw new UnderstudyError('TIMEOUT', 'it was ordered, and it is not known whether poolers follow', {
+    hint: 'understudy status',
+  });
 }
