@@ -154,7 +154,9 @@ export interface Verification {
 export async function verifyLoad(connect: ClientConfig, account: LoadAccount): Promise<Verification> {
   const client = new Client(connect);
   await client.connect();
-  const result = { acknowledged: 0, lost: [] as string[], phantom: [] as string[], unknownThere: 0, unknownMissing: 0 };
+  const lost: string[] = [];
+  const phantom: string[] = [];
+  const result = { acknowledged: 0, lost, phantom, unknownThere: 0, unknownMissing: 0 };
   try {
     for (const [writer, highest] of account.highest.entries()) {
       const missing = await missingNumbers(client, account, writer, highest);
