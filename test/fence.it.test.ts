@@ -51,6 +51,14 @@ async function commitForEver() {
   return writer;
 }
 
+/** The fence's own proof comes a look after the last process has gone. */
+async function goneProven(fence: WatchedFence): Promise<Awaited<ReturnType<WatchedFence['status']>>> {
+  return await until('gone is proven', async () => {
+    const status = await fence.status();
+    return status.struck === null ? undefined : status;
+  });
+}
+
 /** Until a fence that nobody spoke to would have ended a primary, and has looked since: whoever asks has it look. */
 async function patienceOver(fence: WatchedFence): Promise<void> {
   await fence.status();
@@ -77,7 +85,7 @@ describe('the deadline', () => {
     expect((await fence.status()).server).toBe('remnants');
     await writer.ended;
     await node.gone();
-    const { struck, server } = await fence.status();
+    const { struck, server } = await goneProven(fence);
     expect(struck?.goneAtMs).toBeGreaterThanOrEqual(deadline?.atMs ?? Number.POSITIVE_INFINITY);
     expect(struck?.killed).toBeGreaterThan(0);
     expect(server).toBe('none');
@@ -92,7 +100,7 @@ describe('the deadline', () => {
     sendSignal(agent, 'SIGKILL');
     await writer.ended;
     await node.gone();
-    const { struck, deadline } = await node.fence().status();
+    const { struck, deadline } = await goneProven(node.fence());
     expect(struck?.goneAtMs).toBeGreaterThanOrEqual(deadline?.atMs ?? Number.POSITIVE_INFINITY);
   });
 
@@ -103,7 +111,7 @@ describe('the deadline', () => {
     await until('it spins', async () => node.agentLog().includes('blocked'));
     await writer.ended;
     await node.gone();
-    const { struck, deadline } = await node.fence().status();
+    const { struck, deadline } = await goneProven(node.fence());
     expect(struck?.goneAtMs).toBeGreaterThanOrEqual(deadline?.atMs ?? Number.POSITIVE_INFINITY);
     expect(isAlive(agent)).toBe(true);
   });
@@ -113,13 +121,13 @@ describe('the deadline', () => {
     sendSignal(agent, 'SIGKILL');
     await node.gone();
     const fence = node.fence();
-    const first = await until('gone is proven', async () => (await fence.status()).struck ?? undefined);
+    const { struck: first } = await goneProven(fence);
     // It may be killed before it takes a session.
     const rogue = await node.launchByHand();
     await until('it is killed', async () => !isAlive(rogue));
     const second = await until('gone is proven anew', async () => {
       const { struck } = await fence.status();
-      return struck !== null && struck.goneAtMs > first.goneAtMs ? struck : undefined;
+      return struck !== null && struck.goneAtMs > (first?.goneAtMs ?? 0) ? struck : undefined;
     });
     expect(second.killed).toBeGreaterThan(0);
     await node.gone();
@@ -157,7 +165,7 @@ print('attached', flush=True); time.sleep(600)`;
     expect(key).not.toBe('');
     sendSignal(agent, 'SIGKILL');
     await until('the stranger is killed', async () => stranger.signalCode === 'SIGKILL');
-    await until('gone is proven', async () => (await node.fence().status()).struck !== null);
+    await goneProven(node.fence());
   });
 });
 
@@ -425,7 +433,7 @@ describe('when the host is in trouble', () => {
     for (let i = 0; i < 100; i += 1) await expect(fence.extend(1, 1)).rejects.toThrow('passed already');
     await until('it is killed', async () => !isAlive(started));
     await node.gone();
-    expect((await fence.status()).struck?.goneAtMs).toBeGreaterThanOrEqual(soon);
+    expect((await goneProven(fence)).struck?.goneAtMs).toBeGreaterThanOrEqual(soon);
   });
 
   it('the watchdog is fed while a deadline stands, and stopped by a drop; a fence that dies leaves it running', async () => {
