@@ -7,6 +7,7 @@
  */
 import type { NodeName } from '../core/spec.ts';
 import type { Commit, FakeServer } from './fake-server.ts';
+import { LossWatch } from './loss-watch.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
 export interface Violation {
@@ -20,6 +21,7 @@ const afterwordMs = 550;
 
 export class Checks {
   readonly violations: Violation[] = [];
+  readonly losses: LossWatch;
   /** Rows whose replicated commit was answered, in order. */
   #replicated: number[] = [];
   /** Terms whose holder was elected without what nobody who was heard had. */
@@ -30,7 +32,8 @@ export class Checks {
   #term = 0;
   #holder: NodeName | null = null;
 
-  constructor(time: VirtualTime, servers: () => Iterable<FakeServer>) {
+  constructor(time: VirtualTime, servers: () => Iterable<FakeServer>, lossLimitBytes: number | null) {
+    this.losses = new LossWatch(lossLimitBytes);
     this.#time = time;
     this.#servers = servers;
   }
@@ -67,6 +70,8 @@ export class Checks {
     if (this.#hasStoodStill(server) && this.#holder !== server.node) return;
     const other = this.#otherWritable(server);
     if (other !== null) this.violated('two-writable', `${server.node} became writable while ${other.node} is`);
+    const loss = this.losses.becameWritable(server, this.#term);
+    if (loss !== null) this.violated(loss.kind, loss.text);
     this.#newest = server;
     const rows = rowsOf(server);
     if (this.#isLossAccepted(server)) this.#replicated = this.#replicated.filter((row) => rows.has(row));
@@ -81,6 +86,7 @@ export class Checks {
     if (other !== null && !this.#hasStoodStill(server)) {
       this.violated('two-acknowledging', `${server.node} answered row ${commit.row} while ${other.node} is writable`);
     }
+    this.losses.answered(server, commit.row);
     if (!commit.replicated) return;
     const newest = this.#newest;
     const isSuperseded = newest !== null && newest !== server && newest.process?.role === 'primary';

@@ -24,14 +24,14 @@ export interface Fork {
 }
 
 const firstLsn = 0x3000000n;
-const recordBytes = 64n;
+export const recordBytes = 64;
 
 export function lsnOf(position: number): Lsn {
-  return lsnFromOffset(firstLsn + recordBytes * BigInt(position));
+  return lsnFromOffset(firstLsn + BigInt(recordBytes * position));
 }
 
 export function positionOf(lsn: Lsn): number {
-  return Number((lsn - firstLsn) / recordBytes);
+  return Number((lsn - firstLsn) / BigInt(recordBytes));
 }
 
 export class FakeDisk {
@@ -51,6 +51,8 @@ export class FakeDisk {
   upstream: NodeName | null = null;
   isFull = false;
   isFrozen = false;
+  /** Whatever waits for it can not even be killed. */
+  isDead = false;
   slowByMs = 0;
   #whenThawed: (() => void)[] = [];
 
@@ -81,6 +83,7 @@ export class FakeDisk {
 
   thaw(): void {
     this.isFrozen = false;
+    this.isDead = false;
     const waiting = this.#whenThawed;
     this.#whenThawed = [];
     for (const run of waiting) run();

@@ -38,6 +38,7 @@ export class FakePooler {
   readonly #serverAt: (address: string) => FakeServer | undefined;
   #isRunning = false;
   #isPaused = false;
+  #isForMove = false;
   #pausedAtMs = 0;
   #configuration: PoolerConfiguration | null = null;
   #waiting: Transaction[] = [];
@@ -61,6 +62,11 @@ export class FakePooler {
 
   get isPaused(): boolean {
     return this.#isPaused;
+  }
+
+  /** And not because nobody accepts writes. */
+  get isPausedForMove(): boolean {
+    return this.#isPaused && this.#isForMove;
   }
 
   get target(): string | null {
@@ -117,6 +123,7 @@ export class FakePooler {
         this.#requireRunning();
         if (!this.#isPaused) this.#pausedAtMs = this.#time.nowMs;
         this.#isPaused = true;
+        this.#isForMove = true;
         const generation = this.#generation;
         while (this.#active.size > 0) {
           if (signal?.aborted === true || this.#time.nowMs - begunAtMs > withinMs) {
@@ -133,6 +140,7 @@ export class FakePooler {
         this.#requireRunning();
         if (!this.#isPaused) this.#pausedAtMs = this.#time.nowMs;
         this.#isPaused = true;
+        this.#isForMove = false;
         this.#point(configuration);
       },
       reach: async (address, _port, withinMs) => await this.#reach(address, withinMs, act),

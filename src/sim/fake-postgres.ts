@@ -321,7 +321,10 @@ export class FakePostgres implements Postgres {
       const newest = Math.max(...disk.history.map((fork) => fork.timeline));
       // Told by a signal: it happens whatever becomes of the agent.
       this.#server.later(process, this.#random.skewed(5, 80) + disk.slowByMs, () =>
-        this.#server.promote(process, timeline ?? newest + 1),
+        // Its history file and its end-of-recovery record reach the disk first.
+        disk.whenThawed(() =>
+          this.#server.whenRunning(process, () => this.#server.promote(process, timeline ?? newest + 1)),
+        ),
       );
     }
     await this.#until(options, 'the server does not accept writes yet', () => {
@@ -355,6 +358,7 @@ export class FakePostgres implements Postgres {
     if (this.#server.process !== process) return { clean: null };
     await this.#take(this.#random.between(5, 60), options);
     if (this.#server.process === process) this.#server.kill();
+    await this.#until(options, 'a process can not be ended', () => this.#server.process !== process);
     return { clean: null };
   }
 

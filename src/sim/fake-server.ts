@@ -71,6 +71,8 @@ export class ServerProcess {
   readonly streams = new Map<NodeName, ReplicationStream>();
   waiting: WaitingCommit[] = [];
   backlog: (() => void)[] = [];
+  /** Killed, and held by its disk. */
+  isDoomed = false;
 
   constructor(pid: number, role: 'primary' | 'standby', replayed: number) {
     this.pid = pid;
@@ -157,16 +159,27 @@ export class FakeServer {
     this.#world.watcher.becameWritable(this);
   }
 
-  /** Every process of it at once. */
+  /** Every process of it at once; what waits for a dead disk does nothing from now on, and ends with that wait. */
   kill(): void {
     const { process } = this;
     if (process === null) return;
+    if (this.disk.isDead) {
+      process.freeze = 'all';
+      process.isDoomed = true;
+      return;
+    }
     this.process = null;
     this.#end(process);
   }
 
+  wakeDisk(): void {
+    this.disk.isDead = false;
+    if (this.process?.isDoomed === true) this.kill();
+    this.disk.thaw();
+  }
+
   /** Backends go on for a while. */
-  killPostmaster(): void {
+  killPostmaster(outlivesMs?: number): void {
     const { process } = this;
     if (process === null) return;
     process.hasPostmaster = false;
@@ -174,7 +187,7 @@ export class FakeServer {
     const isBusy = process.role === 'primary' && process.phase === 'ready';
     // One that is stopped by a signal itself, or hangs in its disk, does not notice.
     const outlives = this.#random.chance(0.1) ? stuckRemnantsLiveMs : remnantsLiveMs;
-    this.time.after(isBusy ? this.#random.between(0, outlives) : 1, () => {
+    this.time.after(isBusy ? (outlivesMs ?? this.#random.between(0, outlives)) : 1, () => {
       if (this.process === process) this.kill();
     });
   }
@@ -223,7 +236,7 @@ export class FakeServer {
 
   thaw(): void {
     const { process } = this;
-    if (process === null) return;
+    if (process === null || process.isDoomed) return;
     if (process.isStill) this.#stillUntilMs = this.time.nowMs;
     process.freeze = 'none';
     const { backlog } = process;

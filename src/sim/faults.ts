@@ -4,6 +4,8 @@
  * Invariant: what a fault takes away, its undoing gives back, also when several overlap; a host that was switched off
  * comes up, an agent that was killed is started again. Nothing here knows what the agents make of it.
  */
+
+import { keys } from '../records/keys.ts';
 import type { AppMachine } from './app-machine.ts';
 import type { DatabaseMachine } from './database-machine.ts';
 import type { World } from './world.ts';
@@ -64,6 +66,14 @@ function freezeAll(machine: DatabaseMachine): () => void {
   };
 }
 
+function lateKey(machine: DatabaseMachine, key: string, byMs: number): () => void {
+  machine.storeFaults.lateKey = key;
+  machine.storeFaults.lateByMs = byMs;
+  return () => {
+    machine.storeFaults.lateKey = null;
+  };
+}
+
 function failNext(what: 'promote' | 'clone' | 'rewind' | 'stop') {
   return (machine: DatabaseMachine): (() => void) => {
     machine.server.failing[what] = 2;
@@ -95,6 +105,13 @@ const table = {
     machine.server.killPostmaster();
     return nothing;
   }),
+  'postmaster-killed-alone': onDatabase(
+    'the postmaster is killed, its backends go on for minutes',
+    (machine, world) => {
+      machine.server.killPostmaster(world.random.between(180_000, 300_000));
+      return nothing;
+    },
+  ),
   'server-killed': onDatabase('every process of PostgreSQL is killed', (machine) => {
     machine.server.kill();
     return nothing;
@@ -186,6 +203,13 @@ const table = {
     machine.storeFaults.lateByMs = world.random.between(100, 8_000);
     return nothing;
   }),
+  'durability-late': onDatabase(
+    'what it writes of the durability record is carried out seconds later',
+    (machine, world) => lateKey(machine, keys.durability, world.random.between(3_500, 8_000)),
+  ),
+  'handover-late': onDatabase('what it writes of the operation is carried out seconds later', (machine, world) =>
+    lateKey(machine, keys.operation, world.random.between(9_500, 13_000)),
+  ),
   'watch-silent': onDatabase('the store answers, and tells nothing by itself', (machine) => {
     machine.storeFaults.watchesSilent = true;
     return () => {
@@ -199,7 +223,7 @@ const table = {
     };
   }),
   'store-answers-late': onDatabase('the way back from the store is slow', (machine, world) => {
-    machine.storeFaults.answersLateMs = world.random.between(300, 850);
+    machine.storeFaults.answersLateMs = world.random.between(600, 860);
     return () => {
       machine.storeFaults.answersLateMs = 0;
     };
@@ -217,6 +241,11 @@ const table = {
   'disk-frozen': onDatabase('the disk does not answer', (machine) => {
     machine.server.disk.isFrozen = true;
     return () => machine.server.disk.thaw();
+  }),
+  'disk-dead': onDatabase('the disk does not answer, and what waits for it can not be killed', (machine) => {
+    machine.server.disk.isFrozen = true;
+    machine.server.disk.isDead = true;
+    return () => machine.server.wakeDisk();
   }),
   'disk-slow': onDatabase('the disk is slow', (machine) => {
     machine.server.disk.slowByMs = 120;
@@ -268,6 +297,14 @@ const table = {
     machine.powerOff();
     return () => machine.powerOn();
   }),
+  'app-cut-from-all': onApp('no database node can be reached', (machine, world) =>
+    all(
+      [...world.machines.keys()].flatMap((peer) => [
+        world.network.cut(machine.name, peer),
+        world.network.cut(peer, machine.name),
+      ]),
+    ),
+  ),
   'app-cut-from-one': onApp('one database node can not be reached', (machine, world, other) =>
     other === undefined
       ? nothing

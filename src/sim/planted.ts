@@ -133,6 +133,16 @@ export const plants: readonly Plant[] = [
     'if (postgres.pid === null || nowMs - since < afterMs) {',
     'if (postgres.pid === null || nowMs - since < 1000 * afterMs) {',
   ]),
+  plant('useless-primary-is-ended', 'A primary whose writes reach no disk is ended', [
+    'core/write-probe.ts',
+    'failing.times >= uselessAfterTimes &&',
+    'failing.times >= 1_000 * uselessAfterTimes &&',
+  ]),
+  plant('unkillable-lets-the-lease-go', 'A holder that can not end its own server lets its lease run out', [
+    'core/rules/useless.ts',
+    'return since !== null && situation.nowMs - since >= endPatienceMs',
+    'return since !== null && situation.nowMs < 0',
+  ]),
   plant('orphans-are-ended', 'What outlives its postmaster goes on committing', [
     'core/decide.ts',
     "if (view.postgres.state === 'orphaned') return endOrphans();",
@@ -167,6 +177,11 @@ export const plants: readonly Plant[] = [
     'agent/execute-store.ts',
     "          same(keys.lease, action.lease),\n          { key: keys.durability, revision: action.replaces?.revision ?? 'absent' },",
     '',
+  ]),
+  plant('loss-limit', 'Who is known to lack more than the declared limit is not elected', [
+    'core/ballot.ts',
+    'if (lossLimitBytes === null || lacksBytes <= lossLimitBytes) return null;',
+    'if (lossLimitBytes === null || lacksBytes >= 0) return null;',
   ]),
   // Switchover
   plant('undo-before-start', 'The old primary starts again only after its undo succeeded', [

@@ -44,12 +44,14 @@ function planLines(plan: Plan): readonly string[] {
   const { faults, commands, durability, lostForEver } = plan;
   return [
     `seed ${plan.seed}: ${plan.databases} database nodes, ${plan.apps} app nodes with ${plan.writersEach} writers each, a row every ${plan.everyMs} ms`,
-    `  k ${durability.k}, without standby: ${durability.withoutStandby}, unheard: ${durability.acceptLossAfterMs ?? 'wait'}`,
+    `  k ${durability.k}, without standby: ${durability.withoutStandby}, unheard: ${durability.acceptLossAfterMs ?? 'wait'}, loss limit: ${plan.lossLimitBytes ?? 'usual'}`,
     ...faults.map(
-      ({ kind, node, other, when, forMs }) =>
-        `  ${whenText(when)}: ${kind} ${node} for ${Math.round(forMs)} ms${kind.endsWith('-one') ? ` (${other})` : ''}`,
+      ({ kind, node, other, when, forMs, forEver }) =>
+        `  ${whenText(when)}: ${kind} ${node} for ${Math.round(forMs)} ms${kind.endsWith('-one') ? ` (${other})` : ''}${forEver ? ', for ever' : ''}`,
     ),
-    ...commands.map(({ what, node, when }) => `  ${whenText(when)}: ${what}, asked of ${node}`),
+    ...commands.map(
+      ({ what, node, when, to }) => `  ${whenText(when)}: ${what}${to ? ` to ${to}` : ''}, asked of ${node}`,
+    ),
     ...(lostForEver === null ? [] : [`  in the end for ever: ${lostForEver.how} ${lostForEver.node}`]),
   ];
 }
