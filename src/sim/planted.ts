@@ -170,8 +170,8 @@ export const plants: readonly Plant[] = [
   ),
   plant('flush-is-owed', 'k of the new set have flushed the position read after the change', [
     'core/rules/sync-standbys.ts',
-    'if (step.flush && flushedBy(',
-    'if (step.flush && -1 > flushedBy(',
+    'flushedBy(postgres.peers, step.set, effective.mark) < step.set.k)',
+    'flushedBy(postgres.peers, step.set, effective.mark) < 0)',
   ]),
   plant('durability-write-compares', 'Every write of the record compares the lease and the record that it replaces', [
     'agent/execute-store.ts',
