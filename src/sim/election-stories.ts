@@ -177,6 +177,23 @@ const uselessPrimary: Story = {
   ],
 };
 
+/** The release after a failed start lands late, when the server has started after all, and its agent stands still. */
+const lateRelease: Story = {
+  name: 'late-release',
+  databases: [2, 3],
+  faults: (random, fromMs) => [
+    { kind: 'release-late', node: holder, other: 'db2', when: { atMs: fromMs }, forMs: random.between(500, 2_500) },
+    { kind: 'start-fails', node: holder, other: 'db2', when: { atMs: fromMs }, forMs: random.between(300, 2_500) },
+    {
+      kind: 'agent-frozen',
+      node: 'db1',
+      other: 'db2',
+      when: { event: 'store.lease', nth: 1, delayMs: random.skewed(0.05, 3), fromMs },
+      forMs: 8_000,
+    },
+  ],
+};
+
 /** The only standby has fallen behind by more than may be lost when the primary's host goes down. */
 const tooMuchToLose: Story = {
   name: 'too-much-to-lose',
@@ -204,5 +221,6 @@ export const electionStories: readonly Story[] = [
   forgottenHistory,
   lingeringBackends,
   uselessPrimary,
+  lateRelease,
   tooMuchToLose,
 ];

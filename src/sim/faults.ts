@@ -207,6 +207,9 @@ const table = {
     'what it writes of the durability record is carried out seconds later',
     (machine, world) => lateKey(machine, keys.durability, world.random.between(3_500, 8_000)),
   ),
+  'release-late': onDatabase('what it writes of the lease is carried out seconds later', (machine, world) =>
+    lateKey(machine, keys.lease, world.random.between(500, 6_000)),
+  ),
   'handover-late': onDatabase('what it writes of the operation is carried out seconds later', (machine, world) =>
     lateKey(machine, keys.operation, world.random.between(9_500, 13_000)),
   ),

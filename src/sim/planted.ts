@@ -59,6 +59,11 @@ export const plants: readonly Plant[] = [
     "      same(keys.lease, lease),\n      same(keys.renewal, renewal),\n      { key: keys.durability, revision: durability?.revision ?? 'absent' },",
     '',
   ]),
+  plant('release-compares-the-renewal', 'A release that was not answered fails once its holder has renewed', [
+    'agent/execute-store.ts',
+    'conditions: [same(keys.lease, action.lease), { key: keys.renewal, revision }],',
+    "conditions: revision === '' ? [] : [same(keys.lease, action.lease)],",
+  ]),
   // Promises and cuts
   plant(
     'promise-forbids-cutting',

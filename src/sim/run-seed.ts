@@ -202,7 +202,7 @@ class SeedRun {
       standbys.map(({ server }) => server),
     );
     const rows = new Set(primary.disk.records.map(({ row }) => row));
-    const isCalm = this.#plan.faults.every(({ kind }) => harmless.has(kind));
+    const isCalm = lostForEver === null && this.#plan.faults.every(({ kind }) => harmless.has(kind));
     const hurt = load.rows.findIndex((row) => row.outcome === 'failed' || row.outcome === 'unknown');
     if (isCalm && hurt >= 0) {
       checks.violated('application-hurt', `row ${hurt + 1}: ${load.rows[hurt]?.because}, though nothing failed`);
