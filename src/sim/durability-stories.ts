@@ -121,10 +121,43 @@ const lateRecord: Story = {
   },
 };
 
+/**
+ * A loss is accepted, and whoever would be elected by it stands still; meanwhile the primary renews once more and is
+ * silent again. What was accepted says nothing of that.
+ */
+const renewedOnceMore: Story = {
+  name: 'renewed-once-more',
+  databases: [3],
+  durability: { acceptLossAfterMs: 3_000 },
+  isAlone: true,
+  faults: (random, fromMs) => {
+    const cutForMs = random.between(9_000, 10_500);
+    return [
+      { kind: 'cut-from-all', node: 'db3', other: 'db1', when: { atMs: fromMs }, forMs: 35_000 },
+      { kind: 'cut-from-all', node: 'db1', other: 'db2', when: { atMs: fromMs }, forMs: cutForMs },
+      {
+        kind: 'agent-frozen',
+        node: 'db2',
+        other: 'db1',
+        when: { event: 'store.accepted-loss', nth: 1, delayMs: random.skewed(0.05, 1), fromMs },
+        forMs: random.between(3_000, 5_000),
+      },
+      {
+        kind: 'cut-from-all',
+        node: 'db1',
+        other: 'db2',
+        when: { atMs: fromMs + cutForMs + random.between(200, 1_200) },
+        forMs: 30_000,
+      },
+    ];
+  },
+};
+
 export const durabilityStories: readonly Story[] = [
   onlyTheLaggardIsLeft,
   furthestHasNotReplayed,
   recordWithoutServer,
   recordBeforeFlush,
   lateRecord,
+  renewedOnceMore,
 ];

@@ -183,6 +183,11 @@ export const plants: readonly Plant[] = [
     "          same(keys.lease, action.lease),\n          { key: keys.durability, revision: action.replaces?.revision ?? 'absent' },",
     '',
   ]),
+  plant('acceptance-is-void-after-a-renewal', 'A loss is accepted of a holder only as long as it does not renew', [
+    'core/accepted-loss.ts',
+    'renewal.term === term && record.counter === renewal.counter ? record : null',
+    'renewal.term === term ? record : null',
+  ]),
   plant('loss-limit', 'Who is known to lack more than the declared limit is not elected', [
     'core/ballot.ts',
     'if (lossLimitBytes === null || lacksBytes <= lossLimitBytes) return null;',

@@ -44,6 +44,8 @@ export class World {
   readonly apps = new Map<NodeName, AppMachine>();
   readonly serverWorld: ServerWorld;
   readonly #listeners = new Set<(node: NodeName, name: string) => void>();
+  /** Of each term's last renewal. */
+  readonly #counters = new Map<number, number>();
   #serial = 0;
 
   constructor(options: WorldOptions) {
@@ -169,7 +171,8 @@ export class World {
         this.trace.say('store', `durability ${entry.value}`);
         this.#tell('store', 'store.durability');
       }
-      if (entry?.key === keys.renewal) this.#renewed();
+      if (entry?.key === keys.renewal) this.#renewed(entry.value);
+      if (entry?.key === keys.acceptedLoss) this.#tell('store', 'store.accepted-loss');
       if (entry?.key === keys.operation) {
         const operation = decodeRecord('operation', entry.value);
         if (operation.ok && operation.value.phase === 'handed-over')
@@ -177,7 +180,7 @@ export class World {
       }
       if (entry?.key.startsWith(timelinePrefix) === true) {
         const timeline = decodeRecord('timeline', entry.value);
-        if (timeline.ok && timeline.value.acceptedLoss !== undefined) this.checks.lossAccepted(timeline.value.term);
+        if (timeline.ok && timeline.value.acceptedLoss !== undefined) this.#lossAccepted(timeline.value.term);
       }
       if (entry?.key !== keys.lease) continue;
       const decoded = decodeRecord('lease', entry.value);
@@ -189,7 +192,20 @@ export class World {
     }
   }
 
-  #renewed(): void {
+  /** What was accepted must be what is lost: of a holder that has not renewed since. */
+  #lossAccepted(term: number): void {
+    const value = this.store.read(this.#prefix + keys.acceptedLoss);
+    const record = value === null ? null : decodeRecord('accepted-loss', value);
+    const isOfThis =
+      record?.ok === true && record.value.term === term && record.value.counter === this.#counters.get(term - 1);
+    if (isOfThis) this.checks.lossAccepted(term);
+    else
+      this.checks.violated('stale-acceptance', `term ${term} began by a loss that was accepted of an earlier silence`);
+  }
+
+  #renewed(value: string): void {
+    const renewal = decodeRecord('renewal', value);
+    if (renewal.ok) this.#counters.set(renewal.value.term, renewal.value.counter);
     const server = this.machines.get(leaseHolder(this) ?? '')?.server;
     if (server !== undefined) this.checks.losses.renewed(server);
   }
