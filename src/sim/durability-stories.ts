@@ -122,6 +122,33 @@ const lateRecord: Story = {
 };
 
 /**
+ * db2 hears nothing new while the record counts only db2; then db3 comes back, is counted, and has alone what is
+ * acknowledged. Primary and db3 go: db2 must not be elected by what it remembers.
+ */
+const staleRecord: Story = {
+  name: 'stale-record',
+  databases: [3],
+  troubleMs: 30_000,
+  isAlone: true,
+  faults: (random, fromMs) => {
+    const goneAtMs = fromMs + random.between(10_500, 13_000);
+    return [
+      { kind: 'host-crashed', node: 'db3', other: 'db1', when: { atMs: fromMs }, forMs: random.between(4_600, 5_500) },
+      {
+        kind: 'watch-silent',
+        node: 'db2',
+        other: 'db1',
+        when: { atMs: fromMs + random.between(3_600, 4_500) },
+        forMs: 40_000,
+      },
+      { kind: 'cut-from-one', node: holder, other: 'db2', when: { atMs: goneAtMs - 800 }, forMs: 40_000 },
+      { kind: 'cut-from-all', node: 'db3', other: 'db1', when: { atMs: goneAtMs }, forMs: 40_000 },
+      { kind: 'host-crashed', node: holder, other: 'db2', when: { atMs: goneAtMs + 1 }, forMs: 40_000 },
+    ];
+  },
+};
+
+/**
  * A loss is accepted, and whoever would be elected by it stands still; meanwhile the primary renews once more and is
  * silent again. What was accepted says nothing of that.
  */
@@ -159,5 +186,6 @@ export const durabilityStories: readonly Story[] = [
   recordWithoutServer,
   recordBeforeFlush,
   lateRecord,
+  staleRecord,
   renewedOnceMore,
 ];

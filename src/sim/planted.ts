@@ -183,6 +183,21 @@ export const plants: readonly Plant[] = [
     "          same(keys.lease, action.lease),\n          { key: keys.durability, revision: action.replaces?.revision ?? 'absent' },",
     '',
   ]),
+  plant('take-compares-the-record', 'A takeover compares the durability record that it was judged by', [
+    'agent/execute-store.ts',
+    "      same(keys.renewal, renewal),\n      { key: keys.durability, revision: durability?.revision ?? 'absent' },",
+    '      same(keys.renewal, renewal),',
+  ]),
+  plant('settle-earlier-writes', 'An unanswered write of the record is settled by another write', [
+    'core/rules/sync-standbys.ts',
+    'if (memory.durabilityWritten !== term) return',
+    'if (memory.durabilityWritten !== term && term < 0) return',
+  ]),
+  plant('renewal-says-how-far', 'How far the holder had written stands in its renewal', [
+    'core/rules/lease.ts',
+    "if (postgres.state === 'primary') return { timeline",
+    "if (postgres.state === 'primary' && postgres.timeline < 0) return { timeline",
+  ]),
   plant('acceptance-is-void-after-a-renewal', 'A loss is accepted of a holder only as long as it does not renew', [
     'core/accepted-loss.ts',
     'renewal.term === term && record.counter === renewal.counter ? record : null',
