@@ -51,6 +51,10 @@ export class FakeFence {
     });
   }
 
+  get isFrozen(): boolean {
+    return this.#isFrozen;
+  }
+
   freeze(): void {
     this.#isFrozen = true;
   }

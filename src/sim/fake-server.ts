@@ -54,7 +54,8 @@ export class ServerProcess {
   role: 'primary' | 'standby';
   phase: 'starting' | 'ready' | 'stopping' = 'starting';
   hasPostmaster = true;
-  freeze: 'none' | 'postmaster' | 'all' = 'none';
+  /** Who stops which of its processes by a signal; several add up. */
+  readonly holds = new Set<{ readonly what: 'postmaster' | 'all' }>();
   /** What each kind of process has read of `synchronous_standby_names`. */
   sync: { sessions: SyncSet; walsenders: SyncSet; checkpointer: SyncSet } = {
     sessions: nobody,
@@ -78,6 +79,11 @@ export class ServerProcess {
     this.pid = pid;
     this.role = role;
     this.replayed = replayed;
+  }
+
+  get freeze(): 'none' | 'postmaster' | 'all' {
+    if (this.isDoomed || [...this.holds].some(({ what }) => what === 'all')) return 'all';
+    return this.holds.size > 0 ? 'postmaster' : 'none';
   }
 
   get isStill(): boolean {
@@ -164,7 +170,6 @@ export class FakeServer {
     const { process } = this;
     if (process === null) return;
     if (this.disk.isDead) {
-      process.freeze = 'all';
       process.isDoomed = true;
       return;
     }
@@ -234,11 +239,20 @@ export class FakeServer {
     return Math.max(this.#stillUntilMs, this.host.resumedAtMs ?? Number.NEGATIVE_INFINITY);
   }
 
-  thaw(): void {
+  /** Stops its postmaster, or all of its processes, by a signal, until what is answered is called. */
+  freeze(what: 'postmaster' | 'all'): () => void {
     const { process } = this;
-    if (process === null || process.isDoomed) return;
-    if (process.isStill) this.#stillUntilMs = this.time.nowMs;
-    process.freeze = 'none';
+    const hold = { what };
+    process?.holds.add(hold);
+    return () => {
+      const wasStill = process?.isStill === true;
+      if (process?.holds.delete(hold) && wasStill && !process.isStill) this.#goOn(process);
+    };
+  }
+
+  #goOn(process: ServerProcess): void {
+    if (this.process !== process) return;
+    this.#stillUntilMs = this.time.nowMs;
     const { backlog } = process;
     process.backlog = [];
     for (const run of backlog) this.whenRunning(process, run);

@@ -57,10 +57,9 @@ function freezeAll(machine: DatabaseMachine): () => void {
   const process = machine.agent?.process;
   process?.freeze();
   machine.fence.freeze();
-  const server = machine.server.process;
-  if (server !== null) server.freeze = 'all';
+  const thaw = machine.server.freeze('all');
   return () => {
-    machine.server.thaw();
+    thaw();
     machine.fence.thaw();
     process?.thaw();
   };
@@ -85,10 +84,11 @@ function failNext(what: 'promote' | 'clone' | 'rewind' | 'stop') {
 
 const table = {
   'agent-killed': onDatabase('the agent is killed and started again', (machine) => {
-    machine.killAgent();
+    if (!machine.fence.isFrozen) machine.killAgent();
     return nothing;
   }),
   'agent-dead': onDatabase('the agent is killed and stays away', (machine) => {
+    if (machine.fence.isFrozen) return nothing;
     machine.isSupervised = false;
     machine.agent?.process.kill();
     return () => {
@@ -97,6 +97,8 @@ const table = {
     };
   }),
   'agent-frozen': onDatabase('the agent is stopped by a signal', (machine) => {
+    // Nor is anything promised when neither agent nor fence can act, and PostgreSQL can.
+    if (machine.fence.isFrozen) return nothing;
     const process = machine.agent?.process;
     process?.freeze();
     return () => process?.thaw();
@@ -117,14 +119,10 @@ const table = {
     return nothing;
   }),
   'postmaster-frozen': onDatabase('the postmaster is stopped by a signal', (machine) => {
-    const { process } = machine.server;
-    if (process !== null && process.freeze === 'none') process.freeze = 'postmaster';
-    return () => machine.server.thaw();
+    return machine.server.freeze('postmaster');
   }),
   'server-frozen': onDatabase('every process of PostgreSQL is stopped by a signal', (machine) => {
-    const { process } = machine.server;
-    if (process !== null) process.freeze = 'all';
-    return () => machine.server.thaw();
+    return machine.server.freeze('all');
   }),
   'node-frozen': onDatabase('agent, fence and PostgreSQL are stopped by a signal', freezeAll),
   'host-crashed': onDatabase('power off, and on again', (machine) => {
@@ -141,6 +139,7 @@ const table = {
     return nothing;
   }),
   'fence-frozen': onDatabase('the fence is stopped by a signal', (machine) => {
+    if (machine.agent?.process.isRunning !== true) return nothing;
     machine.fence.freeze();
     return () => machine.fence.thaw();
   }),
@@ -243,7 +242,7 @@ const table = {
   }),
   'disk-frozen': onDatabase('the disk does not answer', (machine) => {
     machine.server.disk.isFrozen = true;
-    return () => machine.server.disk.thaw();
+    return () => machine.server.wakeDisk();
   }),
   'disk-dead': onDatabase('the disk does not answer, and what waits for it can not be killed', (machine) => {
     machine.server.disk.isFrozen = true;
