@@ -5,6 +5,7 @@
  * Looks from outside, at servers and disks, never at what an agent believes. A server that just came back from being
  * stopped or suspended may answer for local commits until its fence has looked: that is promised to nobody.
  */
+import type { SyncSet } from '../core/durability.ts';
 import type { NodeName } from '../core/spec.ts';
 import type { Commit, FakeServer } from './fake-server.ts';
 import { LossWatch } from './loss-watch.ts';
@@ -31,6 +32,7 @@ export class Checks {
   #newest: FakeServer | null = null;
   #term = 0;
   #holder: NodeName | null = null;
+  #record: SyncSet | null = null;
 
   constructor(time: VirtualTime, servers: () => Iterable<FakeServer>, lossLimitBytes: number | null) {
     this.losses = new LossWatch(lossLimitBytes);
@@ -54,6 +56,10 @@ export class Checks {
     }
     if (term !== this.#term || holder !== null) this.#holder = holder;
     this.#term = term;
+  }
+
+  durabilityWritten(record: SyncSet): void {
+    this.#record = record;
   }
 
   lossAccepted(term: number): void {
@@ -88,6 +94,7 @@ export class Checks {
     }
     this.losses.answered(server, commit.row);
     if (!commit.replicated) return;
+    this.#countWhoHas(server, commit);
     const newest = this.#newest;
     const isSuperseded = newest !== null && newest !== server && newest.process?.role === 'primary';
     const isMissing = isSuperseded && !rowsOf(newest).has(commit.row);
@@ -110,6 +117,18 @@ export class Checks {
       );
       if (at >= 0) this.violated('silently-different', `${standby.node} differs from ${primary.node} at record ${at}`);
     }
+  }
+
+  /** Every set that can acknowledge must hold what the record, and with it an election, counts on. */
+  #countWhoHas(server: FakeServer, { row }: Commit): void {
+    const { standbys, k } = this.#record ?? { standbys: [], k: 0 };
+    if (server.node !== this.#holder) return;
+    const nodes = [...this.#servers()].filter(({ node, disk }) => {
+      return standbys.includes(node) && disk.records.findLastIndex((record) => record.row === row) >= 0;
+    });
+    if (nodes.length >= k) return;
+    const text = `${server.node} answered row ${row} as replicated, which ${nodes.length} of ${standbys.join(', ')} have`;
+    this.violated('too-few-have-it', `${text}; the record says ${k}`);
   }
 
   #hasStoodStill(server: FakeServer): boolean {

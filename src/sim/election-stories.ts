@@ -177,6 +177,16 @@ const uselessPrimary: Story = {
   ],
 };
 
+/** PostgreSQL ends on the primary, and never starts there again. */
+const brokenPrimary: Story = {
+  name: 'broken-primary',
+  databases: [3, 4],
+  isAlone: true,
+  faults: (_random, fromMs) => [
+    { kind: 'start-fails', node: holder, other: 'db2', when: { atMs: fromMs }, forMs: 1, forEver: true },
+  ],
+};
+
 /** The release after a failed start lands late, when the server has started after all, and its agent stands still. */
 const lateRelease: Story = {
   name: 'late-release',
@@ -221,6 +231,7 @@ export const electionStories: readonly Story[] = [
   forgottenHistory,
   lingeringBackends,
   uselessPrimary,
+  brokenPrimary,
   lateRelease,
   tooMuchToLose,
 ];

@@ -42,6 +42,8 @@ export class FakeDisk {
   /** Oldest first; the last is where the server writes or follows. */
   history: readonly Fork[] = [{ timeline: 1, at: 0 }];
   shutdown: 'clean' | 'crashed' = 'crashed';
+  /** Where its last checkpoint stands; that of a clean shutdown is the last record. */
+  checkpointAt = 0;
   lastRole: 'primary' | 'standby' = 'primary';
   /** By slot name: how far its standby has come; `null`: its budget was exceeded. */
   slots = new Map<string, number | null>();
@@ -96,6 +98,7 @@ export class FakeDisk {
     this.flushed = this.records.length;
     this.history = source.history.filter(({ at }, index) => index === 0 || at < this.records.length);
     this.shutdown = 'crashed';
+    this.checkpointAt = Math.max(0, this.end - 1);
     this.lastRole = 'standby';
     this.slots = new Map();
     this.keptFrom = this.records.length;
@@ -109,8 +112,8 @@ export class FakeDisk {
       state: 'stopped',
       systemIdentifier: this.systemIdentifier,
       timeline: this.timeline,
-      // The last record is the checkpoint's; its location is where it starts.
-      checkpointLsn: lsnOf(Math.max(0, this.end - 1)),
+      // Its location is where its record starts.
+      checkpointLsn: lsnOf(this.shutdown === 'clean' ? Math.max(0, this.end - 1) : this.checkpointAt),
       shutdown: this.shutdown,
       lastRole: this.lastRole,
     };

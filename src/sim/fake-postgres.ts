@@ -418,6 +418,7 @@ export class FakePostgres implements Postgres {
   async checkpoint(options: ActOptions): Promise<void> {
     await this.#take(this.#random.skewed(5, 300), options);
     if (this.#server.process?.phase !== 'ready') throw failed('the server does not answer');
+    this.#server.checkpointed();
     this.#server.removeOldWal();
   }
 

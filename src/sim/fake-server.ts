@@ -143,6 +143,7 @@ export class FakeServer {
     // A server that was not shut down cleanly flushes its whole directory before anything else (fd.c, SyncDataDirectory).
     this.disk.flushed = this.disk.end;
     process.phase = 'ready';
+    this.checkpointed();
     process.replayed = this.disk.end;
     this.#readSync(process, this.disk.syncFile);
     if (process.role === 'primary') {
@@ -175,6 +176,10 @@ export class FakeServer {
     }
     this.process = null;
     this.#end(process);
+  }
+
+  checkpointed(): void {
+    this.disk.checkpointAt = Math.max(0, this.disk.end - 1);
   }
 
   wakeDisk(): void {

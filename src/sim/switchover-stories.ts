@@ -35,6 +35,30 @@ const targetFallsBehind: Story = {
   ],
 };
 
+/** The target is cut from the primary before the writers are paused, and PostgreSQL ends without its shutdown checkpoint. */
+const killedWhileStopping: Story = {
+  name: 'killed-while-stopping',
+  databases: [3],
+  faults: (random, fromMs) => [
+    { kind: 'network-slow', node: holder, other: 'db2', when: { atMs: fromMs }, forMs: 30_000 },
+    {
+      kind: 'cut-from-one',
+      node: holder,
+      other: 'db2',
+      when: { event: 'switchover.started', nth: 1, delayMs: random.skewed(0.1, 30), fromMs },
+      forMs: 25_000,
+    },
+    {
+      kind: 'server-killed',
+      node: speaker,
+      other: 'db2',
+      when: { event: 'act.stop', nth: 1, delayMs: random.skewed(0.1, 300), fromMs },
+      forMs: 1,
+    },
+  ],
+  commands: (_random, fromMs) => [{ what: 'switchover', node: 'db1', to: 'db2', when: { atMs: fromMs + 300 } }],
+};
+
 /** The target is told to promote itself, and its disk hangs until it is too late. */
 const promotionHangs: Story = {
   name: 'promotion-hangs',
@@ -90,6 +114,7 @@ const deafPooler: Story = {
 export const switchoverStories: readonly Story[] = [
   calmMoves,
   targetFallsBehind,
+  killedWhileStopping,
   promotionHangs,
   lateHandover,
   deafPooler,

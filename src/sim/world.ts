@@ -169,6 +169,8 @@ export class World {
     for (const { entry } of changes) {
       if (entry?.key === keys.durability) {
         this.trace.say('store', `durability ${entry.value}`);
+        const record = decodeRecord('durability', entry.value);
+        if (record.ok) this.checks.durabilityWritten(record.value);
         this.#tell('store', 'store.durability');
       }
       if (entry?.key === keys.renewal) this.#renewed(entry.value);
