@@ -7,8 +7,9 @@
  */
 import type { SyncSet } from '../core/durability.ts';
 import type { NodeName } from '../core/spec.ts';
-import type { Commit, FakeServer } from './fake-server.ts';
+import type { FakeServer } from './fake-server.ts';
 import { LossWatch } from './loss-watch.ts';
+import type { Commit } from './server-process.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
 export interface Violation {

@@ -10,10 +10,11 @@ import type { PoolerConfiguration } from '../core/pooler-configuration.ts';
 import type { ReachAnswer } from '../core/rules/pooler-memory.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { LocalPooler, Pooler } from '../ports/pooler.ts';
-import type { CommitOutcome, FakeServer } from './fake-server.ts';
+import type { FakeServer } from './fake-server.ts';
 import type { Host, SimulatedProcess } from './host.ts';
 import type { Network } from './network.ts';
 import type { Random } from './random.ts';
+import type { CommitOutcome } from './server-process.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
 export type TransactionOutcome = 'committed' | 'failed' | 'unknown';

@@ -17,10 +17,11 @@ import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { ActOptions, Postgres, Rescued, ServerConfiguration, StartAs } from '../ports/postgres.ts';
 import { type FakeDisk, lsnOf, positionOf, type WalRecord } from './fake-disk.ts';
 import type { FakeFence } from './fake-fence.ts';
-import type { CommitOutcome, FakeServer, ServerProcess } from './fake-server.ts';
+import type { FakeServer } from './fake-server.ts';
 import type { SimulatedProcess } from './host.ts';
 import type { Network } from './network.ts';
 import type { Random } from './random.ts';
+import type { CommitOutcome, ServerProcess } from './server-process.ts';
 
 export interface FakePostgresParts {
   readonly server: FakeServer;

@@ -7,23 +7,15 @@
  * postmaster goes on committing. Nobody here knows of terms or leases: whether two of these write at once is what the
  * simulator is for.
  */
-import { nobody, type SyncSet } from '../core/durability.ts';
+import type { SyncSet } from '../core/durability.ts';
 import { type NodeName, slotName } from '../core/spec.ts';
 import { FakeDisk, type Fork, type WalRecord } from './fake-disk.ts';
 import { judgeStart, ReplicationStream } from './fake-replication.ts';
 import type { Host } from './host.ts';
 import type { Network } from './network.ts';
 import type { Random } from './random.ts';
+import { type Commit, ServerProcess, type WaitingCommit } from './server-process.ts';
 import type { VirtualTime } from './virtual-time.ts';
-
-export type CommitOutcome = 'committed' | 'refused' | 'read-only' | 'broken';
-
-export interface Commit {
-  readonly row: number;
-  /** Did its transaction ask for a replicated commit? */
-  readonly replicated: boolean;
-  answer(outcome: CommitOutcome): void;
-}
 
 /** What the checkers want to hear. */
 export interface ServerWatcher {
@@ -39,57 +31,10 @@ export interface ServerWorld {
   nextSerial(): number;
 }
 
-interface WaitingCommit {
-  readonly commit: Commit;
-  readonly position: number;
-}
-
 const reconnectMs = 200;
 const connectWithinMs = 2_000;
 const remnantsLiveMs = 2_000;
 const stuckRemnantsLiveMs = 300_000;
-
-export class ServerProcess {
-  readonly pid: number;
-  role: 'primary' | 'standby';
-  phase: 'starting' | 'ready' | 'stopping' = 'starting';
-  hasPostmaster = true;
-  /** Who stops which of its processes by a signal; several add up. */
-  readonly holds = new Set<{ readonly what: 'postmaster' | 'all' }>();
-  /** What each kind of process has read of `synchronous_standby_names`. */
-  sync: { sessions: SyncSet; walsenders: SyncSet; checkpointer: SyncSet } = {
-    sessions: nobody,
-    walsenders: nobody,
-    checkpointer: nobody,
-  };
-  receiver: ReplicationStream | null = null;
-  /** Received by this process: only then is the receive position one. */
-  hasReceived = false;
-  isConnecting = false;
-  replayed: number;
-  replayPaused = false;
-  cannotStream: 'wal-removed' | 'diverged' | null = null;
-  readonly streams = new Map<NodeName, ReplicationStream>();
-  waiting: WaitingCommit[] = [];
-  backlog: (() => void)[] = [];
-  /** Killed, and held by its disk. */
-  isDoomed = false;
-
-  constructor(pid: number, role: 'primary' | 'standby', replayed: number) {
-    this.pid = pid;
-    this.role = role;
-    this.replayed = replayed;
-  }
-
-  get freeze(): 'none' | 'postmaster' | 'all' {
-    if (this.isDoomed || [...this.holds].some(({ what }) => what === 'all')) return 'all';
-    return this.holds.size > 0 ? 'postmaster' : 'none';
-  }
-
-  get isStill(): boolean {
-    return this.freeze === 'all';
-  }
-}
 
 export class FakeServer {
   readonly node: NodeName;
