@@ -16,6 +16,8 @@ import type { Story } from './story.ts';
 
 export interface Plan {
   readonly seed: string;
+  /** Which story it tells; `null`: none. */
+  readonly story: string | null;
   readonly databases: number;
   readonly apps: number;
   readonly writersEach: number;
@@ -105,6 +107,7 @@ export function planOf(seed: string, told?: Story): Plan {
   const lostForEver = isLost ? { node: random.pick(nodes.database), how: random.pick(lasting) } : null;
   return {
     seed,
+    story: story?.name ?? null,
     databases,
     apps,
     writersEach: random.integer(1, 3),

@@ -43,7 +43,7 @@ export function seedText(result: SeedResult, showsTrace: boolean): string {
 function planLines(plan: Plan): readonly string[] {
   const { faults, commands, durability, lostForEver } = plan;
   return [
-    `seed ${plan.seed}: ${plan.databases} database nodes, ${plan.apps} app nodes with ${plan.writersEach} writers each, a row every ${plan.everyMs} ms`,
+    `seed ${plan.seed}: ${plan.databases} database nodes, ${plan.apps} app nodes with ${plan.writersEach} writers each, a row every ${plan.everyMs} ms${plan.story === null ? '' : `, story ${plan.story}`}`,
     `  k ${durability.k}, without standby: ${durability.withoutStandby}, unheard: ${durability.acceptLossAfterMs ?? 'wait'}, loss limit: ${plan.lossLimitBytes ?? 'usual'}`,
     ...faults.map(
       ({ kind, node, other, when, forMs, forEver }) =>
