@@ -141,6 +141,7 @@ async function tryPlants(chosen: readonly Plant[]): Promise<boolean> {
       caught: find !== undefined,
       seeds: find === undefined ? report.seeds : Number(find.seed) - options.from + 1,
       seed: find?.seed ?? null,
+      story: find === undefined ? null : planOf(find.seed, options.story).story,
       kind: find?.kind ?? null,
       text: find?.text ?? null,
       tookMs: Math.round(report.tookMs),

@@ -11,6 +11,8 @@ export interface PlantOutcome {
   /** How many seeds it took, or how many did not see it. */
   readonly seeds: number;
   readonly seed: string | null;
+  /** What that seed tells; `null`: no story. */
+  readonly story: string | null;
   readonly kind: string | null;
   readonly text: string | null;
   readonly tookMs: number;
@@ -65,11 +67,11 @@ function whenText(when: When): string {
 export function plantsText(outcomes: readonly PlantOutcome[]): string {
   const caught = outcomes.filter((outcome) => outcome.caught).length;
   return [
-    '| guard taken out | rule | seen as | by seed |',
-    '| --- | --- | --- | --- |',
+    '| guard taken out | rule | seen as | story | by seed |',
+    '| --- | --- | --- | --- | --- |',
     ...outcomes.map(
-      ({ plant, guard, kind, seed, seeds }) =>
-        `| \`${plant}\` | ${guard} | ${kind ?? '**not caught**'} | ${seed ?? `none of ${seeds}`} |`,
+      ({ plant, guard, kind, story, seed, seeds }) =>
+        `| \`${plant}\` | ${guard} | ${kind ?? '**not caught**'} | ${story ?? ''} | ${seed ?? `none of ${seeds}`} |`,
     ),
     '',
     `${caught} of ${outcomes.length} caught`,
