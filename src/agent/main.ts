@@ -282,7 +282,7 @@ function startApp(foundation: Foundation): Running {
       pooler,
       source: topologySource(link),
       reporter,
-      journal: openAppNodeJournal(join(state, 'app-node.json')),
+      journal: openAppNodeJournal(join(state, 'app-node.json'), join(run, 'app-node.json')),
       clock,
       emit: (event, facts) => log.info({ event, ...facts }, event),
     },

@@ -40,6 +40,10 @@ export const errorCatalogue = {
   // poolers
   POOLER_BINARIES_MISSING: { hint: 'install the pgbouncer package', retry: 'operator' },
   POOLER_FAILED: { hint: "read pgbouncer's log on that node", retry: 'later' },
+  POOLER_FILES_FAILED: {
+    hint: 'free disk space on that node, and see that its agent may write to its state directory',
+    retry: 'later',
+  },
   POOLER_TIMEOUT: { hint: "read pgbouncer's log on that node", retry: 'later' },
   // agents and their API
   AGENT_UNREACHABLE: { hint: 'check that the agent runs on that node', retry: 'later' },
