@@ -30,6 +30,10 @@ export const errorCatalogue = {
     hint: 'move the directory away by hand, or declare another one; it is never touched',
     retry: 'operator',
   },
+  DATA_DIRECTORY_MOUNTED: {
+    hint: 'mount the file system one directory higher, and let the data directory be a directory on it',
+    retry: 'operator',
+  },
   CLONE_FAILED: { hint: 'check disk space on this node and the log of the primary', retry: 'later' },
   REWIND_FAILED: { hint: 'the node is cloned instead; its log and that of the primary say why', retry: 'later' },
   RESCUE_FAILED: {
