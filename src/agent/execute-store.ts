@@ -136,7 +136,7 @@ function transactionOf(context: ExecutionContext, action: StoreAction): Transact
     case 'take-next-term': {
       const { ttlMs, term } = action.lease.value;
       return {
-        conditions: [same(keys.lease, action.lease)],
+        conditions: [same(keys.lease, action.lease), same(keys.renewal, action.renewal)],
         writes: [...holding(context, term + 1, ttlMs), timelineWrite(action.timeline)],
       };
     }
@@ -175,7 +175,8 @@ function transactionOf(context: ExecutionContext, action: StoreAction): Transact
     }
     case 'release-lease':
       return {
-        conditions: [same(keys.lease, action.lease)],
+        // A holder that goes on after an unanswered release renews first: from then on that release can't land.
+        conditions: [same(keys.lease, action.lease), same(keys.renewal, action.renewal)],
         writes: [released(context, action.lease.value, action.to)],
       };
     case 'record-cluster':

@@ -94,6 +94,8 @@ export type Action = Because &
     | {
         readonly do: 'take-next-term';
         readonly lease: Stored<Lease & { state: 'held' }>;
+        /** A renewal that comes between makes this void, so that it can't land late. */
+        readonly renewal: Stored<Renewal>;
         readonly timeline: TimelineRecord;
       }
     | { readonly do: 'record-timeline'; readonly timeline: TimelineRecord; readonly lease: Stored<Lease> }
@@ -114,8 +116,13 @@ export type Action = Because &
         readonly timeline: TimelineRecord;
         readonly ttlMs: number;
       }
-    /** Only after PostgreSQL is proven gone. */
-    | { readonly do: 'release-lease'; readonly lease: Stored<Lease>; readonly to: NodeName | null }
+    /** Only after PostgreSQL is proven gone. One that was never answered is void from the next renewal on. */
+    | {
+        readonly do: 'release-lease';
+        readonly lease: Stored<Lease>;
+        readonly renewal: Stored<Renewal>;
+        readonly to: NodeName | null;
+      }
     | {
         readonly do: 'record-cluster';
         readonly systemIdentifier: string;

@@ -125,7 +125,7 @@ export const plants: readonly Plant[] = [
   ]),
   plant('failed-start-releases', 'A server that does not start is no reason to keep the lease', [
     'core/rules/primary.ts',
-    "  return handOver(lease, 'start-failed', text);",
+    "  return handOver(situation, lease, 'start-failed', text);",
     "  return wait({ code: 'start-failed', text }, backOff);",
   ]),
   plant('hung-primary-is-ended', 'A primary that answers nobody is ended', [
@@ -213,6 +213,11 @@ export const plants: readonly Plant[] = [
     'agent/store-mirror.ts',
     'this.#following = this.#readUntilAnswered();\n        },',
     '},',
+  ]),
+  plant('release-compares-the-renewal', 'A release that was never answered is void from the next renewal on', [
+    'agent/execute-store.ts',
+    'same(keys.renewal, action.renewal)],\n        writes: [released(',
+    '],\n        writes: [released(',
   ]),
 ];
 

@@ -114,12 +114,13 @@ function asPrimary(situation: Situation, lease: Held): Verdict {
 /** Standbys that cut themselves off for the next term would never come back to a holder of this one. */
 function takeNextTerm(situation: Situation, lease: Held): Verdict {
   const term = lease.value.term + 1;
-  const { postgres } = situation.view;
-  if (postgres.state !== 'primary') return nothing();
+  const { postgres, store } = situation.view;
+  const { renewal } = store;
+  if (postgres.state !== 'primary' || renewal === null) return nothing();
   const forkLsn = postgres.fork === null ? '0/0' : formatLsn(postgres.fork.lsn);
   const timeline = { term, timeline: postgres.timeline, parent: postgres.fork?.parent ?? null, forkLsn };
   return act(
-    [{ do: 'take-next-term', lease, timeline, because: ['standbys-cut'] }],
+    [{ do: 'take-next-term', lease, renewal, timeline, because: ['standbys-cut'] }],
     { code: 'standbys-cut', text: `standbys have cut off term ${lease.value.term}: going on in term ${term}` },
     0,
   );
@@ -173,9 +174,10 @@ function startAgain(situation: Situation, lease: Held): Verdict {
       text: `the data directory belongs to system ${view.postgres.systemIdentifier}, this cluster is ${known}; it is never touched`,
     });
   }
-  if (shouldHandOver(situation)) return handOver(lease, 'primary-useless', situation.memory.failingProbes?.text ?? '');
+  if (shouldHandOver(situation))
+    return handOver(situation, lease, 'primary-useless', situation.memory.failingProbes?.text ?? '');
   const tooOften = whyNotAgain(situation);
-  if (tooOften !== null) return handOver(lease, 'crashes', tooOften);
+  if (tooOften !== null) return handOver(situation, lease, 'crashes', tooOften);
   const backOff = retryAfterMs(view, 'start');
   if (backOff > 0) return afterFailedStart(situation, lease, backOff);
   const pauseMs = pauseBeforeStartMs(situation);
@@ -211,12 +213,14 @@ function afterFailedStart(situation: Situation, lease: Held, backOff: number): V
   const text = lastError(situation, 'start');
   // An election that can't be won would only cost time.
   if (!hasSuccessors(situation)) return wait({ code: 'start-failed', text }, backOff);
-  return handOver(lease, 'start-failed', text);
+  return handOver(situation, lease, 'start-failed', text);
 }
 
 /** PostgreSQL is proven gone: whoever is elected may begin at once. */
-function handOver(lease: Held, code: string, text: string): Verdict {
-  return act([{ do: 'release-lease', lease, to: null, because: [code] }], { code, text }, 0);
+function handOver({ view }: Situation, lease: Held, code: string, text: string): Verdict {
+  const { renewal } = view.store;
+  if (renewal === null) return nothing(50);
+  return act([{ do: 'release-lease', lease, renewal, to: null, because: [code] }], { code, text }, 0);
 }
 
 function lastError(situation: Situation, kind: 'initialise' | 'promote' | 'start'): string {

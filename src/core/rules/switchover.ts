@@ -233,12 +233,12 @@ function giveBack(
   lease: Held,
   error: string | null,
 ): Verdict | null {
-  const { postgres } = situation.view;
+  const { postgres, store } = situation.view;
   if (postgres.state === 'stopped') {
     // It left the old timeline after all: its WAL is the cluster's now, and the old primary's is not complete.
-    if (postgres.timeline !== timeline || postgres.lastRole === 'primary') return null;
+    if (postgres.timeline !== timeline || postgres.lastRole === 'primary' || store.renewal === null) return null;
     return act(
-      [{ do: 'release-lease', lease, to, because: ['promotion-failed'] }],
+      [{ do: 'release-lease', lease, renewal: store.renewal, to, because: ['promotion-failed'] }],
       {
         code: 'promotion-failed',
         text: `${error ?? 'not writable in time'}; ${to} has everything and takes the lease back`,
