@@ -1,7 +1,15 @@
 /** What a holder does about the lease when writes of its own may still be under way, or the store is out of sight. */
 import { describe, expect, it } from 'vitest';
 import { acts } from '../../../test/fixtures/verdict.ts';
-import { clusterView, memberStatus, members, memoryRenewed, stopped, stored } from '../../../test/fixtures/view.ts';
+import {
+  clusterView,
+  memberStatus,
+  members,
+  memoryRenewed,
+  nowMs,
+  stopped,
+  stored,
+} from '../../../test/fixtures/view.ts';
 import { decide } from '../decide.ts';
 import type { DatabaseMemory } from '../memory.ts';
 
