@@ -107,7 +107,7 @@ function transactionOf(context: ExecutionContext, action: StoreAction): Transact
     case 'take-first-lease':
       return {
         conditions: [keys.lease, keys.renewal, keys.cluster].map((key) => ({ key, revision: 'absent' as const })),
-        writes: holding(context, 1, action.ttlMs),
+        writes: holding(context, 1, action.ttlMs, action),
       };
     case 'look-at-lease':
       return { conditions: [same(keys.lease, action.lease), same(keys.renewal, action.renewal)], writes: [] };
@@ -137,7 +137,7 @@ function transactionOf(context: ExecutionContext, action: StoreAction): Transact
       const { ttlMs, term } = action.lease.value;
       return {
         conditions: [same(keys.lease, action.lease), same(keys.renewal, action.renewal)],
-        writes: [...holding(context, term + 1, ttlMs), timelineWrite(action.timeline)],
+        writes: [...holding(context, term + 1, ttlMs, action), timelineWrite(action.timeline)],
       };
     }
     case 'record-timeline': {
@@ -159,14 +159,14 @@ function transactionOf(context: ExecutionContext, action: StoreAction): Transact
       return {
         conditions: [same(keys.operation, action.operation), same(keys.lease, action.lease)],
         writes: [
-          ...holding(context, action.lease.value.term + 1, action.ttlMs),
+          ...holding(context, action.lease.value.term + 1, action.ttlMs, action),
           timelineWrite(action.timeline),
           handedOver(action.operation.value),
         ],
       };
     case 'take-released-lease': {
       const { undo, lease } = action;
-      const taken = holding(context, lease.value.term + 1, action.ttlMs);
+      const taken = holding(context, lease.value.term + 1, action.ttlMs, action);
       if (undo === null) return { conditions: [same(keys.lease, lease)], writes: taken };
       return {
         conditions: [same(keys.lease, lease), same(keys.operation, undo.operation)],
@@ -257,7 +257,7 @@ function takeLease(context: ExecutionContext, action: Extract<StoreAction, { do:
       ...(accepted === null ? [] : [same(keys.acceptedLoss, accepted)]),
     ],
     writes: [
-      ...holding(context, term, ttlMs),
+      ...holding(context, term, ttlMs, action),
       timelineWrite(accepted === null ? timeline : { ...timeline, acceptedLoss: lossOf(accepted) }),
       ...(durability === null ? [] : [{ key: keys.durability, value: encodeRecord('durability', durability.value) }]),
       ...old.map(({ value }): StoreWrite => ({ key: ballotKey(value.term, value.node), remove: true })),
@@ -280,16 +280,24 @@ function same(key: string, stored: Stored<unknown>): StoreCondition {
 function renewalWrite(
   term: number,
   counter: number,
-  facts: { readonly written: WrittenPosition | null; readonly boots?: Renewal['boots'] },
+  facts: { readonly written: WrittenPosition | null } & Pick<Renewal, 'boots' | 'candidates'>,
 ): StoreWrite {
-  const { written, boots } = facts;
-  const renewal: Renewal = { term, counter, boots, ...(written === null ? {} : { written }) };
+  const { written, boots, candidates } = facts;
+  const renewal: Renewal = { term, counter, boots, candidates, ...(written === null ? {} : { written }) };
   return { key: keys.renewal, value: encodeRecord('renewal', renewal) };
 }
 
-function holding(context: ExecutionContext, term: number, ttlMs: number): readonly StoreWrite[] {
+function holding(
+  context: ExecutionContext,
+  term: number,
+  ttlMs: number,
+  { candidates }: Pick<Renewal, 'candidates'>,
+): readonly StoreWrite[] {
   const lease: Lease = { state: 'held', term, holder: context.self, ttlMs };
-  return [{ key: keys.lease, value: encodeRecord('lease', lease) }, renewalWrite(term, 0, { written: null })];
+  return [
+    { key: keys.lease, value: encodeRecord('lease', lease) },
+    renewalWrite(term, 0, { written: null, candidates }),
+  ];
 }
 
 function released(context: ExecutionContext, lease: Lease, to: string | null): StoreWrite {

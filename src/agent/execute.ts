@@ -33,6 +33,8 @@ export async function perform(context: ExecutionContext, action: Action, view: C
     context.failed(action.do, because);
     const outcomes: Outcome[] = [{ kind: 'act-failed', act: action.do, atMs: context.clock.boottimeMs() }];
     if (action.do === 'write-durability') outcomes.push({ kind: 'durability-unanswered' });
+    // Unanswered, it may land yet, and whom it names may stand then.
+    if ('candidates' in action) outcomes.push({ kind: 'named', nodes: action.candidates ?? [] });
     if (action.do === 'renew-lease') outcomes.push({ kind: 'renewal-sent', atMs: beganAtMs });
     // A chore or a status that failed must not keep the rest of the decision from happening.
     return { outcomes, goOn: action.do === 'publish-status' || action.do === 'renew-lease', lookAgain: false };

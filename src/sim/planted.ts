@@ -77,9 +77,9 @@ export const plants: readonly Plant[] = [
     'if (answers.length > 0 && !answers.some((given) => given)) {',
   ]),
   plant('every-candidate-is-asked', 'Every node that could be promoted is asked for its promise', [
-    'core/rules/lease.ts',
-    "failover === 'allowed' ? [name] : []));",
-    "failover === 'allowed' ? [name] : [])).slice(1);",
+    'core/rules/candidates.ts',
+    '.filter((node) => node !== self);',
+    '.filter((node) => node !== self).slice(1);',
   ]),
   plant('next-term-for-the-cut', 'A holder that sees a cut for the next term takes that term itself', [
     'core/rules/primary.ts',

@@ -21,6 +21,7 @@ import {
   wait,
 } from '../situation.ts';
 import type { TimelineRecord } from '../timelines.ts';
+import { candidatesToName } from './candidates.ts';
 import { pauseBeforeStartMs, whyNotAgain } from './crashes.ts';
 import { cutFrom } from './failover.ts';
 import { endHung, hungPrimaryAfterMs } from './hung.ts';
@@ -120,7 +121,16 @@ function takeNextTerm(situation: Situation, lease: Held): Verdict {
   const forkLsn = postgres.fork === null ? '0/0' : formatLsn(postgres.fork.lsn);
   const timeline = { term, timeline: postgres.timeline, parent: postgres.fork?.parent ?? null, forkLsn };
   return act(
-    [{ do: 'take-next-term', lease, renewal, timeline, because: ['standbys-cut'] }],
+    [
+      {
+        do: 'take-next-term',
+        lease,
+        renewal,
+        timeline,
+        candidates: candidatesToName(situation),
+        because: ['standbys-cut'],
+      },
+    ],
     { code: 'standbys-cut', text: `standbys have cut off term ${lease.value.term}: going on in term ${term}` },
     0,
   );
