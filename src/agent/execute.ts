@@ -84,12 +84,14 @@ async function askPromises(
   { of, term, round, ttlMs }: Extract<Action, { do: 'ask-promises' }>,
 ): Promise<Performed> {
   const sentAtMs = context.clock.boottimeMs();
-  const asked: Outcome = { kind: 'promises-asked', round, atMs: sentAtMs };
   const request = { term, round, forMs: ttlMs + driftMs(ttlMs) };
   const answers = await Promise.all(
-    of.map((node) => context.askPromise(node, request, promiseWithinMs).catch(() => false)),
+    of.map((node) => context.askPromise(node, request, promiseWithinMs).catch(() => ({ given: false, round: 0 }))),
   );
-  if (!answers.every((given) => given)) {
+  // An agent that was restarted counts its rounds from one again; what it gave before it stands in others' records.
+  const reached = Math.max(round, ...answers.map((answer) => answer.round));
+  const asked: Outcome = { kind: 'promises-asked', round: reached, atMs: sentAtMs };
+  if (!answers.every(({ given }) => given)) {
     context.log.warn({ of, answers, round }, 'not everybody who could be promoted has promised to wait');
     return { ...done, outcomes: [asked] };
   }

@@ -73,8 +73,8 @@ export const plants: readonly Plant[] = [
   ]),
   plant('all-must-promise', 'One who refuses or is not heard is enough to demote', [
     'agent/execute.ts',
-    'if (!answers.every((given) => given)) {',
-    'if (answers.length > 0 && !answers.some((given) => given)) {',
+    'if (!answers.every(({ given }) => given)) {',
+    'if (answers.length > 0 && !answers.some(({ given }) => given)) {',
   ]),
   plant('every-candidate-is-asked', 'Every node that could be promoted is asked for its promise', [
     'core/rules/candidates.ts',
