@@ -8,6 +8,7 @@ import type { Action } from '../actions.ts';
 import type { Stored } from '../cluster-view.ts';
 import { driftMs, killTimeMs, type Lease, renewEveryMs, type WrittenPosition } from '../lease.ts';
 import { formatLsn } from '../lsn.ts';
+import { ownDeadlineMs } from '../memory.ts';
 import { act, nothing, refuse, type Situation, type Verdict, wait } from '../situation.ts';
 import { nodesOfRole } from '../spec.ts';
 import { recordedBoots } from './boots.ts';
@@ -58,8 +59,11 @@ export function decideDemotion(situation: Situation): Verdict | null {
         return { code: 'lease-held-by-other', text: `${lease.holder} holds term ${lease.lease.value.term}` };
       case 'mine': {
         // Without an acknowledged renewal of its own, a restarted agent has one TTL from its start to get one.
-        const ttlMs = lease.lease.value.ttlMs;
-        const deadline = lease.deadlineMs ?? memory.startedAtMs + ttlMs - driftMs(ttlMs) - killTimeMs;
+        const { ttlMs, term } = lease.lease.value;
+        const fromStart = memory.startedAtMs + ttlMs - driftMs(ttlMs) - killTimeMs;
+        // The answer to taking this term was lost: nobody else can have taken it, so the right of the one before runs on.
+        // It starts nothing: for that, this term must be renewed.
+        const deadline = lease.deadlineMs ?? Math.max(ownDeadlineMs(memory, term - 1) ?? fromStart, fromStart);
         if (nowMs < deadline) return null;
         return { code: 'lease-expired', text: `no renewal of term ${lease.lease.value.term} was acknowledged in time` };
       }
