@@ -23,7 +23,7 @@ import {
 import type { TimelineRecord } from '../timelines.ts';
 import { candidatesToName } from './candidates.ts';
 import { pauseBeforeStartMs, whyNotAgain } from './crashes.ts';
-import { cutFrom } from './failover.ts';
+import { cutFrom, nextTimeline } from './failover.ts';
 import { endHung, hungPrimaryAfterMs } from './hung.ts';
 import { retryAfterMs } from './job-retry.ts';
 import { hasSuccessors } from './successors.ts';
@@ -66,7 +66,7 @@ export function decideAsHolder(situation: Situation, lease: Held): Verdict {
       if (cutTerm(view.promise) > lease.value.term) return cutOff(situation, lease);
       if (!fresh)
         return wait({ code: 'renewal-awaited', text: 'nothing starts before a fresh renewal of the lease' }, 100);
-      return postgres.state === 'standby' ? promote(situation) : startAgain(situation, lease);
+      return postgres.state === 'standby' ? promote(situation, lease) : startAgain(situation, lease);
     default:
       return unreachable(postgres);
   }
@@ -153,7 +153,25 @@ function withoutData(situation: Situation): Verdict {
   );
 }
 
-function promote(situation: Situation): Verdict {
+/**
+ * A lease that was given back is taken without one, since a server that is only stopped goes on where it was. Left to
+ * choose, PostgreSQL would take a number that whoever gave it back may have begun already.
+ */
+function reserveTimeline(situation: Situation, lease: Held): Verdict {
+  const { postgres } = situation.view;
+  if (postgres.state !== 'standby') return nothing(50);
+  const forkLsn = formatLsn(postgres.walEnd ?? postgres.replayedLsn);
+  const timeline = nextTimeline(situation, lease.value.term, postgres.timeline, forkLsn);
+  return act(
+    [{ do: 'record-timeline', timeline, lease, because: ['timeline-new'] }],
+    { code: 'timeline-new', text: `reserves timeline ${timeline.timeline} before the promotion` },
+    0,
+  );
+}
+
+function promote(situation: Situation, lease: Held): Verdict {
+  const reserved = ownTimeline(situation);
+  if (reserved === null) return reserveTimeline(situation, lease);
   const backOff = retryAfterMs(situation.view, 'promote');
   if (backOff > 0) return wait({ code: 'promote-failed', text: lastError(situation, 'promote') }, backOff);
   const operation = situation.view.store.operation?.value;
@@ -163,7 +181,7 @@ function promote(situation: Situation): Verdict {
       {
         do: 'promote',
         withinMs,
-        timeline: ownTimeline(situation)?.timeline ?? null,
+        timeline: reserved.timeline,
         configure: mustConfigure(situation),
         because: ['holds-lease'],
       },
