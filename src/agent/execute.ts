@@ -36,7 +36,8 @@ export async function perform(context: ExecutionContext, action: Action, view: C
     // Unanswered, it may land yet, and whom it names may stand then.
     if ('candidates' in action) outcomes.push({ kind: 'named', nodes: action.candidates ?? [] });
     if (action.do === 'renew-lease') outcomes.push({ kind: 'renewal-sent', atMs: beganAtMs });
-    // A chore or a status that failed must not keep the rest of the decision from happening.
+    // After a renewal that failed promises are asked for, and a status is nobody's condition. Any other failure ends the
+    // decision: what comes behind rests on it, or has its turn in the next one, while what failed waits out its back-off.
     return { outcomes, goOn: action.do === 'publish-status' || action.do === 'renew-lease', lookAgain: false };
   }
 }

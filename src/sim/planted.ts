@@ -37,8 +37,8 @@ export const plants: readonly Plant[] = [
   ]),
   plant('deadline-from-before-sending', 'The deadline counts from before the renewal was sent', [
     'agent/execute-store.ts',
-    'const renewal = renewalOf(action, sentAtMs);',
-    'const renewal = renewalOf(action, context.clock.boottimeMs());',
+    'const renewal = { ...right, sentAtMs };',
+    'const renewal = { ...right, sentAtMs: context.clock.boottimeMs() };',
   ]),
   plant('fence-kills', 'The fence kills at the deadline, whatever the state of the agent', [
     'fence/warden.ts',
@@ -55,8 +55,8 @@ export const plants: readonly Plant[] = [
     ],
   ),
   plant('take-compares-the-lease', 'A takeover compares the very revision that was seen', [
-    'agent/execute-store.ts',
-    "      same(keys.lease, lease),\n      same(keys.renewal, renewal),\n      { key: keys.durability, revision: durability?.revision ?? 'absent' },",
+    'agent/store-lease.ts',
+    '      same(keys.lease, lease),\n      same(keys.renewal, renewal),\n      sameOrAbsent(keys.durability, durability),',
     '',
   ]),
   // Promises and cuts
@@ -164,8 +164,8 @@ export const plants: readonly Plant[] = [
     'if (step.flush && -1 > flushedBy(',
   ]),
   plant('durability-write-compares', 'Every write of the record compares the lease and the record that it replaces', [
-    'agent/execute-store.ts',
-    "          same(keys.lease, action.lease),\n          { key: keys.durability, revision: action.replaces?.revision ?? 'absent' },",
+    'agent/store-housekeeping.ts',
+    'same(keys.lease, lease), sameOrAbsent(keys.durability, replaces)',
     '',
   ]),
   // Switchover
@@ -190,9 +190,9 @@ export const plants: readonly Plant[] = [
     "  if (postgres.state === 'stopped' || postgres.state === 'standby') {\n    // It left",
   ]),
   plant('handover-compares-the-operation', 'A handover compares the very revision of the operation', [
-    'agent/execute-store.ts',
-    "    case 'take-handover':\n      return {\n        conditions: [same(keys.operation, action.operation), same(keys.lease, action.lease)],",
-    "    case 'take-handover':\n      return {\n        conditions: [],",
+    'agent/store-lease.ts',
+    'conditions: [same(keys.operation, action.operation), same(keys.lease, action.lease)],',
+    'conditions: [],',
   ]),
   plant('poolers-drain-first', 'The primary stops only when every pooler is drained', [
     'core/rules/switchover.ts',
@@ -215,9 +215,9 @@ export const plants: readonly Plant[] = [
     '},',
   ]),
   plant('release-compares-the-renewal', 'A release that was never answered is void from the next renewal on', [
-    'agent/execute-store.ts',
-    'same(keys.renewal, action.renewal)],\n        writes: [released(',
-    '],\n        writes: [released(',
+    'agent/store-lease.ts',
+    "same(keys.renewal, renewal)],\n    writes: [{ key: keys.lease, value: encodeRecord('lease', released) }],",
+    "],\n    writes: [{ key: keys.lease, value: encodeRecord('lease', released) }],",
   ]),
 ];
 
