@@ -21,7 +21,7 @@ import { examineNode } from '../doctor/examine-node.ts';
 import { checkFence } from '../doctor/fence.ts';
 import { checkStoreLatency } from '../doctor/store-latency.ts';
 import { describeError, UnderstudyError } from '../errors/understudy-error.ts';
-import { createEtcdStore } from '../etcd/store.ts';
+import { openStore } from '../etcd/store-access.ts';
 import { createFence } from '../fence/client.ts';
 import { Pgbouncer } from '../pgbouncer/pgbouncer.ts';
 import { type Credentials, readCredentials } from '../pki/credential-files.ts';
@@ -108,18 +108,7 @@ function untilSignalled(also: AbortSignal): Promise<void> {
 function startDatabase(foundation: Foundation): Running {
   const { file, clock, log, credentials } = foundation;
   if (file.store === null) throw new UnderstudyError('CONFIG_INVALID', 'a database node needs a `store` section');
-  const { store: access } = file;
-  const store = createEtcdStore({
-    endpoints: access.endpoints,
-    prefix: `/understudy/${file.cluster}/`,
-    tls: {
-      ca: readFileSync(access.ca, 'utf8'),
-      certificate: readFileSync(access.certificate, 'utf8'),
-      key: readFileSync(access.key, 'utf8'),
-    },
-    user: { name: access.user, password: readFileSync(access.passwordFile, 'utf8').trim() },
-    clock,
-  });
+  const store = openStore(file.store, file.cluster, clock);
   const peers = new Map<NodeName, AgentClient>();
   const fence = fenceOf(foundation, () => spec()?.postgres.dataDirectory ?? file.directories.data);
   const remembered = rememberSpecIn(file.directories.state);

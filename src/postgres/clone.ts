@@ -10,7 +10,6 @@ import { join } from 'node:path';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { CloneProgress, Upstream } from '../ports/postgres.ts';
-import { run } from '../process/run.ts';
 import type { Binaries } from './binaries.ts';
 import { abandonConstruction, beginConstruction } from './construction.ts';
 import { readControl } from './control-file.ts';
@@ -18,18 +17,9 @@ import { isDiskFull } from './disk-full.ts';
 import { hasContent, pruneDiverged, readJournal, settleSwap, swap } from './journal.ts';
 import type { Layout } from './layout.ts';
 import { findServer } from './postmaster-file.ts';
-import { programEnvironment } from './program-environment.ts';
+import { runWithProgress } from './program-progress.ts';
 import { type Reach, upstreamConninfo, writeUpstream } from './upstream.ts';
 import type { Deadline } from './waiting.ts';
-
-/** `  123456/456789 kB (27%), 0/1 tablespace`, the last one in this piece of output. */
-export function parseProgress(text: string): CloneProgress | null {
-  let last: CloneProgress | null = null;
-  for (const match of text.matchAll(/(\d+)\/(\d+) kB \(\s*\d+%\)/g)) {
-    last = { bytesDone: Number(match[1]) * 1024, bytesTotal: Number(match[2]) * 1024 };
-  }
-  return last;
-}
 
 async function refuseForeign(layout: Layout, systemIdentifier: string): Promise<void> {
   if (findServer(layout.data, layout.postmasterFile).alive !== 'nothing') {
@@ -67,16 +57,7 @@ async function copy(
   const source = upstreamConninfo(upstream, { ...reach, node: `clone of ${reach.node}` });
   const args = ['-D', layout.incoming, '-d', source, '-X', 'stream', '-S', slot];
   args.push('-c', 'fast', '--progress', '--no-password', '--manifest-checksums=CRC32C');
-  await run(join(binaries.directory, 'pg_basebackup'), args, {
-    cwd: layout.incoming,
-    env: programEnvironment(),
-    withinMs: deadline.leftMs(),
-    ...(deadline.signal === undefined ? {} : { signal: deadline.signal }),
-    onStderr: (text) => {
-      const progress = parseProgress(text);
-      if (progress !== null) onProgress(progress);
-    },
-  });
+  await runWithProgress({ binaries, program: 'pg_basebackup', args, directory: layout.incoming, onProgress }, deadline);
 }
 
 export async function clone(
