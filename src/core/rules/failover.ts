@@ -21,6 +21,7 @@ import { cutTerm, promiseLeftMs } from '../promise.ts';
 import { act, nothing, otherDatabaseNodes, refuse, type Situation, type Verdict, wait } from '../situation.ts';
 import type { NodeName } from '../spec.ts';
 import { type Position, type TimelineRecord, type Timelines, unusedTimeline } from '../timelines.ts';
+import { candidatesToName, electable } from './candidates.ts';
 import { endHung, hungPrimaryAfterMs } from './hung.ts';
 import { retryAfterMs } from './job-retry.ts';
 import { leastDiskBytes } from './successors.ts';
@@ -188,6 +189,7 @@ function electionWith(situation: Situation, lease: Lease, accepted: AcceptedLoss
     silent: memory.silent?.term === term ? memory.silent.nodes : new Set(),
     written: writtenBy(view.store.renewal?.value),
     boots: view.store.renewal?.value.boots ?? {},
+    candidates: electable(lease, view.store.renewal?.value),
     lossLimitBytes: spec?.failover.lossLimitBytes ?? null,
     accepted,
   });
@@ -257,6 +259,7 @@ function judge(situation: Situation, lease: Stored<Lease>, term: number): Verdic
     rebooted: election.rebooted,
     timeline: nextTimeline(situation, term, postgres.timeline, formatLsn(postgres.walEnd)),
     ttlMs: spec.lease.ttlMs,
+    candidates: candidatesToName(situation),
     because: ['elected'],
   };
   return { ...act([take], { code: 'elected', text: `elected for term ${term}` }, 0), refused };
