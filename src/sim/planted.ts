@@ -214,6 +214,17 @@ export const plants: readonly Plant[] = [
     'this.#following = this.#readUntilAnswered();\n        },',
     '},',
   ]),
+  plant(
+    'settled-before-set',
+    'An agent rewrites the record once after starting, before it sets what a server waits for',
+    ['core/rules/primary.ts', '    settleFirst(situation) ??\n', ''],
+    [
+      'core/rules/upkeep.ts',
+      "(view.postgres.state === 'primary' ? view.postgres.syncSet : null) ?? demanded",
+      'demanded',
+    ],
+    ['core/rules/upkeep.ts', "(situation.lease.is === 'mine' && owedSettling(situation) === null)", 'true'],
+  ),
 ];
 
 export function findPlant(name: string): Plant | undefined {

@@ -8,6 +8,7 @@ import type { Action } from '../actions.ts';
 import type { Stored } from '../cluster-view.ts';
 import type { Lease } from '../lease.ts';
 import { formatLsn } from '../lsn.ts';
+import { mayRetry } from '../memory.ts';
 import { cutTerm } from '../promise.ts';
 import {
   act,
@@ -27,7 +28,7 @@ import { endHung, hungPrimaryAfterMs } from './hung.ts';
 import { retryAfterMs } from './job-retry.ts';
 import { hasSuccessors } from './successors.ts';
 import { decideAsNewPrimary, decideAsOldPrimary } from './switchover.ts';
-import { mustConfigure } from './sync-standbys.ts';
+import { mustConfigure, owedSettling } from './sync-standbys.ts';
 import { endUseless, shouldHandOver } from './useless.ts';
 
 type Held = Stored<Lease & { state: 'held' }>;
@@ -189,11 +190,22 @@ function startAgain(situation: Situation, lease: Held): Verdict {
       50,
     );
   }
-  return act(
-    [{ do: 'start', as: 'primary', because: ['holds-lease'] }],
-    { code: 'holds-lease', text: 'the holder starts its PostgreSQL' },
-    50,
+  return (
+    settleFirst(situation) ??
+    act(
+      [{ do: 'start', as: 'primary', because: ['holds-lease'] }],
+      { code: 'holds-lease', text: 'the holder starts its PostgreSQL' },
+      50,
+    )
   );
+}
+
+/** A server is started with whom the record names: that must not be changed by a write of a process that died. */
+function settleFirst(situation: Situation): Verdict | null {
+  const settling = owedSettling(situation);
+  if (settling === null) return null;
+  const reason = { code: settling.because[0] ?? '', text: 'who acknowledges is settled before PostgreSQL starts' };
+  return mayRetry(situation.memory, settling.do, situation.nowMs) ? act([settling], reason, 0) : wait(reason, 100);
 }
 
 /** A node that has cut itself off for a higher term starts nothing writable in this one (model B). */
