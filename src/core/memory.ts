@@ -60,6 +60,12 @@ export interface Examined {
   readonly rewindFailed: string | null;
 }
 
+export interface MemberSeen {
+  readonly counter: number;
+  readonly atMs: number;
+  readonly moved: boolean;
+}
+
 export interface DatabaseMemory {
   readonly startedAtMs: number;
   readonly renewal: OwnRenewal | null;
@@ -69,6 +75,8 @@ export interface DatabaseMemory {
   readonly lastRound: { readonly round: number; readonly atMs: number } | null;
   readonly leaseWatch: LeaseWatch | null;
   readonly handsOff: HandsOffWatch | null;
+  /** The last cut that was carried out to its end, and on which server; a later one must be cut again. */
+  readonly cutOff: { readonly term: number; readonly pid: number } | null;
   /** When this node's own ballot of that term was written. */
   readonly ballot: { readonly term: number; readonly key: string; readonly atMs: number } | null;
   /** Who was to take the lease, and since when. */
@@ -83,8 +91,8 @@ export interface DatabaseMemory {
   /** Since when fewer standbys stream than a replicated commit is declared to wait for. */
   readonly shortSinceMs: number | null;
   readonly operation: OperationMarks | null;
-  /** When each member's counter was last seen to change. */
-  readonly memberSeen: ReadonlyMap<NodeName, { readonly counter: number; readonly atMs: number }>;
+  /** When each member's counter was last seen to change; not `moved`: when it was seen first. */
+  readonly memberSeen: ReadonlyMap<NodeName, MemberSeen>;
   /** What was last applied to the local server, to know what is owed. */
   readonly configuredRevision: number | null;
   /** Whom a standby's files name for its time as primary. */
@@ -117,6 +125,7 @@ export function emptyMemory(nowMs: number): DatabaseMemory {
     lastRound: null,
     leaseWatch: null,
     handsOff: null,
+    cutOff: null,
     ballot: null,
     elected: null,
     silent: null,
@@ -150,6 +159,7 @@ export type Outcome =
   | { readonly kind: 'promises-asked'; readonly round: number; readonly atMs: number }
   | { readonly kind: 'promised'; readonly promised: OwnRenewal }
   | { readonly kind: 'lease-looked'; readonly key: string; readonly atMs: number }
+  | { readonly kind: 'cut-off'; readonly term: number; readonly pid: number }
   | { readonly kind: 'ballot-written'; readonly term: number; readonly key: string; readonly atMs: number }
   | { readonly kind: 'sync-effective'; readonly effect: SyncEffect }
   | { readonly kind: 'durability-written'; readonly term: number }
@@ -179,6 +189,8 @@ export function learn(memory: DatabaseMemory, outcome: Outcome): DatabaseMemory 
       const watch = memory.leaseWatch;
       return watch?.key === outcome.key ? { ...memory, leaseWatch: { ...watch, lookedAtMs: outcome.atMs } } : memory;
     }
+    case 'cut-off':
+      return { ...memory, cutOff: { term: outcome.term, pid: outcome.pid } };
     case 'ballot-written':
       return { ...memory, ballot: { term: outcome.term, key: outcome.key, atMs: outcome.atMs } };
     case 'sync-effective':

@@ -72,7 +72,7 @@ function leasePosition(view: ClusterView, memory: DatabaseMemory): LeasePosition
 export function liveMember(situation: Situation, node: NodeName): MemberStatus | null {
   const stored = situation.view.store.members.get(node);
   const seen = situation.memory.memberSeen.get(node);
-  if (stored === undefined || seen === undefined) return null;
+  if (stored === undefined || seen === undefined || !seen.moved) return null;
   return situation.nowMs - seen.atMs <= memberSilentAfterMs ? stored.value : null;
 }
 
