@@ -34,6 +34,7 @@ type JobAction = Extract<
 const startWithinMs = 600_000; // crash recovery may be long; the job can be cancelled
 const lastWordsWithinMs = 5_000; // longer than this, and an election is better than what they hold
 const walPieceWithinMs = 1_000;
+const lookWithinMs = 2_000;
 const cutWithinMs = 60_000; // a restart with its recovery may be part of it
 const discardWithinMs = 3_600_000;
 const cloneWithinMs = 24 * 3_600_000;
@@ -79,13 +80,21 @@ function jobOf(context: ExecutionContext, action: JobAction, view: ClusterView):
 
 /** The record first: what is cut off stays so, whatever becomes of this process. */
 async function cut(context: ExecutionContext, term: number, view: ClusterView, signal: AbortSignal): Promise<void> {
-  const bound = await context.bind((record, now) => cutFor(record, term, now));
-  if (bound === null) throw new UnderstudyError('REFUSED', 'a promise, or a cut for a higher term, forbids this cut');
+  await bindCut(context, term);
   await context.postgres.cutOff({ signal, withinMs: cutWithinMs });
+  const seen = await context.postgres.observe(lookWithinMs);
+  if (seen.state !== 'standby')
+    throw new UnderstudyError('POSTGRES_FAILED', `the server is ${seen.state} after its cut`);
   context.emit('failover.cut_off', { node: context.self, term });
   const lease = view.store.lease?.value;
   // Whoever released the lease lives, and its PostgreSQL is proven gone.
   if (lease?.state === 'released' && lease.by !== context.self) await hearLastWords(context, lease.by, signal);
+  context.achieved({ kind: 'cut-off', term, pid: seen.pid });
+}
+
+async function bindCut(context: ExecutionContext, term: number): Promise<void> {
+  const bound = await context.bind((record, now) => cutFor(record, term, now));
+  if (bound === null) throw new UnderstudyError('REFUSED', 'a promise, or a cut for a higher term, forbids this cut');
 }
 
 /** What does not come in time is not waited for: the ballot says how far this node is then. */
@@ -146,6 +155,7 @@ async function start(
   signal: AbortSignal,
 ): Promise<void> {
   const options = { signal, withinMs: startWithinMs };
+  if (action.as === 'standby' && action.cut !== undefined) await bindCut(context, action.cut);
   await context.postgres.configure(context.configuration(context.spec()), options);
   if (action.as === 'primary') {
     await context.postgres.start({ role: 'primary' }, options);

@@ -164,8 +164,13 @@ export type Action = Because &
     /** In place; only after a rescue that kept everything. */
     | { readonly do: 'rewind'; readonly from: NodeName; readonly systemIdentifier: string; readonly key: string }
     | { readonly do: 'start'; readonly as: 'primary' }
-    /** `from: null`: it follows nobody, because it has cut itself off. */
-    | { readonly do: 'start'; readonly as: 'standby'; readonly from: NodeName | null }
+    /** `from: null`: it follows nobody. `cut`: it binds itself first, as a cut for that term does. */
+    | {
+        readonly do: 'start';
+        readonly as: 'standby';
+        readonly from: NodeName | null;
+        readonly cut?: number;
+      }
     | { readonly do: 'restart-standby'; readonly from: NodeName }
     | {
         readonly do: 'stop';

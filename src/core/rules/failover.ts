@@ -14,7 +14,7 @@ import type { Action } from '../actions.ts';
 import { type Ballot, type Election, elect } from '../ballot.ts';
 import type { Stored } from '../cluster-view.ts';
 import type { Refusal } from '../decision.ts';
-import { driftMs, type Lease, type Renewal } from '../lease.ts';
+import { driftMs, type Lease, lastHolder, type Renewal } from '../lease.ts';
 import { formatLsn, parseLsn } from '../lsn.ts';
 import type { DatabaseMemory, LeaseWatch } from '../memory.ts';
 import { cutTerm, promiseLeftMs } from '../promise.ts';
@@ -73,11 +73,12 @@ export function decideFailover(situation: Situation, lease: Stored<Lease>): Verd
     };
     return act([look], { code: 'lease-still', text }, 0);
   }
-  return cutFirst(situation, term) ?? writeBallot(situation, lease, term) ?? judge(situation, lease, term);
+  return cutFirst(situation, lease.value) ?? writeBallot(situation, lease, term) ?? judge(situation, lease, term);
 }
 
-function cutFirst(situation: Situation, term: number): Verdict | null {
+function cutFirst(situation: Situation, lease: Lease): Verdict | null {
   const { view, nowMs } = situation;
+  const term = lease.term + 1;
   const { postgres, promise, bootId } = view;
   const bound = promiseLeftMs(promise, { nowMs, bootId });
   if (bound > 0) {
@@ -88,7 +89,7 @@ function cutFirst(situation: Situation, term: number): Verdict | null {
     case 'standby':
       break;
     case 'stopped':
-      return startAlone(situation);
+      return startAlone(situation, lease);
     case 'starting':
     case 'orphaned':
       return wait({ code: `postgres-${postgres.state}`, text: `PostgreSQL is ${postgres.state}` }, soonMs);
@@ -103,8 +104,7 @@ function cutFirst(situation: Situation, term: number): Verdict | null {
     default:
       return refuse({ what: 'stand for election', blockedBy: postgres.state, text: 'it has no data' }, 500);
   }
-  const isCut = cutTerm(promise) >= term && postgres.upstream === null && postgres.receiver === 'none';
-  if (isCut) return null;
+  if (isCut(situation, term)) return null;
   const backOff = retryAfterMs(view, 'cut');
   if (backOff > 0) return wait({ code: 'cut-failed', text: view.lastJobs.get('cut')?.error ?? '' }, backOff);
   return act(
@@ -114,19 +114,34 @@ function cutFirst(situation: Situation, term: number): Verdict | null {
   );
 }
 
-/** A stopped standby has a position too; whoever was primary last comes back as a standby only behind a new one. */
-function startAlone(situation: Situation): Verdict {
+/**
+ * By a cut of this very server that came to its end, never by the look of it: `pg_stat_wal_receiver` hides a receiver that
+ * still connects, and the startup process may start one as long as it has not taken the reload.
+ */
+function isCut({ view, memory }: Situation, term: number): boolean {
+  const { postgres, promise } = view;
+  if (postgres.state !== 'standby' || cutTerm(promise) < term) return false;
+  const isProven = memory.cutOff?.pid === postgres.pid && memory.cutOff.term >= term;
+  return isProven && postgres.upstream === null && postgres.receiver === 'none';
+}
+
+/**
+ * A stopped standby has a position too. So has who was primary before the last holder, and it may have what nobody else
+ * has; it binds itself first, like every primary before its ballot. The last holder itself starts only as one.
+ */
+function startAlone(situation: Situation, lease: Lease): Verdict {
   const { postgres, store } = situation.view;
   if (postgres.state !== 'stopped') return nothing();
   const known = store.cluster?.value.systemIdentifier;
-  const mayStart = postgres.lastRole === 'standby' && known === postgres.systemIdentifier;
+  const isLastHolder = lastHolder(lease) === situation.self;
+  const mayStart = known === postgres.systemIdentifier && (postgres.lastRole === 'standby' || !isLastHolder);
   const backOff = retryAfterMs(situation.view, 'start');
   if (!mayStart || backOff > 0) {
-    const text = mayStart ? 'its start failed lately' : 'it was primary in an earlier term, and waits for a new one';
+    const text = mayStart ? 'its start failed lately' : 'it was primary last, and waits for a new one';
     return refuse({ what: 'stand for election', blockedBy: 'stopped', text }, Math.max(backOff, 500));
   }
   return act(
-    [{ do: 'start', as: 'standby', from: null, because: ['lease-still'] }],
+    [{ do: 'start', as: 'standby', from: null, cut: lease.term + 1, because: ['lease-still'] }],
     { code: 'starts-alone', text: 'starts without an upstream, to say how far it is' },
     soonMs,
   );
@@ -181,7 +196,7 @@ function electionWith(situation: Situation, lease: Lease, accepted: AcceptedLoss
   const term = lease.term + 1;
   return elect({
     term,
-    lastHolder: lease.state === 'held' ? lease.holder : lease.by,
+    lastHolder: lastHolder(lease),
     durability: view.store.durability?.value ?? null,
     ballots: [...view.store.ballots.values()].map(({ value }) => value),
     timelines: timelinesOf(situation),
@@ -236,7 +251,7 @@ function judge(situation: Situation, lease: Stored<Lease>, term: number): Verdic
     });
     return { ...(accept ?? wait({ code: 'no-winner', text }, 100)), refused };
   }
-  const last = lease.value.state === 'held' ? lease.value.holder : lease.value.by;
+  const last = lastHolder(lease.value);
   const expected = otherDatabaseNodes(situation).filter(({ name }) => name !== last);
   const allHeard = expected.every(({ name }) => view.store.ballots.has(`${term}/${name}`));
   const openMs = (memory.ballot?.term === term ? memory.ballot.atMs : nowMs) + electionWindowMs - nowMs;
@@ -255,7 +270,8 @@ function judge(situation: Situation, lease: Stored<Lease>, term: number): Verdic
     durability: view.store.durability,
     accepted: acceptedBy(situation, election),
     rebooted: election.rebooted,
-    timeline: nextTimeline(situation, term, postgres.timeline, formatLsn(postgres.walEnd)),
+    // It may end inside a record, and the fork lies before that: at what has been replayed, or past it, never below.
+    timeline: nextTimeline(situation, term, postgres.timeline, formatLsn(postgres.replayedLsn)),
     ttlMs: spec.lease.ttlMs,
     because: ['elected'],
   };

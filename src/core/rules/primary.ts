@@ -10,17 +10,7 @@ import type { Lease } from '../lease.ts';
 import { formatLsn } from '../lsn.ts';
 import { mayRetry } from '../memory.ts';
 import { cutTerm } from '../promise.ts';
-import {
-  act,
-  currentTerm,
-  isMoving,
-  nothing,
-  otherDatabaseNodes,
-  refuse,
-  type Situation,
-  type Verdict,
-  wait,
-} from '../situation.ts';
+import { act, currentTerm, isMoving, nothing, refuse, type Situation, type Verdict, wait } from '../situation.ts';
 import type { TimelineRecord } from '../timelines.ts';
 import { pauseBeforeStartMs, whyNotAgain } from './crashes.ts';
 import { cutFrom } from './failover.ts';
@@ -181,11 +171,11 @@ function startAgain(situation: Situation, lease: Held): Verdict {
   if (backOff > 0) return afterFailedStart(situation, lease, backOff);
   const pauseMs = pauseBeforeStartMs(situation);
   if (pauseMs > 0) return wait({ code: 'crashes', text: 'PostgreSQL went down again and again' }, pauseMs);
-  const peer = otherDatabaseNodes(situation)[0];
-  if (view.postgres.lastRole === 'standby' && peer !== undefined) {
-    // Started as primary it would go on on the old timeline in a new term; a promotion opens one of its own.
+  if (view.postgres.lastRole === 'standby') {
+    // Started as primary it would go on on the old timeline in a new term; a promotion opens one of its own. It was
+    // elected with the WAL that it has: whoever it followed could only bring what the cluster has left behind.
     return act(
-      [{ do: 'start', as: 'standby', from: peer.name, because: ['holds-lease', 'was-standby'] }],
+      [{ do: 'start', as: 'standby', from: null, because: ['holds-lease', 'was-standby'] }],
       { code: 'was-standby', text: 'starts as it was, to be promoted then' },
       50,
     );
