@@ -26,7 +26,7 @@ function plant(name: string, guard: string, ...edits: readonly [string, string, 
 export const plants: readonly Plant[] = [
   // Lease and fence
   plant('takeover-waits', 'A candidate takes over only after TTL + drift since it saw the counter change', [
-    'core/rules/failover.ts',
+    'core/rules/lease-watch.ts',
     'watch.sinceMs + lease.ttlMs + driftMs(lease.ttlMs)',
     'watch.sinceMs + lease.ttlMs / 3',
   ]),
@@ -109,7 +109,7 @@ export const plants: readonly Plant[] = [
     'return local + 1 + 0 * timelines.size;',
   ]),
   plant('silent-winner', 'Who was elected and does not act is passed over', [
-    'core/rules/failover.ts',
+    'core/rules/election.ts',
     'silent: { term, nodes: new Set([...(silent?.nodes ?? []), winner]) }',
     'silent: { term, nodes: new Set(silent?.nodes ?? []) }',
   ]),
@@ -141,21 +141,17 @@ export const plants: readonly Plant[] = [
   // Durability
   plant('server-demands-the-record', 'PostgreSQL may be set only to what the record demands', [
     'core/durability.ts',
-    'if (!sameSet(server, wanted) && demands(self, wanted, record))',
+    'if (!sameSet(server, wanted) && serverMayBe(wanted))',
     'if (!sameSet(server, wanted))',
   ]),
   plant(
     'record-follows-the-server',
     'The record changes only to what PostgreSQL already demands',
+    ['core/durability.ts', 'if (!sameSet(record, wanted) && recordMayBe(wanted)) {', 'if (!sameSet(record, wanted)) {'],
     [
       'core/durability.ts',
-      'if (!sameSet(record, wanted) && demands(self, server, wanted)) {',
-      'if (!sameSet(record, wanted)) {',
-    ],
-    [
-      'core/durability.ts',
-      'if (!sameSet(server, wanted) && demands(self, wanted, record))',
-      'if (sameSet(record, wanted) && !sameSet(server, wanted) && demands(self, wanted, record))',
+      'if (!sameSet(server, wanted) && serverMayBe(wanted))',
+      'if (sameSet(record, wanted) && !sameSet(server, wanted) && serverMayBe(wanted))',
     ],
   ),
   plant('flush-is-owed', 'k of the new set have flushed the position read after the change', [

@@ -12,7 +12,8 @@ import type { Refusal } from '../decision.ts';
 import { driftMs, type Lease, lastHolder } from '../lease.ts';
 import { liveMember, otherDatabaseNodes, type Situation } from '../situation.ts';
 import { findNode, type NodeName } from '../spec.ts';
-import { electionOf, freeInMs, watchLease } from './failover.ts';
+import { electionOf } from './election.ts';
+import { freeInMs, watchLease } from './lease-watch.ts';
 
 /** What accepting a loss would bring. */
 export interface AcceptableLoss {

@@ -5,23 +5,21 @@
  * the current term and whose deadline lies ahead; never while an operation of its own is active (see switchover.ts).
  */
 import type { Action } from '../actions.ts';
-import type { Stored } from '../cluster-view.ts';
 import type { Lease } from '../lease.ts';
 import { formatLsn } from '../lsn.ts';
 import { mayRetry } from '../memory.ts';
 import { cutTerm } from '../promise.ts';
 import { act, currentTerm, isMoving, nothing, refuse, type Situation, type Verdict, wait } from '../situation.ts';
+import type { NodeName } from '../spec.ts';
 import type { TimelineRecord } from '../timelines.ts';
 import { pauseBeforeStartMs, whyNotAgain } from './crashes.ts';
-import { cutFrom } from './failover.ts';
 import { endHung, hungPrimaryAfterMs } from './hung.ts';
 import { retryAfterMs } from './job-retry.ts';
 import { hasSuccessors } from './successors.ts';
 import { decideAsNewPrimary, decideAsOldPrimary } from './switchover.ts';
+import type { Held } from './switchover-undo.ts';
 import { mustConfigure, owedSettling } from './sync-standbys.ts';
 import { endUseless, shouldHandOver } from './useless.ts';
-
-type Held = Stored<Lease & { state: 'held' }>;
 
 /** So much of the lease must be left before something is started or promoted on it. */
 const marginMs = 500;
@@ -100,6 +98,13 @@ function asPrimary(situation: Situation, lease: Held): Verdict {
     { code: 'timeline-new', text },
     0,
   );
+}
+
+/** Nodes that have cut themselves off from this term: by their ballots, or by their own word. */
+function cutFrom({ view }: Situation, lease: Lease): readonly NodeName[] {
+  const ballots = [...view.store.ballots.values()].filter(({ value }) => value.term > lease.term);
+  const members = [...view.store.members.values()].filter(({ value }) => value.cutTerm > lease.term);
+  return [...ballots, ...members].map(({ value }) => value.node);
 }
 
 /** Standbys that cut themselves off for the next term would never come back to a holder of this one. */

@@ -11,7 +11,7 @@ import type { Stored } from '../cluster-view.ts';
 import { formatLsn, parseLsn } from '../lsn.ts';
 import { isActive, type Operation } from '../operation.ts';
 import { act, refuse, type Situation, type Verdict, wait } from '../situation.ts';
-import { nextTimeline } from './failover.ts';
+import { nextTimeline } from './election.ts';
 import { undrained, unresumed } from './operation-marks.ts';
 import { drawReceipt } from './receipt.ts';
 import { describeUndrained, type Held, localTimeline, undo, whyUndo } from './switchover-undo.ts';
