@@ -48,6 +48,15 @@ const lost = (server: TestServer) => ({
   },
 });
 
+const standby = (server: TestServer) => ({
+  node: server.name,
+  hostName: `${server.name}.test.internal`,
+  address: server.address,
+  port: serverPort,
+  streaming: false,
+  lagBytes: null,
+});
+
 describe('a primary that is gone', () => {
   it('is noticed by its shut port, while agents go on calling it writable; writers wait for the next', async () => {
     const { db1, db2 } = world.servers;
@@ -109,6 +118,70 @@ describe('a primary that is gone', () => {
   });
 });
 
+describe('a primary that is frozen while its kernel goes on', () => {
+  const busy = async (server: TestServer): Promise<number> => {
+    const rows = await server.query("select 1 from pg_stat_activity where usename = 'shop' and state = 'active'");
+    return rows.length;
+  };
+
+  /** Every place of the pool is taken by a statement that db1 will not answer. */
+  async function fillPool(): Promise<readonly Promise<string>[]> {
+    const clients = await Promise.all(Array.from({ length: 10 }, () => app.connect('shop')));
+    const ends = clients.map(async (client) => {
+      const said = await client.query('select pg_sleep(600)').then(
+        () => 'answered',
+        (error: Error) => error.message,
+      );
+      await client.end().catch(() => undefined);
+      return said;
+    });
+    await eventually('a full pool', 10_000, async () => ((await busy(world.servers.db1)) === 10 ? true : undefined));
+    return ends;
+  }
+
+  it('holds up nobody who comes to the next one, and whoever asked it hears so', async () => {
+    const { db1, db2 } = world.servers;
+    app.say(1, db1);
+    await app.awaitState('open');
+    const ends = await fillPool();
+    db1.signalAll('SIGSTOP');
+    try {
+      const waiting = whereIs('shop');
+      await aWaitingClient();
+      app.say(2, db2);
+      expect(await waiting).toBe(db2.address);
+      for (const said of await Promise.all(ends)) expect(said).toMatch('query timeout');
+    } finally {
+      db1.signalAll('SIGCONT');
+      await db1.stop('SIGQUIT');
+    }
+    await expect
+      .poll(() => app.events.filter(({ name }) => name === 'pooler.abandoned').map(({ facts }) => facts), {
+        timeout: 5_000,
+      })
+      .toEqual([{ node: 'web1', primary: 'db1', connections: 10 }]);
+    // The limit that ended them is gone again.
+    const long = await app.connect('shop');
+    expect((await long.query('select 1 as one from pg_sleep(2)')).rows).toEqual([{ one: 1 }]);
+    await long.end();
+  });
+
+  it('ends nobody else: while another statement is as old, those that hang are left alone', async () => {
+    const { db1, db2 } = world.servers;
+    app.say(1, db1, { standbys: [{ ...standby(db2), streaming: true, lagBytes: 0 }] });
+    await app.awaitState('open');
+    const reader = await app.connect('shop-ro');
+    const report = reader.query('select host(inet_server_addr()) as address from pg_sleep(10)');
+    const ends = await fillPool();
+    app.say(2, db2);
+    expect(await whereIs('shop')).toBe(db2.address);
+    expect((await report).rows).toEqual([{ address: db2.address }]);
+    await reader.end();
+    for (const said of await Promise.all(ends)) expect(said).toMatch('query timeout');
+    await db1.stop('SIGQUIT'); // its backends sleep on
+  });
+});
+
 describe('a hold', () => {
   it('outlives the agent, and is ended by the next one', async () => {
     const { db1, db2 } = world.servers;
@@ -148,15 +221,6 @@ describe('a hold', () => {
 });
 
 describe('an application that would rather read than wait', () => {
-  const standby = (server: TestServer) => ({
-    node: server.name,
-    hostName: `${server.name}.test.internal`,
-    address: server.address,
-    port: serverPort,
-    streaming: false,
-    lagBytes: null,
-  });
-
   it('reads from a standby, is refused each write at once, and writes again where the next primary is', async () => {
     const { db1, db2 } = world.servers;
     app.say(1, db1);

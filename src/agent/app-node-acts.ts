@@ -12,6 +12,7 @@ import type { HeldGate, PoolerGateView, ShutGate } from '../core/rules/pooler-me
 import { describeError, isUnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { LocalPooler, Pooler } from '../ports/pooler.ts';
+import { FormerPrimaries, type LedTo } from './app-node-former-primaries.ts';
 import type { EmitEvent } from './app-node-ports.ts';
 
 const observeEveryMs = 2_000;
@@ -26,7 +27,7 @@ export interface ActsDeps {
   readonly clock: Clock;
   readonly emit: EmitEvent;
   /** Where writes go by the last decision, for events. */
-  primary(): { readonly node: string | null; readonly term: number };
+  primary(): LedTo;
   /** What others wait to hear has changed. */
   changed(): void;
   /** The server may be gone: have it looked after. */
@@ -39,6 +40,7 @@ export interface ActsDeps {
 
 export class PoolerActs {
   readonly #deps: ActsDeps;
+  readonly #former: FormerPrimaries;
   #gate: PoolerGateView = { state: 'open' };
   #local: LocalPooler = { state: 'unknown', because: 'not looked at yet' };
   #wasRunning = false;
@@ -55,6 +57,14 @@ export class PoolerActs {
 
   constructor(deps: ActsDeps) {
     this.#deps = deps;
+    this.#former = new FormerPrimaries(deps.pooler, deps.clock, (primary, connections) => {
+      deps.emit('pooler.abandoned', { node: deps.node, primary, connections });
+    });
+  }
+
+  /** The pooler stays as it is. */
+  async close(): Promise<void> {
+    await this.#former.close();
   }
 
   get gate(): PoolerGateView {
@@ -179,6 +189,7 @@ export class PoolerActs {
     await this.#endDrain();
     const changed = await pooler.configure(action.configuration, action.gate, { withinMs: actWithinMs });
     this.#loaded = action.configuration;
+    this.#former.leads(this.#deps.primary());
     if (action.gate === 'open') this.#gate = { state: 'open' };
     this.#deps.remember();
     await this.#observe();
@@ -283,6 +294,7 @@ export class PoolerActs {
     this.#gate = { state: 'open' };
     this.#strayPause = false;
     this.#loaded = action.configuration;
+    this.#former.leads(this.#deps.primary());
     if (gate.state !== 'open') this.#ended(gate, figures, action.because.join(', '));
     this.#deps.changed();
     this.#deps.remember();

@@ -78,7 +78,11 @@ class RunningAppNode {
       pooler,
       clock,
       emit,
-      primary: () => ({ node: this.#memory.primary?.node ?? null, term: this.#memory.term }),
+      primary: () => ({
+        node: this.#memory.primary?.node ?? null,
+        place: this.#memory.primary,
+        term: this.#memory.term,
+      }),
       changed: () => this.#reportChange(),
       doubt: () => this.#knocks.stirred(),
       wake: () => this.#wakeUp(),
@@ -101,6 +105,7 @@ class RunningAppNode {
       unsubscribe();
       settle();
       this.#streams.stop();
+      await this.#acts.close();
     }
   }
 

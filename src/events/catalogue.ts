@@ -87,6 +87,10 @@ export const eventCatalogue = {
     severity: 'info',
     sentence: 'pooler on {node} resumed towards {primary} after {pausedMs} ms: {because}',
   },
+  'pooler.abandoned': {
+    severity: 'warning',
+    sentence: 'pooler on {node} let go of {connections} connections that {primary} answered no more',
+  },
   'pooler.pause_failed': {
     severity: 'warning',
     sentence: 'pooler on {node} could not pause for {operation}: {because}',

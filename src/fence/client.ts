@@ -151,13 +151,9 @@ class FenceClient implements WatchedFence {
   }
 
   async #reach(): Promise<FenceConnection> {
-    const found = await this.#connect();
-    if (found !== null) {
-      if (await this.#speaksOurs(found)) return found;
-      found.end('it is of another version');
-    }
+    const found = await this.#find();
+    if (found !== null) return found;
     const untilMs = this.#clock.boottimeMs() + startWithinMs;
-    if (found !== null) await this.#endOthers(untilMs);
     let ended = false;
     const program = await startFenceProgram(this.#options);
     program.exited.then(
@@ -168,12 +164,23 @@ class FenceClient implements WatchedFence {
       () => undefined,
     );
     for (;;) {
-      const started = await this.#connect();
+      const started = await this.#find();
       if (started !== null) return started;
       if (ended) throw new UnderstudyError('FENCE_UNREACHABLE', 'the fence ended at once');
       if (this.#clock.boottimeMs() >= untilMs) throw new UnderstudyError('FENCE_UNREACHABLE', 'no fence listens');
       await this.#clock.sleep(pollMs);
     }
+  }
+
+  /** One that speaks our version; another is ended. */
+  async #find(): Promise<FenceConnection | null> {
+    const found = await this.#connect();
+    if (found === null) return null;
+    const speaks = await this.#speech(found);
+    if (speaks === 'ours') return found;
+    found.end('it is of another version');
+    if (speaks === 'other') await this.#endOthers(this.#clock.boottimeMs() + startWithinMs);
+    return null;
   }
 
   /** Until they are gone: a socket is served up to the last moment, and the lock is held. */
@@ -183,12 +190,21 @@ class FenceClient implements WatchedFence {
   }
 
   #connect(): Promise<FenceConnection | null> {
-    return openConnection(this.#options.socket, (because) => this.#lost(because));
+    return openConnection(this.#options.socket, (because, connection) => {
+      // One that was not attached yet is told by the failure of what was asked of it.
+      if (connection === this.#open) this.#lost(because);
+    });
   }
 
-  async #speaksOurs(connection: FenceConnection): Promise<boolean> {
-    const answer = await this.#answer(connection, { do: 'status' });
-    return answer.ok && answer.status?.protocol === protocol;
+  async #speech(connection: FenceConnection): Promise<'ours' | 'other' | 'nothing'> {
+    try {
+      const answer = await this.#answer(connection, { do: 'status' });
+      return answer.ok && answer.status?.protocol === protocol ? 'ours' : 'other';
+    } catch (error) {
+      // One that is being killed is connected to up to its last moment.
+      if (connection.isHungUp) return 'nothing';
+      throw error;
+    }
   }
 
   #lost(because: string): void {

@@ -39,6 +39,7 @@ export class FenceConnection {
   #waiting: Waiting[] = [];
   #buffered = '';
   #because: string | null = null;
+  #isHungUp = false;
 
   /** `onLost` is called once, unless it was `end` that closed it. */
   constructor(socket: Socket, onLost: (because: string) => void) {
@@ -46,12 +47,20 @@ export class FenceConnection {
     this.#onLost = onLost;
     socket.setEncoding('utf8');
     socket.on('error', () => socket.destroy());
-    socket.on('close', () => this.#lose('the fence is gone', true));
+    socket.on('close', () => {
+      this.#isHungUp = this.#because === null;
+      this.#lose('the fence is gone', true);
+    });
     socket.on('data', (text: string) => this.#read(text));
   }
 
   get isOpen(): boolean {
     return this.#because === null;
+  }
+
+  /** The other end closed it: nobody is there any more. */
+  get isHungUp(): boolean {
+    return this.#isHungUp;
   }
 
   /** Throws FENCE_UNREACHABLE when there is no answer within that time, in ms; then the connection is lost. */
@@ -111,14 +120,18 @@ function parseAnswer(line: string): Answer | null {
 }
 
 /** `null`: nobody listens there. */
-export function openConnection(path: string, onLost: (because: string) => void): Promise<FenceConnection | null> {
+export function openConnection(
+  path: string,
+  onLost: (because: string, connection: FenceConnection) => void,
+): Promise<FenceConnection | null> {
   return new Promise((resolve) => {
     const socket = connect(path);
     const failed = (): void => resolve(null);
     socket.once('error', failed);
     socket.once('connect', () => {
       socket.off('error', failed);
-      resolve(new FenceConnection(socket, onLost));
+      const connection = new FenceConnection(socket, (because) => onLost(because, connection));
+      resolve(connection);
     });
   });
 }

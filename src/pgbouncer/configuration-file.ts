@@ -68,6 +68,8 @@ function settings(
     ['pool_mode', configuration.mode],
     ['max_client_conn', configuration.maxClients],
     ['query_wait_timeout', configuration.queryWaitTimeoutS],
+    // Set for moments at the console (stranded.ts): whatever was left of that goes with every reload.
+    ['query_timeout', 0],
     // A login cut short (by a pause, or a reload) marks its pool as failing for this long: keep it below any pause,
     // but not so small that hundreds of poolers besiege a server that is coming up.
     ['server_login_retry', 0.25],

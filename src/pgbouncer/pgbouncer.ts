@@ -18,6 +18,7 @@ import type {
   PoolerAlias,
   PoolerConfiguration,
   PoolerGate,
+  ServerPlace,
 } from '../ports/pooler.ts';
 import type { ActOptions } from '../ports/postgres.ts';
 import { isAlive, type ProcessIdentity } from '../process/identity.ts';
@@ -38,8 +39,11 @@ import { knock } from './knock.ts';
 import { watchLog } from './log-watch.ts';
 import { applicationFigures } from './pause-figures.ts';
 import { leadsTo, resumeAlias, verifyResumed } from './resume.ts';
+import { countStranded, endStranded, type Surplus } from './stranded.ts';
 import { findPgbouncer, type PgbouncerVersion, readVersion } from './version.ts';
 import { type ClientSample, type PoolState, sampleClients, showDatabases, showPools } from './views.ts';
+
+const consoleWithinMs = 1_000;
 
 interface Pause {
   readonly sinceMs: number;
@@ -60,6 +64,8 @@ export class Pgbouncer implements Pooler {
   #isHolding = false;
   readonly #stirred = new Set<() => void>();
   #unwatch: (() => void) | null = null;
+  /** By alias: places of its pool that connections to a lost server take. */
+  #surplus: Surplus = new Map();
   #isClosed = false;
 
   constructor(places: PgbouncerPlaces) {
@@ -106,6 +112,7 @@ export class Pgbouncer implements Pooler {
     const program = this.#program();
     this.#version ??= await readVersion(program, options.withinMs);
     const consoles = this.#consolesFor(configuration);
+    const isAdopted = this.#configuration === null;
     this.#configuration = configuration;
     this.#find();
     // Where it listens can't be reloaded: its clients are dropped for the new place.
@@ -119,13 +126,18 @@ export class Pgbouncer implements Pooler {
       await consoles.prepare(this.#writeAliases(), options);
       return true;
     }
-    const changed = this.#files.write(configuration, 'open', this.#knownVersion());
     const console = await consoles.main(options);
+    // They hold up nobody as they are; a pool that is narrowed by a new agent would have no place for others.
+    if (isAdopted) this.#surplus = await countStranded(console, this.#writeAliases());
+    const changed = this.#write(configuration, 'open');
     const isLoaded = !changed && leadsTo(configuration, await showDatabases(console, options));
     if (!isLoaded) {
       // A reload cuts logins short where the address changes, with the same harm as a pause (see drain.ts).
       await letLoginsFinish(console, configuration.aliases, options);
       await console.query('RELOAD', options);
+    } else if (isAdopted) {
+      // An agent that died in the wrong moment may have left it (stranded.ts); a reload would have taken it away.
+      await console.query("SET query_timeout = '0'", options);
     }
     await consoles.prepare(this.#writeAliases(), options);
     return !isLoaded;
@@ -157,7 +169,7 @@ export class Pgbouncer implements Pooler {
     const consoles = this.#requireConsoles();
     const before = this.#isHolding ? this.#writeAliases() : [];
     this.#configuration = configuration;
-    const changed = this.#files.write(configuration, 'open', this.#knownVersion());
+    const changed = this.#write(configuration, 'open');
     this.#isHolding = true;
     const held = this.#writeAliases();
     const released = before.filter((alias) => !held.includes(alias));
@@ -171,6 +183,21 @@ export class Pgbouncer implements Pooler {
       await this.#afterFailedPause(consoles);
       throw error;
     }
+  }
+
+  async abandon(former: ServerPlace | null, signal: AbortSignal): Promise<number> {
+    return await endStranded({
+      former,
+      aliases: () => this.#writeAliases(),
+      console: async () => await this.#requireConsoles().main({ withinMs: consoleWithinMs }),
+      widen: async (surplus) => {
+        this.#surplus = surplus;
+        if (this.#configuration === null || this.#isClosed) return;
+        const console = await this.#requireConsoles().main({ withinMs: consoleWithinMs });
+        if (this.#write(this.#configuration, 'open')) await console.query('RELOAD', { withinMs: consoleWithinMs });
+      },
+      signal,
+    });
   }
 
   async reach(address: string, port: number, withinMs: number): Promise<ReachAnswer> {
@@ -195,7 +222,7 @@ export class Pgbouncer implements Pooler {
     const console = await consoles.main(options);
     const aliases = this.#writeAliases();
     this.#configuration = configuration;
-    const changed = this.#files.write(configuration, 'open', this.#knownVersion());
+    const changed = this.#write(configuration, 'open');
     // Beside the path: clients wait until the first login at the new server, so it need not come before RESUME.
     const pools = this.#queue(consoles, aliases).catch(() => []);
     if (changed) await console.query('RELOAD', options);
@@ -272,6 +299,14 @@ export class Pgbouncer implements Pooler {
     for (const listener of this.#listeners) listener();
   }
 
+  /** Answers whether pgbouncer has something new to read. */
+  #write(configuration: PoolerConfiguration, gate: PoolerGate): boolean {
+    const aliases = configuration.aliases.map((alias) => {
+      return { ...alias, poolSize: alias.poolSize + (this.#surplus.get(alias.name) ?? 0) };
+    });
+    return this.#files.write({ ...configuration, aliases }, gate, this.#knownVersion());
+  }
+
   #writing(): readonly PoolerAlias[] {
     return pausable(this.#configuration?.aliases ?? []);
   }
@@ -287,7 +322,7 @@ export class Pgbouncer implements Pooler {
     options: ActOptions,
   ): Promise<void> {
     await requireFreePort(configuration.listenAddress, configuration.port);
-    this.#files.write(configuration, gate, this.#knownVersion());
+    this.#write(configuration, gate);
     const daemon = await startProcess(program, this.#process);
     const consoles = this.#requireConsoles();
     const console = await awaitAnswer(
@@ -301,7 +336,7 @@ export class Pgbouncer implements Pooler {
     await Promise.all(
       this.#writeAliases().map(async (alias) => await console.query(`PAUSE ${quoteName(alias)}`, options)),
     );
-    this.#files.write(configuration, 'open', this.#knownVersion());
+    this.#write(configuration, 'open');
     await console.query('RELOAD', options);
   }
 

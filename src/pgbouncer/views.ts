@@ -35,6 +35,7 @@ const socketRow = z.object({
   link: z.string().nullable(),
   remote_pid: whole,
   application_name: z.string().nullish(),
+  close_needed: whole,
 });
 
 export interface DatabaseState {
@@ -124,6 +125,36 @@ export async function showBlockers(
     serverPid: row.remote_pid,
     client: describeClient(byPointer.get(row.link ?? '')),
     ageMs: ageOf(row.request_time, nowMs),
+  }));
+}
+
+/** A server connection that carries a transaction. */
+export interface ServerConnection {
+  readonly alias: string;
+  readonly address: string;
+  readonly port: number;
+  /** It is closed as soon as it is free: its alias leads elsewhere by now. */
+  readonly isLeaving: boolean;
+  /** Since its client's last request, in whole seconds, up to one too many. */
+  readonly requestAgeS: number;
+}
+
+export async function showServerConnections(
+  console: Console,
+  nowMs: number,
+  options: ActOptions,
+): Promise<readonly ServerConnection[]> {
+  const servers = z.array(socketRow).parse(await console.query('SHOW SERVERS', options));
+  const busy = servers.filter((row) => row.state === 'active');
+  if (busy.length === 0) return [];
+  const clients = z.array(socketRow).parse(await console.query('SHOW CLIENTS', options));
+  const requests = new Map(clients.map((row) => [row.ptr, row.request_time]));
+  return busy.map((row) => ({
+    alias: row.database,
+    address: row.addr,
+    port: row.port,
+    isLeaving: row.close_needed === 1,
+    requestAgeS: Math.floor(ageOf(requests.get(row.link ?? '') ?? null, nowMs) / 1_000),
   }));
 }
 

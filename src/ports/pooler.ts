@@ -30,6 +30,12 @@ export interface HoldOptions extends ActOptions {
   readonly limitMs: number;
 }
 
+/** Where a server listens. */
+export interface ServerPlace {
+  readonly address: string;
+  readonly port: number;
+}
+
 export interface Pooler {
   /** Never throws and never hangs. */
   observe(withinMs: number): Promise<LocalPooler>;
@@ -56,6 +62,13 @@ export interface Pooler {
   hold(configuration: PoolerConfiguration, options: HoldOptions): Promise<void>;
   /** Points at the new configuration and resumes, back to back, then verifies that nothing is paused. */
   resume(configuration: PoolerConfiguration, options: ActOptions): Promise<Omit<PauseFigures, 'operation' | 'drainMs'>>;
+  /**
+   * Ends what connections of aliases that write still carry to a server that is primary no more and does not answer; who
+   * waits is served meanwhile. Leaves those be that can't be ended without harm to others, and all of them when the server
+   * is not known (`null`). Returns when none is left, or when cancelled; answers how many there were. Throws POOLER_FAILED,
+   * POOLER_TIMEOUT. One at a time.
+   */
+  abandon(former: ServerPlace | null, signal: AbortSignal): Promise<number>;
   /** Is somebody listening there? Never throws. */
   reach(address: string, port: number, withinMs: number): Promise<ReachAnswer>;
   /** Calls back when the pooler had something to complain of: a hint to look after its server, no more. */

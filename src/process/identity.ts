@@ -2,7 +2,8 @@
  * Reads /proc: which process a process id stands for now.
  *
  * Invariant: a process is named by its id and its start time together, so that a reused id is never taken for the
- * process that had it before. A zombie counts as gone: it holds no file, no memory and no socket.
+ * process that had it before. A zombie counts as gone: it holds no file, no memory and no socket. Where its main thread
+ * ended first, the others hold all of that until they have ended, too: then it is not gone.
  * Reading is synchronous: /proc never waits for a disk, and one read costs some 10 microseconds.
  * Refuses to guess: what may not be read (another user's process) is `null`.
  */
@@ -18,6 +19,8 @@ export interface ProcessFacts extends ProcessIdentity {
   readonly parent: number;
   /** One letter of proc(5): `R`, `S`, `D`, `T` (stopped), `Z` (zombie) and so on. */
   readonly state: string;
+  /** A main thread that has ended is counted until the process is reaped. */
+  readonly threads: number;
 }
 
 function readText(path: string): string | null {
@@ -35,15 +38,16 @@ export function readProcess(pid: number): ProcessFacts | null {
   // The name in parentheses may itself hold blanks and parentheses: only the last one closes it.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   const [state, parent] = fields;
+  const threads = fields[17];
   const startTicks = fields[19];
-  if (state === undefined || parent === undefined || startTicks === undefined) return null;
-  return { pid, startTicks: Number(startTicks), parent: Number(parent), state };
+  if (state === undefined || parent === undefined || threads === undefined || startTicks === undefined) return null;
+  return { pid, startTicks: Number(startTicks), parent: Number(parent), state, threads: Number(threads) };
 }
 
 /** The identity of a living process; `null` when there is none or only its zombie. */
 export function identify(pid: number): ProcessIdentity | null {
   const facts = readProcess(pid);
-  if (facts === null || facts.state === 'Z' || facts.state === 'X') return null;
+  if (facts === null || (facts.state === 'Z' && facts.threads <= 1) || facts.state === 'X') return null;
   return { pid, startTicks: facts.startTicks };
 }
 

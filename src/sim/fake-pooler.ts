@@ -25,10 +25,18 @@ export interface Transaction {
   done(outcome: TransactionOutcome, because: CommitOutcome | 'pooler-lost' | 'waited-too-long' | 'silent'): void;
 }
 
+interface HandedOut {
+  readonly address: string;
+  readonly atMs: number;
+  lose(): void;
+  pointedAway(): void;
+}
+
 const loginRetryMs = 1_000;
 const queryWaitMs = 120_000;
 /** Keepalives and `tcp_user_timeout` end a connection to a vanished server after this. */
 const silentServerMs = 10_000;
+const abandonedAfterMs = 5_000;
 
 export class FakePooler {
   readonly host: Host;
@@ -41,7 +49,7 @@ export class FakePooler {
   #pausedAtMs = 0;
   #configuration: PoolerConfiguration | null = null;
   #waiting: Transaction[] = [];
-  readonly #active = new Map<Transaction, () => void>();
+  readonly #active = new Map<Transaction, HandedOut>();
   #retryAtMs = 0;
   #generation = 0;
   readonly #lost = new Set<() => void>();
@@ -135,6 +143,7 @@ export class FakePooler {
         this.#isPaused = true;
         this.#point(configuration);
       },
+      abandon: async (former, signal) => (former === null ? 0 : await this.#abandon(former.address, act, signal)),
       reach: async (address, _port, withinMs) => await this.#reach(address, withinMs, act),
       onStir: (listener) => {
         const heard = () => agent.deliver(listener);
@@ -157,6 +166,22 @@ export class FakePooler {
       stop: async () => this.kill(),
       close: async () => undefined,
     };
+  }
+
+  async #abandon(address: string, act: (ms: number) => Promise<void>, signal: AbortSignal): Promise<number> {
+    const generation = this.#generation;
+    let count = 0;
+    while (!signal.aborted && generation === this.#generation) {
+      const stranded = [...this.#active.values()].filter((one) => one.address === address);
+      if (stranded.length === 0) break;
+      for (const { atMs, lose } of stranded) {
+        if (this.#time.nowMs - atMs < abandonedAfterMs) continue;
+        count += 1;
+        lose();
+      }
+      await act(250);
+    }
+    return count;
   }
 
   /** The kernel answers for a postmaster that lives, whatever its state. */
@@ -198,7 +223,7 @@ export class FakePooler {
     if (before === this.target) return;
     this.#retryAtMs = 0;
     // Connections to the old server are closed when they come back; those that never will are dropped.
-    for (const end of [...this.#active.values()]) end();
+    for (const { pointedAway } of [...this.#active.values()]) pointedAway();
     this.#dispatch();
   }
 
@@ -228,10 +253,14 @@ export class FakePooler {
     };
     const lose = (): void => settle(() => transaction.done('unknown', 'silent'));
     const silence = this.#time.after(silentServerMs, lose);
-    const startedAt = server.host;
-    this.#active.set(transaction, () => {
+    this.#active.set(transaction, {
+      address: this.target ?? '',
+      atMs: this.#time.nowMs,
+      lose,
       // pgbouncer lets a transaction end; what hangs towards a dead host is ended by its keepalives.
-      if (!this.#network.isOpen(this.host, startedAt)) lose();
+      pointedAway: () => {
+        if (!this.#network.isOpen(this.host, server.host)) lose();
+      },
     });
     const { row, replicated } = transaction;
     this.#network.send(this.host, server.host, () => {
