@@ -57,7 +57,10 @@ export async function awaitReload(
   const row = z.object({ ...waiter.shape, kind: z.string() });
   const looks = new Map<number, number>();
   await waitFor(clock, deadline, 'a reload is not in effect everywhere', lookEveryMs, async () => {
-    const processes = await session.query({ text, values: [kinds, acknowledging], row }, Math.max(1, deadline.leftMs()));
+    const processes = await session.query(
+      { text, values: [kinds, acknowledging], row },
+      Math.max(1, deadline.leftMs()),
+    );
     for (const { pid, wait, kind } of processes) {
       const isAsleep = wait !== null && mainWaits[kind]?.includes(wait) === true && sleeps(pid);
       if (isAsleep) looks.set(pid, (looks.get(pid) ?? 0) + 1);

@@ -6,6 +6,7 @@
  * examined, as long as the fork is known. A failed examination, a fork that is not known and a timeline under another term
  * all end in a clone that keeps the whole directory.
  * A standby at rest is started as usual: it writes no WAL of its own, and its log tells whether it has diverged.
+ * So is an old primary that an election should hear (failover.ts): as a standby without an upstream it changes nothing of it.
  */
 import type { LocalPostgres } from '../cluster-view.ts';
 import { chooseWayBack, type Parting, partingOf } from '../divergence.ts';
