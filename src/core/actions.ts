@@ -180,6 +180,8 @@ export type Action = Because &
       }
     /** Writes the record, then makes sure that nothing is acknowledged to a holder of a lower term any more. */
     | { readonly do: 'cut'; readonly term: number }
+    /** Once for a term, after the cut; what does not come in time is not waited for. */
+    | { readonly do: 'hear-last-words'; readonly from: NodeName; readonly term: number }
     /** PostgreSQL is made to choose this timeline. */
     | {
         readonly do: 'promote';

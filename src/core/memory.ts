@@ -77,6 +77,8 @@ export interface DatabaseMemory {
   readonly handsOff: HandsOffWatch | null;
   /** The last cut that was carried out to its end, and on which server; a later one must be cut again. */
   readonly cutOff: { readonly term: number; readonly pid: number } | null;
+  /** For which term the last primary was asked for what nobody had received. */
+  readonly heardLastWords: number | null;
   /** When this node's own ballot of that term was written. */
   readonly ballot: { readonly term: number; readonly key: string; readonly atMs: number } | null;
   /** Who was to take the lease, and since when. */
@@ -126,6 +128,7 @@ export function emptyMemory(nowMs: number): DatabaseMemory {
     leaseWatch: null,
     handsOff: null,
     cutOff: null,
+    heardLastWords: null,
     ballot: null,
     elected: null,
     silent: null,
@@ -160,6 +163,7 @@ export type Outcome =
   | { readonly kind: 'promised'; readonly promised: OwnRenewal }
   | { readonly kind: 'lease-looked'; readonly key: string; readonly atMs: number }
   | { readonly kind: 'cut-off'; readonly term: number; readonly pid: number }
+  | { readonly kind: 'last-words-heard'; readonly term: number }
   | { readonly kind: 'ballot-written'; readonly term: number; readonly key: string; readonly atMs: number }
   | { readonly kind: 'sync-effective'; readonly effect: SyncEffect }
   | { readonly kind: 'durability-written'; readonly term: number }
@@ -191,6 +195,8 @@ export function learn(memory: DatabaseMemory, outcome: Outcome): DatabaseMemory 
     }
     case 'cut-off':
       return { ...memory, cutOff: { term: outcome.term, pid: outcome.pid } };
+    case 'last-words-heard':
+      return { ...memory, heardLastWords: outcome.term };
     case 'ballot-written':
       return { ...memory, ballot: { term: outcome.term, key: outcome.key, atMs: outcome.atMs } };
     case 'sync-effective':

@@ -109,6 +109,18 @@ describe('a cut', () => {
   });
 });
 
+describe('the last words', () => {
+  it('of who released the lease are heard once, after the cut and before the ballot', () => {
+    const change = { postgres: alone(), promise: cut, store: { lease: released('db1', null) } };
+    expect(acts(decideWhenFree(change, 0))).toMatchObject([{ do: 'hear-last-words', from: 'db1', term: 6 }]);
+    const first = decide(seen(change), watching(change));
+    const key = first.memory.leaseWatch?.key ?? '';
+    const looked = learn(first.memory, { kind: 'lease-looked', key, atMs: nowMs });
+    const heard = learn(looked, { kind: 'last-words-heard', term: 6 });
+    expect(told(decide(seen(change), heard))).toEqual(['write-ballot']);
+  });
+});
+
 describe('a stopped server', () => {
   it('that was primary before the last holder starts alone, bound first, to say how far it is', () => {
     expect(acts(decideWhenFree({ postgres: stopped() }))).toMatchObject([

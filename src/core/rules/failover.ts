@@ -1,7 +1,7 @@
 /**
  * What a node without the lease does when nobody holds it any more (PROTOCOLS, "Failover" 1 to 7).
  *
- *   free (lease-watch.ts) -> look -> cut -> ballot -> elect, take (election.ts)
+ *   free (lease-watch.ts) -> look -> cut -> last words -> ballot -> elect, take (election.ts)
  *
  * Invariants: the lease counts as free only when a linearizable look just found it unchanged; a node cuts itself off
  * before it writes its ballot, and never while a promise binds it; what counts is a cut that came to its end; the
@@ -44,7 +44,10 @@ export function decideFailover(situation: Situation, lease: Stored<Lease>): Verd
     return act([look], { code: 'lease-still', text }, 0);
   }
   return (
-    cutFirst(situation, lease.value) ?? writeBallot(situation, lease, term) ?? electAndTake(situation, lease, term)
+    cutFirst(situation, lease.value) ??
+    hearLastWords(situation, lease.value) ??
+    writeBallot(situation, lease, term) ??
+    electAndTake(situation, lease, term)
   );
 }
 
@@ -115,6 +118,18 @@ function startToBeHeard(situation: Situation, lease: Lease): Verdict {
   return act(
     [{ do: 'start', as: 'standby', from: null, cut: lease.term + 1, because: ['lease-still'] }],
     { code: 'starts-alone', text: 'starts without an upstream, to say how far it is' },
+    soonMs,
+  );
+}
+
+/** Whoever released the lease lives, and its PostgreSQL is proven gone: its disk may have what nobody received. */
+function hearLastWords({ memory, self, view }: Situation, lease: Lease): Verdict | null {
+  const term = lease.term + 1;
+  if (lease.state !== 'released' || lease.by === self || view.postgres.state !== 'standby') return null;
+  if (memory.heardLastWords === term) return null;
+  return act(
+    [{ do: 'hear-last-words', from: lease.by, term, because: ['lease-released'] }],
+    { code: 'last-words', text: `asking ${lease.by} for the WAL that nobody received` },
     soonMs,
   );
 }
