@@ -90,6 +90,10 @@ function outcomes(account: LoadAccount, outcome: 'failed' | 'unknown', { fromMs,
 
 const [only, times = '5'] = process.argv.slice(2);
 const chosen = Object.keys(faults).filter((fault) => only === undefined || fault === only);
+if (chosen.length === 0 || !/^[1-9]\d{0,3}$/.test(times)) {
+  console.error(`bench/failover.ts [FAULT] [TIMES]; faults are ${Object.keys(faults).join(', ')}`);
+  process.exit(2);
+}
 
 const report = await StageUnderTest.with({ nodes: 3, appNodes: 1 }, async (stage) => {
   const connect = stage.application();

@@ -14,8 +14,8 @@ import { cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { nodeDirectory, type StageRecord } from '../src/stage/record.ts';
+import { readFaultOptions } from './fault-options.ts';
 import { type Scenario, scenarios } from './fault-scenarios.ts';
 import { rounded, spread } from './figures.ts';
 import { createLoadTable, type LoadAccount, longestGap, monotonicMs, type Verification, verifyLoad } from './load.ts';
@@ -32,15 +32,7 @@ const wholeWithinMs = 120_000;
 const endWithinMs = 60_000;
 const shownEvents = 60;
 
-const { values: options } = parseArgs({
-  options: {
-    times: { type: 'string', default: '1' },
-    only: { type: 'string', default: '' },
-    /** A wait of each writer between two commits, in ms. */
-    think: { type: 'string', default: '5' },
-    logs: { type: 'string' },
-  },
-});
+const options = readFaultOptions(scenarios);
 
 interface Lane {
   readonly gapMs: number;
@@ -76,7 +68,7 @@ async function playOnce(stage: StageUnderTest, scenario: Scenario): Promise<Outc
   const connect = stage.application();
   await untilWhole(stage);
   await createLoadTable(connect, table);
-  const shared = { connect, writers, table, thinkMs: Number(options.think) };
+  const shared = { connect, writers, table, thinkMs: options.thinkMs };
   const local = startLoadThread({ ...shared, run: 'local' });
   const replicated = startLoadThread({ ...shared, run: 'replicated', commit: 'on' });
   await delay(calmMs);
@@ -189,8 +181,7 @@ interface Turn {
 async function play(scenario: Scenario, turn: number): Promise<Turn> {
   const name = scenario.name;
   const keep = (record: StageRecord, events: readonly string[] = []): void => {
-    if (options.logs !== undefined)
-      keepLogs(record, join(options.logs, `${name} ${turn}`.replaceAll(/\W+/g, '-')), events);
+    if (options.logs !== null) keepLogs(record, join(options.logs, `${name} ${turn}`.replaceAll(/\W+/g, '-')), events);
   };
   try {
     const size = { nodes: 3, appNodes: 1, namespaces: true, diskMb };
@@ -268,10 +259,9 @@ if (process.getuid?.() !== 0) {
 }
 const rows = [];
 const failures: Failure[] = [];
-const wanted = options.only.split(',');
-for (const scenario of scenarios.filter(({ name }) => wanted.some((text) => name.includes(text)))) {
+for (const scenario of options.chosen) {
   const turns = [];
-  for (let turn = 1; turn <= Number(options.times); turn += 1) {
+  for (let turn = 1; turn <= options.times; turn += 1) {
     const played = await play(scenario, turn);
     console.error(`${scenario.name}: ${JSON.stringify(played.failure?.because ?? played.outcome)}`);
     turns.push(played);
@@ -285,7 +275,7 @@ for (const scenario of scenarios.filter(({ name }) => wanted.some((text) => name
       bad,
     ),
   );
-  if (options.logs !== undefined) writeFileSync(join(options.logs, 'faults.json'), JSON.stringify(rows, null, 2));
+  if (options.logs !== null) writeFileSync(join(options.logs, 'faults.json'), JSON.stringify(rows, null, 2));
 }
 console.log(JSON.stringify({ scenarios: rows, failures, machine: await machineFacts() }, null, 2));
 process.exitCode = failures.length === 0 ? 0 : 1;

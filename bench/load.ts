@@ -1,13 +1,16 @@
 /**
  * A load of single-row inserts, each its own transaction, whose every outcome is known afterwards.
  *
- * Each row is unique (run, writer, number). Invariant of the account: `ok` was acknowledged; `failed` was refused by an
- * answer that proves it was not committed; `unknown` was sent and not answered, or answered by a pooler that had lost
- * its server. Lost = acknowledged and missing.
+ * Each row is unique (run, writer, number). Connections, transactions and what became of them are those of `understudy stage
+ * load` (src/load), so that both judge alike. Invariant of the account: `ok` was acknowledged; `failed` is proven not to
+ * have been committed; everything else is `unknown`. Lost = acknowledged and missing.
  * Does not retry a row: a writer whose connection broke connects anew and goes on with its next number.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { Client, type ClientConfig, DatabaseError } from 'pg';
+import { Client, type ClientConfig } from 'pg';
+import type { Ending } from '../src/history/attempt.ts';
+import { openSession, type Session } from '../src/load/session.ts';
+import { autocommit, transact } from '../src/load/transaction.ts';
 
 export interface LoadOptions {
   readonly connect: ClientConfig;
@@ -65,6 +68,9 @@ export interface Load {
 }
 
 const reconnectMs = 20;
+/** Longer than anything that is measured here: whoever measures says himself what takes too long. */
+const answeredWithinMs = 600_000;
+const never = new AbortController().signal;
 
 export function startLoad(options: LoadOptions): Load {
   const writers = Array.from({ length: options.writers }, (_, writer) => new Writer(options, writer));
@@ -100,63 +106,37 @@ class Writer {
 
   async run(): Promise<void> {
     while (!this.ending) {
-      const client = new Client(this.#options.connect);
-      client.on('error', () => undefined); // told by the statement under way
+      let session: Session;
       try {
-        await client.connect();
-        await this.#insertUntilBroken(client);
+        session = await openSession(this.#options.connect, answeredWithinMs, never);
       } catch {
         await delay(reconnectMs); // no statement was sent: nothing failed, the gap shows it
-      } finally {
-        await client.end().catch(() => undefined);
+        continue;
       }
+      await this.#insertUntilBroken(session);
+      session.close();
     }
   }
 
-  async #insertUntilBroken(client: Client): Promise<void> {
+  async #insertUntilBroken(session: Session): Promise<void> {
     const { table, thinkMs = 0 } = this.#options;
     const insert = `insert into ${table} (run, writer, number) values ($1, $2, $3)`;
-    while (!this.ending) {
+    while (!this.ending && session.isOpen()) {
       const number = this.highest + 1;
       this.highest = number;
-      try {
-        await this.#insert(client, insert, number);
-        this.acknowledgedAtMs.push(monotonicMs());
-      } catch (error) {
-        this.failures.push({ writer: this.#writer, number, ...judge(error), atMs: monotonicMs() });
-        if (!(error instanceof DatabaseError) || error.severity !== 'ERROR') return;
-      }
+      const ending = await this.#insert(session, insert, number);
+      if (ending.outcome === 'ok') this.acknowledgedAtMs.push(monotonicMs());
+      else this.failures.push({ writer: this.#writer, number, ...ending, atMs: monotonicMs() });
       if (thinkMs > 0) await delay(thinkMs);
     }
   }
 
-  async #insert(client: Client, insert: string, number: number): Promise<void> {
+  async #insert(session: Session, insert: string, number: number): Promise<Ending> {
     const { run, commit } = this.#options;
     const row = [run, this.#writer, number];
-    if (commit === undefined || commit === null) {
-      await client.query(insert, row);
-      return;
-    }
-    await client.query(`begin; set local synchronous_commit to ${commit}`);
-    try {
-      await client.query(insert, row);
-    } catch (error) {
-      await client.query('rollback').catch(() => undefined); // the first error tells
-      throw error;
-    }
-    await client.query('commit');
+    if (commit === undefined || commit === null) return await autocommit(session, insert, row);
+    return await transact(session, commit, async () => void (await session.query(insert, row)));
   }
-}
-
-/** Errors of the pooler that never reached a server, and so committed nothing. */
-const neverSent =
-  /query_wait_timeout|no more connections allowed|server_login_retry|pgbouncer cannot connect|server login failed/i;
-
-function judge(error: unknown): { readonly outcome: 'failed' | 'unknown'; readonly because: string } {
-  const because = error instanceof Error ? error.message : String(error);
-  if (!(error instanceof DatabaseError)) return { outcome: 'unknown', because };
-  // A server's own ERROR ends the transaction; anything FATAL may have come after the commit.
-  return { outcome: error.severity === 'ERROR' || neverSent.test(because) ? 'failed' : 'unknown', because };
 }
 
 export interface Verification {
@@ -174,7 +154,9 @@ export interface Verification {
 export async function verifyLoad(connect: ClientConfig, account: LoadAccount): Promise<Verification> {
   const client = new Client(connect);
   await client.connect();
-  const result = { acknowledged: 0, lost: [] as string[], phantom: [] as string[], unknownThere: 0, unknownMissing: 0 };
+  const lost: string[] = [];
+  const phantom: string[] = [];
+  const result = { acknowledged: 0, lost, phantom, unknownThere: 0, unknownMissing: 0 };
   try {
     for (const [writer, highest] of account.highest.entries()) {
       const missing = await missingNumbers(client, account, writer, highest);

@@ -159,6 +159,31 @@ describe('what no agent answers', () => {
     expect(JSON.parse(written.err)).toMatchObject({ code: 'CERTIFICATE_REFUSED' });
   });
 
+  it('a node that did not answer is not said to have lost nothing', async () => {
+    await pg0.close();
+    pg1.backend.lost = async () => [];
+    const { ended, written } = start('lost');
+    expect(await ended).toBe(0);
+    expect(written.err).toContain('pg0 did not answer');
+    expect(written.out).toBe('Of the nodes that answered none had committed anything alone; of pg0 it is not known.\n');
+  });
+
+  it('by-hand is refused while it is not known whether the store answers', async () => {
+    await writeCredentials(directory, 'operator', callers.expired);
+    const { ended, written } = start('by-hand', '--perform', 'stop', '--yes');
+    expect(await ended).toBe(3);
+    expect(written.err).toContain('it is not known whether the store answers the agent of pg0');
+  });
+
+  it('by-hand is refused when one of the agents hears the store', async () => {
+    const { status } = pg1.backend;
+    await pg0.close();
+    pg1.backend.status = () => ({ ...status(), storeAgeMs: 3_000 });
+    const { ended, written } = start('by-hand', '--perform', 'stop', '--yes');
+    expect(await ended).toBe(3);
+    expect(written.err).toContain('the store answers the agent of pg1');
+  });
+
   it('an agent without its store does not stand for the others', async () => {
     pg0.backend.status = () => {
       throw new UnderstudyError('STORE_UNREACHABLE', 'no decision yet');

@@ -358,6 +358,56 @@ describe('failover', () => {
   });
 });
 
+describe('read-only', () => {
+  /** What the one pooler of the status says of itself. */
+  function poolerServes(readOnly: boolean): void {
+    const { status } = world.backend;
+    world.backend.status = () => {
+      const now = status();
+      const poolers = now.poolers.map((one) => ({ ...one, report: one.report && { ...one.report, readOnly } }));
+      return { ...now, poolers };
+    };
+  }
+
+  it('is ordered, and waits until every pooler follows', async () => {
+    poolerServes(true);
+    const on = await cli('read-only', 'on', '--reason', 'disks', '--json');
+    expect({ exit: on.exit, out: JSON.parse(on.out) }).toMatchObject({ exit: 0, out: { readOnly: true, poolers: [] } });
+    poolerServes(false);
+    expect((await cli('read-only', 'off')).exit).toBe(0);
+    expect(world.backend.calls).toEqual([
+      ['read-only on', 'ernest'],
+      ['read-only off', 'ernest'],
+    ]);
+  });
+
+  it('names the poolers that have not followed when the wait is over', async () => {
+    poolerServes(false);
+    const { status } = world.backend;
+    let looks = 0;
+    world.backend.status = () => {
+      if (world.backend.calls.length > 0) looks += 1;
+      return status();
+    };
+    const { ended, interrupt, written } = start('read-only', 'on', '--json');
+    await until(() => looks > 1, 'a second look after the order');
+    interrupt();
+    expect(await ended).toBe(1);
+    expect(JSON.parse(written.out)).toMatchObject({ readOnly: true, poolers: ['web0'] });
+  });
+
+  it('takes a reason only where there is something to give one for', async () => {
+    const { exit, err } = await cli('read-only', 'off', '--reason', 'disks');
+    expect({ exit, err }).toMatchObject({ exit: 2, err: expect.stringContaining('it goes with on') });
+    expect(world.backend.calls).toEqual([]);
+  });
+
+  it('says why it was refused', async () => {
+    world.backend.readOnly = async () => ({ accepted: false, because: 'not now' });
+    expect(await cli('read-only', 'on')).toMatchObject({ exit: 3, err: expect.stringContaining('not now') });
+  });
+});
+
 describe('hands-off', () => {
   const kept = { by: 'kim', at: '2026-11-19T14:00:00Z', leftMs: 5_400_000 };
 

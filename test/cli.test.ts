@@ -1,5 +1,5 @@
 /** The command line from arguments to exit code, with injected streams and no cluster at all. */
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
@@ -66,6 +66,15 @@ describe('usage', () => {
     expect((await cli(...argv)).exit).toBe(2);
   });
 
+  it('says what would be right where something needed was left out', async () => {
+    const fault = await cli('stage', 'fault', 'kill', 'db1');
+    expect(fault.exit).toBe(2);
+    expect(fault.err).toContain("'--what <processes>' not specified: one of agent, postmaster, postgres");
+    expect((await cli('read-only')).err).toContain("missing required argument 'state': one of on, off");
+    expect((await cli('agent')).err).toContain("'--config <file>' not specified: the node file");
+    expect((await cli('reinit')).err).toContain("'node': the standby");
+  });
+
   it.each(verbsOf(program).map((verb) => [pathOf(verb)]))('%s --help succeeds', async (path) => {
     const { exit, out, err } = await cli(...path.split(' '), '--help');
     expect({ exit, err }).toEqual({ exit: 0, err: '' });
@@ -93,6 +102,21 @@ function pathOf(verb: Command): string {
   const { parent } = verb;
   return parent === null || parent.parent === null ? verb.name() : `${pathOf(parent)} ${verb.name()}`;
 }
+
+describe('docs/cli.md', () => {
+  const page = readFileSync(new URL('../docs/cli.md', import.meta.url), 'utf8');
+
+  it.each(program.commands.map((verb) => [verb.name()]))('has the verb %s', (name) => {
+    expect(page).toMatch(new RegExp(`\`${name}\\b`));
+  });
+
+  it('has every option of every verb', () => {
+    const flags = verbsOf(program)
+      .filter((verb) => verb.name() !== 'keep')
+      .flatMap((verb) => verb.options.map(({ long }) => ({ verb: pathOf(verb), long })));
+    expect(flags.filter(({ long }) => !page.includes(long ?? ''))).toEqual([]);
+  });
+});
 
 describe('without a cluster', () => {
   // A machine that is enrolled has one.

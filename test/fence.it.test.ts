@@ -3,6 +3,8 @@ import { type ChildProcess, execFile } from 'node:child_process';
 import { existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { attentionMs } from '../src/fence/warden.ts';
+import type { WatchedFence } from '../src/ports/fence.ts';
 import { isAlive } from '../src/process/identity.ts';
 import { sendSignal } from '../src/process/signal.ts';
 import { clock, type FenceNode, type FenceWorld, openFenceWorld, stateOf } from './fixtures/fence-node.ts';
@@ -49,6 +51,22 @@ async function commitForEver() {
   return writer;
 }
 
+/** The fence's own proof comes a look after the last process has gone. */
+async function goneProven(fence: WatchedFence): Promise<Awaited<ReturnType<WatchedFence['status']>>> {
+  return await until('gone is proven', async () => {
+    const status = await fence.status();
+    return status.struck === null ? undefined : status;
+  });
+}
+
+/** Until a fence that nobody spoke to would have ended a primary, and has looked since: whoever asks has it look. */
+async function patienceOver(fence: WatchedFence): Promise<void> {
+  await fence.status();
+  const overMs = clock.boottimeMs() + attentionMs;
+  await until('its patience is over', async () => clock.boottimeMs() > overMs);
+  await fence.status();
+}
+
 describe('the deadline', () => {
   it('ends PostgreSQL when its agent is stopped, also a backend that survived its postmaster and goes on committing', async () => {
     const agent = await node.startAgent(4_000);
@@ -67,7 +85,7 @@ describe('the deadline', () => {
     expect((await fence.status()).server).toBe('remnants');
     await writer.ended;
     await node.gone();
-    const { struck, server } = await fence.status();
+    const { struck, server } = await goneProven(fence);
     expect(struck?.goneAtMs).toBeGreaterThanOrEqual(deadline?.atMs ?? Number.POSITIVE_INFINITY);
     expect(struck?.killed).toBeGreaterThan(0);
     expect(server).toBe('none');
@@ -82,7 +100,7 @@ describe('the deadline', () => {
     sendSignal(agent, 'SIGKILL');
     await writer.ended;
     await node.gone();
-    const { struck, deadline } = await node.fence().status();
+    const { struck, deadline } = await goneProven(node.fence());
     expect(struck?.goneAtMs).toBeGreaterThanOrEqual(deadline?.atMs ?? Number.POSITIVE_INFINITY);
   });
 
@@ -93,7 +111,7 @@ describe('the deadline', () => {
     await until('it spins', async () => node.agentLog().includes('blocked'));
     await writer.ended;
     await node.gone();
-    const { struck, deadline } = await node.fence().status();
+    const { struck, deadline } = await goneProven(node.fence());
     expect(struck?.goneAtMs).toBeGreaterThanOrEqual(deadline?.atMs ?? Number.POSITIVE_INFINITY);
     expect(isAlive(agent)).toBe(true);
   });
@@ -102,12 +120,25 @@ describe('the deadline', () => {
     const agent = await node.startAgent(4_000);
     sendSignal(agent, 'SIGKILL');
     await node.gone();
-    const rogue = await node.startByHand().catch(() => null);
-    if (rogue !== null) await until('it is killed', async () => !isAlive(rogue));
+    const fence = node.fence();
+    const { struck: first } = await goneProven(fence);
+    // It may be killed before it takes a session.
+    const rogue = await node.launchByHand();
+    await until('it is killed', async () => !isAlive(rogue));
+    const second = await until('gone is proven anew', async () => {
+      const { struck } = await fence.status();
+      return struck !== null && struck.goneAtMs > (first?.goneAtMs ?? 0) ? struck : undefined;
+    });
+    expect(second.killed).toBeGreaterThan(0);
     await node.gone();
-    await node.fence().drop();
-    const kept = await node.startByHand();
-    await node.fence().status();
+    await fence.drop();
+    const kept = await node.launchByHand();
+    // Whoever asks has it look, and strike if it is to.
+    const seen = await until('the fence sees it', async () => {
+      const status = await fence.status();
+      return status.server === 'primary' ? status : undefined;
+    });
+    expect(seen).toMatchObject({ deadline: null, struck: second });
     expect(isAlive(kept)).toBe(true);
   });
 
@@ -134,7 +165,7 @@ print('attached', flush=True); time.sleep(600)`;
     expect(key).not.toBe('');
     sendSignal(agent, 'SIGKILL');
     await until('the stranger is killed', async () => stranger.signalCode === 'SIGKILL');
-    await until('gone is proven', async () => (await node.fence().status()).struck !== null);
+    await goneProven(node.fence());
   });
 });
 
@@ -273,8 +304,7 @@ describe('what becomes of the fence', () => {
     writeFileSync(join(other.data, 'standby.signal'), '', { mode: 0o600 });
     const standby = await other.startByHand();
     const second = other.fence();
-    const since = clock.boottimeMs();
-    await until('it has looked for long', async () => clock.boottimeMs() > since + 1_000);
+    await patienceOver(second);
     expect((await second.status()).server).toBe('standby');
     expect(isAlive(standby)).toBe(true);
   });
@@ -283,8 +313,8 @@ describe('what becomes of the fence', () => {
     const primary = await node.startByHand();
     const fence = node.fence();
     await fence.extend(1, far());
-    const since = clock.boottimeMs();
-    await until('it has looked for long', async () => clock.boottimeMs() > since + 1_000);
+    await patienceOver(fence);
+    expect((await fence.status()).server).toBe('primary');
     expect(isAlive(primary)).toBe(true);
   });
 
@@ -338,8 +368,9 @@ describe('what becomes of the fence', () => {
     const fence = node.fence();
     await fence.extend(1, far());
     rmSync(node.options.memory);
-    const since = clock.boottimeMs();
-    await until('it has looked after itself', async () => clock.boottimeMs() > since + 2_500);
+    // It looks for both at the same time.
+    rmSync(node.options.socket);
+    await until('it has looked after itself', async () => existsSync(node.options.socket));
     await fence.extend(1, far());
     writeFileSync(node.options.memory, '');
     await until('it has seen that', async () => node.log().includes('another file stands in the place of its memory'));
@@ -402,7 +433,7 @@ describe('when the host is in trouble', () => {
     for (let i = 0; i < 100; i += 1) await expect(fence.extend(1, 1)).rejects.toThrow('passed already');
     await until('it is killed', async () => !isAlive(started));
     await node.gone();
-    expect((await fence.status()).struck?.goneAtMs).toBeGreaterThanOrEqual(soon);
+    expect((await goneProven(fence)).struck?.goneAtMs).toBeGreaterThanOrEqual(soon);
   });
 
   it('the watchdog is fed while a deadline stands, and stopped by a drop; a fence that dies leaves it running', async () => {

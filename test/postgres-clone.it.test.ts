@@ -1,9 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, rmSync, statfsSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { isUnderstudyError } from '../src/errors/understudy-error.ts';
+import { spawnPostgresChild, untilInstant } from './fixtures/postgres-child.ts';
 import {
   openTestCluster,
   soon,
@@ -86,45 +85,7 @@ describe('a clone that is killed', () => {
   }, 60_000);
 });
 
-/** Looks as often as it can: some of these instants last a millisecond. */
-async function untilInstant(child: ChildProcess, reached: () => boolean): Promise<void> {
-  const end = performance.now() + 30_000;
-  while (!reached()) {
-    if (child.exitCode !== null) throw new Error(`the clone ended first, with exit code ${child.exitCode}`);
-    if (performance.now() > end) throw new Error('the instant never came');
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-}
-
-function spawnClone(): ChildProcess {
-  const db2 = cluster.node('db2');
-  const { data, run, log, state } = db2.layout;
-  const tls = (ending: string) => join(cluster.directory, `db2.${ending}`);
-  const input = {
-    options: {
-      directories: { data, run, log, state },
-      major: cluster.spec.postgres.major,
-      binaryDirectory: null,
-      node: 'db2',
-      domain: cluster.spec.domain,
-      address: db2.address,
-      port: cluster.spec.postgres.port,
-      tls: { ca: join(cluster.directory, 'ca.crt'), certificate: tls('crt'), key: tls('key') },
-    },
-    configuration: db2.configuration,
-    upstream: cluster.node('db1').upstream,
-    expected: { systemIdentifier, slot: db2.slot, diverged: false },
-  };
-  const script = fileURLToPath(new URL('./fixtures/postgres-clone-process.ts', import.meta.url));
-  const child = spawn(process.execPath, ['--import', 'tsx', script], {
-    cwd: fileURLToPath(new URL('..', import.meta.url)),
-    // The loader's cache goes where everything of the test goes.
-    env: { ...process.env, TMPDIR: cluster.directory },
-    stdio: ['pipe', 'ignore', 'inherit'],
-  });
-  child.stdin.end(JSON.stringify(input));
-  return child;
-}
+const spawnClone = () => spawnPostgresChild(cluster, { act: 'clone', node: 'db2', from: 'db1', systemIdentifier });
 
 describe('a disk that is full', () => {
   it('fails the clone, leaves nothing of it, and does not touch the old directory', async ({ skip }) => {
@@ -154,6 +115,29 @@ describe('a disk that is full', () => {
     }
     expect(await db2.observe('stopped')).toEqual(before);
     expect(beside('db2')).toEqual(['data']);
+  }, 60_000);
+});
+
+describe('a source with tablespaces of its own', () => {
+  it('is not copied, and names them; without them it is', async () => {
+    const db2 = cluster.node('db2');
+    const { sql } = cluster.node('db1');
+    const location = join(cluster.directory, 'fast');
+    mkdirSync(location);
+    await sql.execute(`create tablespace fast location '${location}'`, 10_000);
+    await db2.configure();
+    const clone = () =>
+      db2.postgres.clone(
+        cluster.node('db1').upstream,
+        { systemIdentifier, slot: db2.slot, diverged: false },
+        () => undefined,
+        soon,
+      );
+    await expect(clone()).rejects.toMatchObject({ code: 'CLONE_FAILED', message: expect.stringContaining('fast') });
+    expect(beside('db2')).toEqual([]);
+    await sql.execute('drop tablespace fast', 10_000);
+    await clone();
+    await db2.observe('stopped');
   }, 60_000);
 });
 

@@ -1,14 +1,13 @@
 /** A primary that went on alone comes back: nothing is lost without a trace, and nothing of it is left in the cluster. */
-import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { processesIn } from '../src/process/identity.ts';
 import { sendSignal } from '../src/process/signal.ts';
 import { type Divergence, prepareDivergence } from './fixtures/divergence.ts';
+import { spawnPostgresChild, untilInstant } from './fixtures/postgres-child.ts';
 import { installedMajors, openTestCluster, soon, type TestCluster, until } from './fixtures/postgres-cluster.ts';
 import { leaveRoot } from './fixtures/postgres-user.ts';
 
@@ -142,7 +141,12 @@ describe.each(installedMajors())('PostgreSQL %i', (major) => {
     await divergence.rescue('db1');
     const [db1, db2] = [cluster.node('db1'), cluster.node('db2')];
     await db2.postgres.checkpoint(soon);
-    const child = spawnRewind(cluster, divergence.systemIdentifier);
+    const child = spawnPostgresChild(cluster, {
+      act: 'rewind',
+      node: 'db1',
+      from: 'db2',
+      systemIdentifier: divergence.systemIdentifier,
+    });
     await untilInstant(child, () => readText(db1.layout.journal).includes('"rewind":{"step":"begun"'));
     // The agent and pg_rewind, both at once.
     child.kill('SIGKILL');
@@ -175,44 +179,4 @@ function damage(data: string, lsn: bigint): void {
 
 function readText(path: string): string {
   return existsSync(path) ? readFileSync(path, 'utf8') : '';
-}
-
-/** Looks as often as it can: some of these instants last a millisecond. */
-async function untilInstant(child: ChildProcess, reached: () => boolean): Promise<void> {
-  const end = performance.now() + 60_000;
-  while (!reached()) {
-    if (child.exitCode !== null) throw new Error(`the rewind ended first, with exit code ${child.exitCode}`);
-    if (performance.now() > end) throw new Error('the instant never came');
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-}
-
-function spawnRewind(cluster: TestCluster, systemIdentifier: string): ChildProcess {
-  const db1 = cluster.node('db1');
-  const { data, run, log, state } = db1.layout;
-  const tls = (ending: string) => join(cluster.directory, `db1.${ending}`);
-  const input = {
-    options: {
-      directories: { data, run, log, state },
-      major: cluster.spec.postgres.major,
-      binaryDirectory: null,
-      node: 'db1',
-      domain: cluster.spec.domain,
-      address: db1.address,
-      port: cluster.spec.postgres.port,
-      tls: { ca: join(cluster.directory, 'ca.crt'), certificate: tls('crt'), key: tls('key') },
-    },
-    configuration: db1.configuration,
-    upstream: cluster.node('db2').upstream,
-    expected: { systemIdentifier, slot: db1.slot },
-  };
-  const script = fileURLToPath(new URL('./fixtures/postgres-rewind-process.ts', import.meta.url));
-  const child = spawn(process.execPath, ['--import', 'tsx', script], {
-    cwd: fileURLToPath(new URL('..', import.meta.url)),
-    // The loader's cache goes where everything of the test goes.
-    env: { ...process.env, TMPDIR: cluster.directory },
-    stdio: ['pipe', 'ignore', 'inherit'],
-  });
-  child.stdin.end(JSON.stringify(input));
-  return child;
 }

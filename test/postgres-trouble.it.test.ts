@@ -278,11 +278,11 @@ describe('a parameter that can not be used', () => {
     await startPrimary(cluster, 'db1', []);
     const base = readFileSync(`${db1.layout.data}/understudy.conf`, 'utf8');
     const parameters = Object.fromEntries(
-      [...base.matchAll(/^(\w+) = '(.*)'$/gm)].map(([, name, value]) => [name, value?.replace(/''/g, "'")]),
+      [...base.matchAll(/^(\w+) = '(.*)'$/gm)].map(([, name, value]) => [name, (value ?? '').replace(/''/g, "'")]),
     );
     const lines = (file: string) => readFileSync(`${db1.layout.data}/${file}`, 'utf8').trim().split('\n').slice(1);
     const configuration = (more: Record<string, string>) => ({
-      parameters: { ...parameters, ...more } as Record<string, string>,
+      parameters: { ...parameters, ...more },
       hba: lines('pg_hba.conf'),
       ident: lines('pg_ident.conf'),
     });

@@ -15,10 +15,7 @@ function loseHost(stage: TestStage, node: string): void {
 
 test('a failover that would lose something waits for a person, and for their word', { timeout: 300_000 }, async () => {
   await withStage({ nodes: 3, appNodes: 1 }, async (stage) => {
-    const before = await stage.until(
-      'replicated commits have standbys',
-      ({ verdict, nodes }) => verdict === 'HEALTHY' && nodes.every(({ unconverged }) => unconverged.length === 0),
-    );
+    const before = await stage.untilWhole();
     expect(before.primary).toBe('db1');
     expect(await stage.cli('failover', '--accept-loss', '--yes')).toMatchObject({
       code: 3,

@@ -37,10 +37,7 @@ test('a primary that is lost is replaced, and what was acknowledged as replicate
 }, async () => {
   await withStage({ nodes: 3, appNodes: 1 }, async (stage) => {
     for (const [fault, strike] of Object.entries(faults)) {
-      const before = await stage.until(
-        'replicated commits have standbys',
-        ({ verdict, nodes }) => verdict === 'HEALTHY' && nodes.every(({ unconverged }) => unconverged.length === 0),
-      );
+      const before = await stage.untilWhole();
       const from = before.primary ?? '';
       const writing = await startStageLoad(stage, { writers: 4, commit: 'on' });
       await writing.untilCommitted(100);

@@ -7,26 +7,31 @@ import { networkInterfaces } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, describe, expect, test } from 'vitest';
 import { exitCodes } from '../src/errors/exit-codes.ts';
+import type { LoadReport } from '../src/load/run.ts';
 import { sendSignal } from '../src/process/signal.ts';
 import { endKeeper } from '../src/stage/keeper.ts';
 import { stageProcesses } from '../src/stage/processes.ts';
 import type { StageRecord } from '../src/stage/record.ts';
 import { createLinuxClock } from '../src/timing/linux-clock.ts';
-import { startWriters, type TestStage, type WritersVerdict, withStage } from './fixtures/stage.ts';
+import { type TestStage, withStage } from './fixtures/stage.ts';
+import { startStageLoad } from './fixtures/stage-load.ts';
 
 /** `npm run test:long`: every fault here; otherwise the first, and `npm run faults` measures all of them. */
 const isLong = process.env.TEST_LONG === '1';
 const isRoot = process.getuid?.() === 0;
 const withoutRoot = isRoot ? '' : ' (skipped: only root may make network namespaces and mounts)';
 const healedWithinMs = 120_000;
+const commitsBefore = 100;
 /** The keeper starts what ended a second later. */
 const longerThanARestartMs = 4_000;
 
 interface Row {
   readonly fault: string;
   readonly primaryMoved: boolean;
-  readonly acknowledged: number;
-  readonly missing: number;
+  readonly longestGapMs: number;
+  readonly ok: number;
+  readonly failed: number;
+  readonly unknown: number;
 }
 
 const table: Row[] = [];
@@ -132,34 +137,33 @@ async function listed(cli: Cli): Promise<unknown> {
 }
 
 async function whole(stage: TestStage): Promise<string> {
-  const { primary } = await stage.until(
-    'full redundancy',
-    ({ verdict, nodes }) => verdict === 'HEALTHY' && nodes.every(({ unconverged }) => unconverged.length === 0),
-    healedWithinMs,
-  );
-  return primary ?? '';
+  return (await stage.untilWhole(healedWithinMs)).primary ?? '';
 }
 
-/** The fault under load that asks for replicated commits; afterwards all is healed, whole, and counted. */
+/** The fault under load that asks for replicated commits; afterwards all is healed, whole, and judged on every node. */
 async function under(
   stage: TestStage,
   fault: string,
   strike: (primary: string) => Promise<void>,
-): Promise<{ readonly before: string; readonly after: string; readonly verdict: WritersVerdict }> {
+): Promise<{ readonly before: string; readonly after: string }> {
   const before = await whole(stage);
-  const writers = await startWriters(stage, 4, 'on');
+  const writing = await startStageLoad(stage, { writers: 4, commit: 'on' });
+  await writing.untilCommitted(commitsBefore);
   try {
     await strike(before);
   } finally {
     await order(stage.cli, 'heal');
   }
   const after = await whole(stage);
-  const verdict = await writers.stop();
-  const { acknowledged, missing } = verdict;
-  table.push({ fault, primaryMoved: before !== after, acknowledged, missing });
-  expect({ fault, missing }).toEqual({ fault, missing: 0 });
-  expect(acknowledged).toBeGreaterThan(0);
-  return { before, after, verdict };
+  const { verdict } = await writing.judged();
+  table.push({ fault, primaryMoved: before !== after, longestGapMs: verdict.longestGap.ms, ...sums(verdict) });
+  expect({ fault, verdict }).toMatchObject({ fault, verdict: { outcome: 'sound', findings: 0 } });
+  return { before, after };
+}
+
+function sums({ workloads }: LoadReport['verdict']) {
+  const sum = (figure: 'ok' | 'failed' | 'unknown') => workloads.reduce((total, one) => total + one[figure], 0);
+  return { ok: sum('ok'), failed: sum('failed'), unknown: sum('unknown') };
 }
 
 async function untilAnother(stage: TestStage, before: string): Promise<void> {

@@ -1,8 +1,10 @@
 /**
  * Holds the direction of imports, and proves that the check can fail: each planted violation must be found.
  * Also holds the purity of src/core: no clock, no timer, no chance, no process.
+ *
+ * Invariant: nothing planted outlives it, also when it is interrupted. What one that was killed left is removed first.
  */
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -28,11 +30,38 @@ const planted = [
   },
 ];
 
+let running = null;
+
+/** Not waited for synchronously: a signal would be heard only afterwards. */
 function cruise() {
-  const result = spawnSync('npx', ['depcruise', '--output-type', 'err', 'src', 'packages/client/src'], {
-    encoding: 'utf8',
+  return new Promise((resolve, reject) => {
+    const child = spawn('npx', ['depcruise', '--output-type', 'err', 'src', 'packages/client/src']);
+    running = child;
+    let text = '';
+    for (const output of [child.stdout, child.stderr]) {
+      output.on('data', (chunk) => {
+        text += chunk;
+      });
+    }
+    child.on('error', reject);
+    child.on('close', (code) => resolve({ failed: code !== 0, text }));
   });
-  return { failed: result.status !== 0, text: `${result.stdout}${result.stderr}` };
+}
+
+function uproot() {
+  for (const { file } of planted) rmSync(file, { force: true });
+}
+
+for (const [signal, exit] of [
+  ['SIGHUP', 129],
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+]) {
+  process.on(signal, () => {
+    running?.kill();
+    uproot();
+    process.exit(exit);
+  });
 }
 
 function impureFiles() {
@@ -44,8 +73,8 @@ function impureFiles() {
     });
 }
 
-for (const { file } of planted) rmSync(file, { force: true });
-const clean = cruise();
+uproot();
+const clean = await cruise();
 if (clean.failed) {
   console.error(clean.text);
   process.exit(1);
@@ -58,7 +87,7 @@ if (impureNames.length > 0) {
 for (const { file, text } of planted) {
   try {
     writeFileSync(file, text);
-    if (!cruise().failed) {
+    if (!(await cruise()).failed) {
       console.error(`the check did not see the violation planted in ${file}`);
       process.exitCode = 1;
     }

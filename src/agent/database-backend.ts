@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import type {
+  Accepted,
   AgentBackend,
   ApplyRequest,
   DoctorFinding,
@@ -43,7 +44,7 @@ import { appNodeConfiguration, buildTopology, topologyKey } from './topology.ts'
 /** Another database node's agent, as far as this one asks it for something. */
 export interface PeerAgent {
   switchover(request: SwitchoverRequest, onBehalfOf: string, signal: AbortSignal): Promise<SwitchoverAnswer>;
-  cancel(operation: string, onBehalfOf: string): Promise<{ readonly accepted: boolean; readonly because: string }>;
+  cancel(operation: string, onBehalfOf: string): Promise<Accepted>;
   checkpoint(signal: AbortSignal): Promise<void>;
 }
 
@@ -54,11 +55,6 @@ export interface BackendParts {
   readonly doctor: () => Promise<readonly DoctorFinding[]>;
   /** What the declaration's rules have against a spec that did not come through the command line; empty: nothing. */
   readonly disagreements: (spec: Spec) => Promise<readonly string[]>;
-}
-
-interface Answer {
-  readonly accepted: boolean;
-  readonly because: string;
 }
 
 const writeWithinMs = 2_000;
@@ -251,7 +247,7 @@ export class DatabaseBackend implements AgentBackend {
     };
   }
 
-  async cancel(operation: string, by: string): Promise<Answer> {
+  async cancel(operation: string, by: string): Promise<Accepted> {
     const current = this.operation();
     if (current === null || current.id !== operation)
       return { accepted: false, because: `there is no operation ${operation} under way` };
@@ -269,12 +265,12 @@ export class DatabaseBackend implements AgentBackend {
     return await orderFailover({ mirror, clock, signal, emit, fresh: this.#fresh() }, request, by);
   }
 
-  readOnly(request: ReadOnlyRequest, by: string): Promise<Answer> {
+  readOnly(request: ReadOnlyRequest, by: string): Promise<Accepted> {
     const { mirror, clock, signal, emit } = this.#agent;
     return orderReadOnly({ mirror, clock, signal, emit }, request, by);
   }
 
-  handsOff(request: HandsOffRequest, by: string): Promise<Answer> {
+  handsOff(request: HandsOffRequest, by: string): Promise<Accepted> {
     const { mirror, clock, signal, emit } = this.#agent;
     return orderHandsOff({ mirror, clock, signal, emit }, request, by);
   }
@@ -318,11 +314,11 @@ export class DatabaseBackend implements AgentBackend {
     await this.#agent.postgres.warm(databases, { ...options, withinMs: 2_000 }).catch(() => undefined);
   }
 
-  reinit(by: string): Promise<Answer> {
+  reinit(by: string): Promise<Accepted> {
     return Promise.resolve(this.#ask('reinit', 'a new clone', by));
   }
 
-  restart(by: string): Promise<Answer> {
+  restart(by: string): Promise<Accepted> {
     return Promise.resolve(this.#ask('restart', 'a restart', by));
   }
 
@@ -330,7 +326,7 @@ export class DatabaseBackend implements AgentBackend {
     return this.#agent.mirror.image.members.get(this.node)?.value ?? null;
   }
 
-  #ask(what: 'reinit' | 'restart', words: string, by: string): Answer {
+  #ask(what: 'reinit' | 'restart', words: string, by: string): Accepted {
     if (this.#agent.mirror.image.handsOff !== null) return { accepted: false, because: handsAreOff };
     if (this.#holder() === this.node) {
       return { accepted: false, because: `${this.node} is the primary: \`understudy switchover\` first` };

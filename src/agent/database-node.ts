@@ -256,6 +256,10 @@ export class DatabaseNode {
 
   #decided(view: ClusterView, decision: Decision<DatabaseMemory>): void {
     const memory = decision.memory;
+    const crashedAtMs = memory.crashes.at.at(-1);
+    if (crashedAtMs !== undefined && crashedAtMs !== this.#latest?.memory.crashes.at.at(-1)) {
+      this.emit('postgres.crashed', { node: this.node });
+    }
     this.#latest = { view, memory, decision, at: this.clock.wallClock() };
     this.#notify();
     const now = this.clock.boottimeMs();

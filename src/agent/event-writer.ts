@@ -71,12 +71,20 @@ export class EventWriter {
       const [event] = this.#waiting;
       if (event === undefined) return;
       try {
-        if (await this.#write(event)) this.#waiting.shift();
+        if (this.#isWritten(event) || (await this.#write(event))) this.#waiting.shift();
       } catch (error) {
         this.#log.warn({ because: describeError(error) }, 'an event could not be written to the store');
         await this.#pause(retryAfterMs);
       }
     }
+  }
+
+  /** A write that was not answered may have happened. */
+  #isWritten({ at, node, name, facts }: Omit<EventRecord, 'sequence'>): boolean {
+    const text = JSON.stringify(facts);
+    return this.#mirror.image.events.some((one) => {
+      return one.at === at && one.node === node && one.name === name && JSON.stringify(one.facts) === text;
+    });
   }
 
   async #write(event: Omit<EventRecord, 'sequence'>): Promise<boolean> {

@@ -2,7 +2,8 @@
  * The actions that write to the store. Every one is a compare-and-set on what the decision saw; none is repeated here.
  *
  * Invariants: a renewal counts from before it was sent and only when acknowledged; a handover compares the operation's
- * very revision and the lease, not the counter (which the holder goes on renewing).
+ * very revision and the lease, not the counter (which the holder goes on renewing); a release compares the counter as
+ * well, so that it can't land after the renewal on which its holder has started PostgreSQL again.
  */
 import type { Action } from '../core/actions.ts';
 import type { Stored } from '../core/cluster-view.ts';
@@ -173,11 +174,14 @@ function transactionOf(context: ExecutionContext, action: StoreAction): Transact
         writes: [...taken, ...undone(undo.operation.value, undo)],
       };
     }
-    case 'release-lease':
+    case 'release-lease': {
+      // A server may start again on the next renewal: a release that lands after that must fail.
+      const revision = context.mirror.image.renewal?.revision ?? 'absent';
       return {
-        conditions: [same(keys.lease, action.lease)],
+        conditions: [same(keys.lease, action.lease), { key: keys.renewal, revision }],
         writes: [released(context, action.lease.value, action.to)],
       };
+    }
     case 'record-cluster':
       return {
         conditions: [same(keys.lease, action.lease), { key: keys.cluster, revision: 'absent' }],

@@ -16,6 +16,7 @@ import type { ClusterStatus } from '../core/status.ts';
 import type { EventRecord } from '../events/catalogue.ts';
 import { Connection, type ConnectionOptions } from './connection.ts';
 import {
+  type Accepted,
   type AgentBackend,
   type ApplyRequest,
   type DoctorFinding,
@@ -46,11 +47,6 @@ export interface AskOptions {
 export interface ForwardOptions extends AskOptions {
   /** The operator who asked; only a database node's agent may say so. */
   readonly onBehalfOf?: string;
-}
-
-export interface Accepted {
-  readonly accepted: boolean;
-  readonly because: string;
 }
 
 export interface AgentClient {

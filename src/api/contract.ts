@@ -119,6 +119,12 @@ export interface DoctorFinding {
   readonly hint: string | null;
 }
 
+/** What became of an order that is refused without anything being changed, or taken on. */
+export interface Accepted {
+  readonly accepted: boolean;
+  readonly because: string;
+}
+
 /** What the routes call; the agent implements it. Every method may throw `UnderstudyError`. */
 export interface AgentBackend {
   readonly node: NodeName;
@@ -147,12 +153,13 @@ export interface AgentBackend {
    * more: what it answers or throws after that is the truth about it.
    */
   switchover(request: SwitchoverRequest, by: string, signal: AbortSignal): Promise<SwitchoverAnswer>;
-  cancel(operation: string, by: string): Promise<{ readonly accepted: boolean; readonly because: string }>;
+  cancel(operation: string, by: string): Promise<Accepted>;
   /** Says who would be elected and what would be lost, or records that a person accepts it. */
   failover(request: FailoverRequest, by: string): Promise<FailoverAnswer>;
-  /** Keeps the automation from acting, or lets it act again; any database node's agent writes it. */
-  readOnly(request: ReadOnlyRequest, by: string): Promise<{ readonly accepted: boolean; readonly because: string }>;
-  handsOff(request: HandsOffRequest, by: string): Promise<{ readonly accepted: boolean; readonly because: string }>;
+  /** Has poolers serve from standbys while nobody may write, or ends that; any database node's agent writes it. */
+  readOnly(request: ReadOnlyRequest, by: string): Promise<Accepted>;
+  /** Keeps the automation from acting, or lets it act again; likewise. */
+  handsOff(request: HandsOffRequest, by: string): Promise<Accepted>;
   operation(): Operation | null;
   receipts(): Promise<readonly Receipt[]>;
   receipt(id: string): Promise<Receipt | null>;
@@ -163,8 +170,8 @@ export interface AgentBackend {
   promise(request: PromiseRequest, by: NodeName): Promise<{ readonly given: boolean }>;
   /** A piece of this node's WAL, once it has released the lease with its PostgreSQL down; `null`: there is none. */
   lastWords(request: WalRequest): Promise<{ readonly piece: WalPiece | null }>;
-  reinit(by: string): Promise<{ readonly accepted: boolean; readonly because: string }>;
-  restart(by: string): Promise<{ readonly accepted: boolean; readonly because: string }>;
+  reinit(by: string): Promise<Accepted>;
+  restart(by: string): Promise<Accepted>;
   member(): MemberStatus | null;
 }
 

@@ -12,7 +12,7 @@ import { promiseFileIn } from '../agent/promise-file.ts';
 import type { NodeFile } from '../config/node-file.ts';
 import { cutTerm } from '../core/promise.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
-import { createEtcdStore } from '../etcd/store.ts';
+import { openStore } from '../etcd/store-access.ts';
 import type { Clock } from '../ports/clock.ts';
 import { encodeRecord } from '../records/codecs.ts';
 import { keys, timelineKey } from '../records/keys.ts';
@@ -53,17 +53,7 @@ function termIn(file: string): number {
 export async function seedStore(place: Place, node: NodeFile, primary: Standing, clock: Clock): Promise<number> {
   const { store: access } = node;
   if (access === null) throw new UnderstudyError('REFUSED', `${node.node} has no access to a store`);
-  const store = createEtcdStore({
-    endpoints: access.endpoints,
-    prefix: `/understudy/${node.cluster}/`,
-    tls: {
-      ca: readFileSync(access.ca, 'utf8'),
-      certificate: readFileSync(access.certificate, 'utf8'),
-      key: readFileSync(access.key, 'utf8'),
-    },
-    user: { name: access.user, password: readFileSync(access.passwordFile, 'utf8').trim() },
-    clock,
-  });
+  const store = openStore(access, node.cluster, clock);
   const databases = place.here.filter(({ role }) => role === 'database');
   const term = highestTerm(databases) + termStep;
   const { systemIdentifier, timeline } = primary;

@@ -44,6 +44,8 @@ export interface Performance {
   /** Where the stage is. */
   readonly directory: string;
   readonly say: (line: string) => void;
+  /** Told of each command before it is given. */
+  readonly typed: (command: string) => void;
 }
 
 const endedWithinMs = 10_000;
@@ -67,10 +69,10 @@ export async function performStep(step: StepName, performance: Performance): Pro
   }
 }
 
-async function type({ say, signal }: Performance, commands: readonly Command[]): Promise<string> {
+async function type({ typed, signal }: Performance, commands: readonly Command[]): Promise<string> {
   let last = '';
   for (const one of commands) {
-    say(`$ ${commandText(one)}`);
+    typed(commandText(one));
     last = await perform(one, signal);
   }
   return last.trim();

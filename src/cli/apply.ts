@@ -4,7 +4,7 @@
  * Invariant: the file was found right, and its changes shown, before anything is sent; and they are sent with the revision
  * that they were compared with, so that nobody's change is overwritten unseen.
  */
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { CommonOptions, Perform } from './call.ts';
 import { duration } from './option-values.ts';
 
@@ -26,7 +26,9 @@ export function declareApply(program: Command, perform: Perform): void {
     .summary('declare a cluster file, and wait until it is so')
     .description('Checks the file, shows what changes, declares it, and waits until every node is as it says.')
     .argument('<file>', 'the cluster file')
-    .option('--timeout <seconds>', 'how long to wait for the nodes', duration, 120_000)
+    .addOption(
+      new Option('--timeout <duration>', 'how long to wait for the nodes').argParser(duration).default(120_000, '2min'),
+    )
     .option('--json', 'print the outcome as JSON')
     .addHelpText('after', examples)
     .action((file: string, _, command: Command) => {

@@ -16,6 +16,7 @@ import {
   stopPostgres,
 } from '../by-hand/steps.ts';
 import { nodesOfRole } from '../core/spec.ts';
+import { clusterPrefix } from '../etcd/store-access.ts';
 import { nodeDirectory } from '../stage/record.ts';
 
 export interface ManualStep {
@@ -88,7 +89,7 @@ export function manual(place: Place, keeper: number | null, to: string | null): 
 
 function storeCommands(place: Place): readonly string[] {
   const { stage } = place;
-  const prefix = `/understudy/${place.spec.spec.cluster}/`;
+  const prefix = clusterPrefix(place.spec.spec.cluster);
   const users = databaseNodes(place).flatMap(({ store }) =>
     store === null
       ? []

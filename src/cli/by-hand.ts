@@ -1,14 +1,15 @@
 /**
  * `understudy by-hand`: how to run this very cluster when its store is lost for good, and back again.
  *
- * Invariant: nothing is performed while the store still answers an agent; whoever performs a step has typed yes to it.
+ * Invariant: nothing is performed while the store still answers an agent, or while an agent can't say whether it does.
  */
 import { type Command, InvalidArgumentError } from 'commander';
 import { type StepName, stepNames } from '../by-hand/step-names.ts';
 import { exitCodes } from '../errors/exit-codes.ts';
-import { isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
+import { UnderstudyError } from '../errors/understudy-error.ts';
+import { carryOutSteps } from './by-hand-steps.ts';
 import type { Call, CommonOptions, Perform } from './call.ts';
-import { confirm } from './confirmation.ts';
+import { refuseWhileStoreAnswers } from './store-silence.ts';
 
 interface ByHandOptions extends CommonOptions {
   readonly to?: string;
@@ -16,8 +17,6 @@ interface ByHandOptions extends CommonOptions {
   readonly yes?: boolean;
 }
 
-/** An agent that has heard from its store within this time has one. */
-const storeSilentAfterMs = 15_000;
 const examples = `
 Examples:
   understudy by-hand                       print the steps, with this cluster's own paths and commands
@@ -25,7 +24,8 @@ Examples:
   understudy by-hand --perform all --yes   all of them: only on a stage, whose nodes are all here
 
 The steps: ${stepNames.join(', ')}. On servers each is carried out on every node before the next one begins, and
-choose is compared by a person. Exit code 3: refused, since the store answers or an earlier step is missing.
+choose is compared by a person. Exit code 3: refused, since the store answers, an agent can't say whether it does, or an
+earlier step is missing; nothing was changed. Exit code 1: something was done, and the rest was not; it says what.
 `;
 
 export function declareByHand(program: Command, perform: Perform): void {
@@ -51,87 +51,44 @@ function stepName(value: string): StepName | 'all' {
 }
 
 async function byHand(call: Call, options: ByHandOptions): Promise<number> {
+  if (options.perform !== undefined) return await carryOut(call, options.perform, options);
   const [{ findPlace }, { manual, manualLines }, { keeperPid }] = await Promise.all([
     import('../by-hand/place.ts'),
     import('./by-hand-text.ts'),
     import('../stage/keeper.ts'),
   ]);
   const place = await findPlace(call.io.cwd);
-  const to = options.to ?? null;
-  if (options.perform === undefined) {
-    const steps = manual(place, place.stage === null ? null : keeperPid(place.stage), to);
-    if (call.terminal.json) call.terminal.printJson(steps);
-    else call.terminal.print(...manualLines(steps, place));
-    return exitCodes.done;
-  }
-  if (options.perform === 'all' && place.stage === null) {
+  const steps = manual(place, place.stage === null ? null : keeperPid(place.stage), options.to ?? null);
+  if (call.terminal.json) call.terminal.printJson(steps);
+  else call.terminal.print(...manualLines(steps, place));
+  return exitCodes.done;
+}
+
+async function carryOut(call: Call, step: StepName | 'all', options: ByHandOptions): Promise<number> {
+  const [{ findContextFile }, { findPlace }, { performStep }, { findStage }, { createLinuxClock }] = await Promise.all([
+    import('./context.ts'),
+    import('../by-hand/place.ts'),
+    import('../by-hand/performance.ts'),
+    import('../stage/record.ts'),
+    import('../timing/linux-clock.ts'),
+  ]);
+  const { signal } = call;
+  const { cwd: directory, env } = call.io;
+  if (step === 'all' && findStage(directory) === null) {
     throw new UnderstudyError(
       'REFUSED',
       'the other nodes are other machines: each step is carried out on all, one by one',
     );
   }
-  return await carryOut(call, options.perform === 'all' ? stepNames : [options.perform], options);
-}
-
-async function carryOut(call: Call, steps: readonly StepName[], options: ByHandOptions): Promise<number> {
-  const { terminal, signal } = call;
-  const [{ findPlace }, { performStep }, { createLinuxClock }] = await Promise.all([
-    import('../by-hand/place.ts'),
-    import('../by-hand/performance.ts'),
-    import('../timing/linux-clock.ts'),
-  ]);
   // Given back, the cluster has its store again; until then whoever has one must not be interfered with.
-  await refuseWhileStoreAnswers(call);
-  const place = await findPlace(call.io.cwd);
-  const said: string[] = [];
-  const say = (line: string): void => {
-    said.push(line);
-    if (!terminal.json) terminal.print(`  ${line}`);
-  };
-  for (const step of steps) {
-    if (!terminal.json) terminal.print(terminal.paint('bold', step));
-    await confirm(call, question(step), options.yes === true);
-    await performStep(step, {
-      place,
-      to: options.to ?? null,
-      clock: createLinuxClock(),
-      signal,
-      directory: call.io.cwd,
-      say,
-    });
-  }
-  if (terminal.json) terminal.printJson({ performed: steps, said });
-  return exitCodes.done;
-}
-
-function question(step: StepName): string {
-  switch (step) {
-    case 'stop':
-      return 'Every agent and every PostgreSQL of this machine ends. No other node may run either.';
-    case 'choose':
-      return 'Nothing is changed by it.';
-    case 'promote':
-      return 'Nobody else may be writable: every other database node is stopped or switched off.';
-    case 'poolers':
-      return 'Applications write to the new primary.';
-    case 'store':
-      return 'The old store is given up for good.';
-    case 'return':
-      return 'Agents act again.';
-  }
-}
-
-async function refuseWhileStoreAnswers(call: Call): Promise<void> {
-  let status: { readonly from: string; readonly storeAgeMs: number | null };
-  try {
-    status = await (await call.cluster()).status();
-  } catch (error) {
-    // No agent answers, or there is no context to ask any: that is what this is for.
-    if (isUnderstudyError(error)) return;
-    throw error;
-  }
-  if (status.storeAgeMs === null || status.storeAgeMs > storeSilentAfterMs) return;
-  throw new UnderstudyError('REFUSED', `the store answers the agent of ${status.from}: this is for when it is lost`, {
-    hint: 'people can work undisturbed with: understudy hands-off --for 2h',
+  // Where no cluster is named, there is nobody to ask: that is what this is for.
+  const named = findContextFile({ named: options.context, env, cwd: directory });
+  if (named !== null) await refuseWhileStoreAnswers(await call.cluster());
+  const place = await findPlace(directory);
+  const clock = createLinuxClock();
+  return await carryOutSteps(call, {
+    steps: step === 'all' ? stepNames : [step],
+    yes: options.yes === true,
+    perform: (one, voice) => performStep(one, { place, to: options.to ?? null, clock, signal, directory, ...voice }),
   });
 }

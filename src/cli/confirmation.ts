@@ -14,5 +14,5 @@ export async function confirm(call: Call, question: string, yes: boolean): Promi
     });
   }
   const answer = await ask(`${question} Type yes to go on: `, call.signal);
-  if (answer.trim() !== 'yes') throw new UnderstudyError('REFUSED', 'not confirmed: nothing was changed');
+  if (answer.trim() !== 'yes') throw new UnderstudyError('REFUSED', 'not confirmed');
 }

@@ -26,6 +26,12 @@ export function reportLines(report: LostReport, paint: Paint): readonly string[]
   ];
 }
 
+/** When there is no report; nothing is said of those that did not answer. */
+export function nothingLostLine(silent: readonly string[]): string {
+  if (silent.length === 0) return 'No node that came back had committed anything alone.';
+  return `Of the nodes that answered none had committed anything alone; of ${silent.join(', ')} it is not known.`;
+}
+
 function timeLines({ firstCommitAt, lastCommitAt }: LostReport): readonly string[] {
   if (firstCommitAt === null || lastCommitAt === null) return [];
   return [`  committed from ${firstCommitAt} to ${lastCommitAt}`];

@@ -1,6 +1,7 @@
 /** `understudy reinit NODE` and `understudy restart NODE`: orders to one standby's agent, watched to their end. */
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { AgentClient } from '../api/client.ts';
+import type { Accepted } from '../api/contract.ts';
 import { exitCodes } from '../errors/exit-codes.ts';
 import { isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
 import type { EventName, EventRecord } from '../events/catalogue.ts';
@@ -15,13 +16,12 @@ interface OrderOptions extends CommonOptions {
 
 interface NodeOrder {
   readonly name: 'reinit' | 'restart';
-  readonly ask: (
-    client: AgentClient,
-    asking: Asking,
-  ) => Promise<{ readonly accepted: boolean; readonly because: string }>;
+  readonly ask: (client: AgentClient, asking: Asking) => Promise<Accepted>;
   /** Comes once it was carried out. */
   readonly ends: EventName;
   readonly timeoutMs: number;
+  /** The same, as it is typed. */
+  readonly timeout: string;
 }
 
 const orders: readonly (NodeOrder & {
@@ -38,6 +38,7 @@ const orders: readonly (NodeOrder & {
     ask: (client, asking) => client.reinit(asking),
     ends: 'postgres.cloned',
     timeoutMs: 24 * 3_600_000,
+    timeout: '24h',
   },
   {
     name: 'restart',
@@ -48,6 +49,7 @@ const orders: readonly (NodeOrder & {
     ask: (client, asking) => client.restart(asking),
     ends: 'postgres.started',
     timeoutMs: 120_000,
+    timeout: '2min',
   },
 ];
 
@@ -60,7 +62,11 @@ export function declareNodeOrders(program: Command, perform: Perform): void {
       .summary(order.summary)
       .description(order.description)
       .argument('<node>', 'the standby')
-      .option('--timeout <seconds>', 'how long to wait for its end; 0: do not wait', duration, order.timeoutMs)
+      .addOption(
+        new Option('--timeout <duration>', 'how long to wait for its end; 0: do not wait')
+          .argParser(duration)
+          .default(order.timeoutMs, order.timeout),
+      )
       .option('--json', 'print the outcome as JSON')
       .addHelpText('after', order.example)
       .action((node: string, _, command: Command) => {

@@ -28,7 +28,7 @@ export function declareReadOnly(program: Command, perform: Perform): void {
     .summary('serve everyone from standbys while nobody may write')
     .description('Has every pooler serve its writers from a standby, or ends that.')
     .addArgument(new Argument('<state>', 'nobody may write, or everybody again').choices(['on', 'off']))
-    .option('--reason <text>', 'why, for status and events')
+    .option('--reason <text>', 'with on: why, for status and events')
     .option('--json', 'print the outcome as JSON')
     .addHelpText('after', examples)
     .action((state: string, _, command: Command) => {
@@ -39,6 +39,11 @@ export function declareReadOnly(program: Command, perform: Perform): void {
 
 async function readOnly(call: Call, on: boolean, reason: string | null): Promise<number> {
   const { terminal } = call;
+  if (!on && reason !== null) {
+    throw new UnderstudyError('REQUEST_INVALID', '--reason says why nobody may write: it goes with on', {
+      hint: 'understudy read-only off',
+    });
+  }
   const access = await call.cluster();
   await access.status();
   const answer = await access.order((client, asking) => client.readOnly({ on, reason }, asking), orderWithinMs);
@@ -50,19 +55,23 @@ async function readOnly(call: Call, on: boolean, reason: string | null): Promise
   return others.length === 0 ? exitCodes.done : exitCodes.failed;
 }
 
-/** Answers the poolers that have not said in time that they do so. */
+/** Answers the poolers that have not said in time that they do so. Throws TIMEOUT when nobody could be asked. */
 async function untilFollowed(call: Call, access: ClusterAccess, on: boolean): Promise<readonly string[]> {
   const begunAtMs = performance.now();
-  let others: readonly string[] = [];
+  let others: readonly string[] | null = null;
   do {
     try {
       const { poolers } = await access.status();
       others = poolers.filter(({ report }) => report?.readOnly !== on).map(({ node }) => node);
       if (others.length === 0) return others;
     } catch (error) {
-      if (!isUnderstudyError(error, 'AGENT_UNREACHABLE')) throw error;
+      // Whoever does not want to wait any longer is told what was seen last.
+      if (!call.signal.aborted && !isUnderstudyError(error, 'AGENT_UNREACHABLE')) throw error;
     }
     await call.sleep(lookEveryMs);
   } while (performance.now() - begunAtMs < followWithinMs && !call.signal.aborted);
-  return others;
+  if (others !== null) return others;
+  throw new UnderstudyError('TIMEOUT', 'it was ordered, and it is not known whether poolers follow', {
+    hint: 'understudy status',
+  });
 }

@@ -4,7 +4,7 @@
  * Never throws, and never ends the process. What a verb needs is loaded when it is asked for, so that the program starts
  * quickly however many verbs there are.
  */
-import { Command, CommanderError } from 'commander';
+import { type Command, CommanderError } from 'commander';
 import { exitCodeFor, exitCodes } from '../errors/exit-codes.ts';
 import { version } from '../version.ts';
 import { declareAgent } from './agent.ts';
@@ -27,6 +27,7 @@ import { declareStatus } from './status.ts';
 import { declareSwitchover } from './switchover.ts';
 import { type CliIo, createTerminal, usageFailure } from './terminal.ts';
 import { declareUri } from './uri.ts';
+import { VerbCommand } from './verb-command.ts';
 import { declareVersion } from './version.ts';
 import { declareWhy } from './why.ts';
 
@@ -83,7 +84,7 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<number
 }
 
 export function createProgram(io: CliIo, perform: Perform): Command {
-  const program = new Command('understudy')
+  const program = new VerbCommand('understudy')
     .description('High availability for PostgreSQL on ordinary servers.')
     .usage('VERB [options]')
     .option(

@@ -2,8 +2,9 @@
 import { exitCodes } from '../errors/exit-codes.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import { type Fault, readFaults } from '../stage/fault-ledger.ts';
+import { isHeldDown } from '../stage/fault-strikes.ts';
 import type { FaultOrder } from '../stage/fault-words.ts';
-import { healFaults, openStage, type Struck, strikeFault } from '../stage/faults.ts';
+import { healFaults, openStage, refuseFault, type Struck, strikeFault } from '../stage/faults.ts';
 import { storeHosts } from '../stage/record.ts';
 import { createLinuxClock } from '../timing/linux-clock.ts';
 import type { Call } from './call.ts';
@@ -11,26 +12,39 @@ import { ageText, bytesText, columns, countText } from './words.ts';
 
 const clock = createLinuxClock();
 
-export async function orderFaults({ io, terminal }: Call, orders: readonly FaultOrder[]): Promise<number> {
-  const record = openStage(io.cwd);
-  const struck: Struck[] = [];
-  for (const order of orders) struck.push(await strikeFault(record, io.cwd, order, clock));
-  if (terminal.json) {
-    const shown = struck.map((one) => ({ ...asJson(one.fault), hit: one.hit, momentary: one.momentary }));
-    terminal.printJson(orders.length === 1 ? shown[0] : shown);
-  } else terminal.print(...struck.map(struckLine));
+export async function orderFault({ io, terminal }: Call, order: FaultOrder): Promise<number> {
+  const struck = await strikeFault(openStage(io.cwd), io.cwd, order, clock);
+  if (terminal.json) terminal.printJson(struckAsJson(struck));
+  else terminal.print(struckLine(struck));
   return exitCodes.done;
 }
 
+/** Ends every member of the store, or one; those that are held down already are passed over. */
 export async function stopStore(call: Call, member: number | null, forMs: number | null): Promise<number> {
-  const members = storeHosts(openStage(call.io.cwd));
+  const { io, terminal } = call;
+  const record = openStage(io.cwd);
+  const members = storeHosts(record);
   const chosen = member === null ? members : members.slice(member - 1, member);
   if (chosen.length === 0)
     throw new UnderstudyError('NOT_FOUND', `the store has no member ${member}`, {
       hint: `it has ${members.map(({ name }, index) => `${index + 1} (${name})`).join(', ')}`,
     });
-  const orders = chosen.map(({ name }): FaultOrder => ({ fault: 'kill', node: name, what: 'store', forMs }));
-  return await orderFaults(call, orders);
+  const faults = readFaults(record);
+  const isDown = ({ name }: { readonly name: string }): boolean => isHeldDown(faults, name, 'store');
+  const down = chosen.filter(isDown).map(({ name }) => name);
+  if (down.length === chosen.length)
+    throw new UnderstudyError('REFUSED', `stopped already: ${down.join(', ')}`, {
+      hint: 'understudy stage fault list; understudy stage fault heal',
+    });
+  const alive = chosen.filter((one) => !isDown(one));
+  const orders = alive.map(({ name }): FaultOrder => ({ fault: 'kill', node: name, what: 'store', forMs }));
+  // All of them or none: what is refused must not come after one that struck.
+  for (const order of orders) refuseFault(record, order);
+  const struck: Struck[] = [];
+  for (const order of orders) struck.push(await strikeFault(record, io.cwd, order, clock));
+  if (terminal.json) terminal.printJson(struck.map(struckAsJson));
+  else terminal.print(...struck.map(struckLine), ...down.map((name) => `store of ${name} was stopped before`));
+  return exitCodes.done;
 }
 
 export async function healStage({ io, terminal }: Call, node: string | null): Promise<number> {
@@ -47,6 +61,10 @@ export async function listFaults({ io, terminal }: Call): Promise<number> {
   else if (faults.length === 0) terminal.print('No fault is in force.');
   else terminal.print(...columns(faults.map((fault) => [String(fault.id), describe(fault), endText(fault)])));
   return exitCodes.done;
+}
+
+function struckAsJson({ fault, hit, momentary }: Struck) {
+  return { ...asJson(fault), hit, momentary };
 }
 
 function struckLine({ fault, hit, momentary }: Struck): string {

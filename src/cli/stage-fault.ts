@@ -30,7 +30,7 @@ export function declareStageFaults(stage: Command, perform: Perform): void {
       .addHelpText('after', `\nExamples:\n${lines}\n`);
   };
   const order = (options: FaultOptions, made: FaultOrder): Promise<void> =>
-    perform(options, async (call) => (await import('./stage-fault-verbs.ts')).orderFaults(call, [made]));
+    perform(options, async (call) => (await import('./stage-fault-verbs.ts')).orderFault(call, made));
   declareProcessFaults(declare, order);
   declarePartition(declare, order);
   declareDiskFaults(declare, order);
@@ -41,7 +41,11 @@ export function declareStageFaults(stage: Command, perform: Perform): void {
 type Order = (options: FaultOptions, made: FaultOrder) => Promise<void>;
 
 function withFor(command: Command): Command {
-  return command.option('--for <seconds>', 'undo it after this long; otherwise it lasts until `heal`', duration);
+  return command.option(
+    '--for <duration>',
+    'undo it after this long, such as 20s; otherwise it lasts until `heal`',
+    duration,
+  );
 }
 
 function forMs({ for: ms }: FaultOptions): number | null {

@@ -5,10 +5,9 @@
  * load without its verdict once the first row was written.
  */
 import { exitCodes } from '../errors/exit-codes.ts';
-import { UnderstudyError } from '../errors/understudy-error.ts';
 import { type LoadProgress, type LoadReport, type RunOptions, runLoad } from '../load/run.ts';
 import { stageDatabaseNodes, stageTargets } from '../stage/load-access.ts';
-import { findStage } from '../stage/record.ts';
+import { requireStage } from '../stage/record.ts';
 import type { Call } from './call.ts';
 import { LoadProgressLine } from './load-progress.ts';
 import { loadLines } from './load-text.ts';
@@ -16,8 +15,7 @@ import type { LoadOptions } from './stage-load.ts';
 
 export async function loadStage(call: Call, options: LoadOptions): Promise<number> {
   const { io, terminal } = call;
-  const record = findStage(io.cwd);
-  if (record === null) throw new UnderstudyError('STAGE_MISSING', `there is no stage in ${io.cwd}`);
+  const record = requireStage(io.cwd);
   const targets = stageTargets(record, options.app);
   const report = await run(call, {
     targets,

@@ -30,7 +30,11 @@ export function declareStageLoad(stage: Command, perform: Perform): void {
     .description(
       'Writes through the poolers of the stage in this directory and keeps account of every transaction. When it is over it waits until the cluster has come to rest, reads every database node, and says whether anything that was promised is missing. Ctrl-C ends it early, and it is judged all the same; Ctrl-C again reads the nodes as they are.',
     )
-    .addOption(new Option('--for <duration>', 'how long to write').argParser(duration).default(30_000, '30s'))
+    .addOption(
+      new Option('--for <duration>', 'how long to write, such as 30s or 5min')
+        .argParser(duration)
+        .default(30_000, '30s'),
+    )
     .option('--writers <count>', 'writers, shared out among the poolers', countFrom(1, mostWriters), 8)
     .addOption(
       new Option('--workload <kinds>', 'what to write; with commas, or repeated')

@@ -26,13 +26,15 @@ export async function upStage(call: Call, request: UpRequest): Promise<number> {
   if (io.program === undefined)
     throw new UnderstudyError('STAGE_FAILED', 'the agents of a stage run the built program', { hint: 'npm run build' });
   const begun = performance.now();
-  const report = (line: string): void =>
-    terminal.print(
-      `${terminal.paint('dim', `${((performance.now() - begun) / 1_000).toFixed(1).padStart(5)} s`)}  ${line}`,
-    );
+  const report = (line: string): void => {
+    if (terminal.json) return;
+    const seconds = ((performance.now() - begun) / 1_000).toFixed(1).padStart(5);
+    terminal.print(`${terminal.paint('dim', `${seconds} s`)}  ${line}`);
+  };
   const record = await start(call, io.program, request, report);
   report(terminal.paint('green', 'healthy'));
-  terminal.print(...summaryLines(call, record));
+  if (terminal.json) terminal.printJson(summaryJson(record));
+  else terminal.print(...summaryLines(call, record));
   if (request.detach === true) return exitCodes.done;
   return await keepUntilInterrupted(call);
 }
@@ -62,6 +64,12 @@ async function start(
   }
 }
 
+function summaryJson(record: StageRecord) {
+  const { cluster, nodes, root } = record;
+  const shown = nodes.map(({ name: node, role, address }) => ({ node, role, address }));
+  return { cluster, directory: root, context: contextFile(record), nodes: shown };
+}
+
 function summaryLines({ terminal }: Call, record: StageRecord): readonly string[] {
   const databases = record.nodes.filter((node) => node.role === 'database');
   const apps = record.nodes.filter((node) => node.role === 'app');
@@ -80,7 +88,7 @@ function summaryLines({ terminal }: Call, record: StageRecord): readonly string[
 /** On a terminal the status each second; elsewhere nothing more than the wait. */
 async function keepUntilInterrupted(call: Call): Promise<number> {
   const { io, signal, terminal } = call;
-  terminal.print('', terminal.paint('dim', 'Ctrl-C ends it.'));
+  if (!terminal.json) terminal.print('', terminal.paint('dim', 'Ctrl-C ends it.'));
   try {
     while (!signal.aborted && stageIsThere(io.cwd)) {
       try {
@@ -105,7 +113,8 @@ function stageIsThere(directory: string): boolean {
 
 export async function downStage({ io, terminal }: Call, purge: boolean): Promise<number> {
   const result = await stageDown({ directory: io.cwd, purge, clock: createLinuxClock() });
-  if (result === null) terminal.print('There is no stage in this directory.');
+  if (terminal.json) terminal.printJson({ found: result !== null, ended: result?.ended ?? 0, purged: purge });
+  else if (result === null) terminal.print('There is no stage in this directory.');
   else terminal.print(`${countText(result.ended, 'process', 'processes')} ended${purge ? ', files removed' : ''}.`);
   return exitCodes.done;
 }
@@ -113,9 +122,15 @@ export async function downStage({ io, terminal }: Call, purge: boolean): Promise
 export async function joinStage({ io, terminal }: Call, node: string): Promise<number> {
   const joined = await stageJoin({ directory: io.cwd, node, clock: createLinuxClock() });
   const record = findStage(io.cwd);
+  const context = record === null ? null : contextFile(record);
+  if (terminal.json) {
+    const { name: node, role, address } = joined;
+    terminal.printJson({ node, role, address, context });
+    return exitCodes.done;
+  }
   terminal.print(
     `The agent of ${joined.name} (${joined.role}, ${joined.address}) runs. See understudy status --watch.`,
   );
-  if (record !== null) terminal.print(terminal.paint('dim', `Its address was added to ${contextFile(record)}.`));
+  if (context !== null) terminal.print(terminal.paint('dim', `Its address was added to ${context}.`));
   return exitCodes.done;
 }

@@ -44,6 +44,7 @@ export function declareStage(program: Command, perform: Perform): void {
     .option('--net', 'every host in a network namespace of its own, so that it can be cut off (root only)')
     .option('--small-disks <size>', "each database node's data on a file system of this size (root only)", diskSize)
     .option('-d, --detach', 'return when it is healthy, and leave it running')
+    .option('--json', 'print where it is as JSON')
     .addHelpText('after', upExamples)
     .action((_, command: Command) => {
       const options = command.optsWithGlobals<UpOptions>();
@@ -56,6 +57,7 @@ export function declareStage(program: Command, perform: Perform): void {
       'Ends every process of the stage in this directory. Its data stay for the next `stage up`, unless --purge.',
     )
     .option('--purge', 'remove its files, too')
+    .option('--json', 'print the outcome as JSON')
     .addHelpText('after', '\nExamples:\n  understudy stage down\n  understudy stage down --purge\n')
     .action((_, command: Command) => {
       const options = command.optsWithGlobals<DownOptions>();
@@ -70,6 +72,7 @@ export function declareStage(program: Command, perform: Perform): void {
     .description(
       'Gives a node that was declared with `apply` its certificates and starts its agent; it enrols by itself.',
     )
+    .option('--json', 'print the node as JSON')
     .addHelpText('after', '\nExample:\n  understudy stage join db4\n')
     .action((node: string, _, command: Command) =>
       perform(command.optsWithGlobals<CommonOptions>(), async (call) =>

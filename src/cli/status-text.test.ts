@@ -120,6 +120,18 @@ describe('the status', () => {
     ]);
   });
 
+  it('shows a silent node as what it was', () => {
+    const silent: NodeStatus = { ...primary, reachable: 'no', lastSeenAs: 'primary', pendingRestart: [] };
+    const lost: NodeStatus = { ...standby, reachable: 'no', lastSeenAs: 'standby', slot: null };
+    const next: NodeStatus = { ...primary, node: 'pg11', pendingRestart: [] };
+    const lines = shown({ ...healthy, primary: 'pg11', nodes: [silent, { ...lost, node: 'pg10' }, next] });
+    expect(lines.slice(1, 4)).toEqual([
+      'pg0   was primary  TL 4    agent silent',
+      'pg10  was standby  TL 4    agent silent, from pg0',
+      'pg11  primary      TL 4',
+    ]);
+  });
+
   it('says how far a clone is, and what is under way', () => {
     const cloning: NodeStatus = { ...standby, postgres: { state: 'cloning', bytesDone: 512, bytesTotal: 2048 } };
     const { phases: _, ...moved } = receipt;

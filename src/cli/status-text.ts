@@ -1,5 +1,4 @@
 /** How `status` reads: the verdict first, then the nodes, the poolers, what is under way, and what is left to do. */
-import type { MemberPostgres } from '../core/cluster-view.ts';
 import type { Operation } from '../core/operation.ts';
 import type { Receipt } from '../core/receipt.ts';
 import type { ClusterStatus, NodeStatus, PoolerStatus, Verdict } from '../core/status.ts';
@@ -61,11 +60,13 @@ function nodeRow(status: ClusterStatus, node: NodeStatus, paint: Paint): readonl
   if (node.role === 'witness') return [node.node, 'witness', '', '', notes(status, node, paint)];
   const { postgres } = node;
   const timeline = postgres !== null && 'timeline' in postgres ? `TL ${postgres.timeline}` : '';
-  return [node.node, roleText(postgres, paint), timeline, lagText(node), notes(status, node, paint)];
+  return [node.node, roleText(node, paint), timeline, lagText(node), notes(status, node, paint)];
 }
 
-function roleText(postgres: MemberPostgres | null, paint: Paint): string {
+function roleText(node: NodeStatus, paint: Paint): string {
+  const { postgres } = node;
   if (postgres === null) return paint('yellow', 'unknown');
+  if (isOfThePast(node)) return paint('yellow', `was ${postgres.state}`);
   switch (postgres.state) {
     case 'primary':
       return paint('bold', 'primary');
@@ -79,13 +80,18 @@ function roleText(postgres: MemberPostgres | null, paint: Paint): string {
   }
 }
 
+/** A node that nobody hears may be something else by now: another may have become primary. */
+function isOfThePast({ lastSeenAs }: NodeStatus): boolean {
+  return lastSeenAs !== null && lastSeenAs !== undefined;
+}
+
 function cloneProgress(done: number, total: number | null): string {
   if (total === null || total === 0) return bytesText(done);
   return `${Math.min(100, Math.floor((100 * done) / total))} % of ${bytesText(total)}`;
 }
 
 function lagText(node: NodeStatus): string {
-  if (node.postgres?.state !== 'standby') return '';
+  if (node.postgres?.state !== 'standby' || isOfThePast(node)) return '';
   const bytes = node.lagBytes === null ? '?' : bytesText(node.lagBytes);
   const seconds = node.lagS === null ? '?' : node.lagS.toFixed(1);
   return `lag ${bytes}, ${seconds} s`;

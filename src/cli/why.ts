@@ -3,17 +3,15 @@ import type { Command } from 'commander';
 import type { WhyAnswer } from '../api/contract.ts';
 import type { Prospect } from '../core/forecast.ts';
 import { exitCodes } from '../errors/exit-codes.ts';
-import { describeError, isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
+import { describeError } from '../errors/understudy-error.ts';
 import type { Call, CommonOptions, Perform } from './call.ts';
-import type { ClusterAccess } from './cluster-access.ts';
+import { askEachNode, type Reading } from './each-node.ts';
 import { errorAsJson, type Paint } from './terminal.ts';
 import { bytesText, oneLine } from './words.ts';
 
 interface WhyOptions extends CommonOptions {
   readonly node?: string;
 }
-
-type Reading = { readonly node: string } & ({ readonly why: WhyAnswer } | { readonly error: unknown });
 
 const examples = `
 Examples:
@@ -37,15 +35,11 @@ export function declareWhy(program: Command, perform: Perform): void {
 
 async function why(call: Call, node: string | undefined): Promise<number> {
   const { terminal } = call;
-  const access = await call.cluster();
-  if (node === undefined || access.agent(node) === undefined) await learnNodes(access);
-  const nodes = node === undefined ? access.databaseAgents.map((agent) => agent.node).sort() : [node];
-  const readings = await Promise.all(nodes.map((name) => read(access, name)));
-  if (readings.every((reading) => 'error' in reading)) throw nobody(readings);
+  const readings = await askEachNode(await call.cluster(), node, (client, asking) => client.why(asking));
   if (terminal.json) {
     terminal.printJson(
       readings.map((reading) =>
-        'why' in reading ? reading.why : { node: reading.node, error: errorAsJson(reading.error) },
+        'answer' in reading ? reading.answer : { node: reading.node, error: errorAsJson(reading.error) },
       ),
     );
   } else {
@@ -54,36 +48,9 @@ async function why(call: Call, node: string | undefined): Promise<number> {
   return exitCodes.done;
 }
 
-/** For nodes that joined since the context file was written; those named there can be asked without it. */
-async function learnNodes(access: ClusterAccess): Promise<void> {
-  try {
-    await access.status();
-  } catch (error) {
-    if (!isUnderstudyError(error)) throw error;
-  }
-}
-
-async function read(access: ClusterAccess, node: string): Promise<Reading> {
-  try {
-    return { node, why: await access.askNode(node, (client, asking) => client.why(asking)) };
-  } catch (error) {
-    return { node, error };
-  }
-}
-
-function nobody(readings: readonly Reading[]): unknown {
-  const errors = readings.flatMap((reading) => ('error' in reading ? [reading.error] : []));
-  const [first] = errors;
-  if (errors.length === 1 || !isUnderstudyError(first)) return first;
-  return new UnderstudyError(
-    first.code,
-    ['no agent could answer:', ...errors.map((error) => `  ${describeError(error)}`)].join('\n'),
-  );
-}
-
-function readingLines(reading: Reading, paint: Paint): readonly string[] {
+function readingLines(reading: Reading<WhyAnswer>, paint: Paint): readonly string[] {
   if ('error' in reading) return [`${paint('bold', reading.node)}: ${paint('red', describeError(reading.error))}`];
-  return whyLines(reading.why, paint);
+  return whyLines(reading.answer, paint);
 }
 
 export function whyLines(answer: WhyAnswer, paint: Paint): readonly string[] {

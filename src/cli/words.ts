@@ -1,4 +1,5 @@
 /** How figures read for people: bytes, spans of time, counts; and lines in columns. */
+import { stripVTControlCharacters } from 'node:util';
 
 /** `0 B`, `1.5 MB`: powers of 1024, as PostgreSQL writes them. */
 export function bytesText(bytes: number): string {
@@ -41,11 +42,8 @@ export function countText(count: number, one: string, many = `${one}s`): string 
   return `${count} ${count === 1 ? one : many}`;
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the colours' escape sequences.
-const escapes = /\u001b\[[0-9;]*m/g;
-
 export function shownWidth(text: string): number {
-  return text.replace(escapes, '').length;
+  return stripVTControlCharacters(text).length;
 }
 
 /** Columns two blanks apart; trailing blanks are cut. Cells may be coloured. */

@@ -125,6 +125,11 @@ describe('summarise', () => {
     const seen = new Map([...heard, ['db1', 7_000]]);
     const status = summarise(viewOf(healthy, { self: 'db2', postgres: { state: 'absent' } }), seen);
     expect(status).toMatchObject({ verdict: 'DOWN', because: ['the agent of the primary db1 is silent'] });
+    // What it was is still told, and as that.
+    expect(status.nodes.slice(0, 2)).toMatchObject([
+      { node: 'db1', postgres: { state: 'primary' }, lastSeenAs: 'primary' },
+      { node: 'db2', reachable: 'yes', lastSeenAs: null },
+    ]);
   });
 
   it.each([

@@ -35,6 +35,8 @@ export interface NodeStatus {
   /** Did its status counter change lately, as this agent saw it? */
   readonly reachable: 'yes' | 'no' | 'unknown';
   readonly postgres: MemberPostgres | null;
+  /** While its agent is not heard `postgres` is of the past: the state it was last seen in. Absent from older agents. */
+  readonly lastSeenAs?: MemberPostgres['state'] | null | undefined;
   readonly serverVersion: string | null;
   readonly lagBytes: number | null;
   readonly lagS: number | null;
@@ -187,6 +189,7 @@ function nodeStatus(
   const member = view.store.members.get(node.name)?.value ?? null;
   const heard = heardMs.get(node.name);
   const postgres = member?.postgres ?? null;
+  const reachable = node.role === 'app' ? poolerReach(view, node.name) : memberReach(view, node.name, heard);
   return {
     node: node.name,
     role: node.role,
@@ -194,8 +197,9 @@ function nodeStatus(
     datacenter: node.datacenter,
     priority: node.priority,
     failover: node.failover,
-    reachable: node.role === 'app' ? poolerReach(view, node.name) : memberReach(view, node.name, heard),
+    reachable,
     postgres,
+    lastSeenAs: reachable === 'yes' ? null : (postgres?.state ?? null),
     serverVersion: member?.serverVersion ?? null,
     lagBytes: lagBytes(view, node.name, member, primary),
     lagS: postgres?.state === 'standby' ? postgres.lagS : null,

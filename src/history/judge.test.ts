@@ -1,9 +1,18 @@
 /** Whole histories of a correct cluster pass, and each planted anomaly is found, by name. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import {
+  bank,
+  everywhere,
+  including,
+  type Played,
+  play,
+  type Script,
+  type Step,
+  without,
+} from '../../test/fixtures/history-model.ts';
 import { type Attempt, commitLevels, isReplicated, type Outcome, type Workload, workloads } from './attempt.ts';
 import type { Finding } from './finding.ts';
-import { bank, everywhere, including, type Played, play, type Script, type Step, without } from './history-model.ts';
 import { judge } from './judge.ts';
 import type { Contents } from './node-state.ts';
 

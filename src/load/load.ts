@@ -20,7 +20,7 @@ import { isServerError } from './ending.ts';
 import { dealInserts } from './inserts.ts';
 import { createPace } from './pace.ts';
 import { type Answer, openSession } from './session.ts';
-import { dropTables, makeTables, runPattern } from './tables.ts';
+import { dropTables, makeTables } from './tables.ts';
 import type { Draw, Task } from './task.ts';
 import { write } from './writer.ts';
 
@@ -37,10 +37,6 @@ export interface LoadOptions {
   readonly commit: CommitLevel;
   /** Attempts per second of all writers together; `null`: as many as there can be. */
   readonly perSecond?: number | null;
-  /** For each login and each statement, in ms; longer than a pooler may hold it, or a pause ends in unknown outcomes. */
-  readonly statementWithinMs?: number;
-  /** Part of the schema's name: small letters, digits, underscores. Drawn if left out. */
-  readonly run?: string;
   readonly clock?: Clock;
   readonly draw?: Draw;
   /** Ends everything at once; `stop` then answers what there is. */
@@ -53,14 +49,15 @@ export interface Load {
   readonly database: string;
   counts(): LoadCounts;
   /**
-   * Lets writers end what they are doing, for as long as `withinMs`; what has not been answered then is unknown.
+   * Lets writers end what they are doing, for ten seconds; what has not been answered then is unknown.
    * May be called again, and answers the same.
    */
-  stop(withinMs?: number): Promise<History>;
+  stop(): Promise<History>;
   /** Drops the tables. Throws POSTGRES_FAILED when no target lets it. */
   dropTables(): Promise<void>;
 }
 
+/** For each login and each statement; longer than a pooler may hold it, or a pause ends in unknown outcomes. */
 const statementWithinMs = 30_000;
 const stopWithinMs = 10_000;
 const tablesWithinMs = 30_000;
@@ -68,14 +65,13 @@ const tablesPauseMs = 200;
 const bank = { accounts: 16, opening: 1_000 } as const;
 const over = new Error('the load was over before it was answered');
 
-/** Throws CONFIG_INVALID for a URI that can't be used, REQUEST_INVALID for a name, POSTGRES_FAILED when the tables can't be made. */
+/** Throws CONFIG_INVALID for a URI that can't be used, REQUEST_INVALID for nothing to do, POSTGRES_FAILED when the tables can't be made. */
 export async function startLoad(options: LoadOptions): Promise<Load> {
   const { clock = createLinuxClock(), draw = Math.random, signal = new AbortController().signal } = options;
   const { targets, workloads } = options;
   if (targets.length === 0 || workloads.length === 0)
     throw new UnderstudyError('REQUEST_INVALID', 'a load needs a target and a workload');
-  const run = options.run ?? runName(draw);
-  if (!runPattern.test(run)) throw new UnderstudyError('REQUEST_INVALID', `a load can't be called ${run}`);
+  const run = runName(draw);
   const given = { ...options, run, clock, draw, signal, connections: targets.map(({ uri }) => clientConfig(uri)) };
   const made = "the load's tables could not be made";
   await tell(given, makeTables(run, options.commit, bank), made);
@@ -84,7 +80,10 @@ export async function startLoad(options: LoadOptions): Promise<Load> {
 }
 
 type Given = LoadOptions &
-  Required<Pick<LoadOptions, 'run' | 'clock' | 'draw' | 'signal'>> & { readonly connections: readonly ClientConfig[] };
+  Required<Pick<LoadOptions, 'clock' | 'draw' | 'signal'>> & {
+    readonly run: string;
+    readonly connections: readonly ClientConfig[];
+  };
 type Started = Given & Pick<Load, 'database'>;
 
 class RunningLoad implements Load {
@@ -113,8 +112,8 @@ class RunningLoad implements Load {
     return this.#log.counts(this.#nowMs());
   }
 
-  stop(withinMs = stopWithinMs): Promise<History> {
-    this.#stopped ??= this.#end(withinMs);
+  stop(): Promise<History> {
+    this.#stopped ??= this.#end();
     return this.#stopped;
   }
 
@@ -136,7 +135,7 @@ class RunningLoad implements Load {
       log: this.#log,
       clock,
       startedMs: this.#startedMs,
-      withinMs: this.#given.statementWithinMs ?? statementWithinMs,
+      withinMs: statementWithinMs,
       draw,
     };
     const stopping = AbortSignal.any([signal, this.#stopping.signal]);
@@ -147,10 +146,10 @@ class RunningLoad implements Load {
     });
   }
 
-  async #end(withinMs: number): Promise<History> {
+  async #end(): Promise<History> {
     const durationMs = this.#nowMs();
     this.#stopping.abort(over);
-    await withDeadline(withinMs, this.#given.signal, () => this.#ended).catch(() => undefined);
+    await withDeadline(stopWithinMs, this.#given.signal, () => this.#ended).catch(() => undefined);
     this.#cutting.abort(over);
     await this.#ended;
     const { commit, targets, workloads, writers } = this.#given;

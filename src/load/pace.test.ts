@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { HandClock } from './hand-clock.ts';
+import { HandClock } from '../../test/fixtures/hand-clock.ts';
 import { createPace } from './pace.ts';
 
 const { signal } = new AbortController();

@@ -1,6 +1,6 @@
 /** When a cluster counts as at rest, with servers that are no more than their answers. */
 import { describe, expect, it } from 'vitest';
-import { HandClock } from './hand-clock.ts';
+import { HandClock } from '../../test/fixtures/hand-clock.ts';
 import { type Rest, untilRest } from './rest.ts';
 
 interface Server {

@@ -25,8 +25,6 @@ export interface RunOptions extends LoadOptions {
   /** Every database node of the cluster. */
   readonly nodes: readonly Node[];
   readonly forMs: number;
-  /** How long the cluster may take to come to rest, in ms. */
-  readonly restWithinMs?: number;
   /** When it fires, the load ends early, and is judged. */
   readonly ending?: AbortSignal;
   /** When it fires, nodes are read as they are. */
@@ -53,6 +51,7 @@ export interface LoadReport {
   readonly verdict: Verdict;
 }
 
+/** How long the cluster may take to come to rest, in ms. */
 const restWithinMs = 120_000;
 const reportEveryMs = 250;
 const never = new AbortController().signal;
@@ -84,7 +83,7 @@ async function lastFor(options: RunOptions, load: Load): Promise<LoadReport['end
 /** Ends a load that was started by `startLoad`, and judges it. Throws what `signal` was aborted with. */
 export async function judgeLoad(
   load: Load,
-  options: Pick<RunOptions, 'nodes' | 'restWithinMs' | 'hurry' | 'report' | 'signal' | 'clock'>,
+  options: Pick<RunOptions, 'nodes' | 'hurry' | 'report' | 'signal' | 'clock'>,
   endedEarly: LoadReport['endedEarly'] = null,
 ): Promise<LoadReport> {
   const { clock = createLinuxClock(), hurry = never, nodes, report, signal = never } = options;
@@ -97,7 +96,7 @@ export async function judgeLoad(
     nodes,
     database,
     schema,
-    withinMs: options.restWithinMs ?? restWithinMs,
+    withinMs: restWithinMs,
     clock,
     hurry: AbortSignal.any([hurry, signal]),
     report: (missing) => report?.({ stage: 'resting', missing }),

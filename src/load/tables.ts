@@ -8,9 +8,7 @@ import type { CommitLevel, History } from '../history/attempt.ts';
 
 const schemaPrefix = 'understudy_load_';
 
-/** So that the schema's name needs no quotes, and is not cut off (63 bytes). */
-export const runPattern = /^[a-z0-9_]{1,40}$/;
-
+/** `run`: small letters, digits and underscores, few of them: the name needs no quotes, and is not cut off (63 bytes). */
 export function schemaOf(run: string): string {
   return `${schemaPrefix}${run}`;
 }

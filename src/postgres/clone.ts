@@ -3,14 +3,13 @@
  *
  * Built beside the data directory; the old one stays untouched until the copy is complete, synced and verified to be
  * of the expected system, and is then set aside, not removed. A failed attempt leaves nothing of itself.
- * Refuses a data directory that is not a cluster, or of another system. No server runs in it.
+ * Refuses a data directory that is not a cluster, or of another system, and a source with tablespaces. No server runs in it.
  */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { CloneProgress, Upstream } from '../ports/postgres.ts';
-import { run } from '../process/run.ts';
 import type { Binaries } from './binaries.ts';
 import { abandonConstruction, beginConstruction } from './construction.ts';
 import { readControl } from './control-file.ts';
@@ -18,18 +17,10 @@ import { isDiskFull } from './disk-full.ts';
 import { hasContent, pruneDiverged, readJournal, settleSwap, swap } from './journal.ts';
 import type { Layout } from './layout.ts';
 import { findServer } from './postmaster-file.ts';
-import { programEnvironment } from './program-environment.ts';
+import { runWithProgress } from './program-progress.ts';
+import { refuseTablespaces } from './tablespaces.ts';
 import { type Reach, upstreamConninfo, writeUpstream } from './upstream.ts';
 import type { Deadline } from './waiting.ts';
-
-/** `  123456/456789 kB (27%), 0/1 tablespace`, the last one in this piece of output. */
-export function parseProgress(text: string): CloneProgress | null {
-  let last: CloneProgress | null = null;
-  for (const match of text.matchAll(/(\d+)\/(\d+) kB \(\s*\d+%\)/g)) {
-    last = { bytesDone: Number(match[1]) * 1024, bytesTotal: Number(match[2]) * 1024 };
-  }
-  return last;
-}
 
 async function refuseForeign(layout: Layout, systemIdentifier: string): Promise<void> {
   if (findServer(layout.data, layout.postmasterFile).alive !== 'nothing') {
@@ -67,16 +58,7 @@ async function copy(
   const source = upstreamConninfo(upstream, { ...reach, node: `clone of ${reach.node}` });
   const args = ['-D', layout.incoming, '-d', source, '-X', 'stream', '-S', slot];
   args.push('-c', 'fast', '--progress', '--no-password', '--manifest-checksums=CRC32C');
-  await run(join(binaries.directory, 'pg_basebackup'), args, {
-    cwd: layout.incoming,
-    env: programEnvironment(),
-    withinMs: deadline.leftMs(),
-    ...(deadline.signal === undefined ? {} : { signal: deadline.signal }),
-    onStderr: (text) => {
-      const progress = parseProgress(text);
-      if (progress !== null) onProgress(progress);
-    },
-  });
+  await runWithProgress({ binaries, program: 'pg_basebackup', args, directory: layout.incoming, onProgress }, deadline);
 }
 
 export async function clone(
@@ -96,6 +78,7 @@ export async function clone(
   const { layout, binaries, reach, clock, prepare } = how;
   await settleSwap(layout);
   await refuseForeign(layout, expected.systemIdentifier);
+  await refuseTablespaces(upstream, reach);
   try {
     await beginConstruction(layout, clock, deadline);
     await copy(layout, binaries, upstream, expected.slot, reach, onProgress, deadline);

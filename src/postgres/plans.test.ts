@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { parseLsn } from '../core/lsn.ts';
 import { parseVersion } from './binaries.ts';
-import { parseProgress } from './clone.ts';
 import { applicationComment, type Catalog, databaseGrants, planDatabaseChanges } from './database-plan.ts';
 import { parsePostmasterFile } from './postmaster-file.ts';
+import { parseProgress } from './program-progress.ts';
 import { planSlots } from './slots.ts';
 
 const at = (text: string) => {

@@ -15,9 +15,8 @@ import { join } from 'node:path';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { CloneProgress, Upstream } from '../ports/postgres.ts';
-import { type RunResult, run } from '../process/run.ts';
+import type { RunResult } from '../process/run.ts';
 import type { Binaries } from './binaries.ts';
-import { parseProgress } from './clone.ts';
 import { abandonConstruction } from './construction.ts';
 import { readControl } from './control-file.ts';
 import { recoverFromCrash } from './crash-recovery.ts';
@@ -25,7 +24,7 @@ import { readOptional, syncDirectory } from './durable-files.ts';
 import { readJournal, settleSwap, writeJournal } from './journal.ts';
 import { type Layout, rewindRole } from './layout.ts';
 import { findServer } from './postmaster-file.ts';
-import { programEnvironment } from './program-environment.ts';
+import { runWithProgress } from './program-progress.ts';
 import { type Reach, upstreamConninfo, writeUpstream } from './upstream.ts';
 import type { Deadline } from './waiting.ts';
 
@@ -84,17 +83,7 @@ async function pgRewind(
     { user: rewindRole, dbname: 'postgres' },
   );
   const args = ['-D', layout.data, `--source-server=${source}`, '--no-ensure-shutdown', '--progress', ...more];
-  return await run(join(binaries.directory, 'pg_rewind'), args, {
-    // Here it is found, and ended, after an agent that was killed.
-    cwd: layout.data,
-    env: programEnvironment(),
-    withinMs: deadline.leftMs(),
-    ...(deadline.signal === undefined ? {} : { signal: deadline.signal }),
-    onStderr: (text) => {
-      const progress = parseProgress(text);
-      if (progress !== null) onProgress(progress);
-    },
-  });
+  return await runWithProgress({ binaries, program: 'pg_rewind', args, directory: layout.data, onProgress }, deadline);
 }
 
 export async function rewind(

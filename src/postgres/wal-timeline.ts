@@ -9,10 +9,11 @@
  * bear their own address (access/xlog_internal.h, XLogPageHeaderData). Later pages are not looked at, since a switch of
  * segments leaves them empty. Refuses to guess: a timeline without its history file is none.
  */
-import { closeSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, readdirSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { walFileName } from '../core/last-words.ts';
 import { type Lsn, parseLsn } from '../core/lsn.ts';
+import { openQuietly, readQuietly } from '../process/quiet-file.ts';
 
 export interface TimelineFork {
   readonly parent: number;
@@ -29,7 +30,7 @@ function readHistory(walDirectory: string, timeline: number): readonly TimelineF
   const name = `${timeline.toString(16).toUpperCase().padStart(8, '0')}.history`;
   let text: string;
   try {
-    text = readFileSync(join(walDirectory, name), 'utf8');
+    text = readQuietly(join(walDirectory, name)).toString('utf8');
   } catch {
     return []; // the first timeline has none
   }
@@ -72,7 +73,7 @@ export function timelineAt(walDirectory: string, { known, segmentBytes, end }: W
 }
 
 function isOfItsPlace(path: string, start: bigint): boolean {
-  const file = openSync(path, 'r');
+  const file = openQuietly(path);
   try {
     const header = Buffer.alloc(16);
     return readSync(file, header, 0, header.length, 0) === header.length && header.readBigUInt64LE(8) === start;

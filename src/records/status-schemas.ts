@@ -34,9 +34,12 @@ const timeline = count;
 
 export const pendingRestart = z.object({ name, current: text, wanted: text });
 
+const restingStates = ['absent', 'stopped', 'starting', 'stopping', 'unknown', 'foreign'] as const;
+const fillingStates = ['cloning', 'rewinding'] as const;
+
 export const memberPostgres = z.discriminatedUnion('state', [
-  z.object({ state: z.enum(['absent', 'stopped', 'starting', 'stopping', 'unknown', 'foreign']) }),
-  z.object({ state: z.enum(['cloning', 'rewinding']), bytesDone: count, bytesTotal: count.nullable() }),
+  z.object({ state: z.enum(restingStates) }),
+  z.object({ state: z.enum(fillingStates), bytesDone: count, bytesTotal: count.nullable() }),
   z.object({ state: z.literal('primary'), timeline, lsn: text, flushed: z.record(name, text).optional() }),
   z.object({
     state: z.literal('standby'),
@@ -123,6 +126,7 @@ const nodeStatus = z.object({
   failover: z.enum(['allowed', 'never']),
   reachable,
   postgres: memberPostgres.nullable(),
+  lastSeenAs: z.enum([...restingStates, ...fillingStates, 'primary', 'standby']).nullish(),
   serverVersion: text.nullable(),
   lagBytes: z.number().nullable(),
   lagS: z.number().nullable(),

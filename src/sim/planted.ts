@@ -59,6 +59,11 @@ export const plants: readonly Plant[] = [
     "      same(keys.lease, lease),\n      same(keys.renewal, renewal),\n      { key: keys.durability, revision: durability?.revision ?? 'absent' },",
     '',
   ]),
+  plant('release-compares-the-renewal', 'A release that was not answered fails once its holder has renewed', [
+    'agent/execute-store.ts',
+    'conditions: [same(keys.lease, action.lease), { key: keys.renewal, revision }],',
+    "conditions: revision === '' ? [] : [same(keys.lease, action.lease)],",
+  ]),
   // Promises and cuts
   plant(
     'promise-forbids-cutting',
@@ -133,6 +138,16 @@ export const plants: readonly Plant[] = [
     'if (postgres.pid === null || nowMs - since < afterMs) {',
     'if (postgres.pid === null || nowMs - since < 1000 * afterMs) {',
   ]),
+  plant('useless-primary-is-ended', 'A primary whose writes reach no disk is ended', [
+    'core/write-probe.ts',
+    'failing.times >= uselessAfterTimes &&',
+    'failing.times >= 1_000 * uselessAfterTimes &&',
+  ]),
+  plant('unkillable-lets-the-lease-go', 'A holder that can not end its own server lets its lease run out', [
+    'core/rules/useless.ts',
+    'return since !== null && situation.nowMs - since >= endPatienceMs',
+    'return since !== null && situation.nowMs < 0',
+  ]),
   plant('orphans-are-ended', 'What outlives its postmaster goes on committing', [
     'core/decide.ts',
     "if (view.postgres.state === 'orphaned') return endOrphans();",
@@ -156,13 +171,38 @@ export const plants: readonly Plant[] = [
   ),
   plant('flush-is-owed', 'k of the new set have flushed the position read after the change', [
     'core/rules/sync-standbys.ts',
-    'if (step.flush && flushedBy(',
-    'if (step.flush && -1 > flushedBy(',
+    'flushedBy(postgres.peers, step.set, effective.mark) < step.set.k)',
+    'flushedBy(postgres.peers, step.set, effective.mark) < 0)',
   ]),
   plant('durability-write-compares', 'Every write of the record compares the lease and the record that it replaces', [
     'agent/execute-store.ts',
     "          same(keys.lease, action.lease),\n          { key: keys.durability, revision: action.replaces?.revision ?? 'absent' },",
     '',
+  ]),
+  plant('take-compares-the-record', 'A takeover compares the durability record that it was judged by', [
+    'agent/execute-store.ts',
+    "      same(keys.renewal, renewal),\n      { key: keys.durability, revision: durability?.revision ?? 'absent' },",
+    '      same(keys.renewal, renewal),',
+  ]),
+  plant('settle-earlier-writes', 'An unanswered write of the record is settled by another write', [
+    'core/rules/sync-standbys.ts',
+    'memory.durabilityWritten === lease.lease.value.term) return null',
+    'lease.lease.value.term > 0) return null',
+  ]),
+  plant('renewal-says-how-far', 'How far the holder had written stands in its renewal', [
+    'core/rules/lease.ts',
+    "if (postgres.state === 'primary') return { timeline",
+    "if (postgres.state === 'primary' && postgres.timeline < 0) return { timeline",
+  ]),
+  plant('acceptance-is-void-after-a-renewal', 'A loss is accepted of a holder only as long as it does not renew', [
+    'core/accepted-loss.ts',
+    'renewal.term === term && record.counter === renewal.counter ? record : null',
+    'renewal.term === term ? record : null',
+  ]),
+  plant('loss-limit', 'Who is known to lack more than the declared limit is not elected', [
+    'core/ballot.ts',
+    'if (lossLimitBytes === null || lacksBytes <= lossLimitBytes) return null;',
+    'if (lossLimitBytes === null || lacksBytes >= 0) return null;',
   ]),
   // Switchover
   plant('undo-before-start', 'The old primary starts again only after its undo succeeded', [

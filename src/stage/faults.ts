@@ -13,7 +13,7 @@ import { enterFault, type Fault, type NewFault, readFaults, strikeOut } from './
 import { isMomentary, strike, targets, undo } from './fault-strikes.ts';
 import type { FaultOrder } from './fault-words.ts';
 import { launchKeeper } from './keeper.ts';
-import { findStage, type StageRecord, stageHosts } from './record.ts';
+import { requireStage, type StageRecord, stageHosts } from './record.ts';
 
 export interface Struck {
   readonly fault: Fault;
@@ -25,8 +25,7 @@ export interface Struck {
 
 /** Throws STAGE_MISSING, and REFUSED when the stage is another user's. */
 export function openStage(directory: string): StageRecord {
-  const record = findStage(directory);
-  if (record === null) throw new UnderstudyError('STAGE_MISSING', `there is no stage in ${directory}`);
+  const record = requireStage(directory);
   const self = process.geteuid?.();
   if (self !== 0 && statSync(record.root).uid !== self)
     throw new UnderstudyError('REFUSED', 'this stage belongs to another user', {
@@ -42,10 +41,15 @@ export async function strikeFault(
   order: FaultOrder,
   clock: Clock,
 ): Promise<Struck> {
-  refuse(record, order);
+  refuseFault(record, order);
   const untilMs = order.forMs === null ? null : clock.boottimeMs() + order.forMs;
   const fault = enterFault(record, resolved(record, order, untilMs), clock.wallClock());
-  await launchKeeper(record, directory);
+  try {
+    await launchKeeper(record, directory);
+  } catch (error) {
+    strikeOut(record, fault); // nothing was struck yet, and nobody is there to end it
+    throw error;
+  }
   try {
     const hit = await strike(record, fault, clock);
     const momentary = isMomentary(fault);
@@ -94,7 +98,8 @@ function resolved(record: StageRecord, order: FaultOrder, untilMs: number | null
   }
 }
 
-function refuse(record: StageRecord, order: FaultOrder): void {
+/** Throws NOT_FOUND for an unknown host, REFUSED with the reason why this can't be done now. */
+export function refuseFault(record: StageRecord, order: FaultOrder): void {
   const { fault, node } = order;
   requireHost(record, node);
   const before = readFaults(record).find(

@@ -20,7 +20,7 @@ const schema = z.object({
   run: z.string(),
   /** `127.A.B`, or `198.18.B` between namespaces: all addresses begin with it. */
   network: z.string(),
-  /** Every place has a network namespace of its own (namespaces.ts). */
+  /** Every place has a network namespace of its own (holders.ts). */
   namespaces: z.boolean().default(false),
   /** The size of each database node's own file system (disks.ts); `null`: all share the machine's. */
   diskMb: z.number().nullable().default(null),
@@ -52,6 +52,13 @@ export function findStage(directory: string): StageRecord | null {
   } catch (error) {
     throw new UnderstudyError('CONFIG_INVALID', `${file} can't be read: ${describeError(error)}`);
   }
+}
+
+/** Throws STAGE_MISSING, and as `findStage` does. */
+export function requireStage(directory: string): StageRecord {
+  const record = findStage(directory);
+  if (record === null) throw new UnderstudyError('STAGE_MISSING', `there is no stage in ${directory}`);
+  return record;
 }
 
 /** The place that routes between the hosts of a stage with namespaces; no node can have that name. */

@@ -8,6 +8,7 @@ import { renderClusterFile } from '../config/render.ts';
 import { findNode } from '../core/spec.ts';
 import { isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
 import { enrolStore } from '../etcd/enrolment.ts';
+import { clusterPrefix } from '../etcd/store-access.ts';
 import { credentialFiles, readCredentials } from '../pki/credential-files.ts';
 import type { Clock } from '../ports/clock.ts';
 import { findBinaries, supportedMajors } from '../postgres/binaries.ts';
@@ -35,6 +36,7 @@ import {
   findStage,
   nodeDirectory,
   recordFile,
+  requireStage,
   type StageNode,
   type StageRecord,
   stageDirectory,
@@ -110,8 +112,7 @@ export async function stageJoin(request: {
   readonly node: string;
   readonly clock: Clock;
 }): Promise<StageNode> {
-  const record = findStage(request.directory);
-  if (record === null) throw new UnderstudyError('STAGE_MISSING', `there is no stage in ${request.directory}`);
+  const record = requireStage(request.directory);
   const spec = (await askAgents(record, (client) => client.spec())).spec;
   const declared = findNode(spec, request.node);
   if (declared === undefined) {
@@ -246,7 +247,7 @@ async function enrol(record: StageRecord, ca: string, parts: { readonly clock: C
     endpoint: `https://${first.address}:${stagePorts.storeClient}`,
     tls: { ca, certificate: tls.certificatePem, key: tls.keyPem },
     rootPassword: storeRootPassword(record),
-    prefix: `/understudy/${record.cluster}/`,
+    prefix: clusterPrefix(record.cluster),
     users: record.nodes.filter((node) => node.role !== 'app').map((node) => storeUser(record, node)),
     clock: parts.clock,
   });

@@ -1,0 +1,76 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { exitCodes } from '../errors/exit-codes.ts';
+import { enterFault, readFaults } from '../stage/fault-ledger.ts';
+import { recordFile, type StageRecord, stageDirectory } from '../stage/record.ts';
+import { runCli } from './run-cli.ts';
+
+let directory: string;
+let record: StageRecord;
+
+/** A stage of two hosts that hold the store, of which nothing runs. */
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'understudy-faults-'));
+  const root = stageDirectory(directory);
+  mkdirSync(root);
+  record = {
+    version: 1,
+    cluster: 'stage',
+    domain: 'stage.internal',
+    root,
+    run: root,
+    network: '127.199.0',
+    namespaces: false,
+    diskMb: 512,
+    user: { name: 'nobody', uid: 65_534, gid: 65_534 },
+    storeMembers: ['db1', 'db2'],
+    storeHosts: [],
+    nodes: [
+      { name: 'db1', role: 'database', address: '127.199.0.1' },
+      { name: 'db2', role: 'database', address: '127.199.0.2' },
+    ],
+  };
+  writeFileSync(recordFile(directory), JSON.stringify(record));
+});
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+async function fault(...argv: readonly string[]) {
+  const written = { out: '', err: '' };
+  const exit = await runCli(['stage', 'fault', ...argv], {
+    stdout: { write: (text) => (written.out += text) },
+    stderr: { write: (text) => (written.err += text) },
+    env: {},
+    cwd: directory,
+  });
+  return { exit, ...written };
+}
+
+function storeIsDown(node: string): void {
+  enterFault(record, { fault: 'kill', node, what: 'store', untilMs: null }, new Date());
+}
+
+test('a store that is stopped already is not stopped again', async () => {
+  storeIsDown('db1');
+  storeIsDown('db2');
+  const { exit, err } = await fault('stop-store');
+  expect({ exit, err }).toMatchObject({ exit: exitCodes.refused, err: expect.stringContaining('already: db1, db2') });
+  expect(readFaults(record)).toHaveLength(2);
+});
+
+test('of a store whose members can not all be stopped none is struck', async () => {
+  storeIsDown('db1');
+  // No process of the other one is there to be ended.
+  const { exit, err } = await fault('stop-store');
+  expect({ exit, err }).toMatchObject({ exit: exitCodes.refused, err: expect.stringContaining('on db2 nothing') });
+  expect(readFaults(record)).toHaveLength(1);
+  expect((await fault('stop-store', '--member', '3')).exit).toBe(exitCodes.usage);
+});
+
+test('a fault that nobody would end in time is not left in force', async () => {
+  // The keeper that would undo it can't be started: its log can't be opened.
+  mkdirSync(join(record.root, 'keeper.log'));
+  expect((await fault('fill', 'db1', '--for', '1s')).exit).toBe(exitCodes.failed);
+  expect(readFaults(record)).toEqual([]);
+});
