@@ -27,6 +27,7 @@ import { type DatabaseMemory, emptyMemory } from '../core/memory.ts';
 import type { Operation } from '../core/operation.ts';
 import { answerOf, type PromiseAnswer, type PromiseRequest, promiseTo } from '../core/promise.ts';
 import type { Receipt } from '../core/receipt.ts';
+import { memberSilentAfterMs } from '../core/situation.ts';
 import { findNode, type NodeName, type Spec } from '../core/spec.ts';
 import { type ClusterStatus, reachOf, summarise } from '../core/status.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
@@ -365,9 +366,10 @@ export class DatabaseBackend implements AgentBackend {
   }
 }
 
-/** How long ago each member's counter was last seen to change, in ms. */
+/** How long ago each member's counter was last seen to change, in ms; left out while there was no time yet to see that. */
 function heardMs({ nowMs }: ClusterView, { memberSeen }: DatabaseMemory): ReadonlyMap<NodeName, number> {
-  return new Map([...memberSeen].map(([node, last]) => [node, nowMs - last.atMs]));
+  const ages = [...memberSeen].map(([node, { atMs, moved }]) => ({ node, moved, ms: nowMs - atMs }));
+  return new Map(ages.flatMap(({ node, moved, ms }) => (moved || ms > memberSilentAfterMs ? [[node, ms]] : [])));
 }
 
 function digest(value: unknown): string {

@@ -6,7 +6,7 @@ import type { Action } from '../core/actions.ts';
 import type { ClusterView, JobKind } from '../core/cluster-view.ts';
 import type { WalRequest } from '../core/last-words.ts';
 import { cutFor } from '../core/promise.ts';
-import { type NodeName, slotName } from '../core/spec.ts';
+import { slotName } from '../core/spec.ts';
 import { describeError, UnderstudyError } from '../errors/understudy-error.ts';
 import { requireHolder, rescueWork, rewindWork } from './execute-rejoin.ts';
 import type { ExecutionContext } from './execution-context.ts';
@@ -18,6 +18,7 @@ type JobAction = Extract<
   {
     do:
       | 'cut'
+      | 'hear-last-words'
       | 'discard-kept'
       | 'initialise'
       | 'clone'
@@ -34,6 +35,7 @@ type JobAction = Extract<
 const startWithinMs = 600_000; // crash recovery may be long; the job can be cancelled
 const lastWordsWithinMs = 5_000; // longer than this, and an election is better than what they hold
 const walPieceWithinMs = 1_000;
+const lookWithinMs = 2_000;
 const cutWithinMs = 60_000; // a restart with its recovery may be part of it
 const discardWithinMs = 3_600_000;
 const cloneWithinMs = 24 * 3_600_000;
@@ -51,7 +53,9 @@ export function startJob(context: ExecutionContext, action: JobAction, view: Clu
 function jobOf(context: ExecutionContext, action: JobAction, view: ClusterView): { kind: JobKind; work: JobWork } {
   switch (action.do) {
     case 'cut':
-      return { kind: 'cut', work: (signal) => cut(context, action.term, view, signal) };
+      return { kind: 'cut', work: (signal) => cut(context, action.term, signal) };
+    case 'hear-last-words':
+      return { kind: 'hear', work: (signal) => hearLastWords(context, action, signal) };
     case 'discard-kept':
       return { kind: 'discard', work: (signal) => discardKept(context, signal) };
     case 'initialise':
@@ -78,18 +82,27 @@ function jobOf(context: ExecutionContext, action: JobAction, view: ClusterView):
 }
 
 /** The record first: what is cut off stays so, whatever becomes of this process. */
-async function cut(context: ExecutionContext, term: number, view: ClusterView, signal: AbortSignal): Promise<void> {
+async function cut(context: ExecutionContext, term: number, signal: AbortSignal): Promise<void> {
+  await bindCut(context, term);
+  await context.postgres.cutOff({ signal, withinMs: cutWithinMs });
+  const seen = await context.postgres.observe(lookWithinMs);
+  if (seen.state !== 'standby')
+    throw new UnderstudyError('POSTGRES_FAILED', `the server is ${seen.state} after its cut`);
+  context.emit('failover.cut_off', { node: context.self, term });
+  context.achieved({ kind: 'cut-off', term, pid: seen.pid });
+}
+
+async function bindCut(context: ExecutionContext, term: number): Promise<void> {
   const bound = await context.bind((record, now) => cutFor(record, term, now));
   if (bound === null) throw new UnderstudyError('REFUSED', 'a promise, or a cut for a higher term, forbids this cut');
-  await context.postgres.cutOff({ signal, withinMs: cutWithinMs });
-  context.emit('failover.cut_off', { node: context.self, term });
-  const lease = view.store.lease?.value;
-  // Whoever released the lease lives, and its PostgreSQL is proven gone.
-  if (lease?.state === 'released' && lease.by !== context.self) await hearLastWords(context, lease.by, signal);
 }
 
 /** What does not come in time is not waited for: the ballot says how far this node is then. */
-async function hearLastWords(context: ExecutionContext, from: NodeName, signal: AbortSignal): Promise<void> {
+async function hearLastWords(
+  context: ExecutionContext,
+  { from, term }: Extract<JobAction, { do: 'hear-last-words' }>,
+  signal: AbortSignal,
+): Promise<void> {
   const { postgres, self } = context;
   try {
     const ask = (request: WalRequest) => context.askWal(from, request, walPieceWithinMs);
@@ -98,6 +111,7 @@ async function hearLastWords(context: ExecutionContext, from: NodeName, signal: 
   } catch (error) {
     context.log.warn({ from, because: describeError(error) }, 'the last words were not heard');
   }
+  context.achieved({ kind: 'last-words-heard', term });
 }
 
 /** A job, since an old data directory takes its time to go. */
@@ -146,6 +160,7 @@ async function start(
   signal: AbortSignal,
 ): Promise<void> {
   const options = { signal, withinMs: startWithinMs };
+  if (action.as === 'standby' && action.cut !== undefined) await bindCut(context, action.cut);
   await context.postgres.configure(context.configuration(context.spec()), options);
   if (action.as === 'primary') {
     await context.postgres.start({ role: 'primary' }, options);

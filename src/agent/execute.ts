@@ -59,9 +59,12 @@ async function performLocally(
       await postgres.follow(context.upstream(action.from), slotName(context.self), options);
       context.emit('standby.follows', { node: context.self, upstream: action.from });
       return { ...done, lookAgain: true };
-    case 'configure':
-      await postgres.configure(context.configuration(action.spec), options);
+    case 'configure': {
+      // A standby's files name whom it would wait for as primary: whatever the record says when it is promoted.
+      const inForce = view.postgres.state === 'primary' ? action.sync : undefined;
+      await postgres.configure(context.configuration(action.spec, inForce), options);
       return { ...done, outcomes: [{ kind: 'configured', specRevision: action.specRevision, sync: action.sync }] };
+    }
     case 'set-sync-standbys': {
       const { mark } = await postgres.setSyncStandbys(context.configuration(context.spec(), action.set), options);
       if (view.postgres.state !== 'primary') return done;

@@ -41,7 +41,7 @@ function world(checkpoint: () => Promise<void>) {
   });
   const memory = {
     ...memoryRenewed(100),
-    memberSeen: new Map(['db2', 'db3'].map((node) => [node, { counter: 5, atMs: nowMs }])),
+    memberSeen: new Map(['db2', 'db3'].map((node) => [node, { counter: 5, atMs: nowMs, moved: true }])),
   };
   const written: StoreWrite[] = [];
   const cancel = new AbortController();

@@ -3,7 +3,7 @@
  *
  * Refused is what no state of these nodes could fulfil; what merely bears no failure is a doubt.
  */
-import { electionWindowMs } from '../core/rules/failover.ts';
+import { electionWindowMs } from '../core/rules/election.ts';
 import { nodesOfRole, type Spec } from '../core/spec.ts';
 import type { Finding } from './issue.ts';
 import type { ClusterFile } from './schema.ts';

@@ -179,8 +179,13 @@ export type Action = Because &
     /** In place; only after a rescue that kept everything. */
     | { readonly do: 'rewind'; readonly from: NodeName; readonly systemIdentifier: string; readonly key: string }
     | { readonly do: 'start'; readonly as: 'primary' }
-    /** `from: null`: it follows nobody, because it has cut itself off. */
-    | { readonly do: 'start'; readonly as: 'standby'; readonly from: NodeName | null }
+    /** `from: null`: it follows nobody. `cut`: it binds itself first, as a cut for that term does. */
+    | {
+        readonly do: 'start';
+        readonly as: 'standby';
+        readonly from: NodeName | null;
+        readonly cut?: number;
+      }
     | { readonly do: 'restart-standby'; readonly from: NodeName }
     | {
         readonly do: 'stop';
@@ -190,6 +195,8 @@ export type Action = Because &
       }
     /** Writes the record, then makes sure that nothing is acknowledged to a holder of a lower term any more. */
     | { readonly do: 'cut'; readonly term: number }
+    /** Once for a term, after the cut; what does not come in time is not waited for. */
+    | { readonly do: 'hear-last-words'; readonly from: NodeName; readonly term: number }
     /** PostgreSQL is made to choose this timeline. */
     | {
         readonly do: 'promote';

@@ -257,6 +257,7 @@ export type LocalPostgres =
 
 export type JobKind =
   | 'cut'
+  | 'hear'
   | 'discard'
   | 'initialise'
   | 'clone'

@@ -9,6 +9,7 @@ import {
   memberPrimary,
   memberStatus,
   members,
+  memoryOfAMinute,
   memoryRenewed,
   noRequests,
   nowMs,
@@ -24,7 +25,7 @@ import { decide } from './decide.ts';
 import { leaseDeadlineMs } from './lease.ts';
 import { type DatabaseMemory, emptyMemory } from './memory.ts';
 
-const memory = emptyMemory(nowMs - 60_000);
+const memory = memoryOfAMinute();
 const absent: LocalPostgres = { state: 'absent' };
 
 /** What `self` sees: the store as `clusterView` has it, with these changes. */
@@ -124,7 +125,7 @@ describe('a holder whose server is down', () => {
 
   it.each<[string, LocalPostgres, DatabaseMemory, string]>([
     ['stopped, fresh renewal', stopped(), young, 'start primary'],
-    ['was standby, fresh renewal', wasStandby, young, 'start standby of db2'],
+    ['was standby, fresh renewal', wasStandby, young, 'start standby of nobody'],
     ['standby, fresh renewal', standby(), young, 'promote'],
     ['stopped, none', stopped(), emptyMemory(nowMs), 'renew-lease'],
     ['standby, none', standby(), emptyMemory(nowMs), 'renew-lease'],
@@ -181,7 +182,7 @@ describe('a node without the lease', () => {
 
   it('does not take the word of an earlier term or of a silent agent', () => {
     expect(decided(seen('db2', absent, { members: writable(4) }), memory)).toBe('wait holder-not-writable');
-    const silent = { ...memory, memberSeen: new Map([['db1', { counter: 5, atMs: nowMs - 6_001 }]]) };
+    const silent = { ...memory, memberSeen: new Map([['db1', { counter: 5, atMs: nowMs - 6_001, moved: true }]]) };
     expect(decided(seen('db2', absent, { members: writable() }), silent)).toBe('wait holder-not-writable');
   });
 

@@ -8,7 +8,7 @@
  * | 4 | what outlived its postmaster is ended | rules/hung.ts |
  * | 5 | nothing more while the automation's hands are off | rules/hands-off.ts |
  * | 6 | the lease is taken where nobody has it | rules/lease.ts |
- * | 7 | holder: switchover, start, promote; others: handover, election, clone, start, follow | rules/primary.ts, useless.ts, standby.ts, switchover.ts, failover.ts |
+ * | 7 | holder: switchover, start, promote; others: handover, election, clone, start, follow | rules/primary.ts, useless.ts, standby.ts, switchover.ts, failover.ts, election.ts |
  * | 8 | chores, then the node's status | rules/upkeep.ts, member-status.ts |
  *
  * Pure: time comes with the view. The simulator, the transcripts and production call this function.
@@ -19,10 +19,12 @@ import type { Decision } from './decision.ts';
 import { renewEveryMs } from './lease.ts';
 import type { DatabaseMemory } from './memory.ts';
 import { watchCrashes } from './rules/crashes.ts';
-import { decideFailover, freeInMs, watchElected, watchLease } from './rules/failover.ts';
+import { watchElected } from './rules/election.ts';
+import { decideFailover } from './rules/failover.ts';
 import { decideHandsOff, watchHandsOff } from './rules/hands-off.ts';
 import { endOrphans } from './rules/hung.ts';
 import { decideDemotion, decidePromises, decideRenewal, decideTaking } from './rules/lease.ts';
+import { freeInMs, watchLease } from './rules/lease-watch.ts';
 import { dueStatus, rememberMembers } from './rules/member-status.ts';
 import { observeOperation } from './rules/operation-marks.ts';
 import { decideAsHolder } from './rules/primary.ts';

@@ -80,11 +80,14 @@ export function nextDurabilityStep(
   wanted: SyncSet,
 ): DurabilityStep {
   const { record, server } = now;
+  // PostgreSQL may be set only to what the record demands; the record may change only to what PostgreSQL demands already.
+  const serverMayBe = (set: SyncSet): boolean => demands(self, set, record);
+  const recordMayBe = (set: SyncSet): boolean => demands(self, server, set);
   // Only a server that was set by hand: back to what the record demands, before all else.
-  if (!demands(self, server, record)) return { step: 'server', set: initialServerSet(self, record) };
+  if (!serverMayBe(server)) return { step: 'server', set: initialServerSet(self, record) };
   if (sameSet(server, wanted) && sameSet(record, wanted)) return { step: 'none' };
-  if (!sameSet(server, wanted) && demands(self, wanted, record)) return { step: 'server', set: wanted };
-  if (!sameSet(record, wanted) && demands(self, server, wanted)) {
+  if (!sameSet(server, wanted) && serverMayBe(wanted)) return { step: 'server', set: wanted };
+  if (!sameSet(record, wanted) && recordMayBe(wanted)) {
     return { step: 'record', set: wanted, flush: !implies(record, wanted) };
   }
   return { step: 'record', set: between(record, wanted), flush: false };

@@ -12,7 +12,8 @@ import { driftMs, type Lease } from './lease.ts';
 import { formatLsn, type Lsn, parseLsn } from './lsn.ts';
 import type { DatabaseMemory } from './memory.ts';
 import { electable } from './rules/candidates.ts';
-import { electionOf, electionWindowMs, freeInMs } from './rules/failover.ts';
+import { electionOf, electionWindowMs } from './rules/election.ts';
+import { freeInMs } from './rules/lease-watch.ts';
 import { assess } from './situation.ts';
 import { type NodeName, type NodeSpec, nodesOfRole, type Spec } from './spec.ts';
 

@@ -36,6 +36,11 @@ export interface WrittenPosition {
   readonly lsn: string;
 }
 
+/** Who could write last. */
+export function lastHolder(lease: Lease): NodeName {
+  return lease.state === 'held' ? lease.holder : lease.by;
+}
+
 /** Clocks may run apart by this much over one TTL; 1 % is a hundred times what a quartz clock does. */
 export function driftMs(ttlMs: number): number {
   return Math.ceil(ttlMs / 100);

@@ -60,6 +60,12 @@ export interface Examined {
   readonly rewindFailed: string | null;
 }
 
+export interface MemberSeen {
+  readonly counter: number;
+  readonly atMs: number;
+  readonly moved: boolean;
+}
+
 export interface DatabaseMemory {
   readonly startedAtMs: number;
   readonly renewal: OwnRenewal | null;
@@ -71,6 +77,10 @@ export interface DatabaseMemory {
   readonly lastRound: { readonly round: number; readonly atMs: number } | null;
   readonly leaseWatch: LeaseWatch | null;
   readonly handsOff: HandsOffWatch | null;
+  /** The last cut that was carried out to its end, and on which server; a later one must be cut again. */
+  readonly cutOff: { readonly term: number; readonly pid: number } | null;
+  /** For which term the last primary was asked for what nobody had received. */
+  readonly heardLastWords: number | null;
   /** When this node's own ballot of that term was written. */
   readonly ballot: { readonly term: number; readonly key: string; readonly atMs: number } | null;
   /** Who was to take the lease, and since when. */
@@ -85,8 +95,8 @@ export interface DatabaseMemory {
   /** Since when fewer standbys stream than a replicated commit is declared to wait for. */
   readonly shortSinceMs: number | null;
   readonly operation: OperationMarks | null;
-  /** When each member's counter was last seen to change. */
-  readonly memberSeen: ReadonlyMap<NodeName, { readonly counter: number; readonly atMs: number }>;
+  /** When each member's counter was last seen to change; not `moved`: when it was seen first. */
+  readonly memberSeen: ReadonlyMap<NodeName, MemberSeen>;
   /** What was last applied to the local server, to know what is owed. */
   readonly configuredRevision: number | null;
   /** Whom a standby's files name for its time as primary. */
@@ -120,6 +130,8 @@ export function emptyMemory(nowMs: number): DatabaseMemory {
     lastRound: null,
     leaseWatch: null,
     handsOff: null,
+    cutOff: null,
+    heardLastWords: null,
     ballot: null,
     elected: null,
     silent: null,
@@ -155,6 +167,8 @@ export type Outcome =
   | { readonly kind: 'promises-asked'; readonly round: number; readonly atMs: number }
   | { readonly kind: 'promised'; readonly promised: OwnRenewal }
   | { readonly kind: 'lease-looked'; readonly key: string; readonly atMs: number }
+  | { readonly kind: 'cut-off'; readonly term: number; readonly pid: number }
+  | { readonly kind: 'last-words-heard'; readonly term: number }
   | { readonly kind: 'ballot-written'; readonly term: number; readonly key: string; readonly atMs: number }
   | { readonly kind: 'sync-effective'; readonly effect: SyncEffect }
   | { readonly kind: 'durability-written'; readonly term: number }
@@ -187,6 +201,10 @@ export function learn(memory: DatabaseMemory, outcome: Outcome): DatabaseMemory 
       const watch = memory.leaseWatch;
       return watch?.key === outcome.key ? { ...memory, leaseWatch: { ...watch, lookedAtMs: outcome.atMs } } : memory;
     }
+    case 'cut-off':
+      return { ...memory, cutOff: { term: outcome.term, pid: outcome.pid } };
+    case 'last-words-heard':
+      return { ...memory, heardLastWords: outcome.term };
     case 'ballot-written':
       return { ...memory, ballot: { term: outcome.term, key: outcome.key, atMs: outcome.atMs } };
     case 'sync-effective':

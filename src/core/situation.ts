@@ -4,12 +4,13 @@
  */
 
 import type { Action } from './actions.ts';
-import type { ClusterView, MemberStatus, Stored } from './cluster-view.ts';
+import type { ClusterView, MemberStatus, Stored, StoreView } from './cluster-view.ts';
 import type { Reason, Refusal } from './decision.ts';
 import type { Lease } from './lease.ts';
 import { type DatabaseMemory, ownDeadlineMs } from './memory.ts';
 import { isUnderWay } from './operation.ts';
 import { findNode, type NodeName, type NodeSpec, nodesOfRole, type Spec } from './spec.ts';
+import type { Timelines } from './timelines.ts';
 
 export type LeasePosition =
   | { readonly is: 'unread' }
@@ -71,7 +72,7 @@ function leasePosition(view: ClusterView, memory: DatabaseMemory): LeasePosition
 export function liveMember(situation: Situation, node: NodeName): MemberStatus | null {
   const stored = situation.view.store.members.get(node);
   const seen = situation.memory.memberSeen.get(node);
-  if (stored === undefined || seen === undefined) return null;
+  if (stored === undefined || seen === undefined || !seen.moved) return null;
   return situation.nowMs - seen.atMs <= memberSilentAfterMs ? stored.value : null;
 }
 
@@ -85,6 +86,11 @@ export function otherDatabaseNodes(situation: Situation): readonly NodeSpec[] {
   return situation.spec === null
     ? []
     : nodesOfRole(situation.spec, 'database').filter((node) => node.name !== situation.self);
+}
+
+/** As the store records them. */
+export function timelinesOf({ timelines }: StoreView): Timelines {
+  return new Map([...timelines].map(([term, { value }]) => [term, value]));
 }
 
 export function currentTerm(situation: Situation): number {

@@ -8,7 +8,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LocalPostgres, ServerFacts } from '../core/cluster-view.ts';
-import { type Lsn, parseLsn } from '../core/lsn.ts';
+import type { Lsn } from '../core/lsn.ts';
 import { describeError, isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { LookDepth } from '../ports/postgres.ts';
@@ -34,12 +34,19 @@ import { type Session, sqlState } from './session.ts';
 import { parseSyncNames } from './sync-names.ts';
 import { upstreamNode } from './upstream.ts';
 import { within } from './waiting.ts';
+import { readFork, type TimelineFork, timelineAt, type WalPlace } from './wal-timeline.ts';
 
 /** Versions and settings change only with a restart or a reload. */
 const slowFactsEveryMs = 5_000;
 const reloadSettlesMs = 500;
 /** SQLSTATE cannot_connect_now: starting up, or shutting down. */
 const cannotConnectNow = '57P03';
+
+interface Checkpointed {
+  /** As of the last restart point: a standby's WAL may have come to a later one since. */
+  readonly controlTimeline: number;
+  readonly segmentBytes: number;
+}
 
 export interface Observer {
   observe(withinMs: number, depth: LookDepth): Promise<LocalPostgres>;
@@ -100,22 +107,6 @@ function walEnd(fast: PositionFacts, replayed: Lsn): Lsn | null {
   return isExhausted ? replayed : null;
 }
 
-/** Where a timeline left its parent (documentation 26.3.6): the last line of its history file. */
-function readFork(layout: Layout, timeline: number): { readonly parent: number; readonly lsn: Lsn } | null {
-  const name = `${timeline.toString(16).toUpperCase().padStart(8, '0')}.history`;
-  try {
-    const lines = readQuietly(join(layout.data, 'pg_wal', name))
-      .toString('utf8')
-      .split('\n');
-    const last = lines.filter((line) => /^\d+\s/.test(line)).at(-1);
-    const [parent, at] = (last ?? '').split(/\s+/);
-    const lsn = parseLsn(at ?? '');
-    return lsn === undefined ? null : { parent: Number(parent), lsn };
-  } catch {
-    return null; // the first timeline has none
-  }
-}
-
 /** `null`: there is no cluster. Throws when that can't be told. */
 function readMajor(layout: Layout): string | null {
   try {
@@ -140,8 +131,8 @@ export function createObserver(context: ObserverContext): Observer {
   let slow: { readonly facts: SlowFacts; readonly atMs: number; readonly pid: number } | null = null;
   /** A reload reaches the sessions one by one: look again and again for a moment. */
   let unsettledUntilMs = 0;
-  /** The last timeline that this server received; the control file follows only with the next restart point. */
-  let received: { readonly timeline: number; readonly pid: number } | null = null;
+  /** Of WAL that nobody adds to, the timeline stays what it was. */
+  let ended: { readonly pid: number; readonly at: Lsn; readonly timeline: number } | null = null;
 
   const slowFacts = async (pid: number, withinMs: number): Promise<SlowFacts> => {
     const now = clock.boottimeMs();
@@ -154,7 +145,7 @@ export function createObserver(context: ObserverContext): Observer {
   };
 
   /** Everything but role and positions, as the last whole look at this very server found it. */
-  let whole: (Omit<ServerFacts, 'timeline'> & { readonly pid: number; readonly controlTimeline: number }) | null = null;
+  let whole: (Omit<ServerFacts, 'timeline'> & Checkpointed & { readonly pid: number }) | null = null;
 
   const lookWhole = async (pid: number, withinMs: number): Promise<PositionFacts> => {
     const endMs = clock.boottimeMs() + withinMs;
@@ -168,6 +159,7 @@ export function createObserver(context: ObserverContext): Observer {
     whole = {
       pid,
       controlTimeline: controlTimeline(control),
+      segmentBytes: control.walSegmentBytes,
       systemIdentifier: control.systemIdentifier,
       serverVersion: facts.version,
       major: context.major,
@@ -179,10 +171,19 @@ export function createObserver(context: ObserverContext): Observer {
     return { ...fast, replayed_lsn: fast.replayed_lsn ?? (fast.recovery ? control.minRecoveryLsn : null) };
   };
 
-  let fork: { readonly timeline: number; readonly at: ReturnType<typeof readFork> } | null = null;
-  const forkOf = (timeline: number): ReturnType<typeof readFork> => {
-    if (fork?.timeline !== timeline) fork = { timeline, at: readFork(layout, timeline) };
+  const walDirectory = join(layout.data, 'pg_wal');
+  let fork: { readonly timeline: number; readonly at: TimelineFork | null } | null = null;
+  const forkOf = (timeline: number): TimelineFork | null => {
+    if (fork?.timeline !== timeline) fork = { timeline, at: readFork(walDirectory, timeline) };
     return fork.at;
+  };
+
+  /** Of the WAL on disk that ends there; `null`: not determined. */
+  const timelineOf = (pid: number, place: WalPlace): number | null => {
+    if (ended?.pid === pid && ended.at === place.end) return ended.timeline;
+    const timeline = timelineAt(walDirectory, place);
+    ended = timeline === null ? null : { pid, at: place.end, timeline };
+    return timeline;
   };
 
   const lookBriefly = async (withinMs: number): Promise<PositionFacts> => {
@@ -194,7 +195,7 @@ export function createObserver(context: ObserverContext): Observer {
   const running = async (pid: number, withinMs: number, depth: LookDepth): Promise<LocalPostgres> => {
     const fast = depth === 'brief' && whole?.pid === pid ? await lookBriefly(withinMs) : await lookWhole(pid, withinMs);
     if (whole === null) return unknown('its facts were dropped while they were read', pid);
-    const { controlTimeline: checkpointed, ...server } = whole;
+    const { controlTimeline: known, segmentBytes, ...server } = whole;
     if (!fast.recovery && fast.insert_lsn !== null && fast.insert_timeline !== null) {
       return {
         state: 'primary',
@@ -207,14 +208,17 @@ export function createObserver(context: ObserverContext): Observer {
     }
     if (fast.replayed_lsn === null) return unknown('its replay position is not known yet', pid);
     const streaming = fast.receiver_status === 'streaming';
-    if (streaming && fast.receiver_timeline !== null) received = { timeline: fast.receiver_timeline, pid };
+    const end = walEnd(fast, fast.replayed_lsn);
+    const received = streaming ? fast.receiver_timeline : null;
+    const timeline = received ?? timelineOf(pid, { known, segmentBytes, end: end ?? fast.replayed_lsn });
     return {
       state: 'standby',
       ...server,
-      timeline: Math.max(checkpointed, received?.pid === pid ? received.timeline : 0),
+      timeline: timeline ?? known,
       receivedLsn: receivedPosition(fast),
       replayedLsn: fast.replayed_lsn,
-      walEnd: walEnd(fast, fast.replayed_lsn),
+      // A place on no known timeline is no position.
+      walEnd: timeline === null ? null : end,
       replayPaused: fast.replay_paused ?? false,
       lagS: replayLagS(fast),
       upstream: upstreamNode(fast.primary_conninfo, context.domain),

@@ -17,6 +17,12 @@ import { type Deadline, waitFor } from './waiting.ts';
 const lookEveryMs = 10;
 const sighup = 1n;
 
+/**
+ * The walsenders by which standbys acknowledge; `stopping` ones still do. Any other, such as that of a base backup, comes
+ * through PostgresMain before it streams, where each command is preceded by a pending reload (postgres.c).
+ */
+const acknowledging = ['streaming', 'catchup', 'stopping'];
+
 const waiter = z.object({ pid: z.number(), wait: z.string().nullable() });
 
 /** Is the signal still on its way to that process? `null`: there is no such process. */
@@ -45,11 +51,16 @@ export async function awaitReload(
   deadline: Deadline,
 ): Promise<void> {
   const kinds = Object.keys(mainWaits);
-  const text = `select pid, wait_event as wait, backend_type as kind from pg_stat_activity where backend_type = any($1)`;
+  const text = `select a.pid, a.wait_event as wait, a.backend_type as kind
+    from pg_stat_activity a left join pg_stat_replication r using (pid)
+    where a.backend_type = any($1) and (a.backend_type <> 'walsender' or r.state = any($2))`;
   const row = z.object({ ...waiter.shape, kind: z.string() });
   const looks = new Map<number, number>();
   await waitFor(clock, deadline, 'a reload is not in effect everywhere', lookEveryMs, async () => {
-    const processes = await session.query({ text, values: [kinds], row }, Math.max(1, deadline.leftMs()));
+    const processes = await session.query(
+      { text, values: [kinds, acknowledging], row },
+      Math.max(1, deadline.leftMs()),
+    );
     for (const { pid, wait, kind } of processes) {
       const isAsleep = wait !== null && mainWaits[kind]?.includes(wait) === true && sleeps(pid);
       if (isAsleep) looks.set(pid, (looks.get(pid) ?? 0) + 1);

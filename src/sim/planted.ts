@@ -26,7 +26,7 @@ function plant(name: string, guard: string, ...edits: readonly [string, string, 
 export const plants: readonly Plant[] = [
   // Lease and fence
   plant('takeover-waits', 'A candidate takes over only after TTL + drift since it saw the counter change', [
-    'core/rules/failover.ts',
+    'core/rules/lease-watch.ts',
     'watch.sinceMs + lease.ttlMs + driftMs(lease.ttlMs)',
     'watch.sinceMs + lease.ttlMs / 3',
   ]),
@@ -108,7 +108,7 @@ export const plants: readonly Plant[] = [
     'return local + 1 + 0 * timelines.size;',
   ]),
   plant('silent-winner', 'Who was elected and does not act is passed over', [
-    'core/rules/failover.ts',
+    'core/rules/election.ts',
     'silent: { term, nodes: new Set([...(silent?.nodes ?? []), winner]) }',
     'silent: { term, nodes: new Set(silent?.nodes ?? []) }',
   ]),
@@ -150,21 +150,17 @@ export const plants: readonly Plant[] = [
   // Durability
   plant('server-demands-the-record', 'PostgreSQL may be set only to what the record demands', [
     'core/durability.ts',
-    'if (!sameSet(server, wanted) && demands(self, wanted, record))',
+    'if (!sameSet(server, wanted) && serverMayBe(wanted))',
     'if (!sameSet(server, wanted))',
   ]),
   plant(
     'record-follows-the-server',
     'The record changes only to what PostgreSQL already demands',
+    ['core/durability.ts', 'if (!sameSet(record, wanted) && recordMayBe(wanted)) {', 'if (!sameSet(record, wanted)) {'],
     [
       'core/durability.ts',
-      'if (!sameSet(record, wanted) && demands(self, server, wanted)) {',
-      'if (!sameSet(record, wanted)) {',
-    ],
-    [
-      'core/durability.ts',
-      'if (!sameSet(server, wanted) && demands(self, wanted, record))',
-      'if (sameSet(record, wanted) && !sameSet(server, wanted) && demands(self, wanted, record))',
+      'if (!sameSet(server, wanted) && serverMayBe(wanted))',
+      'if (sameSet(record, wanted) && !sameSet(server, wanted) && serverMayBe(wanted))',
     ],
   ),
   plant('flush-is-owed', 'k of the new set have flushed the position read after the change', [
@@ -184,8 +180,8 @@ export const plants: readonly Plant[] = [
   ]),
   plant('settle-earlier-writes', 'An unanswered write of the record is settled by another write', [
     'core/rules/sync-standbys.ts',
-    'if (memory.durabilityWritten !== term) return',
-    'if (memory.durabilityWritten !== term && term < 0) return',
+    'memory.durabilityWritten === lease.lease.value.term) return null',
+    'lease.lease.value.term > 0) return null',
   ]),
   plant('renewal-says-how-far', 'How far the holder had written stands in its renewal', [
     'core/rules/lease.ts',
@@ -253,6 +249,17 @@ export const plants: readonly Plant[] = [
     "same(keys.renewal, renewal)],\n    writes: [{ key: keys.lease, value: encodeRecord('lease', released) }],",
     "],\n    writes: [{ key: keys.lease, value: encodeRecord('lease', released) }],",
   ]),
+  plant(
+    'settled-before-set',
+    'An agent rewrites the record once after starting, before it sets what a server waits for',
+    ['core/rules/primary.ts', '    settleFirst(situation) ??\n', ''],
+    [
+      'core/rules/upkeep.ts',
+      "(view.postgres.state === 'primary' ? view.postgres.syncSet : null) ?? demanded",
+      'demanded',
+    ],
+    ['core/rules/upkeep.ts', "(situation.lease.is === 'mine' && owedSettling(situation) === null)", 'true'],
+  ),
 ];
 
 export function findPlant(name: string): Plant | undefined {

@@ -31,8 +31,8 @@ function recorded(peers: readonly ReplicationPeer[], postgres: ClusterView['post
   const memory = {
     ...memoryRenewed(10),
     memberSeen: new Map([
-      ['db2', { counter: 5, atMs: nowMs }],
-      ['db3', { counter: 5, atMs: nowMs }],
+      ['db2', { counter: 5, atMs: nowMs, moved: true }],
+      ['db3', { counter: 5, atMs: nowMs, moved: true }],
     ]),
   };
   return recordedBoots(assess(view, memory));

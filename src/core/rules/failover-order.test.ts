@@ -4,6 +4,7 @@ import {
   alone,
   clusterView,
   freeAfterMs,
+  memoryOfAMinute,
   nowMs,
   released,
   stored,
@@ -11,7 +12,6 @@ import {
 } from '../../../test/fixtures/view.ts';
 import type { Ballot } from '../ballot.ts';
 import type { Stored } from '../cluster-view.ts';
-import { emptyMemory } from '../memory.ts';
 import { assess } from '../situation.ts';
 import type { NodeName } from '../spec.ts';
 import { planFailover } from './failover-order.ts';
@@ -30,7 +30,7 @@ function plan(
 ) {
   const view = clusterView({ self: 'db2', postgres: alone(), store: { durability, ...store } });
   const key = watched ?? `${view.store.lease?.revision} ${view.store.renewal?.revision}`;
-  const memory = { ...emptyMemory(nowMs), leaseWatch: { key, sinceMs: nowMs - stillMs, lookedAtMs: null } };
+  const memory = { ...memoryOfAMinute(), leaseWatch: { key, sinceMs: nowMs - stillMs, lookedAtMs: null } };
   return planFailover(assess(view, memory), to);
 }
 const refusals = (of: ReturnType<typeof plan>) => of?.blockers.map(({ blockedBy }) => blockedBy);

@@ -9,10 +9,11 @@
 import type { AcceptedLoss } from '../accepted-loss.ts';
 import type { Candidate, Election } from '../ballot.ts';
 import type { Refusal } from '../decision.ts';
-import { driftMs, type Lease } from '../lease.ts';
+import { driftMs, type Lease, lastHolder } from '../lease.ts';
 import { liveMember, otherDatabaseNodes, type Situation } from '../situation.ts';
 import { findNode, type NodeName } from '../spec.ts';
-import { electionOf, freeInMs, watchLease } from './failover.ts';
+import { electionOf } from './election.ts';
+import { freeInMs, watchLease } from './lease-watch.ts';
 
 /** What accepting a loss would bring. */
 export interface AcceptableLoss {
@@ -59,7 +60,7 @@ export function planFailover(seen: Situation, to: NodeName | null): FailoverPlan
   const plan: FailoverPlan = {
     term: lease.term + 1,
     counter: renewal.counter,
-    lastHolder: lease.state === 'held' ? lease.holder : lease.by,
+    lastHolder: lastHolder(lease),
     waitMs: null,
     blockers: [],
     candidates: election.candidates,
@@ -114,7 +115,7 @@ function tooEarlyMs(situation: Situation, lease: Lease, { winner }: FailoverPlan
 
 function areBallotsDue(situation: Situation, lease: Lease): boolean {
   const { view, me, self } = situation;
-  const last = lease.state === 'held' ? lease.holder : lease.by;
+  const last = lastHolder(lease);
   const live = otherDatabaseNodes(situation).filter(({ name }) => liveMember(situation, name) !== null);
   const own = me?.role === 'database' ? [self] : [];
   const expected = [...own, ...live.map(({ name }) => name)].filter((name) => name !== last);

@@ -4,10 +4,13 @@ import { acts } from '../../../test/fixtures/verdict.ts';
 import {
   alone,
   clusterView,
+  endedJob,
   freeAfterMs,
+  lsn,
   memberPrimary,
   memberStatus,
   members,
+  memoryOfAMinute,
   memoryRenewed,
   noRequests,
   nowMs,
@@ -23,7 +26,7 @@ import type { Action } from '../actions.ts';
 import type { Ballot } from '../ballot.ts';
 import type { Stored, StoreView } from '../cluster-view.ts';
 import { decide } from '../decide.ts';
-import { type DatabaseMemory, emptyMemory, learn } from '../memory.ts';
+import { type DatabaseMemory, learn } from '../memory.ts';
 
 const cut = { kind: 'cut', term: 6 } as const;
 const durability = stored({ term: 5, standbys: ['db2', 'db3'], k: 1 }, 30);
@@ -37,7 +40,7 @@ const seen = ({ store, ...change }: ViewChange) =>
 const told = (decision: { readonly actions: readonly Action[] }) => acts(decision).map((action) => action.do);
 
 /** The memory of an agent that sees this lease stand still from `nowMs` on. */
-const watching = (change: ViewChange): DatabaseMemory => decide(seen(change), emptyMemory(nowMs - 60_000)).memory;
+const watching = (change: ViewChange): DatabaseMemory => decide(seen(change), memoryOfAMinute()).memory;
 
 /** What is decided when the lease stood still for TTL + drift, and a look found it unchanged. */
 function decideWhenFree(change: ViewChange, afterMs = freeAfterMs) {
@@ -83,6 +86,54 @@ describe('a lease that nobody renews', () => {
   });
 });
 
+describe('a cut', () => {
+  const looksCut = (cutOff: DatabaseMemory['cutOff'], lastJobs: ViewChange['lastJobs'] = new Map()) => {
+    const change = { postgres: alone(), promise: cut, lastJobs };
+    const at = { ...change, nowMs: nowMs + freeAfterMs };
+    const memory = { ...watching(change), cutOff };
+    const key = memory.leaseWatch?.key ?? '';
+    return told(decide(seen(at), learn(memory, { kind: 'lease-looked', key, atMs: nowMs + freeAfterMs })));
+  };
+
+  it('is what came to its end on this very server, not what looks like one', () => {
+    expect(looksCut(null)).toEqual(['cut']);
+    expect(looksCut({ term: 6, pid: 49 })).toEqual(['cut']);
+    expect(looksCut({ term: 5, pid: 50 })).toEqual(['cut']);
+    expect(looksCut({ term: 6, pid: 50 })).toEqual(['write-ballot']);
+  });
+
+  it('that failed is made again, after a while', () => {
+    const failed = (agoMs: number) => new Map([endedJob('cut', 'failed', agoMs - freeAfterMs)]);
+    expect(looksCut(null, failed(199))).toEqual([]);
+    expect(looksCut(null, failed(200))).toEqual(['cut']);
+  });
+});
+
+describe('the last words', () => {
+  it('of who released the lease are heard once, after the cut and before the ballot', () => {
+    const change = { postgres: alone(), promise: cut, store: { lease: released('db1', null) } };
+    expect(acts(decideWhenFree(change, 0))).toMatchObject([{ do: 'hear-last-words', from: 'db1', term: 6 }]);
+    const first = decide(seen(change), watching(change));
+    const key = first.memory.leaseWatch?.key ?? '';
+    const looked = learn(first.memory, { kind: 'lease-looked', key, atMs: nowMs });
+    const heard = learn(looked, { kind: 'last-words-heard', term: 6 });
+    expect(told(decide(seen(change), heard))).toEqual(['write-ballot']);
+  });
+});
+
+describe('a stopped server', () => {
+  it('that was primary before the last holder starts alone, bound first, to say how far it is', () => {
+    expect(acts(decideWhenFree({ postgres: stopped() }))).toMatchObject([
+      { do: 'start', as: 'standby', from: null, cut: 6 },
+    ]);
+  });
+
+  it('of the last holder is not started for an election', () => {
+    const change = { self: 'db1', postgres: stopped(), store: { lease: released('db1', null) } };
+    expect(told(decideWhenFree(change, 0))).toEqual([]);
+  });
+});
+
 describe('an election', () => {
   const electing = (store: Partial<StoreView>, postgres = alone()) => {
     const change = { postgres, promise: cut, store };
@@ -112,6 +163,12 @@ describe('an election', () => {
         timeline: { term: 6, timeline: 2, parent: 1, forkLsn: '0/3000100' },
       },
     ]);
+  });
+
+  it('records no fork that the promotion may not reach: its WAL may end inside a record', () => {
+    const postgres = alone({ replayedLsn: lsn('0/30000F0') });
+    const [take] = acts(electing({ ballots: ballots(ballot('db3')) }, postgres));
+    expect(take).toMatchObject({ do: 'take-lease', timeline: { forkLsn: '0/30000F0' } });
   });
 
   it('waits for as many of the synchronous standbys as it takes, and says who is missing', () => {

@@ -3,6 +3,7 @@ import type { ClusterView, JobKind } from '../cluster-view.ts';
 
 const backOffMs: Readonly<Record<JobKind, number>> = {
   cut: 200,
+  hear: 200,
   discard: 60_000,
   initialise: 5_000,
   clone: 5_000,

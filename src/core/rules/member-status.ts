@@ -131,12 +131,13 @@ function materialKey(status: MemberStatus): string {
   ]);
 }
 
+/** What stood in the store before this agent looked says nothing of who lives: only a counter that moves does. */
 export function rememberMembers(view: ClusterView, memory: DatabaseMemory): DatabaseMemory['memberSeen'] {
   let seen = memory.memberSeen;
   for (const [node, stored] of view.store.members) {
     const before = seen.get(node);
     if (before !== undefined && before.counter === stored.value.counter) continue;
-    seen = new Map(seen).set(node, { counter: stored.value.counter, atMs: view.nowMs });
+    seen = new Map(seen).set(node, { counter: stored.value.counter, atMs: view.nowMs, moved: before !== undefined });
   }
   return seen;
 }

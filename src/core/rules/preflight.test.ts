@@ -95,7 +95,7 @@ function inspect(scene: Scene) {
   const seenAtMs = (node: NodeName) => nowMs - (scene.silent?.includes(node) ? 6_001 : 6_000);
   const memory = {
     ...memoryRenewed(scene.renewalAgeMs === undefined ? 100 : scene.renewalAgeMs),
-    memberSeen: new Map(standbys.map(({ node, counter }) => [node, { counter, atMs: seenAtMs(node) }])),
+    memberSeen: new Map(standbys.map(({ node, counter }) => [node, { counter, atMs: seenAtMs(node), moved: true }])),
   };
   const wish = { to: 'db2', forceAfterMs: null, without: [], ...scene.wish };
   return inspectSwitchover(view, memory, scene.sessions ?? [], wish);

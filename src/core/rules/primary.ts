@@ -5,33 +5,23 @@
  * the current term and whose deadline lies ahead; never while an operation of its own is active (see switchover.ts).
  */
 import type { Action } from '../actions.ts';
-import type { Stored } from '../cluster-view.ts';
 import type { Lease } from '../lease.ts';
 import { formatLsn } from '../lsn.ts';
+import { mayRetry } from '../memory.ts';
 import { cutTerm } from '../promise.ts';
-import {
-  act,
-  currentTerm,
-  isMoving,
-  nothing,
-  otherDatabaseNodes,
-  refuse,
-  type Situation,
-  type Verdict,
-  wait,
-} from '../situation.ts';
+import { act, currentTerm, isMoving, nothing, refuse, type Situation, type Verdict, wait } from '../situation.ts';
+import type { NodeName } from '../spec.ts';
 import type { TimelineRecord } from '../timelines.ts';
 import { candidatesToName } from './candidates.ts';
 import { pauseBeforeStartMs, whyNotAgain } from './crashes.ts';
-import { cutFrom, nextTimeline } from './failover.ts';
+import { nextTimeline } from './election.ts';
 import { endHung, hungPrimaryAfterMs } from './hung.ts';
 import { retryAfterMs } from './job-retry.ts';
 import { hasSuccessors } from './successors.ts';
 import { decideAsNewPrimary, decideAsOldPrimary } from './switchover.ts';
-import { mustConfigure } from './sync-standbys.ts';
+import type { Held } from './switchover-undo.ts';
+import { mustConfigure, owedSettling } from './sync-standbys.ts';
 import { endUseless, shouldHandOver } from './useless.ts';
-
-type Held = Stored<Lease & { state: 'held' }>;
 
 /** So much of the lease must be left before something is started or promoted on it. */
 const marginMs = 500;
@@ -110,6 +100,13 @@ function asPrimary(situation: Situation, lease: Held): Verdict {
     { code: 'timeline-new', text },
     0,
   );
+}
+
+/** Nodes that have cut themselves off from this term: by their ballots, or by their own word. */
+function cutFrom({ view }: Situation, lease: Lease): readonly NodeName[] {
+  const ballots = [...view.store.ballots.values()].filter(({ value }) => value.term > lease.term);
+  const members = [...view.store.members.values()].filter(({ value }) => value.cutTerm > lease.term);
+  return [...ballots, ...members].map(({ value }) => value.node);
 }
 
 /** Standbys that cut themselves off for the next term would never come back to a holder of this one. */
@@ -210,20 +207,31 @@ function startAgain(situation: Situation, lease: Held): Verdict {
   if (backOff > 0) return afterFailedStart(situation, lease, backOff);
   const pauseMs = pauseBeforeStartMs(situation);
   if (pauseMs > 0) return wait({ code: 'crashes', text: 'PostgreSQL went down again and again' }, pauseMs);
-  const peer = otherDatabaseNodes(situation)[0];
-  if (view.postgres.lastRole === 'standby' && peer !== undefined) {
-    // Started as primary it would go on on the old timeline in a new term; a promotion opens one of its own.
+  if (view.postgres.lastRole === 'standby') {
+    // Started as primary it would go on on the old timeline in a new term; a promotion opens one of its own. It was
+    // elected with the WAL that it has: whoever it followed could only bring what the cluster has left behind.
     return act(
-      [{ do: 'start', as: 'standby', from: peer.name, because: ['holds-lease', 'was-standby'] }],
+      [{ do: 'start', as: 'standby', from: null, because: ['holds-lease', 'was-standby'] }],
       { code: 'was-standby', text: 'starts as it was, to be promoted then' },
       50,
     );
   }
-  return act(
-    [{ do: 'start', as: 'primary', because: ['holds-lease'] }],
-    { code: 'holds-lease', text: 'the holder starts its PostgreSQL' },
-    50,
+  return (
+    settleFirst(situation) ??
+    act(
+      [{ do: 'start', as: 'primary', because: ['holds-lease'] }],
+      { code: 'holds-lease', text: 'the holder starts its PostgreSQL' },
+      50,
+    )
   );
+}
+
+/** A server is started with whom the record names: that must not be changed by a write of a process that died. */
+function settleFirst(situation: Situation): Verdict | null {
+  const settling = owedSettling(situation);
+  if (settling === null) return null;
+  const reason = { code: settling.because[0] ?? '', text: 'who acknowledges is settled before PostgreSQL starts' };
+  return mayRetry(situation.memory, settling.do, situation.nowMs) ? act([settling], reason, 0) : wait(reason, 100);
 }
 
 /** A node that has cut itself off for a higher term starts nothing writable in this one (model B). */

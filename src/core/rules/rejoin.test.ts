@@ -9,6 +9,7 @@ import {
   memberPrimary,
   memberStatus,
   members,
+  memoryOfAMinute,
   nowMs,
   standby,
   stopped,
@@ -17,7 +18,7 @@ import {
 } from '../../../test/fixtures/view.ts';
 import type { LocalPostgres } from '../cluster-view.ts';
 import { decide } from '../decide.ts';
-import { type DatabaseMemory, type Examined, emptyMemory } from '../memory.ts';
+import type { DatabaseMemory, Examined } from '../memory.ts';
 import type { TimelineRecord } from '../timelines.ts';
 
 const record = (term: number, timeline: number, parent: number | null, forkLsn: string) =>
@@ -39,8 +40,8 @@ function seen(postgres: LocalPostgres, change: ViewChange = {}) {
 function memory(examined: Partial<Examined> | null = null): DatabaseMemory {
   const found = { diverged: true, notKept: null, walBytes: 1_000, dataBytes: 1_000_000 };
   return {
-    ...emptyMemory(nowMs - 60_000),
-    memberSeen: new Map([['db2', { counter: 5, atMs: nowMs }]]),
+    ...memoryOfAMinute(),
+    memberSeen: new Map([['db2', { counter: 5, atMs: nowMs, moved: true }]]),
     waitingForHolderSinceMs: nowMs,
     examined: examined === null ? null : { key: '1@0/3000100', found, rewindFailed: null, ...examined },
   };

@@ -6,11 +6,12 @@
  * examined, as long as the fork is known. A failed examination, a fork that is not known and a timeline under another term
  * all end in a clone that keeps the whole directory.
  * A standby at rest is started as usual: it writes no WAL of its own, and its log tells whether it has diverged.
+ * So is an old primary that an election should hear (failover.ts): as a standby without an upstream it changes nothing of it.
  */
 import type { LocalPostgres } from '../cluster-view.ts';
 import { chooseWayBack, type Parting, partingOf } from '../divergence.ts';
 import { formatLsn } from '../lsn.ts';
-import { act, type Situation, type Verdict, wait } from '../situation.ts';
+import { act, type Situation, timelinesOf, type Verdict, wait } from '../situation.ts';
 import type { NodeName } from '../spec.ts';
 import { retryAfterMs } from './job-retry.ts';
 
@@ -18,7 +19,7 @@ type Stopped = Extract<LocalPostgres, { state: 'stopped' }>;
 type Forked = Extract<Parting, { is: 'forked' }>;
 
 function parting({ view }: Situation, local: number, term: number): Parting {
-  const timelines = new Map([...view.store.timelines].map(([each, { value }]) => [each, value]));
+  const timelines = timelinesOf(view.store);
   const holders = timelines.get(term);
   if (holders === undefined) return { is: 'unknown', because: `the timeline of term ${term} is not known` };
   return partingOf(timelines, local, holders.timeline);

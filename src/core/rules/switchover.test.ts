@@ -206,7 +206,7 @@ describe('the new primary', () => {
     ['stopped, never left the timeline', as(down, { lastJobs: failed }), 'release-lease to db1'],
     ['left the timeline', as(stopped({ timeline: 2 }), { lastJobs: failed }), 'start primary'],
     ['ran as primary on it', as(stopped(), { lastJobs: failed }), 'start primary'],
-    ['an earlier promotion failed', as(down, { lastJobs: ended('promote', 'failed', 500) }), 'start standby of db1'],
+    ['an earlier promotion failed', as(down, { lastJobs: ended('promote', 'failed', 500) }), 'start standby of nobody'],
     ['the lease moved on', as(promoted, { lease: held('db2', 7).value }), 'undo lease-lost'],
   ])('%s', (_, scene, expected) => {
     expect(decided(scene)).toBe(expected);

@@ -12,7 +12,7 @@ import { formatLsn, parseLsn } from '../lsn.ts';
 import { isActive, type Operation } from '../operation.ts';
 import { act, refuse, type Situation, type Verdict, wait } from '../situation.ts';
 import { candidatesToName } from './candidates.ts';
-import { nextTimeline } from './failover.ts';
+import { nextTimeline } from './election.ts';
 import { undrained, unresumed } from './operation-marks.ts';
 import { drawReceipt } from './receipt.ts';
 import { describeUndrained, type Held, localTimeline, undo, whyUndo } from './switchover-undo.ts';

@@ -84,6 +84,27 @@ function isDegraded(situation: Situation, set: SyncSet, replaced: DurabilityReco
   return set.k < declaredK(situation) && replaced !== null && (replaced.degraded === true || set.k < replaced.k);
 }
 
+type Writing = Extract<Action, { do: 'write-durability' }>;
+
+function writing(situation: Situation, term: number, set: SyncSet, because: string): Writing | null {
+  const { lease, view } = situation;
+  if (lease.is !== 'mine') return null;
+  const replaces = view.store.durability;
+  const isLess = isDegraded(situation, set, replaces?.value ?? null);
+  const record = { term, standbys: set.standbys, k: set.k, ...(isLess ? { degraded: true } : {}) };
+  return { do: 'write-durability', record, replaces, lease: lease.lease, because: [because] };
+}
+
+/**
+ * The rewriting of the record that is owed before anything rests on it: an earlier write, of this process or of one that
+ * died, may land until then. `null`: it was done in this term.
+ */
+export function owedSettling(situation: Situation): Writing | null {
+  const { lease, memory, view } = situation;
+  if (lease.is !== 'mine' || memory.durabilityWritten === lease.lease.value.term) return null;
+  return writing(situation, lease.lease.value.term, view.store.durability?.value ?? nobody, 'settle-earlier-writes');
+}
+
 /** The next step, if one is due; `unconverged` says what is still owed. */
 export function decideSyncStandbys(situation: Situation): {
   readonly actions: readonly Action[];
@@ -95,23 +116,12 @@ export function decideSyncStandbys(situation: Situation): {
     return { actions: [], unconverged: [] };
   const { term } = lease.lease.value;
   const record: SyncSet = store.durability?.value ?? nobody;
-  const write = (set: SyncSet, because: string): Action => ({
-    do: 'write-durability',
-    record: {
-      term,
-      standbys: set.standbys,
-      k: set.k,
-      ...(isDegraded(situation, set, store.durability?.value ?? null) ? { degraded: true } : {}),
-    },
-    replaces: store.durability,
-    lease: lease.lease,
-    because: [because],
-  });
-  const owed = (action: Action) => ({
-    actions: mayRetry(memory, action.do, nowMs) ? [action] : [],
+  const owed = (action: Action | null) => ({
+    actions: action !== null && mayRetry(memory, action.do, nowMs) ? [action] : [],
     unconverged: ['synchronous standbys'],
   });
-  if (memory.durabilityWritten !== term) return owed(write(record, 'settle-earlier-writes'));
+  const settling = owedSettling(situation);
+  if (settling !== null) return owed(settling);
   const effective = memory.sync?.pid === postgres.pid ? memory.sync : null;
   // What was set by hand is no set that anything can rest on: back to what the record demands.
   const server = postgres.syncSet ?? initialServerSet(self, record);
@@ -129,7 +139,7 @@ export function decideSyncStandbys(situation: Situation): {
       if (step.flush && flushedBy(postgres.peers, step.set, effective.mark) < step.set.k) {
         return { actions: [], unconverged: ['synchronous standbys'] };
       }
-      return owed(write(step.set, 'standbys-changed'));
+      return owed(writing(situation, term, step.set, 'standbys-changed'));
     }
     default:
       return unreachable(step);

@@ -2,12 +2,12 @@
 import { describe, expect, it } from 'vitest';
 import { spec3, storedSpec } from '../../../test/fixtures/spec.ts';
 import { acts } from '../../../test/fixtures/verdict.ts';
-import { alone, clusterView, freeAfterMs, nowMs, stored } from '../../../test/fixtures/view.ts';
+import { alone, clusterView, freeAfterMs, memoryOfAMinute, nowMs, stored } from '../../../test/fixtures/view.ts';
 import type { AcceptedLoss } from '../accepted-loss.ts';
 import type { StoreView } from '../cluster-view.ts';
 import { decide } from '../decide.ts';
 import { defaultDurability } from '../declared-durability.ts';
-import { type DatabaseMemory, emptyMemory, learn } from '../memory.ts';
+import { type DatabaseMemory, learn } from '../memory.ts';
 
 const afterMs = 60_000;
 const declared = { durability: { ...defaultDurability, acceptLossAfterMs: afterMs } };
@@ -39,7 +39,7 @@ function decided(elapsedMs: number, store: Partial<StoreView> = {}, spec = spec3
         confirmedAtMs: now,
       },
     });
-  let memory: DatabaseMemory = decide(view(nowMs), emptyMemory(nowMs - 60_000)).memory;
+  let memory: DatabaseMemory = decide(view(nowMs), memoryOfAMinute()).memory;
   memory = learn(memory, { kind: 'ballot-written', term: 6, key: JSON.stringify(own.value), atMs: nowMs });
   const key = memory.leaseWatch?.key ?? '';
   return decide(view(at), learn(memory, { kind: 'lease-looked', key, atMs: at }));

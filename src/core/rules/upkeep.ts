@@ -13,7 +13,7 @@ import { isMoving, liveMember, otherDatabaseNodes, type Situation } from '../sit
 import { findNode, slotName } from '../spec.ts';
 import { areHandsOff } from './hands-off.ts';
 import { retryAfterMs } from './job-retry.ts';
-import { decideSyncStandbys } from './sync-standbys.ts';
+import { decideSyncStandbys, owedSettling } from './sync-standbys.ts';
 
 /** How often idle slots are moved forward on standbys, and checked everywhere, in ms. */
 const slotsEveryMs = 10_000;
@@ -53,12 +53,16 @@ const done: Upkeep = { actions: [], unconverged: [] };
 function configuration(situation: Situation): Upkeep {
   const { memory, spec, specRevision, nowMs, view, self } = situation;
   if (spec === null) return done;
-  const sync = initialServerSet(self, view.store.durability?.value ?? null);
-  const isReady =
-    view.postgres.state === 'primary' || (memory.configuredSync !== null && sameSet(memory.configuredSync, sync));
+  const isPrimary = view.postgres.state === 'primary';
+  const demanded = initialServerSet(self, view.store.durability?.value ?? null);
+  // On a primary, only rules/sync-standbys.ts changes whom it waits for.
+  const sync = (view.postgres.state === 'primary' ? view.postgres.syncSet : null) ?? demanded;
+  const isReady = isPrimary || (memory.configuredSync !== null && sameSet(memory.configuredSync, sync));
   if (memory.configuredRevision === specRevision && isReady) return done;
   const action: Action = { do: 'configure', spec, specRevision, sync, because: ['spec-changed'] };
-  return { actions: mayRetry(memory, 'configure', nowMs) ? [action] : [], unconverged: ['configuration'] };
+  const isSettled = !isPrimary || (situation.lease.is === 'mine' && owedSettling(situation) === null);
+  const mayAct = isSettled && mayRetry(memory, 'configure', nowMs);
+  return { actions: mayAct ? [action] : [], unconverged: ['configuration'] };
 }
 
 /** Every database node keeps a slot for every other, so that a promoted standby has them from its first instant. */
