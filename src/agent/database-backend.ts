@@ -25,7 +25,7 @@ import type { WalPiece, WalRequest } from '../core/last-words.ts';
 import type { LostReport } from '../core/lost-report.ts';
 import { type DatabaseMemory, emptyMemory } from '../core/memory.ts';
 import type { Operation } from '../core/operation.ts';
-import { type PromiseRequest, promiseTo } from '../core/promise.ts';
+import { answerOf, type PromiseAnswer, type PromiseRequest, promiseTo } from '../core/promise.ts';
 import type { Receipt } from '../core/receipt.ts';
 import { memberSilentAfterMs } from '../core/situation.ts';
 import { findNode, type NodeName, type Spec } from '../core/spec.ts';
@@ -292,11 +292,17 @@ export class DatabaseBackend implements AgentBackend {
   }
 
   /** Only the holder that this agent knows of is promised anything: a later one is in the store already. */
-  async promise(request: PromiseRequest, by: NodeName): Promise<{ readonly given: boolean }> {
+  async promise(request: PromiseRequest, by: NodeName): Promise<PromiseAnswer> {
     const lease = this.#agent.mirror.image.lease?.value;
-    if (lease?.state !== 'held' || lease.holder !== by || lease.term !== request.term) return { given: false };
-    const bound = await this.#agent.bind((record, now) => promiseTo(record, request, now));
-    return { given: bound !== null };
+    if (lease?.state !== 'held' || lease.holder !== by || lease.term !== request.term)
+      return { given: false, round: 0 };
+    let answer: PromiseAnswer = { given: false, round: 0 };
+    await this.#agent.bind((record, now) => {
+      const bound = promiseTo(record, request, now);
+      answer = answerOf(bound ?? record, request.term, bound !== null);
+      return bound;
+    });
+    return answer;
   }
 
   /** Only after the release: until then this node may start its server again. */

@@ -33,8 +33,11 @@ export async function perform(context: ExecutionContext, action: Action, view: C
     context.failed(action.do, because);
     const outcomes: Outcome[] = [{ kind: 'act-failed', act: action.do, atMs: context.clock.boottimeMs() }];
     if (action.do === 'write-durability') outcomes.push({ kind: 'durability-unanswered' });
+    // Unanswered, it may land yet, and whom it names may stand then.
+    if ('candidates' in action) outcomes.push({ kind: 'named', nodes: action.candidates ?? [] });
     if (action.do === 'renew-lease') outcomes.push({ kind: 'renewal-sent', atMs: beganAtMs });
-    // A chore or a status that failed must not keep the rest of the decision from happening.
+    // After a renewal that failed promises are asked for, and a status is nobody's condition. Any other failure ends the
+    // decision: what comes behind rests on it, or has its turn in the next one, while what failed waits out its back-off.
     return { outcomes, goOn: action.do === 'publish-status' || action.do === 'renew-lease', lookAgain: false };
   }
 }
@@ -85,12 +88,14 @@ async function askPromises(
   { of, term, round, ttlMs }: Extract<Action, { do: 'ask-promises' }>,
 ): Promise<Performed> {
   const sentAtMs = context.clock.boottimeMs();
-  const asked: Outcome = { kind: 'promises-asked', round, atMs: sentAtMs };
   const request = { term, round, forMs: ttlMs + driftMs(ttlMs) };
   const answers = await Promise.all(
-    of.map((node) => context.askPromise(node, request, promiseWithinMs).catch(() => false)),
+    of.map((node) => context.askPromise(node, request, promiseWithinMs).catch(() => ({ given: false, round: 0 }))),
   );
-  if (!answers.every((given) => given)) {
+  // An agent that was restarted counts its rounds from one again; what it gave before it stands in others' records.
+  const reached = Math.max(round, ...answers.map((answer) => answer.round));
+  const asked: Outcome = { kind: 'promises-asked', round: reached, atMs: sentAtMs };
+  if (!answers.every(({ given }) => given)) {
     context.log.warn({ of, answers, round }, 'not everybody who could be promoted has promised to wait');
     return { ...done, outcomes: [asked] };
   }

@@ -4,7 +4,7 @@ import type { SyncSet } from '../core/durability.ts';
 import type { KeptWalLimits } from '../core/kept-wal.ts';
 import type { WalPiece, WalRequest } from '../core/last-words.ts';
 import type { Outcome } from '../core/memory.ts';
-import type { Instant, PromiseRecord, PromiseRequest } from '../core/promise.ts';
+import type { Instant, PromiseAnswer, PromiseRecord, PromiseRequest } from '../core/promise.ts';
 import type { NodeName, Spec } from '../core/spec.ts';
 import type { EventFacts, EventName } from '../events/catalogue.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -39,8 +39,8 @@ export interface ExecutionContext {
    * when the change was refused.
    */
   bind(change: (record: PromiseRecord, now: Instant) => PromiseRecord | null): Promise<PromiseRecord | null>;
-  /** Asks another node's agent for its promise; `false`: refused. Throws when it can't be asked. */
-  askPromise(node: NodeName, request: PromiseRequest, withinMs: number): Promise<boolean>;
+  /** Asks another node's agent for its promise. Throws when it can't be asked. */
+  askPromise(node: NodeName, request: PromiseRequest, withinMs: number): Promise<PromiseAnswer>;
   /** Of WAL that diverged. */
   readonly keptWal: KeptWalLimits;
   /** Asks another node's agent for a checkpoint of its server. */

@@ -134,7 +134,7 @@ function startDatabase(foundation: Foundation): Running {
     }),
     fence,
     askPromise: async (node, request, withinMs) =>
-      (await peerClient(peers, agent.spec(), file, credentials, node).promise(request, { withinMs })).given,
+      await peerClient(peers, agent.spec(), file, credentials, node).promise(request, { withinMs }),
     keptWal: keptWalLimitsOf(file.divergedWal ?? null),
     checkpointOn: async (node, signal) =>
       await peerAgent(peerClient(peers, agent.spec(), file, credentials, node)).checkpoint(signal),

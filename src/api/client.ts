@@ -10,7 +10,7 @@ import type { PoolerReport } from '../core/cluster-view.ts';
 import type { WalPiece, WalRequest } from '../core/last-words.ts';
 import type { LostReport } from '../core/lost-report.ts';
 import type { Operation } from '../core/operation.ts';
-import type { PromiseRequest } from '../core/promise.ts';
+import type { PromiseAnswer, PromiseRequest } from '../core/promise.ts';
 import type { Receipt } from '../core/receipt.ts';
 import type { ClusterStatus } from '../core/status.ts';
 import type { EventRecord } from '../events/catalogue.ts';
@@ -71,7 +71,7 @@ export interface AgentClient {
   receipt(id: string, options?: AskOptions): Promise<Receipt>;
   lost(options?: AskOptions): Promise<readonly LostReport[]>;
   checkpoint(options?: AskOptions): Promise<void>;
-  promise(request: PromiseRequest, options?: AskOptions): Promise<{ readonly given: boolean }>;
+  promise(request: PromiseRequest, options?: AskOptions): Promise<PromiseAnswer>;
   lastWords(request: WalRequest, options?: AskOptions): Promise<{ readonly piece: WalPiece | null }>;
   reinit(options?: AskOptions): Promise<Accepted>;
   restart(options?: AskOptions): Promise<Accepted>;

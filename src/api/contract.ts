@@ -12,7 +12,7 @@ import type { Prospect } from '../core/forecast.ts';
 import type { WalPiece, WalRequest } from '../core/last-words.ts';
 import type { LostReport } from '../core/lost-report.ts';
 import type { Operation } from '../core/operation.ts';
-import type { PromiseRequest } from '../core/promise.ts';
+import type { PromiseAnswer, PromiseRequest } from '../core/promise.ts';
 import type { Receipt } from '../core/receipt.ts';
 import type { FailoverPlan } from '../core/rules/failover-order.ts';
 import type { ApplicationSpec, NodeName, PoolerSpec, Spec } from '../core/spec.ts';
@@ -167,7 +167,7 @@ export interface AgentBackend {
   lost(): Promise<readonly LostReport[]>;
   checkpoint(signal: AbortSignal): Promise<void>;
   /** The holder's agent asks this node not to cut itself off for a while; `by`: its name in its certificate. */
-  promise(request: PromiseRequest, by: NodeName): Promise<{ readonly given: boolean }>;
+  promise(request: PromiseRequest, by: NodeName): Promise<PromiseAnswer>;
   /** A piece of this node's WAL, once it has released the lease with its PostgreSQL down; `null`: there is none. */
   lastWords(request: WalRequest): Promise<{ readonly piece: WalPiece | null }>;
   reinit(by: string): Promise<Accepted>;

@@ -212,7 +212,8 @@ export const answers = {
   reinit: accepted,
   restart: accepted,
   done: z.object({}),
-  promise: z.object({ given: z.boolean() }),
+  // An older version does not say which round it gave.
+  promise: z.object({ given: z.boolean(), round: count.default(0) }),
   lastWords: z.object({ piece: z.object({ data: z.base64(), isEnd: z.boolean() }).nullable() }),
 } as const;
 

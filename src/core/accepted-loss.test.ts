@@ -36,6 +36,7 @@ const electorate = (ballots: readonly Ballot[], change: Partial<Electorate> = {}
   written: null,
   lossLimitBytes: null,
   boots: {},
+  candidates: null,
   accepted: null,
   ...change,
 });

@@ -33,6 +33,9 @@ interface Because {
   readonly because: readonly string[];
 }
 
+/** Whom the renewal written with it names (rules/candidates.ts). */
+type Candidates = readonly NodeName[] | undefined;
+
 export type Action = Because &
   (
     | {
@@ -43,6 +46,7 @@ export type Action = Because &
         readonly written: WrittenPosition | null;
         /** The boots in which standbys had received everything last, by node. */
         readonly boots: Readonly<Record<NodeName, string>>;
+        readonly candidates: Candidates;
       }
     /** Agent to agent, while the store does not answer. */
     | {
@@ -53,12 +57,13 @@ export type Action = Because &
         readonly ttlMs: number;
       }
     /** Term 1, only while there is neither a lease nor a cluster. */
-    | { readonly do: 'take-first-lease'; readonly ttlMs: number }
+    | { readonly do: 'take-first-lease'; readonly ttlMs: number; readonly candidates: Candidates }
     /** After a release to this node by name. */
     | {
         readonly do: 'take-released-lease';
         readonly lease: Stored<Lease>;
         readonly ttlMs: number;
+        readonly candidates: Candidates;
         readonly undo: (UndoneOperation & { readonly operation: Stored<Operation> }) | null;
       }
     /** A linearizable look that changes nothing: do lease and renewal still stand at these revisions? */
@@ -89,12 +94,16 @@ export type Action = Because &
         readonly rebooted: readonly NodeName[];
         readonly timeline: TimelineRecord;
         readonly ttlMs: number;
+        readonly candidates: Candidates;
       }
     /** A living holder whose members have cut themselves off takes their term, and keeps its timeline. */
     | {
         readonly do: 'take-next-term';
         readonly lease: Stored<Lease & { state: 'held' }>;
+        /** A renewal that comes between makes this void, so that it can't land late. */
+        readonly renewal: Stored<Renewal>;
         readonly timeline: TimelineRecord;
+        readonly candidates: Candidates;
       }
     | { readonly do: 'record-timeline'; readonly timeline: TimelineRecord; readonly lease: Stored<Lease> }
     /** Compares the lease's term and holder, and the record that it replaces. */
@@ -113,9 +122,15 @@ export type Action = Because &
         readonly lease: Stored<Lease>;
         readonly timeline: TimelineRecord;
         readonly ttlMs: number;
+        readonly candidates: Candidates;
       }
-    /** Only after PostgreSQL is proven gone. */
-    | { readonly do: 'release-lease'; readonly lease: Stored<Lease>; readonly to: NodeName | null }
+    /** Only after PostgreSQL is proven gone. One that was never answered is void from the next renewal on. */
+    | {
+        readonly do: 'release-lease';
+        readonly lease: Stored<Lease>;
+        readonly renewal: Stored<Renewal>;
+        readonly to: NodeName | null;
+      }
     | {
         readonly do: 'record-cluster';
         readonly systemIdentifier: string;

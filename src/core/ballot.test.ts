@@ -21,7 +21,14 @@ const ballot = (node: string, offset: number, more: Partial<Ballot> = {}): Ballo
 });
 const any = (k: number, ...standbys: string[]): DurabilityRecord => ({ term: 1, standbys, k });
 /** Nothing was accepted, nothing is limited, and nobody knows how far db1 had written. */
-const plain = { silent: new Set<string>(), written: null, lossLimitBytes: null, boots: {}, accepted: null };
+const plain = {
+  silent: new Set<string>(),
+  written: null,
+  lossLimitBytes: null,
+  boots: {},
+  candidates: null,
+  accepted: null,
+};
 const election = (durability: DurabilityRecord | null, ...ballots: Ballot[]) =>
   elect({ term: 2, lastHolder: 'db1', durability, ballots, timelines, ...plain });
 
@@ -120,5 +127,23 @@ describe('an election', () => {
       }),
       { numRuns: 3_000 },
     );
+  });
+});
+
+describe('a node that the last holder had not named', () => {
+  const named = { term: 2, lastHolder: 'db1', durability: any(1, 'db2', 'db3'), timelines, ...plain };
+  const both = [ballot('db2', 200), ballot('db3', 300)];
+
+  it('is not elected, though its position counts', () => {
+    expect(elect({ ...named, ballots: both, candidates: ['db2'] })).toMatchObject({
+      winner: null,
+      candidates: [{ node: 'db3', because: 'db1 did not name it when it renewed last' }, { node: 'db2' }],
+    });
+    expect(elect({ ...named, ballots: both, candidates: ['db2', 'db3'] }).winner).toBe('db3');
+  });
+
+  it('is not elected by an accepted loss either', () => {
+    const accepted = { term: 2, counter: 1, to: 'db3', covers: 'all', by: 'ernest', at: '' } as const;
+    expect(elect({ ...named, ballots: both, candidates: ['db2'], accepted }).winner).toBeNull();
   });
 });

@@ -39,6 +39,8 @@ export interface Electorate {
   readonly lossLimitBytes: number | null;
   /** The boots in which the standbys had received everything last, as the last holder recorded them (rules/boots.ts). */
   readonly boots: Readonly<Record<NodeName, string>>;
+  /** Who alone may be elected: another one's promise nobody has asked for (rules/candidates.ts). `null`: whoever is fit. */
+  readonly candidates: readonly NodeName[] | null;
   /** Only of this very election (accepted-loss.ts). */
   readonly accepted: AcceptedLoss | null;
 }
@@ -89,6 +91,7 @@ function judge(electorate: Electorate, heard: readonly Standing[], candidate: St
   const lacksBytes = lackedBytes(electorate, heard, candidate);
   const refused = (because: string): Candidate => ({ node, because, lacksBytes, byAcceptance: false });
   if (unfit !== null) return refused(unfit);
+  if (!isNamed(electorate, node)) return refused(`${electorate.lastHolder} did not name it when it renewed last`);
   if (electorate.silent.has(node)) return refused('was elected and did not take the lease in time');
   const tooFar = beyondLimit(electorate, lacksBytes);
   const missing = notEnoughHeard(electorate, heard, candidate);
@@ -102,6 +105,11 @@ function judge(electorate: Electorate, heard: readonly Standing[], candidate: St
   const overtaken = heard.some((other) => !reaches(candidate, other));
   if (accepted.covers === 'unheard' && (tooFar !== null || overtaken)) return refused(objection);
   return { node, because: null, lacksBytes, byAcceptance: true };
+}
+
+/** No accepted loss makes up for it: the last holder may be writable, and has asked only those for their promise. */
+function isNamed({ candidates, lastHolder }: Electorate, node: NodeName): boolean {
+  return candidates === null || node === lastHolder || candidates.includes(node);
 }
 
 /** `null`: every commit that was acknowledged as replicated is among what the candidate has. */

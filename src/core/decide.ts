@@ -43,7 +43,7 @@ export function decide(view: ClusterView, before: DatabaseMemory): Decision<Data
   const situation = assess(view, memory);
   const demotion = decideDemotion(situation);
   const renewal = demotion === null ? [...decideRenewal(situation), ...decidePromises(situation)] : [];
-  const verdict = demotion ?? decideRole(situation);
+  const verdict = afterRenewal(renewal, demotion ?? decideRole(situation));
   const upkeep = decideUpkeep(situation);
   const chores = verdict.actions.length === 0 ? upkeep.actions : [];
   const due = dueStatus(situation, { unconverged: upkeep.unconverged, refused: verdict.refused });
@@ -108,6 +108,13 @@ function untilLease(situation: Situation): number {
   const { memory, nowMs } = situation;
   const last = Math.max(memory.lastRenewalTryMs ?? 0, memory.renewal?.sentAtMs ?? 0);
   return Math.max(10, last + renewEveryMs(situation.lease.lease.value.ttlMs) - nowMs);
+}
+
+/** What compares the renewal would only fail behind a new one in the same pass: it is decided again after it. */
+function afterRenewal(renewal: readonly Action[], verdict: Verdict): Verdict {
+  const compares = ({ do: what }: Action): boolean => what === 'release-lease' || what === 'take-next-term';
+  if (!renewal.some((action) => action.do === 'renew-lease') || !verdict.actions.some(compares)) return verdict;
+  return { ...verdict, actions: [], lookAgainInMs: 0 };
 }
 
 function decideRole(situation: Situation): Verdict {

@@ -11,6 +11,7 @@ import type { ClusterView, MemberStatus } from './cluster-view.ts';
 import { driftMs, type Lease } from './lease.ts';
 import { formatLsn, type Lsn, parseLsn } from './lsn.ts';
 import type { DatabaseMemory } from './memory.ts';
+import { electable } from './rules/candidates.ts';
 import { electionOf, electionWindowMs } from './rules/election.ts';
 import { freeInMs } from './rules/lease-watch.ts';
 import { assess } from './situation.ts';
@@ -179,6 +180,7 @@ function hold(
     silent: new Set(),
     written: known,
     boots: store.renewal?.value.boots ?? {},
+    candidates: electable(lease, store.renewal?.value),
     lossLimitBytes: spec.failover.lossLimitBytes,
     accepted,
   });

@@ -23,6 +23,8 @@ export type Lease =
 export interface Renewal {
   readonly term: number;
   readonly counter: number;
+  /** Who alone may take the lease while it is held (rules/candidates.ts); absent when written by an older version. */
+  readonly candidates?: readonly NodeName[] | undefined;
   /** How far the holder had written when it renewed; absent while it is not writable, or of an older version. */
   readonly written?: WrittenPosition | undefined;
   /** The boots in which the standbys had received everything last, by node (boots.ts). */

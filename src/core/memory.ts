@@ -70,6 +70,8 @@ export interface DatabaseMemory {
   readonly startedAtMs: number;
   readonly renewal: OwnRenewal | null;
   readonly lastRenewalTryMs: number | null;
+  /** Whom a renewal may name that this process sent and nobody answered: it may land yet. */
+  readonly named: readonly NodeName[];
   /** The last round of promises in which every node that could be promoted gave its own. */
   readonly promised: OwnRenewal | null;
   readonly lastRound: { readonly round: number; readonly atMs: number } | null;
@@ -123,6 +125,7 @@ export function emptyMemory(nowMs: number): DatabaseMemory {
     startedAtMs: nowMs,
     renewal: null,
     lastRenewalTryMs: null,
+    named: [],
     promised: null,
     lastRound: null,
     leaseWatch: null,
@@ -158,6 +161,8 @@ export function emptyMemory(nowMs: number): DatabaseMemory {
 /** What came of an action, as far as later decisions depend on it. */
 export type Outcome =
   | { readonly kind: 'renewal-sent'; readonly atMs: number }
+  /** A write of the lease that names them was not answered. */
+  | { readonly kind: 'named'; readonly nodes: readonly NodeName[] }
   | { readonly kind: 'renewed'; readonly renewal: OwnRenewal }
   | { readonly kind: 'promises-asked'; readonly round: number; readonly atMs: number }
   | { readonly kind: 'promised'; readonly promised: OwnRenewal }
@@ -184,7 +189,10 @@ export function learn(memory: DatabaseMemory, outcome: Outcome): DatabaseMemory 
     case 'renewal-sent':
       return { ...memory, lastRenewalTryMs: outcome.atMs };
     case 'renewed':
-      return { ...forgive(memory, 'renew-lease'), renewal: outcome.renewal };
+      // Whatever was not answered before it compares what it changed.
+      return { ...forgive(memory, 'renew-lease'), renewal: outcome.renewal, named: [] };
+    case 'named':
+      return { ...memory, named: [...new Set([...memory.named, ...outcome.nodes])] };
     case 'promises-asked':
       return { ...memory, lastRound: { round: outcome.round, atMs: outcome.atMs } };
     case 'promised':

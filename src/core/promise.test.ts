@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { cutFor, cutTerm, type Instant, type PromiseRecord, promiseLeftMs, promiseTo } from './promise.ts';
+import { answerOf, cutFor, cutTerm, type Instant, type PromiseRecord, promiseLeftMs, promiseTo } from './promise.ts';
 
 const act = fc.oneof(
   fc.record({ do: fc.constant('cut' as const), term: fc.integer({ min: 1, max: 4 }) }),
@@ -59,5 +59,16 @@ describe('a promise record', () => {
     expect(promiseTo(given, { term: 2, round: 9, forMs }, now)).toBeNull();
     expect(promiseTo(given, { term: 3, round: 6, forMs }, now)).toMatchObject({ round: 6 });
     expect(promiseTo(given, { term: 4, round: 1, forMs }, now)).toMatchObject({ term: 4 });
+  });
+
+  it('tells a holder that counts anew which round to go on from', () => {
+    const now = { nowMs: 1_000, bootId: 'boot' };
+    const record = promiseTo({ kind: 'none' }, { term: 3, round: 500, forMs }, now) ?? { kind: 'none' };
+    expect(promiseTo(record, { term: 3, round: 1, forMs }, now)).toBeNull();
+    const refusal = answerOf(record, 3, false);
+    expect(refusal).toEqual({ given: false, round: 500 });
+    expect(promiseTo(record, { term: 3, round: refusal.round + 1, forMs }, now)).toMatchObject({ round: 501 });
+    expect(answerOf(record, 4, true)).toEqual({ given: true, round: 0 });
+    expect(answerOf({ kind: 'cut', term: 4 }, 3, false)).toEqual({ given: false, round: 0 });
   });
 });

@@ -58,6 +58,16 @@ export interface PromiseRequest {
   readonly forMs: number;
 }
 
+export interface PromiseAnswer {
+  readonly given: boolean;
+  /** The last round of this term that was promised here, 0 without one: a holder that began anew asks a later one. */
+  readonly round: number;
+}
+
+export function answerOf(record: PromiseRecord, term: number, given: boolean): PromiseAnswer {
+  return { given, round: record.kind === 'promised' && record.term === term ? record.round : 0 };
+}
+
 /**
  * The record after promising; `null`: refused. A cut above the holder's term refuses; an older round than one already
  * given, or of a lower term, is a message that was long under way.

@@ -30,13 +30,12 @@ export interface Situation {
   readonly lease: LeasePosition;
 }
 
-/** What one rule contributes. `final`: no later rule of the same decision may act. */
+/** What one rule contributes: what is done, why, what is refused, and when to look again. */
 export interface Verdict {
   readonly actions: readonly Action[];
   readonly reasons: readonly Reason[];
   readonly refused: readonly Refusal[];
   readonly lookAgainInMs: number;
-  readonly memory?: DatabaseMemory;
 }
 
 /** How long without a change of its counter until a member counts as silent, in ms. */

@@ -81,6 +81,7 @@ const timeline = z.object({
 const renewal = z.object({
   term: positive,
   counter: count,
+  candidates: z.array(name).optional(),
   written: z.object({ timeline: positive, lsn }).optional(),
   boots: z.record(name, name).optional(),
 });

@@ -144,7 +144,7 @@ export class DatabaseMachine {
         },
       },
       askPromise: async (node: NodeName, request: PromiseRequest, withinMs: number) =>
-        (await this.#call(process, node, (agent) => agent.backend.promise(request, this.name), withinMs)).given,
+        await this.#call(process, node, (agent) => agent.backend.promise(request, this.name), withinMs),
       checkpointOn: async (node: NodeName, signal: AbortSignal) => await this.#peer(process, node).checkpoint(signal),
       askWal: async (node: NodeName, request: WalRequest, withinMs: number) =>
         (await this.#call(process, node, (agent) => agent.backend.lastWords(request), withinMs)).piece,

@@ -37,8 +37,8 @@ export const plants: readonly Plant[] = [
   ]),
   plant('deadline-from-before-sending', 'The deadline counts from before the renewal was sent', [
     'agent/execute-store.ts',
-    'const renewal = renewalOf(action, sentAtMs);',
-    'const renewal = renewalOf(action, context.clock.boottimeMs());',
+    'const renewal = { ...right, sentAtMs };',
+    'const renewal = { ...right, sentAtMs: context.clock.boottimeMs() };',
   ]),
   plant('fence-kills', 'The fence kills at the deadline, whatever the state of the agent', [
     'fence/warden.ts',
@@ -55,16 +55,10 @@ export const plants: readonly Plant[] = [
     ],
   ),
   plant('take-compares-the-lease', 'A takeover compares the very revision that was seen', [
-    'agent/execute-store.ts',
-    "      same(keys.lease, lease),\n      same(keys.renewal, renewal),\n      { key: keys.durability, revision: durability?.revision ?? 'absent' },",
+    'agent/store-lease.ts',
+    '      same(keys.lease, lease),\n      same(keys.renewal, renewal),\n      sameOrAbsent(keys.durability, durability),',
     '',
   ]),
-  plant('release-compares-the-renewal', 'A release that was not answered fails once its holder has renewed', [
-    'agent/execute-store.ts',
-    'conditions: [same(keys.lease, action.lease), { key: keys.renewal, revision }],',
-    "conditions: revision === '' ? [] : [same(keys.lease, action.lease)],",
-  ]),
-  // Promises and cuts
   plant(
     'promise-forbids-cutting',
     'A promise forbids cutting until TTL + drift after its receipt',
@@ -78,13 +72,13 @@ export const plants: readonly Plant[] = [
   ]),
   plant('all-must-promise', 'One who refuses or is not heard is enough to demote', [
     'agent/execute.ts',
-    'if (!answers.every((given) => given)) {',
-    'if (answers.length > 0 && !answers.some((given) => given)) {',
+    'if (!answers.every(({ given }) => given)) {',
+    'if (answers.length > 0 && !answers.some(({ given }) => given)) {',
   ]),
   plant('every-candidate-is-asked', 'Every node that could be promoted is asked for its promise', [
-    'core/rules/lease.ts',
-    "failover === 'allowed' ? [name] : []));",
-    "failover === 'allowed' ? [name] : [])).slice(1);",
+    'core/rules/candidates.ts',
+    '.filter((node) => node !== self);',
+    '.filter((node) => node !== self).slice(1);',
   ]),
   plant('next-term-for-the-cut', 'A holder that sees a cut for the next term takes that term itself', [
     'core/rules/primary.ts',
@@ -130,7 +124,7 @@ export const plants: readonly Plant[] = [
   ]),
   plant('failed-start-releases', 'A server that does not start is no reason to keep the lease', [
     'core/rules/primary.ts',
-    "  return handOver(lease, 'start-failed', text);",
+    "  return handOver(situation, lease, 'start-failed', text);",
     "  return wait({ code: 'start-failed', text }, backOff);",
   ]),
   plant('hung-primary-is-ended', 'A primary that answers nobody is ended', [
@@ -175,13 +169,13 @@ export const plants: readonly Plant[] = [
     'flushedBy(postgres.peers, step.set, effective.mark) < 0)',
   ]),
   plant('durability-write-compares', 'Every write of the record compares the lease and the record that it replaces', [
-    'agent/execute-store.ts',
-    "          same(keys.lease, action.lease),\n          { key: keys.durability, revision: action.replaces?.revision ?? 'absent' },",
+    'agent/store-housekeeping.ts',
+    'same(keys.lease, lease), sameOrAbsent(keys.durability, replaces)',
     '',
   ]),
   plant('take-compares-the-record', 'A takeover compares the durability record that it was judged by', [
-    'agent/execute-store.ts',
-    "      same(keys.renewal, renewal),\n      { key: keys.durability, revision: durability?.revision ?? 'absent' },",
+    'agent/store-lease.ts',
+    '      same(keys.renewal, renewal),\n      sameOrAbsent(keys.durability, durability),',
     '      same(keys.renewal, renewal),',
   ]),
   plant('settle-earlier-writes', 'An unanswered write of the record is settled by another write', [
@@ -226,9 +220,9 @@ export const plants: readonly Plant[] = [
     "  if (postgres.state === 'stopped' || postgres.state === 'standby') {\n    // It left",
   ]),
   plant('handover-compares-the-operation', 'A handover compares the very revision of the operation', [
-    'agent/execute-store.ts',
-    "    case 'take-handover':\n      return {\n        conditions: [same(keys.operation, action.operation), same(keys.lease, action.lease)],",
-    "    case 'take-handover':\n      return {\n        conditions: [],",
+    'agent/store-lease.ts',
+    'conditions: [same(keys.operation, action.operation), same(keys.lease, action.lease)],',
+    'conditions: [],',
   ]),
   plant('poolers-drain-first', 'The primary stops only when every pooler is drained', [
     'core/rules/switchover.ts',
@@ -249,6 +243,11 @@ export const plants: readonly Plant[] = [
     'agent/store-mirror.ts',
     'this.#following = this.#readUntilAnswered();\n        },',
     '},',
+  ]),
+  plant('release-compares-the-renewal', 'A release that was never answered is void from the next renewal on', [
+    'agent/store-lease.ts',
+    "same(keys.renewal, renewal)],\n    writes: [{ key: keys.lease, value: encodeRecord('lease', released) }],",
+    "],\n    writes: [{ key: keys.lease, value: encodeRecord('lease', released) }],",
   ]),
   plant(
     'settled-before-set',

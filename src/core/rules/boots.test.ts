@@ -78,6 +78,7 @@ const election = (k: number, boots: Readonly<Record<string, string>>, ...ballots
     written: null,
     lossLimitBytes: null,
     boots,
+    candidates: null,
     accepted: null,
   });
 

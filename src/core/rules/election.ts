@@ -15,6 +15,7 @@ import { formatLsn, parseLsn } from '../lsn.ts';
 import type { DatabaseMemory } from '../memory.ts';
 import { act, nothing, otherDatabaseNodes, type Situation, timelinesOf, type Verdict, wait } from '../situation.ts';
 import { type Position, type TimelineRecord, unusedTimeline } from '../timelines.ts';
+import { candidatesToName, electable } from './candidates.ts';
 import { freeInMs } from './lease-watch.ts';
 import { acceptUnheard } from './unheard.ts';
 
@@ -41,6 +42,7 @@ function electionWith(situation: Situation, lease: Lease, accepted: AcceptedLoss
     silent: memory.silent?.term === term ? memory.silent.nodes : new Set(),
     written: writtenBy(view.store.renewal?.value),
     boots: view.store.renewal?.value.boots ?? {},
+    candidates: electable(lease, view.store.renewal?.value),
     lossLimitBytes: spec?.failover.lossLimitBytes ?? null,
     accepted,
   });
@@ -108,6 +110,7 @@ export function electAndTake(situation: Situation, lease: Stored<Lease>, term: n
     // It may end inside a record, and the fork lies before that: at what has been replayed, or past it, never below.
     timeline: nextTimeline(situation, term, postgres.timeline, formatLsn(postgres.replayedLsn)),
     ttlMs: spec.lease.ttlMs,
+    candidates: candidatesToName(situation),
     because: ['elected'],
   };
   return { ...act([take], { code: 'elected', text: `elected for term ${term}` }, 0), refused };

@@ -8,9 +8,11 @@ import type { Action } from '../actions.ts';
 import type { Stored } from '../cluster-view.ts';
 import { driftMs, killTimeMs, type Lease, renewEveryMs, type WrittenPosition } from '../lease.ts';
 import { formatLsn } from '../lsn.ts';
-import { act, nothing, otherDatabaseNodes, refuse, type Situation, type Verdict, wait } from '../situation.ts';
+import { ownDeadlineMs } from '../memory.ts';
+import { act, nothing, refuse, type Situation, type Verdict, wait } from '../situation.ts';
 import { nodesOfRole } from '../spec.ts';
 import { recordedBoots } from './boots.ts';
+import { candidatesToName, mustPromise } from './candidates.ts';
 import { drawReceipt } from './receipt.ts';
 import { letsLeaseRunOut } from './useless.ts';
 
@@ -57,8 +59,11 @@ export function decideDemotion(situation: Situation): Verdict | null {
         return { code: 'lease-held-by-other', text: `${lease.holder} holds term ${lease.lease.value.term}` };
       case 'mine': {
         // Without an acknowledged renewal of its own, a restarted agent has one TTL from its start to get one.
-        const ttlMs = lease.lease.value.ttlMs;
-        const deadline = lease.deadlineMs ?? memory.startedAtMs + ttlMs - driftMs(ttlMs) - killTimeMs;
+        const { ttlMs, term } = lease.lease.value;
+        const fromStart = memory.startedAtMs + ttlMs - driftMs(ttlMs) - killTimeMs;
+        // The answer to taking this term was lost: nobody else can have taken it, so the right of the one before runs on.
+        // It starts nothing: for that, this term must be renewed.
+        const deadline = lease.deadlineMs ?? Math.max(ownDeadlineMs(memory, term - 1) ?? fromStart, fromStart);
         if (nowMs < deadline) return null;
         return { code: 'lease-expired', text: `no renewal of term ${lease.lease.value.term} was acknowledged in time` };
       }
@@ -79,7 +84,8 @@ export function decideRenewal(situation: Situation): readonly Action[] {
   const fresh = lease.deadlineMs !== null && nowMs - last < every;
   const justTried = lease.deadlineMs === null && nowMs - last < every / 2 && last > 0;
   if (fresh || justTried) return [];
-  const facts = { written: written(situation), boots: recordedBoots(situation) };
+  const candidates = candidatesToName(situation);
+  const facts = { written: written(situation), boots: recordedBoots(situation), candidates };
   return [{ do: 'renew-lease', lease: lease.lease, renewal, ...facts, because: ['renewal-due'] }];
 }
 
@@ -101,7 +107,7 @@ export function decidePromises(situation: Situation): readonly Action[] {
   const { term, ttlMs } = lease.lease.value;
   const last = memory.lastRound;
   if (last !== null && nowMs - last.atMs < renewEveryMs(ttlMs) / 2) return [];
-  const of = otherDatabaseNodes(situation).flatMap(({ name, failover }) => (failover === 'allowed' ? [name] : []));
+  const of = mustPromise(situation);
   const round = (last?.round ?? 0) + 1;
   return [{ do: 'ask-promises', of, term, round, ttlMs, because: ['store-silent'] }];
 }
@@ -157,7 +163,16 @@ function takeReleased(situation: Situation, lease: Stored<Lease & { state: 'rele
       }
     : null;
   return act(
-    [{ do: 'take-released-lease', lease, ttlMs, undo, because: ['released-to-me'] }],
+    [
+      {
+        do: 'take-released-lease',
+        lease,
+        ttlMs,
+        candidates: candidatesToName(situation),
+        undo,
+        because: ['released-to-me'],
+      },
+    ],
     { code: 'released-to-me', text: detail },
     0,
   );
@@ -184,7 +199,14 @@ function decideFirstTerm(situation: Situation): Verdict {
     case 'absent':
     case 'unfinished':
       return act(
-        [{ do: 'take-first-lease', ttlMs: spec.lease.ttlMs, because: ['cluster-new'] }],
+        [
+          {
+            do: 'take-first-lease',
+            ttlMs: spec.lease.ttlMs,
+            candidates: candidatesToName(situation),
+            because: ['cluster-new'],
+          },
+        ],
         { code: 'cluster-new', text: 'the store has neither a lease nor a cluster, and the data directory is empty' },
         0,
       );

@@ -12,7 +12,9 @@ import { cutTerm } from '../promise.ts';
 import { act, currentTerm, isMoving, nothing, refuse, type Situation, type Verdict, wait } from '../situation.ts';
 import type { NodeName } from '../spec.ts';
 import type { TimelineRecord } from '../timelines.ts';
+import { candidatesToName } from './candidates.ts';
 import { pauseBeforeStartMs, whyNotAgain } from './crashes.ts';
+import { nextTimeline } from './election.ts';
 import { endHung, hungPrimaryAfterMs } from './hung.ts';
 import { retryAfterMs } from './job-retry.ts';
 import { hasSuccessors } from './successors.ts';
@@ -54,7 +56,7 @@ export function decideAsHolder(situation: Situation, lease: Held): Verdict {
       if (cutTerm(view.promise) > lease.value.term) return cutOff(situation, lease);
       if (!fresh)
         return wait({ code: 'renewal-awaited', text: 'nothing starts before a fresh renewal of the lease' }, 100);
-      return postgres.state === 'standby' ? promote(situation) : startAgain(situation, lease);
+      return postgres.state === 'standby' ? promote(situation, lease) : startAgain(situation, lease);
     default:
       return unreachable(postgres);
   }
@@ -110,12 +112,22 @@ function cutFrom({ view }: Situation, lease: Lease): readonly NodeName[] {
 /** Standbys that cut themselves off for the next term would never come back to a holder of this one. */
 function takeNextTerm(situation: Situation, lease: Held): Verdict {
   const term = lease.value.term + 1;
-  const { postgres } = situation.view;
-  if (postgres.state !== 'primary') return nothing();
+  const { postgres, store } = situation.view;
+  const { renewal } = store;
+  if (postgres.state !== 'primary' || renewal === null) return nothing();
   const forkLsn = postgres.fork === null ? '0/0' : formatLsn(postgres.fork.lsn);
   const timeline = { term, timeline: postgres.timeline, parent: postgres.fork?.parent ?? null, forkLsn };
   return act(
-    [{ do: 'take-next-term', lease, timeline, because: ['standbys-cut'] }],
+    [
+      {
+        do: 'take-next-term',
+        lease,
+        renewal,
+        timeline,
+        candidates: candidatesToName(situation),
+        because: ['standbys-cut'],
+      },
+    ],
     { code: 'standbys-cut', text: `standbys have cut off term ${lease.value.term}: going on in term ${term}` },
     0,
   );
@@ -138,7 +150,25 @@ function withoutData(situation: Situation): Verdict {
   );
 }
 
-function promote(situation: Situation): Verdict {
+/**
+ * A lease that was given back is taken without one, since a server that is only stopped goes on where it was. Left to
+ * choose, PostgreSQL would take a number that whoever gave it back may have begun already.
+ */
+function reserveTimeline(situation: Situation, lease: Held): Verdict {
+  const { postgres } = situation.view;
+  if (postgres.state !== 'standby') return nothing(50);
+  const forkLsn = formatLsn(postgres.replayedLsn);
+  const timeline = nextTimeline(situation, lease.value.term, postgres.timeline, forkLsn);
+  return act(
+    [{ do: 'record-timeline', timeline, lease, because: ['timeline-new'] }],
+    { code: 'timeline-new', text: `reserves timeline ${timeline.timeline} before the promotion` },
+    0,
+  );
+}
+
+function promote(situation: Situation, lease: Held): Verdict {
+  const reserved = ownTimeline(situation);
+  if (reserved === null) return reserveTimeline(situation, lease);
   const backOff = retryAfterMs(situation.view, 'promote');
   if (backOff > 0) return wait({ code: 'promote-failed', text: lastError(situation, 'promote') }, backOff);
   const operation = situation.view.store.operation?.value;
@@ -148,7 +178,7 @@ function promote(situation: Situation): Verdict {
       {
         do: 'promote',
         withinMs,
-        timeline: ownTimeline(situation)?.timeline ?? null,
+        timeline: reserved.timeline,
         configure: mustConfigure(situation),
         because: ['holds-lease'],
       },
@@ -169,9 +199,10 @@ function startAgain(situation: Situation, lease: Held): Verdict {
       text: `the data directory belongs to system ${view.postgres.systemIdentifier}, this cluster is ${known}; it is never touched`,
     });
   }
-  if (shouldHandOver(situation)) return handOver(lease, 'primary-useless', situation.memory.failingProbes?.text ?? '');
+  if (shouldHandOver(situation))
+    return handOver(situation, lease, 'primary-useless', situation.memory.failingProbes?.text ?? '');
   const tooOften = whyNotAgain(situation);
-  if (tooOften !== null) return handOver(lease, 'crashes', tooOften);
+  if (tooOften !== null) return handOver(situation, lease, 'crashes', tooOften);
   const backOff = retryAfterMs(view, 'start');
   if (backOff > 0) return afterFailedStart(situation, lease, backOff);
   const pauseMs = pauseBeforeStartMs(situation);
@@ -218,12 +249,14 @@ function afterFailedStart(situation: Situation, lease: Held, backOff: number): V
   const text = lastError(situation, 'start');
   // An election that can't be won would only cost time.
   if (!hasSuccessors(situation)) return wait({ code: 'start-failed', text }, backOff);
-  return handOver(lease, 'start-failed', text);
+  return handOver(situation, lease, 'start-failed', text);
 }
 
 /** PostgreSQL is proven gone: whoever is elected may begin at once. */
-function handOver(lease: Held, code: string, text: string): Verdict {
-  return act([{ do: 'release-lease', lease, to: null, because: [code] }], { code, text }, 0);
+function handOver({ view }: Situation, lease: Held, code: string, text: string): Verdict {
+  const { renewal } = view.store;
+  if (renewal === null) return nothing(50);
+  return act([{ do: 'release-lease', lease, renewal, to: null, because: [code] }], { code, text }, 0);
 }
 
 function lastError(situation: Situation, kind: 'initialise' | 'promote' | 'start'): string {

@@ -11,6 +11,7 @@ import type { Stored } from '../cluster-view.ts';
 import { formatLsn, parseLsn } from '../lsn.ts';
 import { isActive, type Operation } from '../operation.ts';
 import { act, refuse, type Situation, type Verdict, wait } from '../situation.ts';
+import { candidatesToName } from './candidates.ts';
 import { nextTimeline } from './election.ts';
 import { undrained, unresumed } from './operation-marks.ts';
 import { drawReceipt } from './receipt.ts';
@@ -168,6 +169,7 @@ export function decideAsTarget(situation: Situation, lease: Held): Verdict | nul
     lease,
     timeline: nextTimeline(situation, lease.value.term + 1, postgres.timeline, operation.shutdownLsn),
     ttlMs: lease.value.ttlMs,
+    candidates: candidatesToName(situation),
     because: ['replayed-past-shutdown'],
   };
   // The promotion follows an acknowledged handover at once: a second look would only cost the writers time.
@@ -233,12 +235,12 @@ function giveBack(
   lease: Held,
   error: string | null,
 ): Verdict | null {
-  const { postgres } = situation.view;
+  const { postgres, store } = situation.view;
   if (postgres.state === 'stopped') {
     // It left the old timeline after all: its WAL is the cluster's now, and the old primary's is not complete.
-    if (postgres.timeline !== timeline || postgres.lastRole === 'primary') return null;
+    if (postgres.timeline !== timeline || postgres.lastRole === 'primary' || store.renewal === null) return null;
     return act(
-      [{ do: 'release-lease', lease, to, because: ['promotion-failed'] }],
+      [{ do: 'release-lease', lease, renewal: store.renewal, to, because: ['promotion-failed'] }],
       {
         code: 'promotion-failed',
         text: `${error ?? 'not writable in time'}; ${to} has everything and takes the lease back`,
