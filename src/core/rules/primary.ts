@@ -157,7 +157,7 @@ function withoutData(situation: Situation): Verdict {
 function reserveTimeline(situation: Situation, lease: Held): Verdict {
   const { postgres } = situation.view;
   if (postgres.state !== 'standby') return nothing(50);
-  const forkLsn = formatLsn(postgres.walEnd ?? postgres.replayedLsn);
+  const forkLsn = formatLsn(postgres.replayedLsn);
   const timeline = nextTimeline(situation, lease.value.term, postgres.timeline, forkLsn);
   return act(
     [{ do: 'record-timeline', timeline, lease, because: ['timeline-new'] }],
