@@ -118,6 +118,29 @@ describe('a disk that is full', () => {
   }, 60_000);
 });
 
+describe('a source with tablespaces of its own', () => {
+  it('is not copied, and names them; without them it is', async () => {
+    const db2 = cluster.node('db2');
+    const { sql } = cluster.node('db1');
+    const location = join(cluster.directory, 'fast');
+    mkdirSync(location);
+    await sql.execute(`create tablespace fast location '${location}'`, 10_000);
+    await db2.configure();
+    const clone = () =>
+      db2.postgres.clone(
+        cluster.node('db1').upstream,
+        { systemIdentifier, slot: db2.slot, diverged: false },
+        () => undefined,
+        soon,
+      );
+    await expect(clone()).rejects.toMatchObject({ code: 'CLONE_FAILED', message: expect.stringContaining('fast') });
+    expect(beside('db2')).toEqual([]);
+    await sql.execute('drop tablespace fast', 10_000);
+    await clone();
+    await db2.observe('stopped');
+  }, 60_000);
+});
+
 /** The node's home is a link to the other file system from now on; nothing has been written into it yet. */
 function symlinkHome(target: string): void {
   const home = dirname(cluster.node('db2').layout.data);

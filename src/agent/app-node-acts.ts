@@ -7,6 +7,7 @@
  */
 import type { PauseFigures, PoolerBlocker, PoolerState } from '../core/cluster-view.ts';
 import { type PoolerConfiguration, pausable } from '../core/pooler-configuration.ts';
+import { pauseHoldMs } from '../core/rules/pooler.ts';
 import type { PoolerAction } from '../core/rules/pooler-decision.ts';
 import type { HeldGate, PoolerGateView, ShutGate } from '../core/rules/pooler-memory.ts';
 import { describeError, isUnderstudyError } from '../errors/understudy-error.ts';
@@ -290,7 +291,14 @@ export class PoolerActs {
   async #resume(action: Extract<PoolerAction, { do: 'resume' }>): Promise<void> {
     const gate = this.#gate;
     await this.#endDrain();
-    const figures = await this.#deps.pooler.resume(action.configuration, { withinMs: actWithinMs });
+    const isOverdue = this.#deps.clock.boottimeMs() >= endOf(gate);
+    const figures = await this.#deps.pooler
+      .resume(action.configuration, { withinMs: actWithinMs, isOverdue })
+      .catch((error: unknown) => {
+        // Its clients go on where they were; shut again, they would wait for longer than they were to.
+        if (isOverdue && isUnderstudyError(error, 'POOLER_FILES_FAILED')) this.#gate = { state: 'open' };
+        throw error;
+      });
     this.#gate = { state: 'open' };
     this.#strayPause = false;
     this.#loaded = action.configuration;
@@ -342,6 +350,12 @@ export class PoolerActs {
     const isLost = gate.state === 'draining' || (gate.state === 'drained' && local.paused.length === 0);
     if (isLost) this.#startDrain();
   }
+}
+
+/** How long clients may be kept waiting; one that nobody asked for, not at all. */
+function endOf(gate: PoolerGateView): number {
+  if (gate.state === 'open') return Number.NEGATIVE_INFINITY;
+  return gate.sinceMs + gate.limitMs + (gate.state === 'held' ? 0 : pauseHoldMs);
 }
 
 function isShut(gate: PoolerGateView): gate is ShutGate {

@@ -2,9 +2,10 @@
  * The app node's journal as a file in the state directory: what the last agent knew, so that the next one neither
  * follows a lower term nor forgets a pause that it must end.
  *
- * Invariant: replaced as a whole. A file that can't be read counts as none: the topology tells the rest.
+ * Invariant: replaced as a whole. A file that can't be read counts as none: the topology tells the rest. Where the state
+ * directory takes nothing, as on a full disk, it goes to a second file on another file system; the later one counts.
  */
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import type { AppNodeMemory } from '../core/rules/pooler-memory.ts';
@@ -35,6 +36,8 @@ const reader = z.object({ node: z.string(), address: z.string(), port: z.number(
 
 const schema = z.object({
   bootId: z.string(),
+  /** Counts the writes. */
+  number: z.number().default(0),
   memory: z.object({
     term: z.number(),
     primary: reader.nullable(),
@@ -67,31 +70,59 @@ function readBootId(): string {
   return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
 }
 
-export function openAppNodeJournal(file: string): AppNodeJournal {
+function readKept(file: string): z.infer<typeof schema> | null {
+  try {
+    return schema.parse(JSON.parse(readFileSync(file, 'utf8')));
+  } catch {
+    return null; // the first start, or it was never finished
+  }
+}
+
+function replace(file: string, text: string): void {
+  try {
+    writeFileSync(`${file}.new`, text, { mode: 0o600 });
+    renameSync(`${file}.new`, file);
+  } catch (error) {
+    removeQuietly(`${file}.new`);
+    throw error;
+  }
+}
+
+function removeQuietly(file: string): void {
+  try {
+    rmSync(file, { force: true });
+  } catch {
+    // a file system that takes no changes at all
+  }
+}
+
+/** `spare`: where it goes when `file` can't be written; may be lost with the boot. */
+export function openAppNodeJournal(file: string, spare: string): AppNodeJournal {
   const bootId = readBootId();
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  const [kept = null] = [readKept(file), readKept(spare)]
+    .filter((one) => one !== null)
+    .sort((one, other) => other.number - one.number);
+  let number = kept?.number ?? 0;
   return {
     read(): AppNodeMemory | null {
-      let text: string;
-      try {
-        text = readFileSync(file, 'utf8');
-      } catch {
-        return null; // the first start
-      }
-      let value: unknown;
-      try {
-        value = JSON.parse(text);
-      } catch {
-        return null;
-      }
-      const parsed = schema.safeParse(value);
-      if (!parsed.success) return null;
-      const { memory, gate } = parsed.data;
-      return { memory, gate: parsed.data.bootId === bootId ? gate : { state: 'open' } };
+      if (kept === null) return null;
+      return { memory: kept.memory, gate: kept.bootId === bootId ? kept.gate : { state: 'open' } };
     },
     write(memory: AppNodeMemory): void {
-      writeFileSync(`${file}.new`, JSON.stringify({ bootId, ...memory }), { mode: 0o600 });
-      renameSync(`${file}.new`, file);
+      number += 1;
+      const text = JSON.stringify({ bootId, number, ...memory });
+      try {
+        replace(file, text);
+      } catch (error) {
+        try {
+          replace(spare, text);
+        } catch {
+          throw error; // names the place that matters
+        }
+        return;
+      }
+      removeQuietly(spare);
     },
   };
 }

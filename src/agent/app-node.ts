@@ -2,7 +2,7 @@
  * The agent of an app node: hears the topology, decides (core/rules/pooler.ts), acts on its pooler, reports.
  *
  * Invariant: what was decided is in the journal before it is acted on, so that the next agent neither follows a lower
- * term nor forgets a pause. Each message wakes the loop at once; nothing on the way from a message to PAUSE or RESUME
+ * term nor forgets a pause; a journal that can't be written is trouble, and stops nothing. Each message wakes the loop at once; nothing on the way from a message to PAUSE or RESUME
  * waits for a timer. What it refuses: to judge the topology itself, see core/rules/.
  */
 import type { TopologyMessage } from '../api/contract.ts';
@@ -12,6 +12,7 @@ import type { PoolerDecision } from '../core/rules/pooler-decision.ts';
 import { noPoolerMemory, type PoolerMemory } from '../core/rules/pooler-memory.ts';
 import { ranked } from '../core/rules/sightings.ts';
 import type { NodeName } from '../core/spec.ts';
+import { describeError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Pooler } from '../ports/pooler.ts';
 import { PoolerActs } from './app-node-acts.ts';
@@ -66,6 +67,7 @@ class RunningAppNode {
   #isWoken = false;
   #wake: AbortController | null = null;
   #journaled = '';
+  #journalTrouble: string | null = null;
 
   constructor(deps: AppNodeDeps) {
     const { node, pooler, clock, emit } = deps;
@@ -135,7 +137,7 @@ class RunningAppNode {
       blockers,
       poolerVersion: running?.version ?? null,
       lastPause,
-      trouble,
+      trouble: trouble ?? this.#journalTrouble,
     };
   }
 
@@ -242,8 +244,19 @@ class RunningAppNode {
     const kept = { memory: this.#memory, gate: this.#acts.gate };
     const text = JSON.stringify(kept);
     if (text === this.#journaled) return;
-    this.#deps.journal.write(kept);
-    this.#journaled = text;
+    try {
+      this.#deps.journal.write(kept);
+      this.#journaled = text;
+      this.#journalTrouble = null;
+    } catch (error) {
+      // Tried again at the next turn. Until then an agent that starts anew knows less, which the topology tells it; one that
+      // gave up here would follow nobody, and leave the pooler paused.
+      const because = describeError(error);
+      if (because !== this.#journalTrouble) {
+        this.#deps.emit('action.failed', { node: this.#deps.node, action: 'remember', because });
+      }
+      this.#journalTrouble = because;
+    }
   }
 }
 

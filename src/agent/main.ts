@@ -17,7 +17,7 @@ import type { NodeFile } from '../config/node-file.ts';
 import { keptWalLimitsOf } from '../core/kept-wal.ts';
 import { serverConfiguration } from '../core/rules/settings.ts';
 import { findNode, hostName, type NodeName, type Spec } from '../core/spec.ts';
-import { examineNode } from '../doctor/examine-node.ts';
+import { examiner } from '../doctor/aside.ts';
 import { checkFence } from '../doctor/fence.ts';
 import { checkStoreLatency } from '../doctor/store-latency.ts';
 import { describeError, UnderstudyError } from '../errors/understudy-error.ts';
@@ -49,6 +49,8 @@ interface Running {
 
 interface Foundation {
   readonly file: NodeFile;
+  /** Looks for trouble on this node, beside this process. */
+  readonly examine: ReturnType<typeof examiner>;
   readonly clock: Clock;
   readonly log: ActionLog & { debug(facts: object, text: string): void };
   readonly credentials: Credentials;
@@ -72,6 +74,7 @@ export async function runAgent(nodeFilePath: string): Promise<void> {
   const end = new AbortController();
   const foundation: Foundation = {
     file,
+    examine: examiner(process.argv[1] ?? '', nodeFilePath),
     clock: createLinuxClock(),
     log,
     credentials: await readCredentials(file.tls),
@@ -106,7 +109,7 @@ function untilSignalled(also: AbortSignal): Promise<void> {
 }
 
 function startDatabase(foundation: Foundation): Running {
-  const { file, clock, log, credentials } = foundation;
+  const { file, clock, log, credentials, examine } = foundation;
   if (file.store === null) throw new UnderstudyError('CONFIG_INVALID', 'a database node needs a `store` section');
   const store = openStore(file.store, file.cluster, clock);
   const peers = new Map<NodeName, AgentClient>();
@@ -160,7 +163,7 @@ function startDatabase(foundation: Foundation): Running {
       const probe = { store, clock, node: file.node };
       const latency = ttlMs === undefined ? [] : [checkStoreLatency({ ...probe, ttlMs })];
       // One after the other: the programs that the other checks run would be measured, too.
-      return [...(await Promise.all(latency)), ...(await examineNode(file)), checkFence(await fence.peek(), isService)];
+      return [...(await Promise.all(latency)), ...(await examine()), checkFence(await fence.peek(), isService)];
     },
     disagreements: async (wanted) => {
       // Loaded only for an apply: the loader is a large part of the command line.
@@ -252,7 +255,7 @@ async function diskFreeBytes(directory: string): Promise<number | null> {
 }
 
 function startApp(foundation: Foundation): Running {
-  const { file, clock, log, credentials } = foundation;
+  const { file, clock, log, credentials, examine } = foundation;
   const agents = file.databaseAgents.map(({ node, address }) => ({
     node,
     address,
@@ -271,7 +274,7 @@ function startApp(foundation: Foundation): Running {
       pooler,
       source: topologySource(link),
       reporter,
-      journal: openAppNodeJournal(join(state, 'app-node.json')),
+      journal: openAppNodeJournal(join(state, 'app-node.json'), join(run, 'app-node.json')),
       clock,
       emit: (event, facts) => log.info({ event, ...facts }, event),
     },
@@ -283,7 +286,7 @@ function startApp(foundation: Foundation): Running {
     version,
     app,
     databaseNodes: () => new Set(agents.map((agent) => agent.node)),
-    doctor: () => examineNode(file),
+    doctor: examine,
     now: () => clock.wallClock(),
   });
   return {

@@ -9,6 +9,7 @@ import { doctorLines, type NodeFindings, unreachableFinding } from './doctor-tex
 
 interface DoctorOptions extends CommonOptions {
   readonly node?: string;
+  readonly config?: string;
   readonly all?: boolean;
 }
 
@@ -30,6 +31,7 @@ export function declareDoctor(program: Command, perform: Perform): void {
       'Has every agent examine its node: programs, ports, files, certificates, disk, clocks, limits. Without a cluster it looks at this machine.',
     )
     .option('--node <node>', 'only this node')
+    .option('--config <file>', 'only this machine, by its node file; no agent is asked')
     .option('--all', 'show what is well line by line, too')
     .option('--json', 'print it as JSON')
     .addHelpText('after', `${examples}\nExit code 1: something fails, or an agent does not answer.\n`)
@@ -42,9 +44,11 @@ export function declareDoctor(program: Command, perform: Perform): void {
 async function doctor(call: Call, options: DoctorOptions): Promise<number> {
   const { terminal } = call;
   const { findContextFile } = await import('./context.ts');
-  const isAlone = findContextFile({ named: options.context, env: call.io.env, cwd: call.io.cwd }) === null;
+  const isAlone =
+    options.config !== undefined ||
+    findContextFile({ named: options.context, env: call.io.env, cwd: call.io.cwd }) === null;
   const all = isAlone
-    ? [{ node: null, findings: await here(call) }]
+    ? [{ node: null, findings: await here(call, options.config) }]
     : await everyNode(await call.cluster(), options.node);
   if (terminal.json) terminal.printJson(all);
   else terminal.print(...doctorLines(all, options.all === true, terminal.paint));
@@ -54,14 +58,15 @@ async function doctor(call: Call, options: DoctorOptions): Promise<number> {
 }
 
 /** A server that was enrolled has a node file, which says what to look at; any other machine may be about to carry a stage. */
-async function here({ io }: Call): Promise<readonly DoctorFinding[]> {
+async function here({ io }: Call, named: string | undefined): Promise<readonly DoctorFinding[]> {
   const { existsSync } = await import('node:fs');
-  if (existsSync(systemNodeFile)) {
+  const nodeFile = named ?? systemNodeFile;
+  if (named !== undefined || existsSync(nodeFile)) {
     const [{ loadNodeFile }, { examineNode }] = await Promise.all([
       import('../config/load-node-file.ts'),
       import('../doctor/examine-node.ts'),
     ]);
-    return await examineNode(loadNodeFile(systemNodeFile));
+    return await examineNode(loadNodeFile(nodeFile));
   }
   const { examineMachine } = await import('../doctor/examine-machine.ts');
   return await examineMachine(io.cwd);

@@ -79,6 +79,8 @@ export function isUnderWay(operation: Operation, lease: Lease | null): boolean {
 }
 
 /** How long a pooler may stay paused for this operation, in ms: all of its phases at their worst, and a second for the network. */
-export function pauseLimitMs(plan: OperationPlan): number {
+export function pauseLimitMs(
+  plan: Pick<OperationPlan, 'drainTimeoutMs' | 'stopTimeoutMs' | 'promoteTimeoutMs' | 'paceMs'>,
+): number {
   return plan.drainTimeoutMs + plan.stopTimeoutMs + 2 * plan.promoteTimeoutMs + 6 * plan.paceMs + 1_000;
 }

@@ -7,7 +7,7 @@ import { createAuthority } from '../pki/authority.ts';
 import { writeCredentials } from '../pki/credential-files.ts';
 import { issue } from '../pki/issue.ts';
 import { examineNode } from './examine-node.ts';
-import { checkCertificate, checkDataDirectory, checkRunDirectory } from './files.ts';
+import { checkCertificate, checkDataDirectory, checkReplaceable, checkRunDirectory } from './files.ts';
 
 const dayMs = 86_400_000;
 let directory: string;
@@ -81,6 +81,13 @@ describe('the data directory', () => {
     expect(data()).toMatchObject({ verdict: 'ok', text: expect.stringContaining('PostgreSQL 17') });
     chmodSync(file.directories.data, 0o755);
     expect(data().verdict).toBe('failure');
+  });
+
+  it('must not be a mount point, nor have tablespaces', () => {
+    expect(checkReplaceable(file.directories.data)).toEqual([]);
+    mkdirSync(join(file.directories.data, 'pg_tblspc', '16400'), { recursive: true });
+    expect(checkReplaceable(file.directories.data)).toMatchObject([{ check: 'tablespaces', verdict: 'failure' }]);
+    expect(checkReplaceable('/proc')).toMatchObject([{ check: 'data directory', verdict: 'failure' }]);
   });
 });
 

@@ -5,7 +5,7 @@
 import type { DoctorFinding } from '../api/contract.ts';
 import type { NodeFile } from '../config/node-file.ts';
 import { checkWatchdog } from './fence.ts';
-import { checkCertificate, checkDataDirectory, checkRunDirectory, checkSecret } from './files.ts';
+import { checkCertificate, checkDataDirectory, checkReplaceable, checkRunDirectory, checkSecret } from './files.ts';
 import { checkPeerClocks } from './peer-clocks.ts';
 import { checkPorts, type ExpectedPort } from './ports.ts';
 import { checkPgbouncer, checkPostgres } from './programs.ts';
@@ -32,7 +32,7 @@ export async function examineNode(file: NodeFile, ports: NodePorts = usualPorts)
     [tls.certificate, tls.ca, ...(store === null ? [] : [store.certificate])].map((path) =>
       checkCertificate(path, nowMs),
     ),
-    file.role === 'database' ? [checkDataDirectory(directories.data)] : [],
+    file.role === 'database' ? [checkDataDirectory(directories.data), ...checkReplaceable(directories.data)] : [],
     checkDisk(file.role === 'database' ? directories.data : directories.state).then((finding) => [finding]),
     [checkRunDirectory(directories.run), checkOpenFiles(), checkClockSource()],
     file.role === 'database' ? checkSharedMemory().then((finding) => [finding]) : [],

@@ -4,6 +4,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DoctorFinding } from '../api/contract.ts';
 import { describeError } from '../errors/understudy-error.ts';
+import { isMountPoint } from '../process/mount-point.ts';
 import { bad, ok } from './finding.ts';
 
 /** A seven-day certificate is renewed well before this. */
@@ -63,6 +64,30 @@ export function checkRunDirectory(run: string): DoctorFinding {
     `${run} has ${bytes} bytes: sockets can't be made in it`,
     `choose a run directory of at most ${longestRunDirectory} bytes`,
   );
+}
+
+/** What makes every clone impossible, before it is needed: a mount point can't be replaced, tablespaces can't be copied. */
+export function checkReplaceable(data: string): readonly DoctorFinding[] {
+  const findings: DoctorFinding[] = [];
+  if (isMountPoint(data)) {
+    const hint = 'mount the file system one directory higher, and let the data directory be a directory on it';
+    findings.push(bad('data directory', 'failure', `${data} is a mount point: no clone can be put in its place`, hint));
+  }
+  const tablespaces = namesIn(join(data, 'pg_tblspc'));
+  if (tablespaces.length > 0) {
+    const hint = 'move what is in them to pg_default (alter table … set tablespace pg_default), and drop them';
+    const text = `the cluster has ${tablespaces.length} tablespaces of its own: no node can be cloned`;
+    findings.push(bad('tablespaces', 'failure', text, hint));
+  }
+  return findings;
+}
+
+function namesIn(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return []; // there is no cluster, or it may not be read, which is told by another check
+  }
 }
 
 export function checkDataDirectory(data: string): DoctorFinding {

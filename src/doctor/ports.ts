@@ -41,7 +41,9 @@ function readAddress(hex: string): string {
 
 export function checkPorts(expected: readonly ExpectedPort[]): readonly DoctorFinding[] {
   const listeners = ['/proc/net/tcp', '/proc/net/tcp6'].flatMap((file) => parseListeners(readText(file)));
-  return expected.map((one) => judge(one, holdersOf(one, listeners)));
+  const holders = expected.map((one) => holdersOf(one, listeners));
+  const names = namesOf(new Set(holders.flat().map(({ inode }) => inode)));
+  return expected.map((one, index) => judge(one, holders[index] ?? [], names));
 }
 
 function holdersOf({ address, port }: ExpectedPort, listeners: readonly Listener[]): readonly Listener[] {
@@ -49,10 +51,14 @@ function holdersOf({ address, port }: ExpectedPort, listeners: readonly Listener
   return listeners.filter((one) => one.port === port && (onAll || one.address === '*' || one.address === address));
 }
 
-function judge({ address, port, program }: ExpectedPort, holders: readonly Listener[]): DoctorFinding {
+function judge(
+  { address, port, program }: ExpectedPort,
+  holders: readonly Listener[],
+  namesByInode: ReadonlyMap<string, string>,
+): DoctorFinding {
   const place = `${address}:${port}`;
   if (holders.length === 0) return ok('ports', `${place} is free`);
-  const names = [...new Set(holders.map(({ inode }) => nameOfHolder(inode)))];
+  const names = [...new Set(holders.map(({ inode }) => namesByInode.get(inode) ?? null))];
   const strangers = names.filter((name) => name !== null && name !== program);
   if (strangers.length > 0) {
     return bad(
@@ -66,14 +72,19 @@ function judge({ address, port, program }: ExpectedPort, holders: readonly Liste
   return ok('ports', `${place} is held by ${program}`);
 }
 
-/** `null`: by a process that may not be looked at. */
-function nameOfHolder(inode: string): string | null {
-  const wanted = `socket:[${inode}]`;
+/** Who holds these sockets; those of a process that may not be looked at have no name. One scan of all processes. */
+function namesOf(inodes: ReadonlySet<string>): ReadonlyMap<string, string> {
+  const names = new Map<string, string>();
+  if (inodes.size === 0) return names;
   for (const pid of readdirSync('/proc')) {
     if (!/^\d+$/.test(pid)) continue;
-    if (descriptorsOf(pid).some((link) => link === wanted)) return readText(`/proc/${pid}/comm`).trim();
+    for (const link of descriptorsOf(pid)) {
+      const inode = /^socket:\[(\d+)\]$/.exec(link)?.[1];
+      if (inode !== undefined && inodes.has(inode)) names.set(inode, readText(`/proc/${pid}/comm`).trim());
+    }
+    if (names.size === inodes.size) break;
   }
-  return null;
+  return names;
 }
 
 function descriptorsOf(pid: string): readonly string[] {

@@ -30,6 +30,10 @@ export const errorCatalogue = {
     hint: 'move the directory away by hand, or declare another one; it is never touched',
     retry: 'operator',
   },
+  DATA_DIRECTORY_MOUNTED: {
+    hint: 'mount the file system one directory higher, and let the data directory be a directory on it',
+    retry: 'operator',
+  },
   CLONE_FAILED: { hint: 'check disk space on this node and the log of the primary', retry: 'later' },
   REWIND_FAILED: { hint: 'the node is cloned instead; its log and that of the primary say why', retry: 'later' },
   RESCUE_FAILED: {
@@ -40,6 +44,10 @@ export const errorCatalogue = {
   // poolers
   POOLER_BINARIES_MISSING: { hint: 'install the pgbouncer package', retry: 'operator' },
   POOLER_FAILED: { hint: "read pgbouncer's log on that node", retry: 'later' },
+  POOLER_FILES_FAILED: {
+    hint: 'free disk space on that node, and see that its agent may write to its state directory',
+    retry: 'later',
+  },
   POOLER_TIMEOUT: { hint: "read pgbouncer's log on that node", retry: 'later' },
   // agents and their API
   AGENT_UNREACHABLE: { hint: 'check that the agent runs on that node', retry: 'later' },

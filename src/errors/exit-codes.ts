@@ -27,6 +27,7 @@ const byCode: Partial<Record<ErrorCode, ExitCode>> = {
   STORE_DENIED: exitCodes.refused,
   STORE_CERTIFICATE: exitCodes.refused,
   DATA_DIRECTORY_FOREIGN: exitCodes.refused,
+  DATA_DIRECTORY_MOUNTED: exitCodes.refused,
   STAGE_EXISTS: exitCodes.refused,
   AGENT_UNREACHABLE: exitCodes.unreachable,
   STORE_UNREACHABLE: exitCodes.unreachable,

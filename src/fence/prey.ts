@@ -11,9 +11,10 @@
  *
  * As an ordinary user only that user's processes are seen and killed; PostgreSQL runs as the user of its fence.
  */
-import { closeSync, constants, existsSync, fstatSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { identify, isAlive, ownProcesses, type ProcessIdentity, readCommandLine } from '../process/identity.ts';
+import { openQuietly, readQuietly } from '../process/quiet-file.ts';
 import { sendSignal } from '../process/signal.ts';
 import type { ServerSeen } from './warden.ts';
 
@@ -148,7 +149,7 @@ export class Prey {
   }
 
   postmaster(): PostmasterLines | null {
-    const text = readQuietly(join(this.#data, 'postmaster.pid'));
+    const text = readDataFile(join(this.#data, 'postmaster.pid'));
     return text === null ? null : parsePostmasterLines(text);
   }
 
@@ -224,7 +225,7 @@ const databaseStateAt = 16;
 
 function readDatabaseState(path: string): number | null {
   try {
-    const fd = openSync(path, 'r');
+    const fd = openQuietly(path);
     try {
       const state = Buffer.alloc(4);
       return readSync(fd, state, 0, 4, databaseStateAt) === 4 ? state.readInt32LE() : null;
@@ -236,20 +237,12 @@ function readDatabaseState(path: string): number | null {
   }
 }
 
-/** Without a note of the reading in the inode, which would wait for a disk that hangs; only the owner may (open(2)). */
-function readQuietly(path: string): string | null {
-  let fd: number;
+/** Of the data directory, whose disk may hang. */
+function readDataFile(path: string): string | null {
   try {
-    fd = openSync(path, constants.O_RDONLY | constants.O_NOATIME);
-  } catch {
-    return readText(path);
-  }
-  try {
-    return readFileSync(fd, 'latin1');
+    return readQuietly(path).toString('latin1');
   } catch {
     return null;
-  } finally {
-    closeSync(fd);
   }
 }
 

@@ -26,7 +26,7 @@ export interface ConsoleAddress {
 }
 
 /** Rejects when the time is over or the signal fires; `abandon` is called then. */
-async function bounded<T>(what: string, work: Promise<T>, options: ActOptions, abandon: () => void): Promise<T> {
+export async function bounded<T>(what: string, work: Promise<T>, options: ActOptions, abandon: () => void): Promise<T> {
   const { signal, withinMs } = options;
   return await new Promise<T>((resolve, reject) => {
     const settle = (act: () => void): void => {
@@ -109,8 +109,9 @@ export class Console {
   }
 
   close(): void {
-    // Ends a waiting command too: the library destroys the socket then.
+    // Says goodbye and waits for the other side to close; a frozen pgbouncer never does. The socket is what must go.
     this.#client.end().catch(() => {});
+    this.#client.connection.stream.destroy();
     this.#ended();
   }
 

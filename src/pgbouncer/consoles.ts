@@ -7,21 +7,60 @@
  * its connection is closed instead.
  */
 import type { ActOptions } from '../ports/postgres.ts';
-import { Console, type ConsoleAddress } from './console.ts';
+import { bounded, Console, type ConsoleAddress } from './console.ts';
+
+/** Of an opening, whoever waits for it and for how long: several may. */
+const openWithinMs = 5_000;
+
+/**
+ * One connection from the moment at which somebody asks for it: who asks while it is being opened gets the same one.
+ * What finishes after it was closed is closed, too.
+ */
+class Line {
+  readonly #opening: Promise<Console>;
+  readonly #cancel = new AbortController();
+  #console: Console | null = null;
+  #isOver = false;
+
+  constructor(address: ConsoleAddress, onEnd: (line: Line) => void) {
+    this.#opening = Console.open(address, { withinMs: openWithinMs, signal: this.#cancel.signal });
+    this.#opening.then(
+      (console) => {
+        this.#console = console;
+        if (this.#isOver) console.close();
+        else console.onEnd(() => onEnd(this));
+      },
+      () => {
+        this.#isOver = true;
+      },
+    );
+  }
+
+  get isOver(): boolean {
+    return this.#isOver || this.#console?.isOpen === false;
+  }
+
+  /** Throws POOLER_FAILED, POOLER_TIMEOUT. */
+  async console(options: ActOptions): Promise<Console> {
+    return this.#console ?? (await bounded('connecting to its console', this.#opening, options, () => undefined));
+  }
+
+  close(): void {
+    this.#isOver = true;
+    this.#cancel.abort();
+    this.#console?.close();
+  }
+}
 
 export class Consoles {
   #address: ConsoleAddress;
-  #main: Console | null = null;
-  readonly #pausing = new Map<string, Console>();
+  #main: Line | null = null;
+  readonly #pausing = new Map<string, Line>();
   readonly #onLost: () => void;
 
   constructor(address: ConsoleAddress, onLost: () => void) {
     this.#address = address;
     this.#onLost = onLost;
-  }
-
-  get isOpen(): boolean {
-    return this.#main?.isOpen === true;
   }
 
   /** The port may change with the configuration. */
@@ -32,37 +71,35 @@ export class Consoles {
   }
 
   async main(options: ActOptions): Promise<Console> {
-    if (this.#main?.isOpen === true) return this.#main;
-    const opened = await Console.open(this.#address, options);
-    this.#main = opened;
-    opened.onEnd(() => {
-      // Closed by ourselves: `close` forgets it first.
-      if (this.#main === opened) this.#onLost();
-    });
-    return opened;
+    if (this.#main === null || this.#main.isOver) {
+      this.#main = new Line(this.#address, (line) => {
+        // Closed by ourselves: `close` forgets it first.
+        if (this.#main === line) this.#onLost();
+      });
+    }
+    return await this.#main.console(options);
   }
 
   async forPausing(alias: string, options: ActOptions): Promise<Console> {
     const kept = this.#pausing.get(alias);
-    if (kept?.isOpen === true) return kept;
-    const opened = await Console.open(this.#address, options);
-    this.#pausing.set(alias, opened);
-    return opened;
+    const line = kept === undefined || kept.isOver ? new Line(this.#address, () => undefined) : kept;
+    this.#pausing.set(alias, line);
+    return await line.console(options);
   }
 
   /** Opens what the next pause needs, and closes those of aliases that are gone. */
   async prepare(aliases: readonly string[], options: ActOptions): Promise<void> {
-    for (const [alias, console] of this.#pausing) {
+    for (const [alias, line] of this.#pausing) {
       if (aliases.includes(alias)) continue;
       this.#pausing.delete(alias);
-      console.close();
+      line.close();
     }
     await Promise.all(aliases.map(async (alias) => await this.forPausing(alias, options)));
   }
 
   /** Ends the PAUSE commands that still wait. */
   dropPausing(): void {
-    for (const console of this.#pausing.values()) console.close();
+    for (const line of this.#pausing.values()) line.close();
     this.#pausing.clear();
   }
 

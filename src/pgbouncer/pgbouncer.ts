@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import type { PauseFigures, PoolerBlocker } from '../core/cluster-view.ts';
 import { pausable } from '../core/pooler-configuration.ts';
 import type { ReachAnswer } from '../core/rules/pooler-memory.ts';
-import { describeError, UnderstudyError } from '../errors/understudy-error.ts';
+import { describeError, isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
 import type {
   HoldOptions,
   LocalPooler,
@@ -18,6 +18,7 @@ import type {
   PoolerAlias,
   PoolerConfiguration,
   PoolerGate,
+  ResumeOptions,
   ServerPlace,
 } from '../ports/pooler.ts';
 import type { ActOptions } from '../ports/postgres.ts';
@@ -169,11 +170,11 @@ export class Pgbouncer implements Pooler {
     const consoles = this.#requireConsoles();
     const before = this.#isHolding ? this.#writeAliases() : [];
     this.#configuration = configuration;
-    const changed = this.#write(configuration, 'open');
     this.#isHolding = true;
     const held = this.#writeAliases();
     const released = before.filter((alias) => !held.includes(alias));
     try {
+      const changed = this.#write(configuration, 'open');
       await holdAliases(consoles, held, options);
       if (changed) await (await consoles.main(options)).query('RELOAD', options);
       // Those that a standby serves from now on; their PAUSE may still be waiting.
@@ -214,7 +215,7 @@ export class Pgbouncer implements Pooler {
 
   async resume(
     configuration: PoolerConfiguration,
-    options: ActOptions,
+    options: ResumeOptions,
   ): Promise<Omit<PauseFigures, 'operation' | 'drainMs'>> {
     const consoles = this.#requireConsoles();
     if (this.#isHolding) consoles.dropPausing();
@@ -222,11 +223,13 @@ export class Pgbouncer implements Pooler {
     const console = await consoles.main(options);
     const aliases = this.#writeAliases();
     this.#configuration = configuration;
-    const changed = this.#write(configuration, 'open');
+    const changed = this.#writeOrFail(configuration);
+    if (changed instanceof Error && !options.isOverdue) throw changed;
     // Beside the path: clients wait until the first login at the new server, so it need not come before RESUME.
     const pools = this.#queue(consoles, aliases).catch(() => []);
-    if (changed) await console.query('RELOAD', options);
+    if (changed === true) await console.query('RELOAD', options);
     await Promise.all(aliases.map(async (alias) => await resumeAlias(consoles, alias, options)));
+    if (changed instanceof Error) throw changed;
     const pausedMs = this.#pause === null ? 0 : performance.now() - this.#pause.sinceMs;
     const atDrain = this.#pause?.atDrain ?? null;
     const sample = atDrain === null ? null : this.#sample(consoles).catch(ignoreSample);
@@ -304,7 +307,21 @@ export class Pgbouncer implements Pooler {
     const aliases = configuration.aliases.map((alias) => {
       return { ...alias, poolSize: alias.poolSize + (this.#surplus.get(alias.name) ?? 0) };
     });
-    return this.#files.write({ ...configuration, aliases }, gate, this.#knownVersion());
+    try {
+      return this.#files.write({ ...configuration, aliases }, gate, this.#knownVersion());
+    } catch (cause) {
+      if (isUnderstudyError(cause)) throw cause;
+      throw new UnderstudyError('POOLER_FILES_FAILED', "the files of the pooler can't be written", { cause });
+    }
+  }
+
+  #writeOrFail(configuration: PoolerConfiguration): boolean | Error {
+    try {
+      return this.#write(configuration, 'open');
+    } catch (error) {
+      if (isUnderstudyError(error, 'POOLER_FILES_FAILED')) return error;
+      throw error;
+    }
   }
 
   #writing(): readonly PoolerAlias[] {

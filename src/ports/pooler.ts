@@ -36,6 +36,11 @@ export interface ServerPlace {
   readonly port: number;
 }
 
+export interface ResumeOptions extends ActOptions {
+  /** Clients have waited for as long as they may: they go on, if need be towards where the pooler has led until now. */
+  readonly isOverdue: boolean;
+}
+
 export interface Pooler {
   /** Never throws and never hangs. */
   observe(withinMs: number): Promise<LocalPooler>;
@@ -60,8 +65,14 @@ export interface Pooler {
    * that hold a transaction are let be, idle ones are closed. Throws POOLER_FAILED, POOLER_TIMEOUT; then nothing is held.
    */
   hold(configuration: PoolerConfiguration, options: HoldOptions): Promise<void>;
-  /** Points at the new configuration and resumes, back to back, then verifies that nothing is paused. */
-  resume(configuration: PoolerConfiguration, options: ActOptions): Promise<Omit<PauseFigures, 'operation' | 'drainMs'>>;
+  /**
+   * Points at the new configuration and resumes, back to back, then verifies that nothing is paused. Throws
+   * POOLER_FILES_FAILED when the configuration can't be written: before it resumes, or after it when that is overdue.
+   */
+  resume(
+    configuration: PoolerConfiguration,
+    options: ResumeOptions,
+  ): Promise<Omit<PauseFigures, 'operation' | 'drainMs'>>;
   /**
    * Ends what connections of aliases that write still carry to a server that is primary no more and does not answer; who
    * waits is served meanwhile. Leaves those be that can't be ended without harm to others, and all of them when the server

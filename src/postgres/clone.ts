@@ -3,7 +3,7 @@
  *
  * Built beside the data directory; the old one stays untouched until the copy is complete, synced and verified to be
  * of the expected system, and is then set aside, not removed. A failed attempt leaves nothing of itself.
- * Refuses a data directory that is not a cluster, or of another system. No server runs in it.
+ * Refuses a data directory that is not a cluster, or of another system, and a source with tablespaces. No server runs in it.
  */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -18,6 +18,7 @@ import { hasContent, pruneDiverged, readJournal, settleSwap, swap } from './jour
 import type { Layout } from './layout.ts';
 import { findServer } from './postmaster-file.ts';
 import { runWithProgress } from './program-progress.ts';
+import { refuseTablespaces } from './tablespaces.ts';
 import { type Reach, upstreamConninfo, writeUpstream } from './upstream.ts';
 import type { Deadline } from './waiting.ts';
 
@@ -77,6 +78,7 @@ export async function clone(
   const { layout, binaries, reach, clock, prepare } = how;
   await settleSwap(layout);
   await refuseForeign(layout, expected.systemIdentifier);
+  await refuseTablespaces(upstream, reach);
   try {
     await beginConstruction(layout, clock, deadline);
     await copy(layout, binaries, upstream, expected.slot, reach, onProgress, deadline);

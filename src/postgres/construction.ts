@@ -9,6 +9,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
 import { processesIn } from '../process/identity.ts';
+import { isMountPoint } from '../process/mount-point.ts';
 import { sendSignal } from '../process/signal.ts';
 import { readJournal, settleSwap, writeJournal } from './journal.ts';
 import type { Layout } from './layout.ts';
@@ -31,10 +32,16 @@ export async function abandonConstruction(layout: Layout, clock: Clock, deadline
   await writeJournal(layout, { ...journal, entry: { step: 'nothing' } });
 }
 
-/** Makes the empty `<data>.incoming`. Throws DATA_DIRECTORY_FOREIGN when something is there that is not ours. */
+/**
+ * Makes the empty `<data>.incoming`. Throws DATA_DIRECTORY_FOREIGN when something is there that is not ours, and
+ * DATA_DIRECTORY_MOUNTED when what is built could not be put in place.
+ */
 export async function beginConstruction(layout: Layout, clock: Clock, deadline: Deadline): Promise<void> {
   await settleSwap(layout);
   await abandonConstruction(layout, clock, deadline);
+  if (isMountPoint(layout.data)) {
+    throw new UnderstudyError('DATA_DIRECTORY_MOUNTED', `${layout.data} is a mount point, and can't be replaced`);
+  }
   if (existsSync(layout.incoming)) {
     throw new UnderstudyError('DATA_DIRECTORY_FOREIGN', `${layout.incoming} exists and was not made by this agent`);
   }

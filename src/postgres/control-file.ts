@@ -7,8 +7,8 @@
  * Invariant: nothing is returned unless the checksum of the whole record is right. A read that raced with a write
  * is repeated. Refuses formats it doesn't know.
  */
-import { readFileSync } from 'node:fs';
 import { type Lsn, lsnFromOffset } from '../core/lsn.ts';
+import { readQuietly } from '../process/quiet-file.ts';
 import { crc32c } from './crc32c.ts';
 
 export type ControlState =
@@ -81,12 +81,12 @@ export function parseControl(bytes: Buffer): ControlReading {
   };
 }
 
-/** Never throws. Some 50 microseconds. */
+/** Never throws. Some 50 microseconds, also while the disk hangs. */
 export function readControl(path: string): ControlReading {
   let reading: ControlReading = { found: 'nothing' };
   for (let attempt = 0; attempt < attempts; attempt += 1) {
     try {
-      reading = parseControl(readFileSync(path));
+      reading = parseControl(readQuietly(path));
     } catch (error) {
       const code = error instanceof Error && 'code' in error ? error.code : undefined;
       if (code === 'ENOENT' || code === 'ENOTDIR') return { found: 'nothing' };

@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -33,6 +42,19 @@ describe('swap', () => {
     expect((await readJournal(layout)).kept).toEqual([layout.kept(1), layout.kept(2)]);
     await removeKept(layout);
     expect(existsSync(layout.kept(1)) || existsSync(layout.kept(2))).toBe(false);
+  });
+
+  it('is as if it had never begun when the old directory can not be set aside', async () => {
+    make(layout.data, 'old');
+    make(layout.incoming, 'new');
+    symlinkSync(join(home, 'nowhere'), layout.kept(1)); // no directory can be renamed to it
+    await expect(swap(layout, 'plain')).rejects.toThrow('ENOTDIR');
+    expect((await readJournal(layout)).entry).toEqual({ step: 'building', incoming: layout.incoming });
+    await settleSwap(layout);
+    expect(which()).toBe('old');
+    rmSync(layout.kept(1));
+    await swap(layout, 'plain');
+    expect(which()).toBe('new');
   });
 
   it('replaces an empty directory, and one that is not there', async () => {

@@ -5,7 +5,7 @@
  *
  * | entry    | means                                                            | after a crash |
  * | building | `<data>.incoming` is ours and incomplete                         | removed by the next attempt; `<data>` was not touched |
- * | swapping | `<data>.incoming` is complete and synced; `<data>` is set aside  | the renames are finished |
+ * | swapping | `<data>.incoming` is complete and synced; `<data>` is set aside  | the renames are finished; `building` again if `<data>` can't be set aside |
  *
  * Beside it, for a rewind in place (rewind.ts):
  *
@@ -80,8 +80,16 @@ export async function settleSwap(layout: Layout): Promise<void> {
   if (journal.entry.step !== 'swapping') return;
   const { incoming, aside } = journal.entry;
   if (existsSync(incoming)) {
-    if (aside !== null && !existsSync(aside) && hasContent(layout.data)) renameSync(layout.data, aside);
-    renameSync(incoming, layout.data); // an empty directory in its place is replaced
+    try {
+      if (aside !== null && !existsSync(aside) && hasContent(layout.data)) renameSync(layout.data, aside);
+      renameSync(incoming, layout.data); // an empty directory in its place is replaced
+    } catch (error) {
+      // Nothing was moved: as before the swap, so that another attempt can be made, and the old directory used meanwhile.
+      if (aside === null || !existsSync(aside)) {
+        await writeJournal(layout, { ...journal, entry: { step: 'building', incoming } });
+      }
+      throw error;
+    }
     await syncDirectory(dirname(layout.data));
   }
   const isPlain = aside?.startsWith(layout.kept(0).slice(0, -1)) === true && existsSync(aside);

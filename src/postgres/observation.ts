@@ -5,17 +5,17 @@
  * is `unknown` with its process id, never `stopped`; `stopped` means that no process of the data directory lives and
  * its memory is not attached.
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LocalPostgres, ServerFacts } from '../core/cluster-view.ts';
 import { type Lsn, parseLsn } from '../core/lsn.ts';
 import { describeError, isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { LookDepth } from '../ports/postgres.ts';
+import { readQuietly } from '../process/quiet-file.ts';
 import type { Binaries } from './binaries.ts';
 import { type ControlFile, controlTimeline, readControl } from './control-file.ts';
 import { readForeignControl } from './control-program.ts';
-import { readOptional } from './durable-files.ts';
 import {
   createReplyAges,
   fastStatement,
@@ -26,7 +26,7 @@ import {
   slotStates,
   slowStatement,
 } from './facts.ts';
-import { readJournal, settleSwap } from './journal.ts';
+import { hasContent, readJournal, settleSwap } from './journal.ts';
 import type { Layout } from './layout.ts';
 import { findServer, type Server } from './postmaster-file.ts';
 import { createDiagnosis, createLogTail, type StreamingDiagnosis } from './replication-log.ts';
@@ -64,14 +64,14 @@ function unknown(because: string, pid: number | null): LocalPostgres {
 }
 
 /** In which role the server ran last, from how it was left. */
-function lastRole(control: ControlFile, names: ReadonlySet<string>): 'primary' | 'standby' {
+function lastRole(control: ControlFile, layout: Layout): 'primary' | 'standby' {
   if (control.state === 'shut-down-in-recovery') return 'standby';
   // A copy of a running primary carries that primary's state; its label tells that it is a copy.
-  if (names.has('backup_label')) return 'standby';
-  return control.state === 'archive-recovery' && names.has('standby.signal') ? 'standby' : 'primary';
+  if (existsSync(layout.backupLabel)) return 'standby';
+  return control.state === 'archive-recovery' && existsSync(layout.standbySignal) ? 'standby' : 'primary';
 }
 
-function describeStopped(control: ControlFile, names: ReadonlySet<string>): LocalPostgres {
+function describeStopped(control: ControlFile, layout: Layout): LocalPostgres {
   const clean = control.state === 'shut-down' || control.state === 'shut-down-in-recovery';
   return {
     state: 'stopped',
@@ -79,7 +79,7 @@ function describeStopped(control: ControlFile, names: ReadonlySet<string>): Loca
     timeline: controlTimeline(control),
     checkpointLsn: control.checkpointLsn,
     shutdown: clean ? 'clean' : 'crashed',
-    lastRole: lastRole(control, names),
+    lastRole: lastRole(control, layout),
   };
 }
 
@@ -104,13 +104,25 @@ function walEnd(fast: PositionFacts, replayed: Lsn): Lsn | null {
 function readFork(layout: Layout, timeline: number): { readonly parent: number; readonly lsn: Lsn } | null {
   const name = `${timeline.toString(16).toUpperCase().padStart(8, '0')}.history`;
   try {
-    const lines = readFileSync(join(layout.data, 'pg_wal', name), 'utf8').split('\n');
+    const lines = readQuietly(join(layout.data, 'pg_wal', name))
+      .toString('utf8')
+      .split('\n');
     const last = lines.filter((line) => /^\d+\s/.test(line)).at(-1);
     const [parent, at] = (last ?? '').split(/\s+/);
     const lsn = parseLsn(at ?? '');
     return lsn === undefined ? null : { parent: Number(parent), lsn };
   } catch {
     return null; // the first timeline has none
+  }
+}
+
+/** `null`: there is no cluster. Throws when that can't be told. */
+function readMajor(layout: Layout): string | null {
+  try {
+    return readQuietly(join(layout.data, 'PG_VERSION')).toString('utf8').trim();
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return null;
+    throw error;
   }
 }
 
@@ -233,29 +245,23 @@ export function createObserver(context: ObserverContext): Observer {
   };
 
   const atRest = async (): Promise<LocalPostgres> => {
-    let names: ReadonlySet<string>;
-    try {
-      names = new Set(readdirSync(layout.data));
-    } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
-      names = new Set();
-    }
-    if (names.size === 0) {
+    const version = readMajor(layout);
+    // A look at a directory's names leaves its note, too (quiet-file.ts): only where there is no cluster.
+    if (version === null && !hasContent(layout.data)) {
       return (await readJournal(layout)).entry.step === 'nothing' ? { state: 'absent' } : { state: 'unfinished' };
     }
     // Never to be started, whatever it looks like.
     if ((await readJournal(layout)).rewind?.step === 'begun') return { state: 'unfinished' };
-    const version = (await readOptional(join(layout.data, 'PG_VERSION')))?.trim();
-    if (version === undefined) return { state: 'foreign', because: `${layout.data} holds no PostgreSQL cluster` };
+    if (version === null) return { state: 'foreign', because: `${layout.data} holds no PostgreSQL cluster` };
     if (version !== String(context.major)) {
       return { state: 'foreign', because: `${layout.data} is of PostgreSQL ${version}, declared is ${context.major}` };
     }
     const reading = readControl(layout.controlFile);
     switch (reading.found) {
       case 'control':
-        return describeStopped(reading.control, names);
+        return describeStopped(reading.control, layout);
       case 'unknown-format':
-        return describeStopped(await readForeignControl(layout, await context.binaries()), names);
+        return describeStopped(await readForeignControl(layout, await context.binaries()), layout);
       case 'nothing':
         return { state: 'foreign', because: `${layout.data} has no control file` };
       case 'unreadable':

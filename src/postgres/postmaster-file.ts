@@ -14,6 +14,7 @@ import {
   readProcess,
   worksIn,
 } from '../process/identity.ts';
+import { readQuietly } from '../process/quiet-file.ts';
 
 export type PostmasterStatus = 'starting' | 'stopping' | 'ready' | 'standby' | 'none';
 
@@ -48,7 +49,7 @@ export function parsePostmasterFile(text: string): PostmasterFile | null {
 /** `null` when there is no such file, or it is being written right now. */
 export function readPostmasterFile(path: string): PostmasterFile | null {
   try {
-    return parsePostmasterFile(readFileSync(path, 'utf8'));
+    return parsePostmasterFile(readQuietly(path).toString('utf8'));
   } catch {
     return null;
   }

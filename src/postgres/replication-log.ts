@@ -5,7 +5,8 @@
  * or change of upstream, and since this agent started, count: the receiver tries again and again, and says it each
  * time. A stream that lasts wipes the slate. Reads at most 64 KiB at a time.
  */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, readSync } from 'node:fs';
+import { openQuietly } from '../process/quiet-file.ts';
 
 export type StreamingObstacle = 'wal-removed' | 'diverged';
 
@@ -57,7 +58,7 @@ export function createLogTail(path: string): LogTail {
   const withFile = <T>(use: (file: number, size: number) => T, otherwise: T): T => {
     let file: number;
     try {
-      file = openSync(path, 'r');
+      file = openQuietly(path);
     } catch {
       return otherwise;
     }

@@ -25,7 +25,7 @@ export interface Session {
   /** For statements without rows; several in one text are one transaction, unless they say otherwise. */
   execute(text: string, withinMs: number, signal?: AbortSignal): Promise<void>;
   isOpen(): boolean;
-  /** Drops the connection at once; the next statement opens a new one. */
+  /** Drops the connection, and a login under way, at once; the next statement opens a new one. */
   drop(): void;
 }
 
@@ -40,58 +40,94 @@ function destroy(client: pg.Client): void {
   client.connection.stream.destroy();
 }
 
-async function open(socketDirectory: string, port: number, database: string, withinMs: number): Promise<pg.Client> {
+function cancelled(signal: AbortSignal | undefined): UnderstudyError | null {
+  if (signal?.aborted !== true) return null;
+  return new UnderstudyError('POSTGRES_FAILED', 'the statement was cancelled', { cause: signal.reason });
+}
+
+function late(message: string): UnderstudyError {
+  return new UnderstudyError('POSTGRES_TIMEOUT', message);
+}
+
+function newClient(where: Where): pg.Client {
   const client = new pg.Client({
-    host: socketDirectory,
-    port,
+    host: where.socketDirectory,
+    port: where.port,
     user: superuser,
-    database,
+    database: where.database ?? 'postgres',
     application_name: sessionName,
     // A stray function or table of a user can't stand in for one of the catalog's.
     options: '-c search_path=pg_catalog -c lc_messages=C -c synchronous_commit=local -c statement_timeout=0',
   });
   client.on('error', () => undefined); // the next statement notices
-  const connected = await within(
-    withinMs,
-    client.connect().then(() => true),
-  ).catch((cause: unknown) => {
-    destroy(client);
-    throw new UnderstudyError('POSTGRES_FAILED', `can't connect to ${socketDirectory} port ${port}`, { cause });
-  });
-  if (connected === null) {
-    destroy(client);
-    throw new UnderstudyError('POSTGRES_TIMEOUT', `the server did not let us in within ${Math.round(withinMs)} ms`);
-  }
   return client;
 }
 
-export function createSession(where: {
+interface Where {
   readonly socketDirectory: string;
   readonly port: number;
   readonly database?: string;
-}): Session {
+}
+
+/** A login under way, for everybody who asks meanwhile; each waits for as long as he has time. */
+interface Opening {
+  readonly client: pg.Client;
+  readonly connected: Promise<pg.Client>;
+  waiting: number;
+}
+
+export function createSession(where: Where): Session {
   let current: pg.Client | null = null;
-  let opening: Promise<pg.Client> | null = null;
+  let opening: Opening | null = null;
 
   const forget = (client: pg.Client): void => {
     if (current === client) current = null;
     destroy(client);
   };
 
-  const connect = (withinMs: number): Promise<pg.Client> => {
-    if (current !== null) return Promise.resolve(current);
-    opening ??= open(where.socketDirectory, where.port, where.database ?? 'postgres', withinMs)
-      .then((client) => {
-        client.on('end', () => {
-          if (current === client) current = null;
-        });
-        current = client;
-        return client;
-      })
-      .finally(() => {
-        opening = null;
-      });
-    return opening;
+  const begin = (): Opening => {
+    const client = newClient(where);
+    const begun: Opening = {
+      client,
+      waiting: 0,
+      connected: client.connect().then(
+        () => {
+          client.on('end', () => {
+            if (current === client) current = null;
+          });
+          if (opening === begun) {
+            opening = null;
+            current = client;
+          }
+          return client;
+        },
+        (cause: unknown) => {
+          if (opening === begun) opening = null;
+          destroy(client);
+          const message = `can't connect to ${where.socketDirectory} port ${where.port}`;
+          throw new UnderstudyError('POSTGRES_FAILED', message, { cause });
+        },
+      ),
+    };
+    return begun;
+  };
+
+  const abandon = (begun: Opening): void => {
+    if (opening === begun) opening = null;
+    destroy(begun.client);
+  };
+
+  const connect = async (withinMs: number, signal: AbortSignal | undefined): Promise<pg.Client> => {
+    if (current !== null) return current;
+    opening ??= begin();
+    const joined = opening;
+    joined.waiting += 1;
+    const client = await within(withinMs, joined.connected, signal).finally(() => {
+      joined.waiting -= 1;
+    });
+    if (client !== null) return client;
+    if (joined.waiting === 0) abandon(joined);
+    throw cancelled(signal) ?? late(`the server did not let us in within ${Math.round(withinMs)} ms`);
   };
 
   const send = async (
@@ -100,7 +136,7 @@ export function createSession(where: {
     signal?: AbortSignal,
   ): Promise<pg.QueryResult<unknown[] | object>> => {
     const start = performance.now();
-    const client = await connect(withinMs);
+    const client = await connect(withinMs, signal);
     const leftMs = Math.max(1, withinMs - (performance.now() - start));
     let result: pg.QueryResult | null;
     try {
@@ -112,10 +148,7 @@ export function createSession(where: {
     }
     if (result === null) {
       forget(client);
-      if (signal?.aborted === true) {
-        throw new UnderstudyError('POSTGRES_FAILED', 'the statement was cancelled', { cause: signal.reason });
-      }
-      throw new UnderstudyError('POSTGRES_TIMEOUT', `the server did not answer within ${Math.round(withinMs)} ms`);
+      throw cancelled(signal) ?? late(`the server did not answer within ${Math.round(withinMs)} ms`);
     }
     return result;
   };
@@ -137,6 +170,7 @@ export function createSession(where: {
     },
     isOpen: () => current !== null,
     drop() {
+      if (opening !== null) abandon(opening);
       if (current !== null) forget(current);
     },
   };

@@ -2,6 +2,7 @@
  * Runs a program to its end.
  *
  * Invariant: when the promise settles, the program and everything of its process group has ended or was sent SIGKILL.
+ * It settles also when SIGKILL ends nothing, as with a process that waits for a disk that hangs: that one is left behind.
  * Output is kept within bounds (its end, where errors are). Refuses shells: a program and its argument vector only.
  */
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
@@ -37,6 +38,8 @@ type Child = ChildProcessByStdio<Writable, Readable, Readable>;
 
 /** Between SIGTERM and SIGKILL: enough for a program to remove its temporary files. */
 const graceMs = 1_000;
+/** After SIGKILL: what lives on then waits in the kernel, and nobody knows for how long. */
+const abandonMs = 500;
 
 class Capture {
   readonly #limit: number;
@@ -88,8 +91,11 @@ function failure(file: string, result: RunResult): UnderstudyError {
   return new UnderstudyError('PROCESS_FAILED', `${file} ended with ${ending}${output === '' ? '' : `: ${output}`}`);
 }
 
-/** Ends the program when its time is over or the caller cancels; `stopped` then has the reason. */
-function superviseEnd(child: Child, file: string, options: RunOptions) {
+/**
+ * Ends the program when its time is over or the caller cancels; `stopped` then has the reason. `abandon` is called with it
+ * when the program can't be ended.
+ */
+function superviseEnd(child: Child, file: string, options: RunOptions, abandon: (reason: UnderstudyError) => void) {
   let stopped: UnderstudyError | null = null;
   let killer: NodeJS.Timeout | undefined;
   const end = (reason: UnderstudyError): void => {
@@ -103,6 +109,7 @@ function superviseEnd(child: Child, file: string, options: RunOptions) {
       // Something outside the group may hold the pipes open: don't wait for it.
       child.stdout.destroy();
       child.stderr.destroy();
+      killer = setTimeout(() => abandon(reason), abandonMs);
     }, graceMs);
   };
   const timer = setTimeout(
@@ -126,7 +133,7 @@ function superviseEnd(child: Child, file: string, options: RunOptions) {
 
 /**
  * Throws PROCESS_FAILED when it can't be started, is cancelled, or ends with another code than 0 (unless `anyExit`);
- * TIMEOUT when it was ended for taking longer than `withinMs`.
+ * TIMEOUT when it was ended for taking longer than `withinMs`; it may take 1.5 s more to end it, or to give that up.
  */
 export function run(file: string, args: readonly string[], options: RunOptions): Promise<RunResult> {
   if (options.signal?.aborted === true) {
@@ -145,7 +152,12 @@ export function run(file: string, args: readonly string[], options: RunOptions):
       reject(startFailure(file, options, error)); // a bad argument, such as a NUL byte
       return;
     }
-    const supervision = superviseEnd(child, file, options);
+    const supervision = superviseEnd(child, file, options, (reason) => {
+      supervision.release();
+      child.stdin.destroy();
+      child.unref();
+      reject(reason);
+    });
     child.once('error', (error) => {
       if (child.pid !== undefined) return; // a failed kill, not a failed start
       supervision.release();

@@ -7,6 +7,7 @@ import type { Crew } from './crew.ts';
 import type { FaultKind } from './faults.ts';
 import { planOf } from './plan.ts';
 import type { SeedResult } from './run-seed.ts';
+import type { Story } from './story.ts';
 
 export interface Find {
   readonly seed: string;
@@ -30,6 +31,8 @@ export interface CampaignReport {
 
 export interface CampaignOptions {
   readonly from: number;
+  /** Every seed tells it; left out: what the seed draws. */
+  readonly story?: Story;
   /** Ends the campaign when it answers `false`; asked before each seed with how many began. */
   readonly goesOn: (begun: number, finds: number) => boolean;
   readonly onSeed?: (result: SeedResult, done: number) => void;
@@ -58,7 +61,7 @@ export async function runCampaign(crew: Crew, options: CampaignOptions): Promise
       const seed = String(options.from + begun);
       begun += 1;
       try {
-        add(await crew.run(planOf(seed)));
+        add(await crew.run(planOf(seed, options.story)));
       } catch (error) {
         finds.push({ seed, kind: 'broken', text: error instanceof Error ? error.message : String(error) });
       }

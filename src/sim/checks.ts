@@ -5,8 +5,11 @@
  * Looks from outside, at servers and disks, never at what an agent believes. A server that just came back from being
  * stopped or suspended may answer for local commits until its fence has looked: that is promised to nobody.
  */
+import type { SyncSet } from '../core/durability.ts';
 import type { NodeName } from '../core/spec.ts';
-import type { Commit, FakeServer } from './fake-server.ts';
+import type { FakeServer } from './fake-server.ts';
+import { LossWatch } from './loss-watch.ts';
+import type { Commit } from './server-process.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
 export interface Violation {
@@ -20,6 +23,7 @@ const afterwordMs = 550;
 
 export class Checks {
   readonly violations: Violation[] = [];
+  readonly losses: LossWatch;
   /** Rows whose replicated commit was answered, in order. */
   #replicated: number[] = [];
   /** Terms whose holder was elected without what nobody who was heard had. */
@@ -29,8 +33,10 @@ export class Checks {
   #newest: FakeServer | null = null;
   #term = 0;
   #holder: NodeName | null = null;
+  #record: SyncSet | null = null;
 
-  constructor(time: VirtualTime, servers: () => Iterable<FakeServer>) {
+  constructor(time: VirtualTime, servers: () => Iterable<FakeServer>, lossLimitBytes: number | null) {
+    this.losses = new LossWatch(lossLimitBytes);
     this.#time = time;
     this.#servers = servers;
   }
@@ -53,6 +59,10 @@ export class Checks {
     this.#term = term;
   }
 
+  durabilityWritten(record: SyncSet): void {
+    this.#record = record;
+  }
+
   lossAccepted(term: number): void {
     this.#accepted.add(term);
   }
@@ -67,6 +77,8 @@ export class Checks {
     if (this.#hasStoodStill(server) && this.#holder !== server.node) return;
     const other = this.#otherWritable(server);
     if (other !== null) this.violated('two-writable', `${server.node} became writable while ${other.node} is`);
+    const loss = this.losses.becameWritable(server, this.#term);
+    if (loss !== null) this.violated(loss.kind, loss.text);
     this.#newest = server;
     const rows = rowsOf(server);
     if (this.#isLossAccepted(server)) this.#replicated = this.#replicated.filter((row) => rows.has(row));
@@ -81,7 +93,9 @@ export class Checks {
     if (other !== null && !this.#hasStoodStill(server)) {
       this.violated('two-acknowledging', `${server.node} answered row ${commit.row} while ${other.node} is writable`);
     }
+    this.losses.answered(server, commit.row);
     if (!commit.replicated) return;
+    this.#countWhoHas(server, commit);
     const newest = this.#newest;
     const isSuperseded = newest !== null && newest !== server && newest.process?.role === 'primary';
     const isMissing = isSuperseded && !rowsOf(newest).has(commit.row);
@@ -104,6 +118,18 @@ export class Checks {
       );
       if (at >= 0) this.violated('silently-different', `${standby.node} differs from ${primary.node} at record ${at}`);
     }
+  }
+
+  /** Every set that can acknowledge must hold what the record, and with it an election, counts on. */
+  #countWhoHas(server: FakeServer, { row }: Commit): void {
+    const { standbys, k } = this.#record ?? { standbys: [], k: 0 };
+    if (server.node !== this.#holder) return;
+    const nodes = [...this.#servers()].filter(({ node, disk }) => {
+      return standbys.includes(node) && disk.records.findLastIndex((record) => record.row === row) >= 0;
+    });
+    if (nodes.length >= k) return;
+    const text = `${server.node} answered row ${row} as replicated, which ${nodes.length} of ${standbys.join(', ')} have`;
+    this.violated('too-few-have-it', `${text}; the record says ${k}`);
   }
 
   #hasStoodStill(server: FakeServer): boolean {

@@ -24,14 +24,14 @@ export interface Fork {
 }
 
 const firstLsn = 0x3000000n;
-const recordBytes = 64n;
+export const recordBytes = 64;
 
 export function lsnOf(position: number): Lsn {
-  return lsnFromOffset(firstLsn + recordBytes * BigInt(position));
+  return lsnFromOffset(firstLsn + BigInt(recordBytes * position));
 }
 
 export function positionOf(lsn: Lsn): number {
-  return Number((lsn - firstLsn) / recordBytes);
+  return Number((lsn - firstLsn) / BigInt(recordBytes));
 }
 
 export class FakeDisk {
@@ -42,6 +42,8 @@ export class FakeDisk {
   /** Oldest first; the last is where the server writes or follows. */
   history: readonly Fork[] = [{ timeline: 1, at: 0 }];
   shutdown: 'clean' | 'crashed' = 'crashed';
+  /** Where its last checkpoint stands; that of a clean shutdown is the last record. */
+  checkpointAt = 0;
   lastRole: 'primary' | 'standby' = 'primary';
   /** By slot name: how far its standby has come; `null`: its budget was exceeded. */
   slots = new Map<string, number | null>();
@@ -51,6 +53,8 @@ export class FakeDisk {
   upstream: NodeName | null = null;
   isFull = false;
   isFrozen = false;
+  /** Whatever waits for it can not even be killed. */
+  isDead = false;
   slowByMs = 0;
   #whenThawed: (() => void)[] = [];
 
@@ -81,6 +85,7 @@ export class FakeDisk {
 
   thaw(): void {
     this.isFrozen = false;
+    this.isDead = false;
     const waiting = this.#whenThawed;
     this.#whenThawed = [];
     for (const run of waiting) run();
@@ -93,6 +98,7 @@ export class FakeDisk {
     this.flushed = this.records.length;
     this.history = source.history.filter(({ at }, index) => index === 0 || at < this.records.length);
     this.shutdown = 'crashed';
+    this.checkpointAt = Math.max(0, this.end - 1);
     this.lastRole = 'standby';
     this.slots = new Map();
     this.keptFrom = this.records.length;
@@ -106,8 +112,8 @@ export class FakeDisk {
       state: 'stopped',
       systemIdentifier: this.systemIdentifier,
       timeline: this.timeline,
-      // The last record is the checkpoint's; its location is where it starts.
-      checkpointLsn: lsnOf(Math.max(0, this.end - 1)),
+      // Its location is where its record starts.
+      checkpointLsn: lsnOf(this.shutdown === 'clean' ? Math.max(0, this.end - 1) : this.checkpointAt),
       shutdown: this.shutdown,
       lastRole: this.lastRole,
     };

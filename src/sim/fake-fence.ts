@@ -8,9 +8,10 @@
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import * as warden from '../fence/warden.ts';
 import type { Fence } from '../ports/fence.ts';
-import type { FakeServer, ServerProcess } from './fake-server.ts';
+import type { FakeServer } from './fake-server.ts';
 import type { SimulatedProcess } from './host.ts';
 import type { Random } from './random.ts';
+import type { ServerProcess } from './server-process.ts';
 
 const lookEveryMs = 50;
 const slowestKillMs = 450;
@@ -49,6 +50,10 @@ export class FakeFence {
         this.#take(warden.extend(this.#begun(), confirmed.term, confirmed.deadlineMs, this.#nowMs())),
       ).catch(() => undefined);
     });
+  }
+
+  get isFrozen(): boolean {
+    return this.#isFrozen;
   }
 
   freeze(): void {

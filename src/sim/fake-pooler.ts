@@ -10,10 +10,11 @@ import type { PoolerConfiguration } from '../core/pooler-configuration.ts';
 import type { ReachAnswer } from '../core/rules/pooler-memory.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { LocalPooler, Pooler } from '../ports/pooler.ts';
-import type { CommitOutcome, FakeServer } from './fake-server.ts';
+import type { FakeServer } from './fake-server.ts';
 import type { Host, SimulatedProcess } from './host.ts';
 import type { Network } from './network.ts';
 import type { Random } from './random.ts';
+import type { CommitOutcome } from './server-process.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
 export type TransactionOutcome = 'committed' | 'failed' | 'unknown';
@@ -46,6 +47,7 @@ export class FakePooler {
   readonly #serverAt: (address: string) => FakeServer | undefined;
   #isRunning = false;
   #isPaused = false;
+  #isForMove = false;
   #pausedAtMs = 0;
   #configuration: PoolerConfiguration | null = null;
   #waiting: Transaction[] = [];
@@ -69,6 +71,11 @@ export class FakePooler {
 
   get isPaused(): boolean {
     return this.#isPaused;
+  }
+
+  /** And not because nobody accepts writes. */
+  get isPausedForMove(): boolean {
+    return this.#isPaused && this.#isForMove;
   }
 
   get target(): string | null {
@@ -125,6 +132,7 @@ export class FakePooler {
         this.#requireRunning();
         if (!this.#isPaused) this.#pausedAtMs = this.#time.nowMs;
         this.#isPaused = true;
+        this.#isForMove = true;
         const generation = this.#generation;
         while (this.#active.size > 0) {
           if (signal?.aborted === true || this.#time.nowMs - begunAtMs > withinMs) {
@@ -141,6 +149,7 @@ export class FakePooler {
         this.#requireRunning();
         if (!this.#isPaused) this.#pausedAtMs = this.#time.nowMs;
         this.#isPaused = true;
+        this.#isForMove = false;
         this.#point(configuration);
       },
       abandon: async (former, signal) => (former === null ? 0 : await this.#abandon(former.address, act, signal)),

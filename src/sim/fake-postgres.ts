@@ -17,10 +17,11 @@ import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { ActOptions, Postgres, Rescued, ServerConfiguration, StartAs } from '../ports/postgres.ts';
 import { type FakeDisk, lsnOf, positionOf, type WalRecord } from './fake-disk.ts';
 import type { FakeFence } from './fake-fence.ts';
-import type { CommitOutcome, FakeServer, ServerProcess } from './fake-server.ts';
+import type { FakeServer } from './fake-server.ts';
 import type { SimulatedProcess } from './host.ts';
 import type { Network } from './network.ts';
 import type { Random } from './random.ts';
+import type { CommitOutcome, ServerProcess } from './server-process.ts';
 
 export interface FakePostgresParts {
   readonly server: FakeServer;
@@ -321,7 +322,10 @@ export class FakePostgres implements Postgres {
       const newest = Math.max(...disk.history.map((fork) => fork.timeline));
       // Told by a signal: it happens whatever becomes of the agent.
       this.#server.later(process, this.#random.skewed(5, 80) + disk.slowByMs, () =>
-        this.#server.promote(process, timeline ?? newest + 1),
+        // Its history file and its end-of-recovery record reach the disk first.
+        disk.whenThawed(() =>
+          this.#server.whenRunning(process, () => this.#server.promote(process, timeline ?? newest + 1)),
+        ),
       );
     }
     await this.#until(options, 'the server does not accept writes yet', () => {
@@ -355,6 +359,7 @@ export class FakePostgres implements Postgres {
     if (this.#server.process !== process) return { clean: null };
     await this.#take(this.#random.between(5, 60), options);
     if (this.#server.process === process) this.#server.kill();
+    await this.#until(options, 'a process can not be ended', () => this.#server.process !== process);
     return { clean: null };
   }
 
@@ -414,6 +419,7 @@ export class FakePostgres implements Postgres {
   async checkpoint(options: ActOptions): Promise<void> {
     await this.#take(this.#random.skewed(5, 300), options);
     if (this.#server.process?.phase !== 'ready') throw failed('the server does not answer');
+    this.#server.checkpointed();
     this.#server.removeOldWal();
   }
 

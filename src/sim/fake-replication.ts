@@ -6,8 +6,9 @@
  * what it has flushed; a stream that hears nothing for `silentMs` ends on both sides.
  */
 import type { FakeDisk } from './fake-disk.ts';
-import type { FakeServer, ServerProcess } from './fake-server.ts';
+import type { FakeServer } from './fake-server.ts';
 import type { Network } from './network.ts';
+import type { ServerProcess } from './server-process.ts';
 
 const silentMs = 10_000;
 const tickMs = 1_000;

@@ -7,23 +7,15 @@
  * postmaster goes on committing. Nobody here knows of terms or leases: whether two of these write at once is what the
  * simulator is for.
  */
-import { nobody, type SyncSet } from '../core/durability.ts';
+import type { SyncSet } from '../core/durability.ts';
 import { type NodeName, slotName } from '../core/spec.ts';
 import { FakeDisk, type Fork, type WalRecord } from './fake-disk.ts';
 import { judgeStart, ReplicationStream } from './fake-replication.ts';
 import type { Host } from './host.ts';
 import type { Network } from './network.ts';
 import type { Random } from './random.ts';
+import { type Commit, ServerProcess, type WaitingCommit } from './server-process.ts';
 import type { VirtualTime } from './virtual-time.ts';
-
-export type CommitOutcome = 'committed' | 'refused' | 'read-only' | 'broken';
-
-export interface Commit {
-  readonly row: number;
-  /** Did its transaction ask for a replicated commit? */
-  readonly replicated: boolean;
-  answer(outcome: CommitOutcome): void;
-}
 
 /** What the checkers want to hear. */
 export interface ServerWatcher {
@@ -39,49 +31,10 @@ export interface ServerWorld {
   nextSerial(): number;
 }
 
-interface WaitingCommit {
-  readonly commit: Commit;
-  readonly position: number;
-}
-
 const reconnectMs = 200;
 const connectWithinMs = 2_000;
 const remnantsLiveMs = 2_000;
 const stuckRemnantsLiveMs = 300_000;
-
-export class ServerProcess {
-  readonly pid: number;
-  role: 'primary' | 'standby';
-  phase: 'starting' | 'ready' | 'stopping' = 'starting';
-  hasPostmaster = true;
-  freeze: 'none' | 'postmaster' | 'all' = 'none';
-  /** What each kind of process has read of `synchronous_standby_names`. */
-  sync: { sessions: SyncSet; walsenders: SyncSet; checkpointer: SyncSet } = {
-    sessions: nobody,
-    walsenders: nobody,
-    checkpointer: nobody,
-  };
-  receiver: ReplicationStream | null = null;
-  /** Received by this process: only then is the receive position one. */
-  hasReceived = false;
-  isConnecting = false;
-  replayed: number;
-  replayPaused = false;
-  cannotStream: 'wal-removed' | 'diverged' | null = null;
-  readonly streams = new Map<NodeName, ReplicationStream>();
-  waiting: WaitingCommit[] = [];
-  backlog: (() => void)[] = [];
-
-  constructor(pid: number, role: 'primary' | 'standby', replayed: number) {
-    this.pid = pid;
-    this.role = role;
-    this.replayed = replayed;
-  }
-
-  get isStill(): boolean {
-    return this.freeze === 'all';
-  }
-}
 
 export class FakeServer {
   readonly node: NodeName;
@@ -135,6 +88,7 @@ export class FakeServer {
     // A server that was not shut down cleanly flushes its whole directory before anything else (fd.c, SyncDataDirectory).
     this.disk.flushed = this.disk.end;
     process.phase = 'ready';
+    this.checkpointed();
     process.replayed = this.disk.end;
     this.#readSync(process, this.disk.syncFile);
     if (process.role === 'primary') {
@@ -157,16 +111,30 @@ export class FakeServer {
     this.#world.watcher.becameWritable(this);
   }
 
-  /** Every process of it at once. */
+  /** Every process of it at once; what waits for a dead disk does nothing from now on, and ends with that wait. */
   kill(): void {
     const { process } = this;
     if (process === null) return;
+    if (this.disk.isDead) {
+      process.isDoomed = true;
+      return;
+    }
     this.process = null;
     this.#end(process);
   }
 
+  checkpointed(): void {
+    this.disk.checkpointAt = Math.max(0, this.disk.end - 1);
+  }
+
+  wakeDisk(): void {
+    this.disk.isDead = false;
+    if (this.process?.isDoomed === true) this.kill();
+    this.disk.thaw();
+  }
+
   /** Backends go on for a while. */
-  killPostmaster(): void {
+  killPostmaster(outlivesMs?: number): void {
     const { process } = this;
     if (process === null) return;
     process.hasPostmaster = false;
@@ -174,7 +142,7 @@ export class FakeServer {
     const isBusy = process.role === 'primary' && process.phase === 'ready';
     // One that is stopped by a signal itself, or hangs in its disk, does not notice.
     const outlives = this.#random.chance(0.1) ? stuckRemnantsLiveMs : remnantsLiveMs;
-    this.time.after(isBusy ? this.#random.between(0, outlives) : 1, () => {
+    this.time.after(isBusy ? (outlivesMs ?? this.#random.between(0, outlives)) : 1, () => {
       if (this.process === process) this.kill();
     });
   }
@@ -221,11 +189,20 @@ export class FakeServer {
     return Math.max(this.#stillUntilMs, this.host.resumedAtMs ?? Number.NEGATIVE_INFINITY);
   }
 
-  thaw(): void {
+  /** Stops its postmaster, or all of its processes, by a signal, until what is answered is called. */
+  freeze(what: 'postmaster' | 'all'): () => void {
     const { process } = this;
-    if (process === null) return;
-    if (process.isStill) this.#stillUntilMs = this.time.nowMs;
-    process.freeze = 'none';
+    const hold = { what };
+    process?.holds.add(hold);
+    return () => {
+      const wasStill = process?.isStill === true;
+      if (process?.holds.delete(hold) && wasStill && !process.isStill) this.#goOn(process);
+    };
+  }
+
+  #goOn(process: ServerProcess): void {
+    if (this.process !== process) return;
+    this.#stillUntilMs = this.time.nowMs;
     const { backlog } = process;
     process.backlog = [];
     for (const run of backlog) this.whenRunning(process, run);

@@ -9,7 +9,7 @@
  */
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { CallOptions, Store } from '../ports/store.ts';
+import type { CallOptions, Store, StoreWrite } from '../ports/store.ts';
 import { FakeHistory } from './fake-history.ts';
 import { followHistory } from './fake-watch.ts';
 
@@ -26,6 +26,8 @@ export interface StoreFaults {
   /** So many of the next transactions are not answered, and carried out `lateByMs` after their callers gave up. */
   lateTransactions: number;
   lateByMs: number;
+  /** Transactions that write this key are late as well; `null`: none is. */
+  lateKey: string | null;
   /** Each way, in ms; asked for every call and every delivery of a watch. */
   delayMs: () => number;
   /** Each way takes so much longer, in ms. */
@@ -54,6 +56,7 @@ export function noFaults(): StoreFaults {
     lostReplies: 0,
     lateTransactions: 0,
     lateByMs: 0,
+    lateKey: null,
     delayMs: () => 0,
     slowMs: 0,
     answersLateMs: 0,
@@ -80,7 +83,7 @@ function openClient(history: FakeHistory, clock: Clock, prefix: string, faults: 
   return {
     readAll: (options) => link.call(options, () => history.snapshot(prefix)),
     transact: (conditions, writes, options) =>
-      link.transact(options, () => history.transact(prefix, conditions, writes)),
+      link.transact(options, writes, () => history.transact(prefix, conditions, writes)),
     watch(fromRevision, watcher, signal) {
       followHistory({ history, clock, faults, prefix, fromRevision, watcher, signal, ended: ended.signal });
     },
@@ -112,10 +115,11 @@ class Link {
     return answer;
   }
 
-  async transact<T>(options: CallOptions, work: () => T): Promise<T> {
+  async transact<T>(options: CallOptions, writes: readonly StoreWrite[], work: () => T): Promise<T> {
     const faults = this.#faults;
-    if (!faults.unreachable && faults.lateTransactions > 0) {
-      faults.lateTransactions -= 1;
+    const isLate = faults.lateTransactions > 0 || writes.some(({ key }) => key === faults.lateKey);
+    if (!faults.unreachable && isLate) {
+      faults.lateTransactions = Math.max(0, faults.lateTransactions - 1);
       void this.#later(options.withinMs + faults.lateByMs, work);
       return await this.#silence(this.#clock.boottimeMs() + options.withinMs, options);
     }

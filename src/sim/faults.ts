@@ -4,6 +4,8 @@
  * Invariant: what a fault takes away, its undoing gives back, also when several overlap; a host that was switched off
  * comes up, an agent that was killed is started again. Nothing here knows what the agents make of it.
  */
+
+import { keys } from '../records/keys.ts';
 import type { AppMachine } from './app-machine.ts';
 import type { DatabaseMachine } from './database-machine.ts';
 import type { World } from './world.ts';
@@ -55,12 +57,19 @@ function freezeAll(machine: DatabaseMachine): () => void {
   const process = machine.agent?.process;
   process?.freeze();
   machine.fence.freeze();
-  const server = machine.server.process;
-  if (server !== null) server.freeze = 'all';
+  const thaw = machine.server.freeze('all');
   return () => {
-    machine.server.thaw();
+    thaw();
     machine.fence.thaw();
     process?.thaw();
+  };
+}
+
+function lateKey(machine: DatabaseMachine, key: string, byMs: number): () => void {
+  machine.storeFaults.lateKey = key;
+  machine.storeFaults.lateByMs = byMs;
+  return () => {
+    machine.storeFaults.lateKey = null;
   };
 }
 
@@ -75,10 +84,11 @@ function failNext(what: 'promote' | 'clone' | 'rewind' | 'stop') {
 
 const table = {
   'agent-killed': onDatabase('the agent is killed and started again', (machine) => {
-    machine.killAgent();
+    if (!machine.fence.isFrozen) machine.killAgent();
     return nothing;
   }),
   'agent-dead': onDatabase('the agent is killed and stays away', (machine) => {
+    if (machine.fence.isFrozen) return nothing;
     machine.isSupervised = false;
     machine.agent?.process.kill();
     return () => {
@@ -87,6 +97,8 @@ const table = {
     };
   }),
   'agent-frozen': onDatabase('the agent is stopped by a signal', (machine) => {
+    // Nor is anything promised when neither agent nor fence can act, and PostgreSQL can.
+    if (machine.fence.isFrozen) return nothing;
     const process = machine.agent?.process;
     process?.freeze();
     return () => process?.thaw();
@@ -95,19 +107,22 @@ const table = {
     machine.server.killPostmaster();
     return nothing;
   }),
+  'postmaster-killed-alone': onDatabase(
+    'the postmaster is killed, its backends go on for minutes',
+    (machine, world) => {
+      machine.server.killPostmaster(world.random.between(180_000, 300_000));
+      return nothing;
+    },
+  ),
   'server-killed': onDatabase('every process of PostgreSQL is killed', (machine) => {
     machine.server.kill();
     return nothing;
   }),
   'postmaster-frozen': onDatabase('the postmaster is stopped by a signal', (machine) => {
-    const { process } = machine.server;
-    if (process !== null && process.freeze === 'none') process.freeze = 'postmaster';
-    return () => machine.server.thaw();
+    return machine.server.freeze('postmaster');
   }),
   'server-frozen': onDatabase('every process of PostgreSQL is stopped by a signal', (machine) => {
-    const { process } = machine.server;
-    if (process !== null) process.freeze = 'all';
-    return () => machine.server.thaw();
+    return machine.server.freeze('all');
   }),
   'node-frozen': onDatabase('agent, fence and PostgreSQL are stopped by a signal', freezeAll),
   'host-crashed': onDatabase('power off, and on again', (machine) => {
@@ -124,6 +139,7 @@ const table = {
     return nothing;
   }),
   'fence-frozen': onDatabase('the fence is stopped by a signal', (machine) => {
+    if (machine.agent?.process.isRunning !== true) return nothing;
     machine.fence.freeze();
     return () => machine.fence.thaw();
   }),
@@ -186,6 +202,16 @@ const table = {
     machine.storeFaults.lateByMs = world.random.between(100, 8_000);
     return nothing;
   }),
+  'durability-late': onDatabase(
+    'what it writes of the durability record is carried out seconds later',
+    (machine, world) => lateKey(machine, keys.durability, world.random.between(3_500, 8_000)),
+  ),
+  'release-late': onDatabase('what it writes of the lease is carried out seconds later', (machine, world) =>
+    lateKey(machine, keys.lease, world.random.between(500, 6_000)),
+  ),
+  'handover-late': onDatabase('what it writes of the operation is carried out seconds later', (machine, world) =>
+    lateKey(machine, keys.operation, world.random.between(9_500, 13_000)),
+  ),
   'watch-silent': onDatabase('the store answers, and tells nothing by itself', (machine) => {
     machine.storeFaults.watchesSilent = true;
     return () => {
@@ -199,7 +225,7 @@ const table = {
     };
   }),
   'store-answers-late': onDatabase('the way back from the store is slow', (machine, world) => {
-    machine.storeFaults.answersLateMs = world.random.between(300, 850);
+    machine.storeFaults.answersLateMs = world.random.between(600, 860);
     return () => {
       machine.storeFaults.answersLateMs = 0;
     };
@@ -216,7 +242,12 @@ const table = {
   }),
   'disk-frozen': onDatabase('the disk does not answer', (machine) => {
     machine.server.disk.isFrozen = true;
-    return () => machine.server.disk.thaw();
+    return () => machine.server.wakeDisk();
+  }),
+  'disk-dead': onDatabase('the disk does not answer, and what waits for it can not be killed', (machine) => {
+    machine.server.disk.isFrozen = true;
+    machine.server.disk.isDead = true;
+    return () => machine.server.wakeDisk();
   }),
   'disk-slow': onDatabase('the disk is slow', (machine) => {
     machine.server.disk.slowByMs = 120;
@@ -268,6 +299,14 @@ const table = {
     machine.powerOff();
     return () => machine.powerOn();
   }),
+  'app-cut-from-all': onApp('no database node can be reached', (machine, world) =>
+    all(
+      [...world.machines.keys()].flatMap((peer) => [
+        world.network.cut(machine.name, peer),
+        world.network.cut(peer, machine.name),
+      ]),
+    ),
+  ),
   'app-cut-from-one': onApp('one database node can not be reached', (machine, world, other) =>
     other === undefined
       ? nothing

@@ -34,6 +34,7 @@ export function whyNotHealthy(world: World, lost: ReadonlySet<string>): string |
   if (holder === null) return 'nobody holds the lease';
   const primary = world.machines.get(holder)?.server;
   if (primary === undefined || lost.has(holder) || !primary.isWritable) return `${holder} is not writable`;
+  if (primary.process?.hasPostmaster !== true) return `the postmaster of ${holder} is gone`;
   for (const [name, { server }] of world.machines) {
     if (name === holder || lost.has(name)) continue;
     const stream = primary.process?.streams.get(name);

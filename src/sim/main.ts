@@ -13,6 +13,8 @@ import { findPlant, type Plant, plants } from './planted.ts';
 import { campaignText, type PlantOutcome, plantsText, seedText } from './report-text.ts';
 import type { SeedResult } from './run-seed.ts';
 import { shrink } from './shrink.ts';
+import { findStory, stories } from './stories.ts';
+import type { Story } from './story.ts';
 
 const plantSeeds = 2_000;
 const shrinkTries = 400;
@@ -24,6 +26,7 @@ interface Options {
   readonly for?: number;
   readonly from: number;
   readonly plant?: Plant;
+  readonly story?: Story;
   readonly plants?: true;
   readonly trace?: true;
   readonly shrink?: true;
@@ -41,6 +44,7 @@ const command = new Command('npm run sim --')
   .option('--from <n>', 'the first seed', count, 1)
   .option('--plant <name>', 'take out this guard first; the seeds must catch it', named)
   .option('--plants', 'take out each guard in turn')
+  .option('--story <name>', 'every seed tells this story', toldOf)
   .option('--trace', 'with --seed: print every event, also when nothing was violated')
   .option('--shrink', 'with --seed: make a failing plan as short as possible')
   .option('--workers <n>', 'how many run at once (default: one a core)', count)
@@ -87,6 +91,7 @@ async function campaign(crew: Crew): Promise<boolean> {
   const most = options.seeds ?? (options.for === undefined ? 500 : Number.POSITIVE_INFINITY);
   const report: CampaignReport = await runCampaign(crew, {
     from: options.from,
+    ...told(),
     goesOn: (begun) => begun < most && performance.now() < untilMs,
     onSeed: (result, done) => {
       const [first] = result.violations;
@@ -101,7 +106,7 @@ async function campaign(crew: Crew): Promise<boolean> {
 }
 
 async function showSeed(crew: Crew): Promise<boolean> {
-  let plan: Plan = planOf(options.seed ?? '1');
+  let plan: Plan = planOf(options.seed ?? '1', options.story);
   let result: SeedResult = await crew.run(plan, true);
   const kind = result.violations[0]?.kind;
   if (options.shrink === true && kind !== undefined) {
@@ -123,7 +128,11 @@ async function tryPlants(chosen: readonly Plant[]): Promise<boolean> {
     const report = await withCrew(
       plant,
       async (crew) =>
-        await runCampaign(crew, { from: options.from, goesOn: (begun, finds) => begun < most && finds === 0 }),
+        await runCampaign(crew, {
+          from: options.from,
+          ...told(),
+          goesOn: (begun, finds) => begun < most && finds === 0,
+        }),
     );
     const [find] = report.finds;
     outcomes.push({
@@ -132,6 +141,7 @@ async function tryPlants(chosen: readonly Plant[]): Promise<boolean> {
       caught: find !== undefined,
       seeds: find === undefined ? report.seeds : Number(find.seed) - options.from + 1,
       seed: find?.seed ?? null,
+      story: find === undefined ? null : planOf(find.seed, options.story).story,
       kind: find?.kind ?? null,
       text: find?.text ?? null,
       tookMs: Math.round(report.tookMs),
@@ -142,6 +152,10 @@ async function tryPlants(chosen: readonly Plant[]): Promise<boolean> {
   }
   print(options.json === true ? JSON.stringify(outcomes) : plantsText(outcomes));
   return outcomes.every(({ caught }) => caught);
+}
+
+function told(): { readonly story?: Story } {
+  return options.story === undefined ? {} : { story: options.story };
 }
 
 function print(text: string): void {
@@ -161,6 +175,13 @@ function time(value: string): number {
   const ms = parseDuration(value);
   if (ms === undefined || ms <= 0) throw new InvalidArgumentError('A time is needed, such as 90s, 10m or 2h.');
   return ms;
+}
+
+function toldOf(value: string): Story {
+  const story = findStory(value);
+  if (story === undefined)
+    throw new InvalidArgumentError(`No story has this name. There are: ${stories.map(({ name }) => name).join(', ')}.`);
+  return story;
 }
 
 function named(value: string): Plant {

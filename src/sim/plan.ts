@@ -9,18 +9,15 @@
 import { type DurabilitySpec, defaultDurability } from '../core/declared-durability.ts';
 import type { NodeName } from '../core/spec.ts';
 import { type FaultKind, faultKinds, faultsOf, themes } from './faults.ts';
-import { holder, type PlannedFault, speaker, type When } from './planned-fault.ts';
+import { holder, type PlannedCommand, type PlannedFault, speaker, type When } from './planned-fault.ts';
 import { Random } from './random.ts';
-import { type Story, stories } from './stories.ts';
-
-export interface PlannedCommand {
-  readonly what: 'switchover' | 'cancel' | 'reinit' | 'restart';
-  readonly node: NodeName;
-  readonly when: When;
-}
+import { stories } from './stories.ts';
+import type { Story } from './story.ts';
 
 export interface Plan {
   readonly seed: string;
+  /** Which story it tells; `null`: none. */
+  readonly story: string | null;
   readonly databases: number;
   readonly apps: number;
   readonly writersEach: number;
@@ -30,6 +27,8 @@ export interface Plan {
   readonly faults: readonly PlannedFault[];
   readonly commands: readonly PlannedCommand[];
   readonly durability: DurabilitySpec;
+  /** `null`: what nobody here ever loses. */
+  readonly lossLimitBytes: number | null;
   /** What stays broken when everything else has healed; `null`: nothing does. */
   readonly lostForEver: LostNode | null;
 }
@@ -79,33 +78,45 @@ export function isCurable(how: FaultKind): boolean {
   return how === 'server-frozen' || how === 'postmaster-frozen';
 }
 
+/** In how many worlds a story is told. */
+const storyShare = 0.3;
+/** Declared limits of loss, in bytes; a record has 64. */
+const lossLimits = [0, 640, 6_400];
+
 /** Any, or close to the times that the lease itself knows: there, what is off by a little shows. */
 function durationOf(random: Random, troubleMs: number): number {
   return random.chance(0.3) ? random.between(...leaseTimesMs) : random.skewed(50, troubleMs);
 }
 
-export function planOf(seed: string): Plan {
+/** `told`: the story that it must tell; left out: drawn as well. */
+export function planOf(seed: string, told?: Story): Plan {
   const random = new Random(`plan ${seed}`);
-  const story = random.chance(0.15) ? random.pick(stories) : null;
+  const drawn = random.chance(storyShare) ? random.pick(stories) : null;
+  const story = told ?? drawn;
   const databases = random.pick(story?.databases ?? [2, 3, 3, 3, 3, 4, 5]);
   const apps = random.integer(1, 2);
-  const troubleMs = random.integer(10_000, 35_000);
+  const troubleMs = Math.max(story?.troubleMs ?? 0, random.integer(10_000, 35_000));
   const names = (prefix: string, count: number) => Array.from({ length: count }, (_, index) => `${prefix}${index + 1}`);
   const nodes: Nodes = { database: names('db', databases), app: names('app', apps) };
-  const told = story?.faults(random, settlingMs + random.between(0, 2_000)) ?? [];
-  const faults = [...told, ...drawFaults(random, nodes, troubleMs, story === null ? null : 1)];
+  const fromMs = settlingMs + random.between(0, 2_000);
+  const isAlone = story?.isAlone === true;
+  const beside = drawFaults(random, nodes, troubleMs, story === null ? null : 1);
+  const faults = [...(story?.faults(random, fromMs) ?? []), ...(isAlone ? [] : beside)];
+  const asked = isAlone ? [] : drawCommands(random, nodes, troubleMs, story === null ? [0, 0, 1, 2, 4] : [0, 0, 0, 1]);
   const isLost = story === null && faults.length > 0 && databases > 2 && random.chance(0.3);
   const lostForEver = isLost ? { node: random.pick(nodes.database), how: random.pick(lasting) } : null;
   return {
     seed,
+    story: story?.name ?? null,
     databases,
     apps,
     writersEach: random.integer(1, 3),
     everyMs: random.pick([40, 80, 150]),
     troubleMs,
     faults,
-    commands: drawCommands(random, nodes, troubleMs),
+    commands: [...(story?.commands?.(random, fromMs) ?? []), ...asked],
     durability: durabilityOf(seed, isLost ? databases - 1 : databases, story),
+    lossLimitBytes: lossLimitOf(seed, isLost, story),
     lostForEver,
   };
 }
@@ -141,8 +152,13 @@ function drawWhen(random: Random, troubleMs: number): When {
     : { atMs: settlingMs + random.between(0, troubleMs) };
 }
 
-function drawCommands(random: Random, nodes: Nodes, troubleMs: number): readonly PlannedCommand[] {
-  const asked = random.pick([0, 0, 1, 2, 4]);
+function drawCommands(
+  random: Random,
+  nodes: Nodes,
+  troubleMs: number,
+  many: readonly number[],
+): readonly PlannedCommand[] {
+  const asked = random.pick(many);
   return Array.from({ length: asked }, () => ({
     what: random.pick(['switchover', 'switchover', 'switchover', 'cancel', 'reinit', 'restart'] as const),
     node: random.pick(nodes.database),
@@ -152,7 +168,7 @@ function drawCommands(random: Random, nodes: Nodes, troubleMs: number): readonly
 
 /** A stream of its own: what else a seed stands for does not depend on it. `left`: database nodes that may be counted on. */
 function durabilityOf(seed: string, left: number, story: Story | null): DurabilitySpec {
-  if (story !== null) return { ...defaultDurability, k: story.k };
+  if (story !== null) return { ...defaultDurability, ...story.durability };
   const random = new Random(`durability ${seed}`);
   if (random.chance(0.5)) return defaultDurability;
   return {
@@ -161,4 +177,11 @@ function durabilityOf(seed: string, left: number, story: Story | null): Durabili
     withoutStandby: random.pick(['wait', 'degrade'] as const),
     acceptLossAfterMs: random.pick([null, null, 10_000]),
   };
+}
+
+/** Where a node stays lost, the cluster may have to wait for what only that one has. */
+function lossLimitOf(seed: string, isLost: boolean, story: Story | null): number | null {
+  if (story !== null) return story.lossLimitBytes ?? null;
+  const random = new Random(`loss ${seed}`);
+  return !isLost && random.chance(0.2) ? random.pick(lossLimits) : null;
 }

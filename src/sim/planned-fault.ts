@@ -1,10 +1,11 @@
-/** A fault that a plan has in store: what, to whom, when and for how long. Data, so that it can be printed and left out. */
+/** What a plan has in store: faults and commands, to whom, when and for how long. Data, so that it can be printed and left out. */
 import type { NodeName } from '../core/spec.ts';
 import type { FaultKind } from './faults.ts';
 
 export type When =
   | { readonly atMs: number }
-  | { readonly event: string; readonly nth: number; readonly delayMs: number };
+  /** `fromMs`: what is told before then does not count. */
+  | { readonly event: string; readonly nth: number; readonly delayMs: number; readonly fromMs?: number };
 
 /** Who holds the lease. */
 export const holder = '*holder';
@@ -21,4 +22,16 @@ export interface PlannedFault {
   readonly other: NodeName;
   readonly when: When;
   readonly forMs: number;
+  /** It is not healed in the end either, and nobody may have to wait for this node. */
+  readonly forEver?: true;
+}
+
+export interface PlannedCommand {
+  readonly what: 'switchover' | 'cancel' | 'reinit' | 'restart';
+  readonly node: NodeName;
+  readonly when: When;
+  /** Of a switchover; left out: whoever fits best. */
+  readonly to?: NodeName;
+  /** Of a switchover: a wait at the start of each phase, in ms. */
+  readonly paceMs?: number;
 }

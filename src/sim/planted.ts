@@ -59,6 +59,11 @@ export const plants: readonly Plant[] = [
     '      same(keys.lease, lease),\n      same(keys.renewal, renewal),\n      sameOrAbsent(keys.durability, durability),',
     '',
   ]),
+  plant('release-compares-the-renewal', 'A release that was not answered fails once its holder has renewed', [
+    'agent/store-lease.ts',
+    "same(keys.renewal, renewal)],\n    writes: [{ key: keys.lease, value: encodeRecord('lease', released) }],",
+    "],\n    writes: [{ key: keys.lease, value: encodeRecord('lease', released) }],",
+  ]),
   // Promises and cuts
   plant(
     'promise-forbids-cutting',
@@ -133,6 +138,16 @@ export const plants: readonly Plant[] = [
     'if (postgres.pid === null || nowMs - since < afterMs) {',
     'if (postgres.pid === null || nowMs - since < 1000 * afterMs) {',
   ]),
+  plant('useless-primary-is-ended', 'A primary whose writes reach no disk is ended', [
+    'core/write-probe.ts',
+    'failing.times >= uselessAfterTimes &&',
+    'failing.times >= 1_000 * uselessAfterTimes &&',
+  ]),
+  plant('unkillable-lets-the-lease-go', 'A holder that can not end its own server lets its lease run out', [
+    'core/rules/useless.ts',
+    'return since !== null && situation.nowMs - since >= endPatienceMs',
+    'return since !== null && situation.nowMs < 0',
+  ]),
   plant('orphans-are-ended', 'What outlives its postmaster goes on committing', [
     'core/decide.ts',
     "if (view.postgres.state === 'orphaned') return endOrphans();",
@@ -160,13 +175,38 @@ export const plants: readonly Plant[] = [
   ),
   plant('flush-is-owed', 'k of the new set have flushed the position read after the change', [
     'core/rules/sync-standbys.ts',
-    'if (step.flush && flushedBy(',
-    'if (step.flush && -1 > flushedBy(',
+    'flushedBy(postgres.peers, step.set, effective.mark) < step.set.k)',
+    'flushedBy(postgres.peers, step.set, effective.mark) < 0)',
   ]),
   plant('durability-write-compares', 'Every write of the record compares the lease and the record that it replaces', [
     'agent/store-housekeeping.ts',
     'same(keys.lease, lease), sameOrAbsent(keys.durability, replaces)',
     '',
+  ]),
+  plant('take-compares-the-record', 'A takeover compares the durability record that it was judged by', [
+    'agent/store-lease.ts',
+    '      same(keys.renewal, renewal),\n      sameOrAbsent(keys.durability, durability),',
+    '      same(keys.renewal, renewal),',
+  ]),
+  plant('settle-earlier-writes', 'An unanswered write of the record is settled by another write', [
+    'core/rules/sync-standbys.ts',
+    'if (memory.durabilityWritten !== term) return',
+    'if (memory.durabilityWritten !== term && term < 0) return',
+  ]),
+  plant('renewal-says-how-far', 'How far the holder had written stands in its renewal', [
+    'core/rules/lease.ts',
+    "if (postgres.state === 'primary') return { timeline",
+    "if (postgres.state === 'primary' && postgres.timeline < 0) return { timeline",
+  ]),
+  plant('acceptance-is-void-after-a-renewal', 'A loss is accepted of a holder only as long as it does not renew', [
+    'core/accepted-loss.ts',
+    'renewal.term === term && record.counter === renewal.counter ? record : null',
+    'renewal.term === term ? record : null',
+  ]),
+  plant('loss-limit', 'Who is known to lack more than the declared limit is not elected', [
+    'core/ballot.ts',
+    'if (lossLimitBytes === null || lacksBytes <= lossLimitBytes) return null;',
+    'if (lossLimitBytes === null || lacksBytes >= 0) return null;',
   ]),
   // Switchover
   plant('undo-before-start', 'The old primary starts again only after its undo succeeded', [
@@ -213,11 +253,6 @@ export const plants: readonly Plant[] = [
     'agent/store-mirror.ts',
     'this.#following = this.#readUntilAnswered();\n        },',
     '},',
-  ]),
-  plant('release-compares-the-renewal', 'A release that was never answered is void from the next renewal on', [
-    'agent/store-lease.ts',
-    "same(keys.renewal, renewal)],\n    writes: [{ key: keys.lease, value: encodeRecord('lease', released) }],",
-    "],\n    writes: [{ key: keys.lease, value: encodeRecord('lease', released) }],",
   ]),
 ];
 

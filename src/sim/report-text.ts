@@ -11,6 +11,8 @@ export interface PlantOutcome {
   /** How many seeds it took, or how many did not see it. */
   readonly seeds: number;
   readonly seed: string | null;
+  /** What that seed tells; `null`: no story. */
+  readonly story: string | null;
   readonly kind: string | null;
   readonly text: string | null;
   readonly tookMs: number;
@@ -43,13 +45,15 @@ export function seedText(result: SeedResult, showsTrace: boolean): string {
 function planLines(plan: Plan): readonly string[] {
   const { faults, commands, durability, lostForEver } = plan;
   return [
-    `seed ${plan.seed}: ${plan.databases} database nodes, ${plan.apps} app nodes with ${plan.writersEach} writers each, a row every ${plan.everyMs} ms`,
-    `  k ${durability.k}, without standby: ${durability.withoutStandby}, unheard: ${durability.acceptLossAfterMs ?? 'wait'}`,
+    `seed ${plan.seed}: ${plan.databases} database nodes, ${plan.apps} app nodes with ${plan.writersEach} writers each, a row every ${plan.everyMs} ms${plan.story === null ? '' : `, story ${plan.story}`}`,
+    `  k ${durability.k}, without standby: ${durability.withoutStandby}, unheard: ${durability.acceptLossAfterMs ?? 'wait'}, loss limit: ${plan.lossLimitBytes ?? 'usual'}`,
     ...faults.map(
-      ({ kind, node, other, when, forMs }) =>
-        `  ${whenText(when)}: ${kind} ${node} for ${Math.round(forMs)} ms${kind.endsWith('-one') ? ` (${other})` : ''}`,
+      ({ kind, node, other, when, forMs, forEver }) =>
+        `  ${whenText(when)}: ${kind} ${node} for ${Math.round(forMs)} ms${kind.endsWith('-one') ? ` (${other})` : ''}${forEver ? ', for ever' : ''}`,
     ),
-    ...commands.map(({ what, node, when }) => `  ${whenText(when)}: ${what}, asked of ${node}`),
+    ...commands.map(
+      ({ what, node, when, to }) => `  ${whenText(when)}: ${what}${to ? ` to ${to}` : ''}, asked of ${node}`,
+    ),
     ...(lostForEver === null ? [] : [`  in the end for ever: ${lostForEver.how} ${lostForEver.node}`]),
   ];
 }
@@ -63,11 +67,11 @@ function whenText(when: When): string {
 export function plantsText(outcomes: readonly PlantOutcome[]): string {
   const caught = outcomes.filter((outcome) => outcome.caught).length;
   return [
-    '| guard taken out | rule | seen as | by seed |',
-    '| --- | --- | --- | --- |',
+    '| guard taken out | rule | seen as | story | by seed |',
+    '| --- | --- | --- | --- | --- |',
     ...outcomes.map(
-      ({ plant, guard, kind, seed, seeds }) =>
-        `| \`${plant}\` | ${guard} | ${kind ?? '**not caught**'} | ${seed ?? `none of ${seeds}`} |`,
+      ({ plant, guard, kind, story, seed, seeds }) =>
+        `| \`${plant}\` | ${guard} | ${kind ?? '**not caught**'} | ${story ?? ''} | ${seed ?? `none of ${seeds}`} |`,
     ),
     '',
     `${caught} of ${outcomes.length} caught`,

@@ -3,13 +3,15 @@
  * for ever is healed, and the cluster must come back to full redundancy by itself.
  */
 
+import { defaultFailover } from '../core/declared-durability.ts';
 import type { NodeName } from '../core/spec.ts';
 import type { Violation } from './checks.ts';
 import type { RunningAgent } from './database-machine.ts';
 import { beginFault, type FaultKind } from './faults.ts';
 import { isDispensable, isLevel, leaseHolder, whyNotHealthy } from './healed.ts';
-import { isCurable, type Plan, type PlannedCommand } from './plan.ts';
-import { holder, type PlannedFault, speaker, type When } from './planned-fault.ts';
+import { PauseWatch } from './pause-watch.ts';
+import { isCurable, type Plan } from './plan.ts';
+import { holder, type PlannedCommand, type PlannedFault, speaker, type When } from './planned-fault.ts';
 import { Random } from './random.ts';
 import { simulatedSpec } from './simulated-spec.ts';
 import { World } from './world.ts';
@@ -36,7 +38,9 @@ const restMs = 1_500;
 
 export async function runSeed(plan: Plan, keepTrace: boolean): Promise<SeedResult> {
   const random = new Random(`world ${plan.seed}`);
-  const spec = simulatedSpec(plan.databases, plan.apps, plan.durability);
+  const { lossLimitBytes } = plan;
+  const failover = lossLimitBytes === null ? defaultFailover('local') : { lossLimitBytes };
+  const spec = simulatedSpec(plan.databases, plan.apps, plan.durability, failover);
   const rates = Object.fromEntries(spec.nodes.map(({ name }) => [name, 1 + random.between(-0.004, 0.004)]));
   const world = new World({ spec, random, rates, keepTrace });
   const run = new SeedRun(world, plan);
@@ -49,6 +53,7 @@ class SeedRun {
   readonly #plan: Plan;
   readonly #begun: FaultKind[] = [];
   readonly #undo = new Set<() => void>();
+  readonly #lost = new Set<NodeName>();
   #lostLocal = 0;
   #isQuiet = false;
 
@@ -68,6 +73,7 @@ class SeedRun {
       }
     }
     const offsetMs = time.nowMs;
+    new PauseWatch(this.#world).begin();
     for (const fault of this.#plan.faults) {
       this.#at(fault.when, offsetMs, (teller) => this.#fail(fault, teller));
     }
@@ -109,7 +115,7 @@ class SeedRun {
     }
     let seen = 0;
     const unlisten = this.#world.onEvent((node, name) => {
-      if (name !== when.event) return;
+      if (name !== when.event || time.nowMs < offsetMs + (when.fromMs ?? settledByMs) - settledByMs) return;
       seen += 1;
       if (seen < when.nth) return;
       unlisten();
@@ -126,6 +132,10 @@ class SeedRun {
     const undo = beginFault(this.#world, fault.kind, node, other ?? node);
     if (undo === null) return;
     this.#begun.push(fault.kind);
+    if (fault.forEver) {
+      this.#lost.add(node);
+      return;
+    }
     const over = (): void => {
       if (!this.#undo.delete(over)) return;
       trace.say('FAULT', `${fault.kind} ${node} is over`);
@@ -140,12 +150,13 @@ class SeedRun {
     return node === speaker || node === holder ? leaseHolder(this.#world) : node;
   }
 
-  #command({ what, node }: PlannedCommand): void {
+  #command(command: PlannedCommand): void {
+    const { what, node } = command;
     const agent = this.#world.machines.get(node)?.agent ?? null;
     this.#world.trace.say('ORDER', `${what}, asked of ${node}`);
     if (agent === null) return;
     agent.process.deliver(() => {
-      ask(what, agent).then(
+      ask(command, agent).then(
         (answer) => this.#world.trace.say('ORDER', `${what}: ${JSON.stringify(answer)}`),
         (error: unknown) => this.#world.trace.say('ORDER', `${what}: ${String(error)}`),
       );
@@ -157,7 +168,7 @@ class SeedRun {
     this.#isQuiet = true;
     trace.say('HEAL', 'everything that is not lost for ever comes back');
     for (const undo of [...this.#undo]) undo();
-    const lost = new Set<string>();
+    const lost = new Set<string>(this.#lost);
     const { lostForEver } = this.#plan;
     if (lostForEver !== null && isDispensable(this.#world, lostForEver.node)) {
       if (!isCurable(lostForEver.how)) lost.add(lostForEver.node);
@@ -191,7 +202,7 @@ class SeedRun {
       standbys.map(({ server }) => server),
     );
     const rows = new Set(primary.disk.records.map(({ row }) => row));
-    const isCalm = this.#plan.faults.length === 0;
+    const isCalm = lostForEver === null && this.#plan.faults.every(({ kind }) => harmless.has(kind));
     const hurt = load.rows.findIndex((row) => row.outcome === 'failed' || row.outcome === 'unknown');
     if (isCalm && hurt >= 0) {
       checks.violated('application-hurt', `row ${hurt + 1}: ${load.rows[hurt]?.because}, though nothing failed`);
@@ -220,11 +231,15 @@ class SeedRun {
 
 const settledByMs = 8_000;
 
-async function ask(what: PlannedCommand['what'], { backend, process }: RunningAgent): Promise<unknown> {
+/** Slow, and no reason for anything to fail. */
+const harmless: ReadonlySet<FaultKind> = new Set<FaultKind>(['network-slow']);
+
+async function ask(command: PlannedCommand, { backend, process }: RunningAgent): Promise<unknown> {
+  const { what, to = null, paceMs = 0 } = command;
   switch (what) {
     case 'switchover':
       return await backend.switchover(
-        { to: null, forceAfterMs: null, without: [], dryRun: false, paceMs: 0 },
+        { to, forceAfterMs: null, without: [], dryRun: false, paceMs },
         'sim',
         process.ended,
       );

@@ -1,8 +1,13 @@
 /** The declaration of a simulated cluster. Addresses are names only: nothing listens anywhere. */
-import { type DurabilitySpec, defaultFailover } from '../core/declared-durability.ts';
+import { type DurabilitySpec, defaultFailover, type FailoverSpec } from '../core/declared-durability.ts';
 import type { NodeSpec, Spec } from '../core/spec.ts';
 
-export function simulatedSpec(databases: number, apps: number, durability: DurabilitySpec): Spec {
+export function simulatedSpec(
+  databases: number,
+  apps: number,
+  durability: DurabilitySpec,
+  failover: FailoverSpec = defaultFailover('local'),
+): Spec {
   const common = { datacenter: null, priority: 100, failover: 'allowed', purpose: null, contact: null } as const;
   const named = (prefix: string, role: 'database' | 'app', count: number): NodeSpec[] =>
     Array.from({ length: count }, (_, index) => {
@@ -39,7 +44,7 @@ export function simulatedSpec(databases: number, apps: number, durability: Durab
       maxLagBytes: 16 * 1024 * 1024,
     },
     durability,
-    failover: defaultFailover('local'),
+    failover,
     lease: { ttlMs: 6_000 },
   };
 }

@@ -15,6 +15,7 @@ import { Checks } from './checks.ts';
 import { DatabaseMachine } from './database-machine.ts';
 import type { FakeServer, ServerWorld } from './fake-server.ts';
 import { createFakeStore, type FakeStore, noFaults, type StoreFaults } from './fake-store.ts';
+import { leaseHolder } from './healed.ts';
 import { Host, type SimulatedProcess, worldClock } from './host.ts';
 import { Load } from './load.ts';
 import { Network } from './network.ts';
@@ -43,6 +44,8 @@ export class World {
   readonly apps = new Map<NodeName, AppMachine>();
   readonly serverWorld: ServerWorld;
   readonly #listeners = new Set<(node: NodeName, name: string) => void>();
+  /** Of each term's last renewal. */
+  readonly #counters = new Map<number, number>();
   #serial = 0;
 
   constructor(options: WorldOptions) {
@@ -52,7 +55,8 @@ export class World {
     this.trace = new Trace(this.time, options.keepTrace);
     this.network = new Network(this.time, random.fork('network'));
     this.store = createFakeStore(worldClock(this.time));
-    this.checks = new Checks(this.time, () => [...this.machines.values()].map(({ server }) => server));
+    const servers = () => [...this.machines.values()].map(({ server }) => server);
+    this.checks = new Checks(this.time, servers, spec.failover.lossLimitBytes);
     this.load = new Load(random.fork('load'));
     this.serverWorld = {
       time: this.time,
@@ -89,7 +93,7 @@ export class World {
     await operator.transact([], [{ key: keys.spec, value }], { withinMs: 1_000 });
     operator.watch(
       1,
-      { changed: (changes) => this.#leaseSeen(changes), lost: () => undefined },
+      { changed: (changes) => this.#written(changes), lost: () => undefined },
       new AbortController().signal,
     );
     for (const machine of this.machines.values()) machine.startAgent();
@@ -132,6 +136,10 @@ export class World {
   /** What an agent tells people. */
   event(node: NodeName, name: string, facts: object): void {
     this.trace.say(node, `${name} ${JSON.stringify(facts)}`);
+    this.#tell(node, name);
+  }
+
+  #tell(node: NodeName, name: string): void {
     for (const listener of [...this.#listeners]) listener(node, name);
   }
 
@@ -155,14 +163,26 @@ export class World {
     this.checks.becameWritable(server);
   }
 
-  #leaseSeen(
+  #written(
     changes: readonly { readonly kind: string; readonly entry?: { readonly key: string; readonly value: string } }[],
   ): void {
     for (const { entry } of changes) {
-      if (entry?.key === keys.durability) this.trace.say('store', `durability ${entry.value}`);
+      if (entry?.key === keys.durability) {
+        this.trace.say('store', `durability ${entry.value}`);
+        const record = decodeRecord('durability', entry.value);
+        if (record.ok) this.checks.durabilityWritten(record.value);
+        this.#tell('store', 'store.durability');
+      }
+      if (entry?.key === keys.renewal) this.#renewed(entry.value);
+      if (entry?.key === keys.acceptedLoss) this.#tell('store', 'store.accepted-loss');
+      if (entry?.key === keys.operation) {
+        const operation = decodeRecord('operation', entry.value);
+        if (operation.ok && operation.value.phase === 'handed-over')
+          this.checks.losses.handedOver(operation.value.term + 1);
+      }
       if (entry?.key.startsWith(timelinePrefix) === true) {
         const timeline = decodeRecord('timeline', entry.value);
-        if (timeline.ok && timeline.value.acceptedLoss !== undefined) this.checks.lossAccepted(timeline.value.term);
+        if (timeline.ok && timeline.value.acceptedLoss !== undefined) this.#lossAccepted(timeline.value.term);
       }
       if (entry?.key !== keys.lease) continue;
       const decoded = decodeRecord('lease', entry.value);
@@ -170,6 +190,25 @@ export class World {
       const lease = decoded.value;
       this.trace.say('store', `lease ${entry.value}`);
       this.checks.leaseWritten(lease.term, lease.state === 'held' ? lease.holder : null);
+      this.#tell('store', 'store.lease');
     }
+  }
+
+  /** What was accepted must be what is lost: of a holder that has not renewed since. */
+  #lossAccepted(term: number): void {
+    const value = this.store.read(this.#prefix + keys.acceptedLoss);
+    const record = value === null ? null : decodeRecord('accepted-loss', value);
+    const isOfThis =
+      record?.ok === true && record.value.term === term && record.value.counter === this.#counters.get(term - 1);
+    if (isOfThis) this.checks.lossAccepted(term);
+    else
+      this.checks.violated('stale-acceptance', `term ${term} began by a loss that was accepted of an earlier silence`);
+  }
+
+  #renewed(value: string): void {
+    const renewal = decodeRecord('renewal', value);
+    if (renewal.ok) this.#counters.set(renewal.value.term, renewal.value.counter);
+    const server = this.machines.get(leaseHolder(this) ?? '')?.server;
+    if (server !== undefined) this.checks.losses.renewed(server);
   }
 }

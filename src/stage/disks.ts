@@ -50,7 +50,7 @@ export async function mountDisks(record: StageRecord): Promise<void> {
     if (!existsSync(image)) await makeImage(record, image);
     makeDirectory(record, diskDirectory(record, node), 0o750);
     if (statSync(diskSeen(record, node)).dev !== statSync(nodeDirectory(record, node)).dev) continue;
-    await runInside(record, node, ['mount', '-t', 'ext4', '-o', 'loop,noatime', image, diskDirectory(record, node)]);
+    await runInside(record, node, ['mount', '-t', 'ext4', '-o', 'loop,relatime', image, diskDirectory(record, node)]);
   }
 }
 
