@@ -59,6 +59,12 @@ export const plants: readonly Plant[] = [
     '      same(keys.lease, lease),\n      same(keys.renewal, renewal),\n      sameOrAbsent(keys.durability, durability),',
     '',
   ]),
+  plant('release-compares-the-renewal', 'A release that was not answered fails once its holder has renewed', [
+    'agent/store-lease.ts',
+    "same(keys.renewal, renewal)],\n    writes: [{ key: keys.lease, value: encodeRecord('lease', released) }],",
+    "],\n    writes: [{ key: keys.lease, value: encodeRecord('lease', released) }],",
+  ]),
+  // Promises and cuts
   plant(
     'promise-forbids-cutting',
     'A promise forbids cutting until TTL + drift after its receipt',
@@ -243,11 +249,6 @@ export const plants: readonly Plant[] = [
     'agent/store-mirror.ts',
     'this.#following = this.#readUntilAnswered();\n        },',
     '},',
-  ]),
-  plant('release-compares-the-renewal', 'A release that was never answered is void from the next renewal on', [
-    'agent/store-lease.ts',
-    "same(keys.renewal, renewal)],\n    writes: [{ key: keys.lease, value: encodeRecord('lease', released) }],",
-    "],\n    writes: [{ key: keys.lease, value: encodeRecord('lease', released) }],",
   ]),
   plant(
     'settled-before-set',
