@@ -3,13 +3,15 @@
  * database nodes under load, and ends when its fault is healed. How well the cluster did is measured elsewhere (faults.ts).
  */
 import { request } from 'node:https';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { credentialFiles, readCredentials } from '../src/pki/credential-files.ts';
+import { readCommandLine } from '../src/process/identity.ts';
 import type { FaultOrder } from '../src/stage/fault-words.ts';
 import { healFaults, strikeFault } from '../src/stage/faults.ts';
 import { stagePorts } from '../src/stage/network.ts';
+import { stageProcesses } from '../src/stage/processes.ts';
 import { nodeDirectory, type StageHost, type StageRecord, storeHosts } from '../src/stage/record.ts';
 import { createLinuxClock } from '../src/timing/linux-clock.ts';
 import type { StageUnderTest } from './stage-under-test.ts';
@@ -19,8 +21,12 @@ const clock = createLinuxClock();
 const movedWithinMs = 60_000;
 const operationWithinMs = 20_000;
 const askWithinMs = 2_000;
-/** Several times the lease's TTL. */
-const heldMs = 20_000;
+/** Twice the lease's TTL: whoever is to take over has done so. */
+const heldMs = 12_000;
+/** Longer than anything that waits for a server to answer. */
+const longMs = 20_000;
+const rewindWithinMs = 60_000;
+const calmMs = 1_000;
 
 export interface Scene {
   readonly stage: StageUnderTest;
@@ -82,8 +88,8 @@ const standby = ({ standbys }: Scene, index: 0 | 1): string => standbys[index] ?
 export const scenarios: readonly Scenario[] = [
   momentary('postmaster killed', ({ primary }) => kill(primary, 'postmaster')),
   lasting('host gone', heldMs, ({ primary }) => [kill(primary, 'all')]),
-  lasting('postmaster frozen', 30_000, ({ primary }) => [freeze(primary, 'postmaster')]),
-  lasting('PostgreSQL frozen', 30_000, ({ primary }) => [freeze(primary, 'postgres')]),
+  lasting('postmaster frozen', longMs, ({ primary }) => [freeze(primary, 'postmaster')]),
+  lasting('PostgreSQL frozen', longMs, ({ primary }) => [freeze(primary, 'postgres')]),
   lasting('host frozen', heldMs, ({ primary }) => [freeze(primary, 'all')]),
   lasting('agent frozen 60 s', 60_000, ({ primary }) => [freeze(primary, 'agent')]),
   lasting('agent dead', heldMs, ({ primary }) => [kill(primary, 'agent')]),
@@ -93,8 +99,8 @@ export const scenarios: readonly Scenario[] = [
   lasting('primary cut from all', heldMs, ({ primary }) => [cut(primary, ['all'])]),
   lasting('one-way cut in', heldMs, ({ primary }) => [cut(primary, ['all'], 'in')]),
   lasting('one-way cut out', heldMs, ({ primary }) => [cut(primary, ['all'], 'out')]),
-  lasting('cut from the store only', 30_000, ({ primary }) => [cut(primary, ['store'])]),
-  lasting('cut from peers only', 30_000, ({ primary }) => [cut(primary, ['peers'])]),
+  lasting('cut from the store only', longMs, ({ primary }) => [cut(primary, ['store'])]),
+  lasting('cut from peers only', longMs, ({ primary }) => [cut(primary, ['peers'])]),
   lasting('store gone 60 s', 60_000, ({ stage }) => stage.record.storeMembers.map((name) => kill(name, 'store'))),
   {
     name: 'store leader lost',
@@ -111,9 +117,21 @@ export const scenarios: readonly Scenario[] = [
   ]),
   lasting('disk full on the primary', heldMs, ({ primary }) => [{ fault: 'fill', node: primary }]),
   lasting('disk full on a standby', heldMs, (scene) => [{ fault: 'fill', node: standby(scene, first) }]),
-  lasting('disk of the primary hangs', 30_000, ({ primary }) => [{ fault: 'freeze-disk', node: primary }]),
+  lasting('disk of the primary hangs', longMs, ({ primary }) => [{ fault: 'freeze-disk', node: primary }]),
   // Its clients still reach it, and it them: what it acknowledges until its fence strikes, nobody else has.
   lasting('old primary back after divergence', heldMs, ({ primary }) => [cut(primary, ['store', 'peers'])]),
+  {
+    name: 'rewind killed midway',
+    async play(scene) {
+      await strike(scene, cut(scene.primary, ['store', 'peers']));
+      await delay(heldMs);
+      await heal(scene);
+      await until('the old primary is being rewound', rewindWithinMs, 2, async () => isRewinding(scene));
+      await strike(scene, kill(scene.primary, 'all'));
+      await delay(calmMs);
+      await heal(scene);
+    },
+  },
   {
     name: "primary's host and a standby lost, the standby back first",
     async play(scene) {
@@ -151,6 +169,12 @@ export const scenarios: readonly Scenario[] = [
     },
   },
 ];
+
+function isRewinding({ stage, primary }: Scene): boolean {
+  return stageProcesses(stage.record).some(({ node, pid }) => {
+    return node === primary && basename(readCommandLine(pid)[0] ?? '') === 'pg_rewind';
+  });
+}
 
 async function moved({ stage, primary }: Scene): Promise<string> {
   let now: string | null = null;

@@ -14,6 +14,7 @@ import { cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { z } from 'zod';
 import { nodeDirectory, type StageRecord } from '../src/stage/record.ts';
 import { readFaultOptions } from './fault-options.ts';
 import { type Scenario, scenarios } from './fault-scenarios.ts';
@@ -24,7 +25,6 @@ import { machineFacts } from './machine.ts';
 import { StageUnderTest } from './stage-under-test.ts';
 import { until } from './waiting.ts';
 
-const table = 'load';
 const writers = 4;
 const diskMb = 1_024;
 const calmMs = 3_000;
@@ -52,6 +52,8 @@ interface Outcome {
   readonly moved: boolean;
   readonly local: Lane;
   readonly replicated: Lane;
+  /** Transactions that the cluster itself lists as lost, whoever wrote them. */
+  readonly reported: number;
   readonly redundantMs: number;
   readonly forked: number;
   /** Of the machine while it was played: others' work stretches every figure. */
@@ -64,9 +66,11 @@ interface Failure {
   readonly events: readonly string[];
 }
 
-async function playOnce(stage: StageUnderTest, scenario: Scenario): Promise<Outcome> {
+async function playOnce(stage: StageUnderTest, scenario: Scenario, turn: number): Promise<Outcome> {
   const connect = stage.application();
+  const table = `load_${turn}`;
   await untilWhole(stage);
+  const reportedBefore = await reportedLost(stage);
   await createLoadTable(connect, table);
   const shared = { connect, writers, table, thinkMs: options.thinkMs };
   const local = startLoadThread({ ...shared, run: 'local' });
@@ -81,14 +85,16 @@ async function playOnce(stage: StageUnderTest, scenario: Scenario): Promise<Outc
   const toMs = monotonicMs();
   await delay(calmMs);
   const endMs = monotonicMs();
+  const reported = await reportedLost(stage);
   const accounts = { local: await ended(local), replicated: await ended(replicated) };
   return {
     scenario: scenario.name,
     moved: after !== primary,
     local: laneOf(accounts.local, await verifyLoad(connect, accounts.local), fromMs, endMs),
     replicated: laneOf(accounts.replicated, await verifyLoad(connect, accounts.replicated), fromMs, endMs),
+    reported: [...reported].reduce((sum, [id, count]) => sum + (reportedBefore.has(id) ? 0 : count), 0),
     redundantMs: rounded(toMs - healedMs),
-    forked: await forkedRows(stage, after),
+    forked: await forkedRows(stage, after, table),
     runnable: rounded(loadavg()[0] ?? Number.NaN),
   };
 }
@@ -153,7 +159,7 @@ async function ended(load: ThreadLoad): Promise<LoadAccount> {
 }
 
 /** Rows by which the standbys differ from the primary, once they have replayed all of it. */
-async function forkedRows(stage: StageUnderTest, primary: string): Promise<number> {
+async function forkedRows(stage: StageUnderTest, primary: string, table: string): Promise<number> {
   const position = await stage.local(primary, 'select pg_current_wal_flush_lsn()');
   const digest = `select count(*) || '|' || coalesce(sum(hashtextextended(l.run || '/' || writer || '/' || number, 0)), 0) from ${table} l`;
   const wanted = await stage.local(primary, digest);
@@ -169,8 +175,20 @@ async function forkedRows(stage: StageUnderTest, primary: string): Promise<numbe
   return forked;
 }
 
-function isBad({ local, replicated, forked }: Outcome): boolean {
-  return replicated.lost + replicated.phantom + local.phantom + forked > 0;
+const lostAnswer = z.array(
+  z.object({ reports: z.array(z.object({ id: z.string(), transactions: z.number() })).default([]) }),
+);
+
+/** What `understudy lost` lists, on whichever node it is kept: how many transactions by each report. */
+async function reportedLost(stage: StageUnderTest): Promise<ReadonlyMap<string, number>> {
+  const { stdout, stderr } = await stage.cli('lost', '--json');
+  if (stdout === '') throw new Error(`understudy lost said nothing but ${stderr}`);
+  const json: unknown = JSON.parse(stdout);
+  return new Map(lostAnswer.parse(json).flatMap(({ reports }) => reports.map((one) => [one.id, one.transactions])));
+}
+
+function isBad({ local, replicated, forked, reported }: Outcome): boolean {
+  return replicated.lost + replicated.phantom + local.phantom + forked > 0 || reported < local.lost;
 }
 
 interface Turn {
@@ -178,26 +196,47 @@ interface Turn {
   readonly failure?: Failure;
 }
 
-async function play(scenario: Scenario, turn: number): Promise<Turn> {
-  const name = scenario.name;
-  const keep = (record: StageRecord, events: readonly string[] = []): void => {
-    if (options.logs !== null) keepLogs(record, join(options.logs, `${name} ${turn}`.replaceAll(/\W+/g, '-')), events);
-  };
-  try {
-    const size = { nodes: 3, appNodes: 1, namespaces: true, diskMb };
-    return await StageUnderTest.with({ ...size, failed: (record) => keep(record) }, async (stage) => {
-      try {
-        const outcome = await playOnce(stage, scenario);
-        return { outcome, ...(isBad(outcome) ? { failure: await failureOf(stage, name, 'see its figures') } : {}) };
-      } catch (error) {
-        return { failure: await failureOf(stage, name, textOf(error)) };
-      } finally {
+/** On one stage from turn to turn, as in a cluster's life; after a failure on a fresh one. */
+async function playAll(scenario: Scenario): Promise<readonly Turn[]> {
+  const turns: Turn[] = [];
+  while (turns.length < options.times) {
+    const before = turns.length;
+    const keep = (record: StageRecord, events: readonly string[] = []): void => {
+      const name = `${scenario.name} from ${before + 1}`.replaceAll(/\W+/g, '-');
+      if (options.logs !== null) keepLogs(record, join(options.logs, name), events);
+    };
+    try {
+      const size = { nodes: 3, appNodes: 1, namespaces: true, diskMb };
+      await StageUnderTest.with({ ...size, failed: (record) => keep(record) }, async (stage) => {
+        let isSound = true;
+        while (isSound && turns.length < options.times) {
+          const played = await playTurn(stage, scenario, turns.length + 1);
+          turns.push(played);
+          isSound = played.failure === undefined;
+        }
         keep(stage.record, await lastEvents(stage));
-      }
-    });
-  } catch (error) {
-    return { failure: { scenario: name, because: textOf(error), events: [] } };
+      });
+    } catch (error) {
+      if (turns.length === before)
+        turns.push(told({ failure: { scenario: scenario.name, because: textOf(error), events: [] } }, scenario));
+    }
   }
+  return turns;
+}
+
+async function playTurn(stage: StageUnderTest, scenario: Scenario, turn: number): Promise<Turn> {
+  try {
+    const outcome = await playOnce(stage, scenario, turn);
+    const failure = isBad(outcome) ? { failure: await failureOf(stage, scenario.name, 'see its figures') } : {};
+    return told({ outcome, ...failure }, scenario);
+  } catch (error) {
+    return told({ failure: await failureOf(stage, scenario.name, textOf(error)) }, scenario);
+  }
+}
+
+function told(turn: Turn, { name }: Scenario): Turn {
+  console.error(`${name}: ${JSON.stringify(turn.outcome ?? turn.failure?.because)}`);
+  return turn;
 }
 
 function textOf(error: unknown): string {
@@ -246,6 +285,8 @@ function row(scenario: string, outcomes: readonly Outcome[], failures: readonly 
       : {
           local: lane('local'),
           replicated: lane('replicated'),
+          reported: outcomes.reduce((sum, one) => sum + one.reported, 0),
+          reportedTooFew: outcomes.filter((one) => one.reported < one.local.lost).length,
           redundantMs: spread(outcomes.map(({ redundantMs }) => redundantMs)),
           runnable: Math.max(...outcomes.map(({ runnable }) => runnable)),
         }),
@@ -260,12 +301,7 @@ if (process.getuid?.() !== 0) {
 const rows = [];
 const failures: Failure[] = [];
 for (const scenario of options.chosen) {
-  const turns = [];
-  for (let turn = 1; turn <= options.times; turn += 1) {
-    const played = await play(scenario, turn);
-    console.error(`${scenario.name}: ${JSON.stringify(played.failure?.because ?? played.outcome)}`);
-    turns.push(played);
-  }
+  const turns = await playAll(scenario);
   const bad = turns.flatMap(({ failure }) => failure ?? []);
   failures.push(...bad);
   rows.push(

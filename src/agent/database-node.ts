@@ -10,6 +10,7 @@ import type { DatabaseMemory, Outcome } from '../core/memory.ts';
 import { inOneLine } from '../core/one-line.ts';
 import { isUnderWay } from '../core/operation.ts';
 import type { Instant, PromiseRecord } from '../core/promise.ts';
+import { lostLease } from '../core/rules/lost-lease.ts';
 import { concerns } from '../core/rules/switchover.ts';
 import { findNode, hostName, type NodeName, type Spec } from '../core/spec.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
@@ -260,6 +261,8 @@ export class DatabaseNode {
     if (crashedAtMs !== undefined && crashedAtMs !== this.#latest?.memory.crashes.at.at(-1)) {
       this.emit('postgres.crashed', { node: this.node });
     }
+    const lost = this.#latest === null ? null : lostLease(this.#latest.view, view);
+    if (lost !== null) this.emit('lease.lost', { node: this.node, ...lost });
     this.#latest = { view, memory, decision, at: this.clock.wallClock() };
     this.#notify();
     const now = this.clock.boottimeMs();

@@ -19,6 +19,7 @@ import { serverConfiguration } from '../core/rules/settings.ts';
 import { findNode, hostName, type NodeName, type Spec } from '../core/spec.ts';
 import { examiner } from '../doctor/aside.ts';
 import { checkFence } from '../doctor/fence.ts';
+import { checkLostLeases } from '../doctor/lost-leases.ts';
 import { checkStoreLatency } from '../doctor/store-latency.ts';
 import { describeError, UnderstudyError } from '../errors/understudy-error.ts';
 import { openStore } from '../etcd/store-access.ts';
@@ -162,8 +163,14 @@ function startDatabase(foundation: Foundation): Running {
       const ttlMs = spec()?.lease.ttlMs;
       const probe = { store, clock, node: file.node };
       const latency = ttlMs === undefined ? [] : [checkStoreLatency({ ...probe, ttlMs })];
+      const lost = ttlMs === undefined ? [] : [checkLostLeases(file.node, ttlMs, agent.mirror.image.events)];
       // One after the other: the programs that the other checks run would be measured, too.
-      return [...(await Promise.all(latency)), ...(await examine()), checkFence(await fence.peek(), isService)];
+      return [
+        ...(await Promise.all(latency)),
+        ...(await examine()),
+        ...lost,
+        checkFence(await fence.peek(), isService),
+      ];
     },
     disagreements: async (wanted) => {
       // Loaded only for an apply: the loader is a large part of the command line.

@@ -35,7 +35,10 @@ export const eventCatalogue = {
     sentence: 'too few standbys are there: as declared, replicated commits of {node} go on with {set}',
   },
   'durability.restored': { severity: 'notice', sentence: 'replicated commits of {node} wait for {set} again' },
-  'lease.lost': { severity: 'alarm', sentence: '{node} lost the lease of term {term}: {because}' },
+  'lease.lost': {
+    severity: 'alarm',
+    sentence: '{to} was elected although the agent of {node} lived: it could not renew the lease of term {term}',
+  },
   'lease.released': { severity: 'notice', sentence: '{node} released the lease of term {term} to {to}' },
   'postgres.initialised': { severity: 'notice', sentence: '{node} initialised a new cluster' },
   'postgres.started': { severity: 'info', sentence: 'PostgreSQL on {node} runs as {role}' },
