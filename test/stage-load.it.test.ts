@@ -5,6 +5,7 @@ import pg from 'pg';
 import { expect, test } from 'vitest';
 import { runCli } from '../src/cli/run-cli.ts';
 import type { Interruptor } from '../src/cli/terminal.ts';
+import { sendSignal } from '../src/process/signal.ts';
 import { type TestStage, withStage } from './fixtures/stage.ts';
 import { startStageLoad } from './fixtures/stage-load.ts';
 
@@ -53,8 +54,12 @@ async function crashed(stage: TestStage): Promise<void> {
   const primary = (await stage.status()).primary ?? '';
   const writing = await startStageLoad(stage, { writers: 8, commit: 'on' });
   await writing.untilCommitted(200);
+  // Every writer waits for an answer then, and gets none.
+  const backends = stage.processes('backend', primary);
+  for (const backend of backends) sendSignal(backend, 'SIGSTOP');
+  await stoodStill(writing);
   stage.signal('postmaster', primary, 'SIGKILL');
-  // Whoever waits for an answer at that moment gets none.
+  for (const backend of backends) sendSignal(backend, 'SIGKILL');
   const unanswered = (): number => writing.load.counts().failed + writing.load.counts().unknown;
   await expect.poll(unanswered, soon).toBeGreaterThan(0);
   await writing.untilCommitted(200);
@@ -62,6 +67,17 @@ async function crashed(stage: TestStage): Promise<void> {
   expect(verdict).toMatchObject({ outcome: 'sound', findings: 0, doubts: [] });
   expect(verdict.troubles.length).toBeGreaterThan(0);
   await stage.untilHealthy();
+}
+
+async function stoodStill(writing: Awaited<ReturnType<typeof startStageLoad>>): Promise<void> {
+  let before = -1;
+  const isStill = (): boolean => {
+    const { ok } = writing.load.counts();
+    const is = ok === before;
+    before = ok;
+    return is;
+  };
+  await expect.poll(isStill, { ...soon, interval: 200 }).toBe(true);
 }
 
 /** By Ctrl-C, and judged all the same. */
