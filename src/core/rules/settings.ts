@@ -106,6 +106,9 @@ function requiredParameters(spec: Spec, self: NodeSpec, facts: ServerFactsForSet
     synchronous_standby_names: facts.syncNames,
     // A crashed server comes back only through the agent, which holds the lease or doesn't.
     restart_after_crash: 'off',
+    // And quickly: one call for the whole file system instead of one for each file, of which there may be 100,000 (seen:
+    // 2.2 s of a 2.6 s outage of a small cluster). Kernels tell of failed writes by it since 5.8; Debian 12 has 6.1.
+    ...(spec.postgres.major >= 14 ? { recovery_init_sync_method: 'syncfs' } : {}),
     recovery_target_timeline: 'latest',
     // A standby looks for its upstream again at once after a switchover, and says how far it is each second.
     wal_retrieve_retry_interval: '200ms',
