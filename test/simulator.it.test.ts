@@ -14,6 +14,7 @@ import { shrink } from '../src/sim/shrink.ts';
 
 const seeds = 2_000;
 const plantSeeds = 2_000;
+const atOnce = 8;
 const crews = new Set<Crew>();
 
 afterAll(async () => {
@@ -31,11 +32,32 @@ async function withCrew<T>(plant: Plant | null, work: (crew: Crew) => Promise<T>
   }
 }
 
-/** The seeds that caught each guard's absence when the table was written; `null`: none has yet. */
-function knownSeeds(): ReadonlyMap<string, string | null> {
+interface Known {
+  /** What caught the guard's absence when the table was written; `null`: nothing has yet. */
+  readonly seed: string | null;
+  /** The story that this seed tells; empty: none. */
+  readonly story: string;
+}
+
+function knownSeeds(): ReadonlyMap<string, Known> {
   const table = readFileSync(new URL('../docs/planted-bugs.md', import.meta.url), 'utf8');
-  const rows = table.matchAll(/^\| `([a-z-]+)` \|.*\| (?:(\d+)|none of \d+) \|$/gm);
-  return new Map([...rows].map(([, name = '', seed]) => [name, seed ?? null]));
+  const rows = table.matchAll(/^\| `([a-z-]+)` \|.*\| ?([a-z-]*) ?\| (?:(\d+)|none of \d+) \|$/gm);
+  return new Map([...rows].map(([, name = '', story = '', seed]) => [name, { seed: seed ?? null, story }]));
+}
+
+/** The code has moved since the table was written, and with it what each seed leads to: those of its story come first. */
+async function isCaught(crew: Crew, { seed, story }: Known): Promise<boolean> {
+  if (seed !== null && (await crew.run(planOf(seed))).violations.length > 0) return true;
+  const all = Array.from({ length: plantSeeds }, (_, index) => String(index + 1));
+  const telling = story === '' ? [] : all.filter((one) => planOf(one).story === story);
+  for (let from = 0; from < telling.length; from += atOnce) {
+    const results = await Promise.all(
+      telling.slice(from, from + atOnce).map(async (one) => await crew.run(planOf(one))),
+    );
+    if (results.some(({ violations }) => violations.length > 0)) return true;
+  }
+  const goesOn = (begun: number, finds: number): boolean => begun < plantSeeds && finds === 0;
+  return (await runCampaign(crew, { from: 1, goesOn })).finds.length > 0;
 }
 
 describe('the simulator', () => {
@@ -89,21 +111,15 @@ describe('a guard that is taken out is noticed', () => {
 
   it('and stands in the table', () => {
     expect([...known.keys()].toSorted()).toEqual(plants.map(({ name }) => name).toSorted());
-    expect([...known.values()].filter((seed) => seed !== null).length).toBeGreaterThanOrEqual(38);
+    expect([...known.values()].filter(({ seed }) => seed !== null).length).toBeGreaterThanOrEqual(38);
   });
 
   for (const plant of plants) {
-    const seed = known.get(plant.name) ?? null;
-    if (seed === null) continue;
+    const guard = known.get(plant.name);
+    if (guard === undefined || guard.seed === null) continue;
     it(`${plant.name}: ${plant.guard}`, { timeout: 900_000 }, async () => {
       await withCrew(plant, async (crew) => {
-        if ((await crew.run(planOf(seed))).violations.length > 0) return;
-        // The code has changed since the table was written, and with it what each seed leads to.
-        const report = await runCampaign(crew, {
-          from: 1,
-          goesOn: (begun, finds) => begun < plantSeeds && finds === 0,
-        });
-        expect(report.finds.length, `not caught by ${report.seeds} seeds`).toBeGreaterThan(0);
+        expect(await isCaught(crew, guard), `not caught by ${plantSeeds} seeds`).toBe(true);
       });
     });
   }

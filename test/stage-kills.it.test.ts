@@ -22,7 +22,7 @@ const victims = [
   'pgbouncer',
   'command line',
 ] as const;
-const paceMs = 1_000;
+const paceMs = 500;
 
 interface Row {
   readonly phase: string;
