@@ -38,18 +38,13 @@ import { PgbouncerFiles, type PgbouncerPlaces } from './files.ts';
 import { holdAliases } from './hold.ts';
 import { knock } from './knock.ts';
 import { watchLog } from './log-watch.ts';
-import { applicationFigures } from './pause-figures.ts';
+import { PauseAccount } from './pause-account.ts';
 import { leadsTo, resumeAlias, verifyResumed } from './resume.ts';
 import { countStranded, endStranded, type Surplus } from './stranded.ts';
 import { findPgbouncer, type PgbouncerVersion, readVersion } from './version.ts';
-import { type ClientSample, type PoolState, sampleClients, showDatabases, showPools } from './views.ts';
+import { showDatabases, showPools } from './views.ts';
 
 const consoleWithinMs = 1_000;
-
-interface Pause {
-  readonly sinceMs: number;
-  atDrain: ClientSample | null;
-}
 
 export class Pgbouncer implements Pooler {
   readonly #places: PgbouncerPlaces;
@@ -60,7 +55,7 @@ export class Pgbouncer implements Pooler {
   #version: PgbouncerVersion | null = null;
   #running: ProcessIdentity | null = null;
   #configuration: PoolerConfiguration | null = null;
-  #pause: Pause | null = null;
+  readonly #account = new PauseAccount();
   /** PAUSE commands may still be waiting for connections that never come back. */
   #isHolding = false;
   readonly #stirred = new Set<() => void>();
@@ -157,12 +152,7 @@ export class Pgbouncer implements Pooler {
       throw error;
     }
     const drainMs = performance.now() - sinceMs;
-    const pause: Pause = { sinceMs: this.#pause?.sinceMs ?? sinceMs, atDrain: null };
-    this.#pause = pause;
-    // Off the path: the caller has its answer before this one comes.
-    this.#sample(consoles).then((sample) => {
-      pause.atDrain = sample;
-    }, ignoreSample);
+    this.#account.drained(consoles, this.#writeAliases(), sinceMs);
     return { drainMs };
   }
 
@@ -225,20 +215,18 @@ export class Pgbouncer implements Pooler {
     this.#configuration = configuration;
     const changed = this.#writeOrFail(configuration);
     if (changed instanceof Error && !options.isOverdue) throw changed;
-    // Beside the path: clients wait until the first login at the new server, so it need not come before RESUME.
-    const pools = this.#queue(consoles, aliases).catch(() => []);
+    // Clients wait until the first login at the new server, so that it need not be seen before RESUME.
+    const ending = this.#account.ending(consoles, aliases);
     if (changed === true) await console.query('RELOAD', options);
     await Promise.all(aliases.map(async (alias) => await resumeAlias(consoles, alias, options)));
     if (changed instanceof Error) throw changed;
-    const pausedMs = this.#pause === null ? 0 : performance.now() - this.#pause.sinceMs;
-    const atDrain = this.#pause?.atDrain ?? null;
-    const sample = atDrain === null ? null : this.#sample(consoles).catch(ignoreSample);
+    const figures = ending.figures(configuration);
     await verifyResumed(consoles, configuration, options);
-    this.#pause = null;
+    this.#account.forget();
     consoles.prepare(this.#writeAliases(), options).catch(() => {
       // They are opened by the next pause then.
     });
-    return { pausedMs, applications: applicationFigures(configuration, await pools, atDrain, await sample) };
+    return await figures;
   }
 
   onLost(listener: () => void): () => void {
@@ -251,7 +239,7 @@ export class Pgbouncer implements Pooler {
     const running = this.#running;
     this.#consoles?.close();
     this.#running = null;
-    this.#pause = null;
+    this.#account.forget();
     if (running === null) return;
     this.#version ??= await readVersion(this.#program(), options.withinMs);
     await endProcess(running, this.#version, options);
@@ -372,24 +360,6 @@ export class Pgbouncer implements Pooler {
       // The pooler itself is lost: its pause state is gone with it, or the caller sees it paused at its next look.
       throw new UnderstudyError('POOLER_FAILED', 'pgbouncer was lost while it drained', { cause });
     }
-    this.#pause = null;
+    this.#account.forget();
   }
-
-  /** The queues as they are now, by a connection that nothing on the path waits for. */
-  async #queue(consoles: Consoles, [alias]: readonly string[]): Promise<readonly PoolState[]> {
-    const options = { withinMs: 2_000 };
-    return alias === undefined ? [] : await showPools(await consoles.forPausing(alias, options), options);
-  }
-
-  async #sample(consoles: Consoles): Promise<ClientSample> {
-    const options = { withinMs: 2_000 };
-    const [alias] = this.#writeAliases();
-    const console = await (alias === undefined ? consoles.main(options) : consoles.forPausing(alias, options));
-    return await sampleClients(console, options);
-  }
-}
-
-/** Without a sample the figure of failed clients stays 0; nothing else rests on it. */
-function ignoreSample(): null {
-  return null;
 }
