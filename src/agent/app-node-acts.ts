@@ -13,6 +13,7 @@ import type { HeldGate, PoolerGateView, ShutGate } from '../core/rules/pooler-me
 import { describeError, isUnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { LocalPooler, Pooler } from '../ports/pooler.ts';
+import { Drain } from './app-node-drain.ts';
 import { FormerPrimaries, type LedTo } from './app-node-former-primaries.ts';
 import type { EmitEvent } from './app-node-ports.ts';
 
@@ -42,15 +43,14 @@ export interface ActsDeps {
 export class PoolerActs {
   readonly #deps: ActsDeps;
   readonly #former: FormerPrimaries;
+  readonly #drain: Drain;
   #gate: PoolerGateView = { state: 'open' };
   #local: LocalPooler = { state: 'unknown', because: 'not looked at yet' };
   #wasRunning = false;
   #strayPause = false;
   #isHoldInForce = false;
   #loaded: PoolerConfiguration | null = null;
-  #drain: { readonly cancel: AbortController; readonly done: Promise<void> } | null = null;
   #drainMs = 0;
-  #blockers: readonly PoolerBlocker[] = [];
   #lastPause: PauseFigures | null = null;
   #trouble: string | null = null;
   #observedAtMs: number | null = null;
@@ -58,6 +58,7 @@ export class PoolerActs {
 
   constructor(deps: ActsDeps) {
     this.#deps = deps;
+    this.#drain = new Drain(deps.pooler);
     this.#former = new FormerPrimaries(deps.pooler, deps.clock, (primary, connections) => {
       deps.emit('pooler.abandoned', { node: deps.node, primary, connections });
     });
@@ -93,7 +94,7 @@ export class PoolerActs {
   }
 
   get blockers(): readonly PoolerBlocker[] {
-    return this.#gate.state === 'draining' ? this.#blockers : [];
+    return this.#gate.state === 'draining' ? this.#drain.blockers : [];
   }
 
   get process(): 'running' | 'stopped' | 'unknown' {
@@ -137,7 +138,7 @@ export class PoolerActs {
     for (const action of actions) {
       try {
         await this.#performOne(action);
-        if (this.#drain === null) this.#trouble = null;
+        if (!this.#drain.isUnderWay) this.#trouble = null;
       } catch (error) {
         this.#failed(action.do, error);
         return false;
@@ -187,7 +188,7 @@ export class PoolerActs {
 
   async #configure(action: Extract<PoolerAction, { do: 'configure' }>): Promise<void> {
     const { pooler, emit, node, primary } = this.#deps;
-    await this.#endDrain();
+    await this.#drain.end();
     const changed = await pooler.configure(action.configuration, action.gate, { withinMs: actWithinMs });
     this.#loaded = action.configuration;
     this.#former.leads(this.#deps.primary());
@@ -214,7 +215,7 @@ export class PoolerActs {
     const { clock, pooler, emit, node } = this.#deps;
     const { configuration, term, limitMs } = action;
     const before = this.#gate;
-    await this.#endDrain();
+    await this.#drain.end();
     // After the pooler's death in a hold the clock of that hold runs on.
     const gate: HeldGate =
       before.state === 'held' ? before : { state: 'held', term, sinceMs: clock.boottimeMs(), limitMs };
@@ -234,31 +235,20 @@ export class PoolerActs {
   }
 
   #startDrain(): void {
-    if (!isShut(this.#gate) || this.#drain !== null) return;
+    if (!isShut(this.#gate) || this.#drain.isUnderWay) return;
     const gate: ShutGate = { ...this.#gate, state: 'draining' };
     this.#gate = gate;
-    this.#blockers = [];
-    const { pooler, clock, remember, wake } = this.#deps;
-    const cancel = new AbortController();
+    const { clock, changed, remember, wake } = this.#deps;
     const withinMs = Math.max(1, gate.sinceMs + gate.limitMs - clock.boottimeMs()) + drainGraceMs;
-    const pausing = pooler.pause((blockers) => this.#blocked(blockers), { signal: cancel.signal, withinMs });
-    const settled = pausing.then(
-      ({ drainMs }) => this.#drained(gate, drainMs),
-      (error: unknown) => this.#drainFailed(gate, error, cancel.signal.aborted),
-    );
-    const done = settled.then(() => {
-      if (this.#drain?.cancel === cancel) this.#drain = null;
-      remember();
-      wake();
+    this.#drain.start(withinMs, {
+      blocked: changed,
+      drained: (drainMs) => this.#drained(gate, drainMs),
+      failed: (error) => this.#drainFailed(gate, error),
+      over: () => {
+        remember();
+        wake();
+      },
     });
-    this.#drain = { cancel, done };
-  }
-
-  #blocked(blockers: readonly PoolerBlocker[]): void {
-    const pids = (list: readonly PoolerBlocker[]): string => list.map((blocker) => blocker.serverPid).join();
-    const isChanged = pids(blockers) !== pids(this.#blockers);
-    this.#blockers = blockers;
-    if (isChanged) this.#deps.changed();
   }
 
   #drained(gate: ShutGate, drainMs: number): void {
@@ -269,8 +259,7 @@ export class PoolerActs {
     emit('pooler.paused', { node, operation: gate.operation, drainMs: Math.round(drainMs) });
   }
 
-  #drainFailed(gate: ShutGate, error: unknown, wasCancelled: boolean): void {
-    if (wasCancelled) return;
+  #drainFailed(gate: ShutGate, error: unknown): void {
     const because = describeError(error);
     this.#deps.emit('pooler.pause_failed', { node: this.#deps.node, operation: gate.operation, because });
     this.#trouble = because;
@@ -280,17 +269,9 @@ export class PoolerActs {
     this.#deps.changed();
   }
 
-  async #endDrain(): Promise<void> {
-    const drain = this.#drain;
-    if (drain === null) return;
-    drain.cancel.abort();
-    await drain.done;
-    this.#drain = null;
-  }
-
   async #resume(action: Extract<PoolerAction, { do: 'resume' }>): Promise<void> {
     const gate = this.#gate;
-    await this.#endDrain();
+    await this.#drain.end();
     const isOverdue = this.#deps.clock.boottimeMs() >= endOf(gate);
     const figures = await this.#deps.pooler
       .resume(action.configuration, { withinMs: actWithinMs, isOverdue })
@@ -336,7 +317,7 @@ export class PoolerActs {
       if (this.#wasRunning) this.#deps.emit('pooler.lost', { node: this.#deps.node });
     }
     this.#wasRunning = local.state === 'running' || (local.state === 'unknown' && this.#wasRunning);
-    if (local.state !== 'running' || gate !== this.#gate || this.#drain !== null) return;
+    if (local.state !== 'running' || gate !== this.#gate || this.#drain.isUnderWay) return;
     // A queue may be no more than a queue; it is also all that shows of a server that is gone when nobody else comes.
     if (gate.state === 'open' && local.waiting > 0) this.#deps.doubt();
     // Seen in one and the same gate from beginning to end, so that no pause or resume of our own came in between.
