@@ -25,6 +25,8 @@ const askWithinMs = 2_000;
 const heldMs = 12_000;
 /** Longer than anything that waits for a server to answer. */
 const longMs = 20_000;
+/** A probe's patience, the attempt to end the server, and a lease. */
+const hungMs = 45_000;
 const rewindWithinMs = 60_000;
 const calmMs = 1_000;
 
@@ -117,7 +119,7 @@ export const scenarios: readonly Scenario[] = [
   ]),
   lasting('disk full on the primary', heldMs, ({ primary }) => [{ fault: 'fill', node: primary }]),
   lasting('disk full on a standby', heldMs, (scene) => [{ fault: 'fill', node: standby(scene, first) }]),
-  lasting('disk of the primary hangs', longMs, ({ primary }) => [{ fault: 'freeze-disk', node: primary }]),
+  lasting('disk of the primary hangs', hungMs, ({ primary }) => [{ fault: 'freeze-disk', node: primary }]),
   // Its clients still reach it, and it them: what it acknowledges until its fence strikes, nobody else has.
   lasting('old primary back after divergence', heldMs, ({ primary }) => [cut(primary, ['store', 'peers'])]),
   {

@@ -59,7 +59,7 @@ export interface Latest {
 
 /** A hung server must not cost a renewal. */
 const observeWithinMs = 700;
-const diskEveryMs = 10_000;
+const diskEveryMs = 2_000;
 const storeReportsEveryMs = 1_000;
 const sameFailureEveryMs = 60_000;
 

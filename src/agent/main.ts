@@ -38,6 +38,7 @@ import { openAppNodeJournal } from './app-node-journal.ts';
 import { DatabaseBackend, type PeerAgent } from './database-backend.ts';
 import { DatabaseNode } from './database-node.ts';
 import type { ActionLog } from './execution-context.ts';
+import { watchFullDisk } from './full-disk-move.ts';
 import { createLatePostgres } from './late-postgres.ts';
 import { promiseFileIn } from './promise-file.ts';
 import { rememberSpecIn } from './remembered-spec.ts';
@@ -179,6 +180,7 @@ function startDatabase(foundation: Foundation): Running {
     },
     peer: (node) => peerAgent(peerClient(peers, agent.spec(), file, credentials, node)),
   });
+  watchFullDisk(agent, backend);
   // Kept up to date, so that an agent that starts without the store knows the newest.
   agent.onChange(() => spec());
   agent.start(foundation.onBroken);

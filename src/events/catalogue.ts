@@ -44,6 +44,7 @@ export const eventCatalogue = {
   'postgres.started': { severity: 'info', sentence: 'PostgreSQL on {node} runs as {role}' },
   'postgres.stopped': { severity: 'notice', sentence: 'PostgreSQL on {node} stopped: {because}' },
   'postgres.crashed': { severity: 'alarm', sentence: 'PostgreSQL on {node} ended as primary without a shutdown' },
+  'disk.full': { severity: 'alarm', sentence: '{node} has {freeBytes} B of disk left: its primary moves to {to}' },
   'postgres.promoted': { severity: 'notice', sentence: '{node} accepts writes, term {term}, timeline {timeline}' },
   'postgres.cloned': { severity: 'notice', sentence: '{node} was cloned from {from}' },
   'postgres.clone_failed': { severity: 'warning', sentence: 'cloning {node} failed: {because}' },

@@ -7,6 +7,7 @@
 import type { MemberStatus } from '../cluster-view.ts';
 import { neededBallots } from '../durability.ts';
 import { liveMember, otherDatabaseNodes, type Situation } from '../situation.ts';
+import type { NodeName, NodeSpec } from '../spec.ts';
 
 /** Less free disk than this and a new primary would stop at once. */
 export const leastDiskBytes = 64 * 1024 * 1024;
@@ -18,14 +19,34 @@ export function hasSuccessors(situation: Situation): boolean {
   const { durability } = situation.view.store;
   const needed = durability === null ? null : neededBallots(durability.value);
   if (needed === null) return false;
-  const running = otherDatabaseNodes(situation).flatMap((node) => {
+  const running = runningStandbys(situation);
+  const heard = running.filter(({ node }) => durability?.value.standbys.includes(node.name) === true);
+  return heard.length >= needed && running.some(isAble);
+}
+
+/** Of those that may be primary and are known to have room, the one with most of it; `null`: there is none. */
+export function roomiestSuccessor(situation: Situation): NodeName | null {
+  const roomy = runningStandbys(situation).flatMap((one) => {
+    const { diskFreeBytes } = one.member;
+    return isAble(one) && diskFreeBytes !== null ? [{ name: one.node.name, diskFreeBytes }] : [];
+  });
+  return roomy.toSorted((a, b) => b.diskFreeBytes - a.diskFreeBytes)[0]?.name ?? null;
+}
+
+interface Running {
+  readonly node: NodeSpec;
+  readonly member: MemberStatus;
+}
+
+function runningStandbys(situation: Situation): readonly Running[] {
+  return otherDatabaseNodes(situation).flatMap((node) => {
     const member = liveMember(situation, node.name);
     return member?.postgres.state === 'standby' ? [{ node, member }] : [];
   });
-  const heard = running.filter(({ node }) => durability?.value.standbys.includes(node.name) === true);
-  const isAble = ({ node, member }: (typeof running)[number]): boolean =>
-    node.failover === 'allowed' && (member.unfit ?? null) === null && hasRoom(member);
-  return heard.length >= needed && running.some(isAble);
+}
+
+function isAble({ node, member }: Running): boolean {
+  return node.failover === 'allowed' && (member.unfit ?? null) === null && hasRoom(member);
 }
 
 /** Not known is not full. */
