@@ -55,6 +55,7 @@ export type UndoReason =
   | 'drain-timeout'
   | 'stop-timeout'
   | 'handover-timeout'
+  | 'target-lost'
   | 'promote-timeout'
   | 'agent-restarted'
   | 'cancelled'

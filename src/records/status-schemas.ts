@@ -55,6 +55,7 @@ const undoReason = z.enum([
   'drain-timeout',
   'stop-timeout',
   'handover-timeout',
+  'target-lost',
   'promote-timeout',
   'agent-restarted',
   'cancelled',

@@ -8,7 +8,8 @@ import type { Action } from '../actions.ts';
 import type { Stored } from '../cluster-view.ts';
 import type { Lease } from '../lease.ts';
 import type { Operation, UndoReason } from '../operation.ts';
-import { act, currentTerm, type Situation, type Verdict } from '../situation.ts';
+import { act, currentTerm, memberSilentAfterMs, type Situation, type Verdict } from '../situation.ts';
+import type { NodeName } from '../spec.ts';
 import { undrained } from './operation-marks.ts';
 import { drawReceipt } from './receipt.ts';
 
@@ -37,6 +38,9 @@ export function whyUndo(situation: Situation, operation: Operation): { reason: U
   }
   if (view.requests.cancelOperation === operation.id)
     return { reason: 'cancelled', detail: 'the operator asked for it' };
+  if (hasFallenSilent(situation, operation.to)) {
+    return { reason: 'target-lost', detail: `the agent of ${operation.to} has fallen silent` };
+  }
   const elapsed = marks === null ? 0 : nowMs - marks.phaseSinceMs;
   if (operation.phase === 'stopped') {
     const limit = operation.promoteTimeoutMs + operation.paceMs;
@@ -52,6 +56,12 @@ export function whyUndo(situation: Situation, operation: Operation): { reason: U
     return { reason: 'stop-timeout', detail: stop.error ?? 'PostgreSQL did not stop' };
   }
   return null;
+}
+
+/** Only of one that this agent has seen alive. */
+function hasFallenSilent({ memory, nowMs }: Situation, node: NodeName): boolean {
+  const seen = memory.memberSeen.get(node);
+  return seen?.moved === true && nowMs - seen.atMs >= memberSilentAfterMs;
 }
 
 export function undo(

@@ -7,6 +7,7 @@ import {
   endedJob,
   held,
   lsn,
+  nowMs,
   plus,
   poolerReport,
   primary,
@@ -107,6 +108,16 @@ describe('the old primary', () => {
     ['begun by another node', on(primary(), { plan: { from: 'db2', to: 'db1' } }), 'undo lease-lost'],
   ])('undo: %s', (_, scene, expected) => {
     expect(decided(scene)).toBe(expected);
+  });
+
+  it.each([
+    ['for long enough is given up', 6_000, true, 'undo target-lost'],
+    ['a little less long is waited for', 5_999, true, 'wait awaiting-target'],
+    ['since before this agent saw it is waited for', 60_000, false, 'wait awaiting-target'],
+  ])('a target that has been silent %s', (_, silentMs, moved, expected) => {
+    const { view, memory } = momentOf(waiting);
+    const memberSeen = new Map([['db2', { counter: 3, atMs: nowMs - silentMs, moved }]]);
+    expect(verdict(decide(view, { ...memory, memberSeen }))).toBe(expected);
   });
 
   it('draws a receipt of the undone operation that names what held it up', () => {
