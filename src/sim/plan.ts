@@ -8,11 +8,11 @@
  */
 import { type DurabilitySpec, defaultDurability } from '../core/declared-durability.ts';
 import type { NodeName } from '../core/spec.ts';
-import { type FaultKind, faultKinds, faultsOf, themes } from './faults.ts';
+import { type FaultKind, faultKinds, faultsOf, themes } from './faults/catalogue.ts';
 import { holder, type PlannedCommand, type PlannedFault, speaker, type When } from './planned-fault.ts';
-import { Random } from './random.ts';
-import { stories } from './stories.ts';
-import type { Story } from './story.ts';
+import { stories } from './stories/catalogue.ts';
+import type { Story } from './stories/story.ts';
+import { Random } from './world/random.ts';
 
 export interface Plan {
   readonly seed: string;

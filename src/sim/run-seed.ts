@@ -5,16 +5,16 @@
 
 import { defaultFailover } from '../core/declared-durability.ts';
 import type { NodeName } from '../core/spec.ts';
-import type { Violation } from './checks.ts';
-import type { RunningAgent } from './database-machine.ts';
-import { beginFault, type FaultKind } from './faults.ts';
-import { isDispensable, isLevel, leaseHolder, whyNotHealthy } from './healed.ts';
-import { PauseWatch } from './pause-watch.ts';
+import type { Violation } from './checks/checks.ts';
+import { isDispensable, isLevel, leaseHolder, whyNotHealthy } from './checks/healed.ts';
+import { PauseWatch } from './checks/pause-watch.ts';
+import { beginFault, type FaultKind } from './faults/catalogue.ts';
 import { isCurable, type Plan } from './plan.ts';
 import { holder, type PlannedCommand, type PlannedFault, speaker, type When } from './planned-fault.ts';
-import { Random } from './random.ts';
-import { simulatedSpec } from './simulated-spec.ts';
-import { World } from './world.ts';
+import type { RunningAgent } from './world/database-machine.ts';
+import { Random } from './world/random.ts';
+import { simulatedSpec } from './world/simulated-spec.ts';
+import { World } from './world/world.ts';
 
 export interface SeedResult {
   readonly plan: Plan;

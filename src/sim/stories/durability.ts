@@ -1,5 +1,5 @@
 /** Stories about who has what was acknowledged, and which record an election judges by. */
-import { holder } from './planned-fault.ts';
+import { holder } from '../planned-fault.ts';
 import type { Story } from './story.ts';
 
 /** The primary and the only standby that has the last commits are gone: the one that is left must not be enough. */

@@ -1,7 +1,7 @@
 /** When is a simulated cluster as it should be? Seen from outside, with the store's word for who is primary. */
-import { decodeRecord } from '../records/codecs.ts';
-import { keys } from '../records/keys.ts';
-import type { World } from './world.ts';
+import { decodeRecord } from '../../records/codecs.ts';
+import { keys } from '../../records/keys.ts';
+import type { World } from '../world/world.ts';
 
 export function leaseHolder(world: World): string | null {
   const value = world.store.read(`/understudy/${world.spec.cluster}/${keys.lease}`);

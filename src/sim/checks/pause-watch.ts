@@ -2,9 +2,9 @@
  * Looks again and again whether a pooler stays paused for a planned move for longer than any may last (PROTOCOLS,
  * "Invariants" 5), whoever can be heard or not. While its agent does not run, nobody could open it.
  */
-import { pauseLimitMs } from '../core/operation.ts';
-import { pauseHoldMs } from '../core/rules/pooler.ts';
-import type { World } from './world.ts';
+import { pauseLimitMs } from '../../core/operation.ts';
+import { pauseHoldMs } from '../../core/rules/pooler.ts';
+import type { World } from '../world/world.ts';
 
 const lookEveryMs = 500;
 /** A drain, a reload and the network, and what clocks may differ by. */

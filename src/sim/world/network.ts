@@ -4,7 +4,7 @@
  * Invariant: a message goes through when the way is open both when it is sent and when it arrives; otherwise it is
  * gone, and whoever waits for it finds out by its own patience. Within one pair, messages arrive in order.
  */
-import { UnderstudyError } from '../errors/understudy-error.ts';
+import { UnderstudyError } from '../../errors/understudy-error.ts';
 import type { Host, SimulatedProcess } from './host.ts';
 import type { Random } from './random.ts';
 import type { VirtualTime } from './virtual-time.ts';

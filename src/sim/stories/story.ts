@@ -1,7 +1,7 @@
 /** What a story is: a sequence of faults and commands that leads to one guard, with times drawn anew for every seed. */
-import type { DurabilitySpec } from '../core/declared-durability.ts';
-import type { PlannedCommand, PlannedFault } from './planned-fault.ts';
-import type { Random } from './random.ts';
+import type { DurabilitySpec } from '../../core/declared-durability.ts';
+import type { PlannedCommand, PlannedFault } from '../planned-fault.ts';
+import type { Random } from '../world/random.ts';
 
 export interface Story {
   readonly name: string;

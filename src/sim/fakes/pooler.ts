@@ -6,16 +6,16 @@
  * is over with the process; a server that refuses is tried again after `loginRetryMs`, or at once when the pooler is
  * pointed elsewhere.
  */
-import type { PoolerConfiguration } from '../core/pooler-configuration.ts';
-import type { ReachAnswer } from '../core/rules/pooler-memory.ts';
-import { UnderstudyError } from '../errors/understudy-error.ts';
-import type { LocalPooler, Pooler } from '../ports/pooler.ts';
-import type { FakeServer } from './fake-server.ts';
-import type { Host, SimulatedProcess } from './host.ts';
-import type { Network } from './network.ts';
-import type { Random } from './random.ts';
+import type { PoolerConfiguration } from '../../core/pooler-configuration.ts';
+import type { ReachAnswer } from '../../core/rules/pooler-memory.ts';
+import { UnderstudyError } from '../../errors/understudy-error.ts';
+import type { LocalPooler, Pooler } from '../../ports/pooler.ts';
+import type { Host, SimulatedProcess } from '../world/host.ts';
+import type { Network } from '../world/network.ts';
+import type { Random } from '../world/random.ts';
+import type { VirtualTime } from '../world/virtual-time.ts';
+import type { FakeServer } from './server.ts';
 import type { CommitOutcome } from './server-process.ts';
-import type { VirtualTime } from './virtual-time.ts';
 
 export type TransactionOutcome = 'committed' | 'failed' | 'unknown';
 

@@ -5,7 +5,7 @@
  * dead one nothing ever again, with its promises left hanging as the kernel leaves them. Disks and servers are
  * elsewhere: they outlive the processes.
  */
-import type { Clock } from '../ports/clock.ts';
+import type { Clock } from '../../ports/clock.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
 /** Simulated wall clocks begin here. */

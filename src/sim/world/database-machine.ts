@@ -4,19 +4,19 @@
  *
  * Knows how to put the agent together from simulated ports; the real ones are put together in agent/main.ts.
  */
-import { DatabaseBackend, type PeerAgent } from '../agent/database-backend.ts';
-import { DatabaseNode } from '../agent/database-node.ts';
-import type { ActionLog } from '../agent/execution-context.ts';
-import { nobody } from '../core/durability.ts';
-import type { WalRequest } from '../core/last-words.ts';
-import type { PromiseRecord, PromiseRequest } from '../core/promise.ts';
-import type { NodeName } from '../core/spec.ts';
-import { UnderstudyError } from '../errors/understudy-error.ts';
-import type { ServerConfiguration } from '../ports/postgres.ts';
-import { FakeFence } from './fake-fence.ts';
-import { encodeSet, FakePostgres } from './fake-postgres.ts';
-import { FakeServer } from './fake-server.ts';
-import { noFaults, type StoreFaults } from './fake-store.ts';
+import { DatabaseBackend, type PeerAgent } from '../../agent/database-backend.ts';
+import { DatabaseNode } from '../../agent/database-node.ts';
+import type { ActionLog } from '../../agent/execution-context.ts';
+import { nobody } from '../../core/durability.ts';
+import type { WalRequest } from '../../core/last-words.ts';
+import type { PromiseRecord, PromiseRequest } from '../../core/promise.ts';
+import type { NodeName } from '../../core/spec.ts';
+import { UnderstudyError } from '../../errors/understudy-error.ts';
+import type { ServerConfiguration } from '../../ports/postgres.ts';
+import { FakeFence } from '../fakes/fence.ts';
+import { encodeSet, FakePostgres } from '../fakes/postgres.ts';
+import { FakeServer } from '../fakes/server.ts';
+import { noFaults, type StoreFaults } from '../fakes/store.ts';
 import { type Host, SimulatedProcess } from './host.ts';
 import type { Random } from './random.ts';
 import type { World } from './world.ts';

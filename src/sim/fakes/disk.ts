@@ -5,10 +5,10 @@
  * hold the same data exactly when their lists are equal, which PostgreSQL itself can not see. What was written and not
  * flushed survives the end of processes and is lost with the operating system.
  */
-import type { LocalPostgres } from '../core/cluster-view.ts';
-import { nobody, type SyncSet } from '../core/durability.ts';
-import { type Lsn, lsnFromOffset } from '../core/lsn.ts';
-import type { NodeName } from '../core/spec.ts';
+import type { LocalPostgres } from '../../core/cluster-view.ts';
+import { nobody, type SyncSet } from '../../core/durability.ts';
+import { type Lsn, lsnFromOffset } from '../../core/lsn.ts';
+import type { NodeName } from '../../core/spec.ts';
 
 export interface WalRecord {
   /** Of an application's row; 0: the server's own records. */

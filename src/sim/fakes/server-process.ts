@@ -4,9 +4,9 @@
  * Invariant: who is stopped by a signal goes on only when everybody who stopped it has let go, and never when it was
  * killed meanwhile.
  */
-import { nobody, type SyncSet } from '../core/durability.ts';
-import type { NodeName } from '../core/spec.ts';
-import type { ReplicationStream } from './fake-replication.ts';
+import { nobody, type SyncSet } from '../../core/durability.ts';
+import type { NodeName } from '../../core/spec.ts';
+import type { ReplicationStream } from './replication-stream.ts';
 
 export type CommitOutcome = 'committed' | 'refused' | 'read-only' | 'broken';
 

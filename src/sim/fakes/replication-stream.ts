@@ -5,9 +5,10 @@
  * numbers are not noticed, here as there. Invariant: only flushed records are sent, in order; a standby confirms only
  * what it has flushed; a stream that hears nothing for `silentMs` ends on both sides.
  */
-import type { FakeDisk } from './fake-disk.ts';
-import type { FakeServer } from './fake-server.ts';
-import type { Network } from './network.ts';
+
+import type { Network } from '../world/network.ts';
+import type { FakeDisk } from './disk.ts';
+import type { FakeServer } from './server.ts';
 import type { ServerProcess } from './server-process.ts';
 
 const silentMs = 10_000;

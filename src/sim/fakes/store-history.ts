@@ -4,7 +4,7 @@
  * Invariant: revisions grow by one with every transaction that changes something, and all of its writes share one.
  * Refuses what etcd refuses, so that such a defect shows in the simulator and not only on a server.
  */
-import { UnderstudyError } from '../errors/understudy-error.ts';
+import { UnderstudyError } from '../../errors/understudy-error.ts';
 import type {
   StoreChange,
   StoreCondition,
@@ -12,7 +12,7 @@ import type {
   StoreSnapshot,
   StoreWrite,
   TransactionResult,
-} from '../ports/store.ts';
+} from '../../ports/store.ts';
 
 export interface PastRevision {
   readonly revision: number;

@@ -1,5 +1,5 @@
 /** Stories about planned moves of the primary. */
-import { holder, speaker } from './planned-fault.ts';
+import { holder, speaker } from '../planned-fault.ts';
 import type { Story } from './story.ts';
 
 /** Nothing fails, messages are only slow, and the primary moves: nobody may notice. */

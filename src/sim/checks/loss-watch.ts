@@ -5,9 +5,9 @@
  * what it had at the renewal before must be there, but for the declared limit, whatever the agents wrote about it. Only a
  * person may accept more, and nobody in these worlds does. A planned move loses nothing at all, not even local commits.
  */
-import type { WalRecord } from './fake-disk.ts';
-import { recordBytes } from './fake-disk.ts';
-import type { FakeServer } from './fake-server.ts';
+import type { WalRecord } from '../fakes/disk.ts';
+import { recordBytes } from '../fakes/disk.ts';
+import type { FakeServer } from '../fakes/server.ts';
 
 export class LossWatch {
   readonly #limitBytes: number | null;

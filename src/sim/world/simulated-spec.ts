@@ -1,6 +1,6 @@
 /** The declaration of a simulated cluster. Addresses are names only: nothing listens anywhere. */
-import { type DurabilitySpec, defaultFailover, type FailoverSpec } from '../core/declared-durability.ts';
-import type { NodeSpec, Spec } from '../core/spec.ts';
+import { type DurabilitySpec, defaultFailover, type FailoverSpec } from '../../core/declared-durability.ts';
+import type { NodeSpec, Spec } from '../../core/spec.ts';
 
 export function simulatedSpec(
   databases: number,

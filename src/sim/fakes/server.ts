@@ -1,21 +1,21 @@
 /**
  * A simulated PostgreSQL server: its processes, commits, replay, and what it does when it is started, promoted, stopped,
- * killed or frozen. What the agent asks of it stands in fake-postgres.ts.
+ * killed or frozen. What the agent asks of it stands in postgres.ts.
  *
  * Invariants: a commit is answered only when its record is flushed here and, if a replicated commit was asked for, when
  * the standbys that the walsenders know of have confirmed it; processes that are gone do nothing; what outlives its
  * postmaster goes on committing. Nobody here knows of terms or leases: whether two of these write at once is what the
  * simulator is for.
  */
-import type { SyncSet } from '../core/durability.ts';
-import { type NodeName, slotName } from '../core/spec.ts';
-import { FakeDisk, type Fork, type WalRecord } from './fake-disk.ts';
-import { judgeStart, ReplicationStream } from './fake-replication.ts';
-import type { Host } from './host.ts';
-import type { Network } from './network.ts';
-import type { Random } from './random.ts';
+import type { SyncSet } from '../../core/durability.ts';
+import { type NodeName, slotName } from '../../core/spec.ts';
+import type { Host } from '../world/host.ts';
+import type { Network } from '../world/network.ts';
+import type { Random } from '../world/random.ts';
+import type { VirtualTime } from '../world/virtual-time.ts';
+import { FakeDisk, type Fork, type WalRecord } from './disk.ts';
+import { judgeStart, ReplicationStream } from './replication-stream.ts';
 import { type Commit, ServerProcess, type WaitingCommit } from './server-process.ts';
-import type { VirtualTime } from './virtual-time.ts';
 
 /** What the checkers want to hear. */
 export interface ServerWatcher {

@@ -1,21 +1,21 @@
 /**
  * A whole simulated cluster: time, network, store, machines with real agents on them, applications, checks.
  *
- * Composes; what happens in it is written in a plan (plan.ts) and carried out by run-seed.ts.
+ * Composes; what happens in it is written in a plan (sim/plan.ts) and carried out by sim/run-seed.ts.
  */
 
-import type { DatabaseAgent } from '../agent/app-node-ports.ts';
-import { hostName, type NodeName, nodesOfRole, type Spec } from '../core/spec.ts';
-import { describeError } from '../errors/understudy-error.ts';
-import type { Store } from '../ports/store.ts';
-import { decodeRecord, encodeRecord } from '../records/codecs.ts';
-import { keys, timelinePrefix } from '../records/keys.ts';
+import type { DatabaseAgent } from '../../agent/app-node-ports.ts';
+import { hostName, type NodeName, nodesOfRole, type Spec } from '../../core/spec.ts';
+import { describeError } from '../../errors/understudy-error.ts';
+import type { Store } from '../../ports/store.ts';
+import { decodeRecord, encodeRecord } from '../../records/codecs.ts';
+import { keys, timelinePrefix } from '../../records/keys.ts';
+import { Checks } from '../checks/checks.ts';
+import { leaseHolder } from '../checks/healed.ts';
+import type { FakeServer, ServerWorld } from '../fakes/server.ts';
+import { createFakeStore, type FakeStore, noFaults, type StoreFaults } from '../fakes/store.ts';
 import { AppMachine } from './app-machine.ts';
-import { Checks } from './checks.ts';
 import { DatabaseMachine } from './database-machine.ts';
-import type { FakeServer, ServerWorld } from './fake-server.ts';
-import { createFakeStore, type FakeStore, noFaults, type StoreFaults } from './fake-store.ts';
-import { leaseHolder } from './healed.ts';
 import { Host, type SimulatedProcess, worldClock } from './host.ts';
 import { Load } from './load.ts';
 import { Network } from './network.ts';

@@ -5,12 +5,12 @@
  * Looks from outside, at servers and disks, never at what an agent believes. A server that just came back from being
  * stopped or suspended may answer for local commits until its fence has looked: that is promised to nobody.
  */
-import type { SyncSet } from '../core/durability.ts';
-import type { NodeName } from '../core/spec.ts';
-import type { FakeServer } from './fake-server.ts';
+import type { SyncSet } from '../../core/durability.ts';
+import type { NodeName } from '../../core/spec.ts';
+import type { FakeServer } from '../fakes/server.ts';
+import type { Commit } from '../fakes/server-process.ts';
+import type { VirtualTime } from '../world/virtual-time.ts';
 import { LossWatch } from './loss-watch.ts';
-import type { Commit } from './server-process.ts';
-import type { VirtualTime } from './virtual-time.ts';
 
 export interface Violation {
   readonly kind: string;
@@ -18,7 +18,7 @@ export interface Violation {
   readonly text: string;
 }
 
-/** One look of the fence and one kill (fake-fence.ts). */
+/** One look of the fence and one kill (fakes/fence.ts). */
 const afterwordMs = 550;
 
 export class Checks {

@@ -5,10 +5,10 @@
  * comes up, an agent that was killed is started again. Nothing here knows what the agents make of it.
  */
 
-import { keys } from '../records/keys.ts';
-import type { AppMachine } from './app-machine.ts';
-import type { DatabaseMachine } from './database-machine.ts';
-import type { World } from './world.ts';
+import { keys } from '../../records/keys.ts';
+import type { AppMachine } from '../world/app-machine.ts';
+import type { DatabaseMachine } from '../world/database-machine.ts';
+import type { World } from '../world/world.ts';
 
 interface DatabaseFault {
   readonly on: 'database';

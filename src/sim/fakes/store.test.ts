@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { storeContract } from '../../test/contracts/store.ts';
-import { watched } from '../../test/contracts/watched.ts';
-import { createLinuxClock } from '../timing/linux-clock.ts';
-import { createFakeStore } from './fake-store.ts';
+import { storeContract } from '../../../test/contracts/store.ts';
+import { watched } from '../../../test/contracts/watched.ts';
+import { createLinuxClock } from '../../timing/linux-clock.ts';
+import { createFakeStore } from './store.ts';
 
 storeContract('in memory', async () => {
   const fake = createFakeStore(createLinuxClock());

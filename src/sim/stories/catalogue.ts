@@ -1,8 +1,8 @@
 /** All stories: what chance alone finds only once in tens of thousands of seeds. */
-import { durabilityStories } from './durability-stories.ts';
-import { electionStories } from './election-stories.ts';
+import { durabilityStories } from './durability.ts';
+import { electionStories } from './election.ts';
 import type { Story } from './story.ts';
-import { switchoverStories } from './switchover-stories.ts';
+import { switchoverStories } from './switchover.ts';
 
 export const stories: readonly Story[] = [...electionStories, ...durabilityStories, ...switchoverStories];
 

@@ -7,11 +7,11 @@
  * Invariants: the same calls in the same order give the same answers; time comes from the clock given and nowhere else;
  * nothing is reported from within the call that caused it. Does not model elections: whether anybody answers is a fault.
  */
-import { UnderstudyError } from '../errors/understudy-error.ts';
-import type { Clock } from '../ports/clock.ts';
-import type { CallOptions, Store, StoreWrite } from '../ports/store.ts';
-import { FakeHistory } from './fake-history.ts';
-import { followHistory } from './fake-watch.ts';
+import { UnderstudyError } from '../../errors/understudy-error.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { CallOptions, Store, StoreWrite } from '../../ports/store.ts';
+import { FakeHistory } from './store-history.ts';
+import { followHistory } from './store-watch.ts';
 
 /** May be changed at any time. */
 export interface StoreFaults {

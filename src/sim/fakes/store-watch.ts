@@ -3,10 +3,10 @@
  *
  * Invariants, as for the drivers: in order, each revision once and whole, nothing after `lost` or after the end.
  */
-import type { Clock } from '../ports/clock.ts';
-import type { StoreChange, StoreWatcher } from '../ports/store.ts';
-import type { FakeHistory } from './fake-history.ts';
-import type { StoreFaults } from './fake-store.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { StoreChange, StoreWatcher } from '../../ports/store.ts';
+import type { StoreFaults } from './store.ts';
+import type { FakeHistory } from './store-history.ts';
 
 export interface FakeWatchParts {
   readonly history: FakeHistory;

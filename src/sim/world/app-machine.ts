@@ -1,9 +1,9 @@
 /** A simulated app node: host, pooler, and the real agent of an app node, again and again as it is killed and comes back. */
-import { type AppNode, startAppNode } from '../agent/app-node.ts';
-import type { AppNodeJournal, PoolerReporter, TopologySource } from '../agent/app-node-ports.ts';
-import type { AppNodeMemory } from '../core/rules/pooler-memory.ts';
-import type { NodeName } from '../core/spec.ts';
-import { FakePooler } from './fake-pooler.ts';
+import { type AppNode, startAppNode } from '../../agent/app-node.ts';
+import type { AppNodeJournal, PoolerReporter, TopologySource } from '../../agent/app-node-ports.ts';
+import type { AppNodeMemory } from '../../core/rules/pooler-memory.ts';
+import type { NodeName } from '../../core/spec.ts';
+import { FakePooler } from '../fakes/pooler.ts';
 import { type Host, SimulatedProcess } from './host.ts';
 import type { Random } from './random.ts';
 import type { World } from './world.ts';

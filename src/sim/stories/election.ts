@@ -1,5 +1,5 @@
 /** Stories about the lease, the fence and elections. */
-import { holder, speaker } from './planned-fault.ts';
+import { holder, speaker } from '../planned-fault.ts';
 import { gone, leaseIsOverMs, type Story } from './story.ts';
 
 /** The last renewal is answered late, and then nothing comes any more: the fence must have counted from the sending. */

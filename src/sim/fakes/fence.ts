@@ -5,12 +5,12 @@
  * kills. One that was killed is begun anew by its agent, as soon as that runs, with the memory that the last one wrote
  * down; as in fence/client.ts, the agent then gives it the deadline that the last one had confirmed and not dropped.
  */
-import { UnderstudyError } from '../errors/understudy-error.ts';
-import * as warden from '../fence/warden.ts';
-import type { Fence } from '../ports/fence.ts';
-import type { FakeServer } from './fake-server.ts';
-import type { SimulatedProcess } from './host.ts';
-import type { Random } from './random.ts';
+import { UnderstudyError } from '../../errors/understudy-error.ts';
+import * as warden from '../../fence/warden.ts';
+import type { Fence } from '../../ports/fence.ts';
+import type { SimulatedProcess } from '../world/host.ts';
+import type { Random } from '../world/random.ts';
+import type { FakeServer } from './server.ts';
 import type { ServerProcess } from './server-process.ts';
 
 const lookEveryMs = 50;

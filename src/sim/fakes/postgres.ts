@@ -5,22 +5,22 @@
  * What it owes the port: observation never hangs, acts end at their deadline or by their signal, a stop returns only
  * when everything is gone, a cut only when nothing is acknowledged any more.
  */
-import type { LocalPostgres, ReplicationPeer, SlotState } from '../core/cluster-view.ts';
-import type { Stretch } from '../core/divergence.ts';
-import type { SyncSet } from '../core/durability.ts';
-import type { WalPiece } from '../core/last-words.ts';
-import type { LostReport } from '../core/lost-report.ts';
-import type { Lsn } from '../core/lsn.ts';
-import type { NodeName } from '../core/spec.ts';
-import type { WriteProbe } from '../core/write-probe.ts';
-import { UnderstudyError } from '../errors/understudy-error.ts';
-import type { ActOptions, Postgres, Rescued, ServerConfiguration, StartAs } from '../ports/postgres.ts';
-import { type FakeDisk, lsnOf, positionOf, type WalRecord } from './fake-disk.ts';
-import type { FakeFence } from './fake-fence.ts';
-import type { FakeServer } from './fake-server.ts';
-import type { SimulatedProcess } from './host.ts';
-import type { Network } from './network.ts';
-import type { Random } from './random.ts';
+import type { LocalPostgres, ReplicationPeer, SlotState } from '../../core/cluster-view.ts';
+import type { Stretch } from '../../core/divergence.ts';
+import type { SyncSet } from '../../core/durability.ts';
+import type { WalPiece } from '../../core/last-words.ts';
+import type { LostReport } from '../../core/lost-report.ts';
+import type { Lsn } from '../../core/lsn.ts';
+import type { NodeName } from '../../core/spec.ts';
+import type { WriteProbe } from '../../core/write-probe.ts';
+import { UnderstudyError } from '../../errors/understudy-error.ts';
+import type { ActOptions, Postgres, Rescued, ServerConfiguration, StartAs } from '../../ports/postgres.ts';
+import type { SimulatedProcess } from '../world/host.ts';
+import type { Network } from '../world/network.ts';
+import type { Random } from '../world/random.ts';
+import { type FakeDisk, lsnOf, positionOf, type WalRecord } from './disk.ts';
+import type { FakeFence } from './fence.ts';
+import type { FakeServer } from './server.ts';
 import type { CommitOutcome, ServerProcess } from './server-process.ts';
 
 export interface FakePostgresParts {
