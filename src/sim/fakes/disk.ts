@@ -23,6 +23,10 @@ export interface Fork {
   readonly at: number;
 }
 
+/** `wal_keep_size` and `max_slot_wal_keep_size`, in records; small, so that runs of a minute reach them. */
+const keptRecords = 100;
+const budgetRecords = 1_500;
+
 const firstLsn = 0x3000000n;
 export const recordBytes = 64;
 
@@ -72,6 +76,37 @@ export class FakeDisk {
     return last === undefined || parent === undefined ? null : { parent: parent.timeline, lsn: lsnOf(last.at) };
   }
 
+  /** A new cluster's first WAL; `serial` is that of its record. */
+  initialise(systemIdentifier: string, serial: number): void {
+    this.content = 'cluster';
+    this.systemIdentifier = systemIdentifier;
+    this.records = [];
+    this.history = [{ timeline: 1, at: 0 }];
+    this.writeShutdown(serial);
+    this.shutdown = 'clean';
+    this.lastRole = 'primary';
+  }
+
+  writeShutdown(serial: number): void {
+    this.records.push({ row: 0, serial });
+    this.flushed = this.end;
+  }
+
+  checkpointed(): void {
+    this.checkpointAt = Math.max(0, this.end - 1);
+  }
+
+  /** What no slot holds back any more, and what a slot may no longer hold back. */
+  removeOldWal(): void {
+    let keep = Math.max(0, this.flushed - keptRecords);
+    for (const [slot, position] of this.slots) {
+      if (position === null) continue;
+      if (this.flushed - position > budgetRecords) this.slots.set(slot, null);
+      else keep = Math.min(keep, position);
+    }
+    this.keptFrom = Math.max(this.keptFrom, keep);
+  }
+
   /** What a process that dies leaves behind. */
   forgetUnflushed(): void {
     this.records.length = Math.min(this.records.length, this.flushed);
@@ -98,7 +133,7 @@ export class FakeDisk {
     this.flushed = this.records.length;
     this.history = source.history.filter(({ at }, index) => index === 0 || at < this.records.length);
     this.shutdown = 'crashed';
-    this.checkpointAt = Math.max(0, this.end - 1);
+    this.checkpointed();
     this.lastRole = 'standby';
     this.slots = new Map();
     this.keptFrom = this.records.length;

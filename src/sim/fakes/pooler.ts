@@ -275,7 +275,7 @@ export class FakePooler {
     this.#network.send(this.host, server.host, () => {
       const answer = (outcome: CommitOutcome): void =>
         this.#network.send(server.host, this.host, () => settle(() => this.#answered(transaction, outcome)));
-      server.execute({ row, replicated, answer });
+      server.commits.execute({ row, replicated, answer });
     });
   }
 

@@ -221,7 +221,7 @@ export class FakePostgres implements Postgres {
     if (disk.content !== 'cluster') return false;
     if (encodeSet(disk.syncFile) === encodeSet(set)) return false;
     disk.syncFile = set;
-    if (process !== null && process.phase === 'ready') this.#server.reloadSync(process, set, () => undefined);
+    if (process !== null && process.phase === 'ready') this.#server.commits.reloadSync(process, set, () => undefined);
     return true;
   }
 
@@ -274,8 +274,8 @@ export class FakePostgres implements Postgres {
     disk.upstream = upstream;
     if (process === null) return;
     process.cannotStream = null;
-    this.#server.endReceiver(process);
-    this.#server.connect(process);
+    this.#server.recovery.endReceiver(process);
+    this.#server.recovery.connect(process);
   }
 
   async cutOff(options: ActOptions): Promise<void> {
@@ -285,7 +285,7 @@ export class FakePostgres implements Postgres {
     if (process === null || this.#server.process !== process) throw failed('no server runs');
     // With replay paused, the receiver would stay: its startup process looks at nothing.
     if (process.freeze === 'none' && !process.replayPaused) {
-      this.#server.endReceiver(process);
+      this.#server.recovery.endReceiver(process);
       return;
     }
     this.#server.kill();
@@ -298,7 +298,7 @@ export class FakePostgres implements Postgres {
     const { process } = this.#server;
     if (process === null || process.freeze !== 'none') throw failed('the server does not answer');
     let isInEffect = false;
-    this.#server.reloadSync(process, set, () => {
+    this.#server.commits.reloadSync(process, set, () => {
       isInEffect = true;
     });
     await this.#until(options, 'the reload took too long', () => {
@@ -383,7 +383,7 @@ export class FakePostgres implements Postgres {
     const isContinued = disk.records.every((record, index) => record.serial === heard.records[index]?.serial);
     if (heard.timeline !== disk.timeline || !isContinued) return 0;
     const rest = heard.records.slice(disk.end);
-    this.#server.restore(process, rest);
+    this.#server.recovery.restore(process, rest);
     return rest.length;
   }
 
@@ -401,7 +401,7 @@ export class FakePostgres implements Postgres {
     const answer = (came: CommitOutcome): void => {
       outcome = came;
     };
-    this.#server.execute({ row: 0, replicated: false, answer });
+    this.#server.commits.execute({ row: 0, replicated: false, answer });
     const come = (): CommitOutcome | null => outcome;
     await this.#until(options, 'no answer', () => come() !== null).catch(() => undefined);
     switch (come()) {
@@ -419,8 +419,8 @@ export class FakePostgres implements Postgres {
   async checkpoint(options: ActOptions): Promise<void> {
     await this.#take(this.#random.skewed(5, 300), options);
     if (this.#server.process?.phase !== 'ready') throw failed('the server does not answer');
-    this.#server.checkpointed();
-    this.#server.removeOldWal();
+    this.#server.disk.checkpointed();
+    this.#server.disk.removeOldWal();
   }
 
   async warm(_databases: readonly string[], options: ActOptions): Promise<void> {

@@ -60,7 +60,7 @@ export class ReplicationStream {
   endAtStandby(): void {
     if (this.#isOverAtStandby) return;
     this.#isOverAtStandby = true;
-    this.standby.receiverEnded(this, this.#to);
+    this.standby.recovery.receiverEnded(this, this.#to);
     this.#network.send(this.standby.host, this.source.host, () => this.endAtSource());
   }
 
@@ -83,7 +83,7 @@ export class ReplicationStream {
       this.standby.whenRunning(this.#to, () => {
         if (this.#isOverAtStandby || this.standby.disk.end !== begin) return;
         this.#heardAtMs = this.source.time.nowMs;
-        this.standby.receive(this.#to, records, history, () => this.#confirm());
+        this.standby.recovery.receive(this.#to, records, history, () => this.#confirm());
       });
     });
   }
@@ -97,7 +97,7 @@ export class ReplicationStream {
         this.#sending = false;
         this.flushed = Math.max(this.flushed, flushed);
         this.repliedAtMs = this.source.time.nowMs;
-        this.source.confirmed(this.#from);
+        this.source.commits.confirmed(this.#from);
         this.pump();
       });
     });

@@ -257,12 +257,12 @@ const table = {
   }),
   'replay-paused': onDatabase('replay is paused', (machine) => {
     if (machine.server.process !== null) machine.server.process.replayPaused = true;
-    return () => machine.server.resumeReplay();
+    return () => machine.server.recovery.resumeReplay();
   }),
   'replay-slow': onDatabase('replay lags by seconds', (machine, world) => {
-    machine.server.slowReplayMs = world.random.between(1_000, 15_000);
+    machine.server.recovery.slowByMs = world.random.between(1_000, 15_000);
     return () => {
-      machine.server.slowReplayMs = 0;
+      machine.server.recovery.slowByMs = 0;
     };
   }),
   'start-fails': onDatabase('PostgreSQL ends and does not start again', (machine) => {
