@@ -1,10 +1,8 @@
 /**
- * A simulated pgbouncer and the applications behind it: transactions that come in, wait while it is paused or can't
- * reach a server, and end as committed, failed or unknown.
+ * A simulated pgbouncer: its process, its pauses, and where it points. What becomes of the transactions that come through
+ * it stands in transactions.ts.
  *
- * Unknown is only what was handed to a server and not answered. Invariants: while paused nothing is handed out; a pause
- * is over with the process; a server that refuses is tried again after `loginRetryMs`, or at once when the pooler is
- * pointed elsewhere.
+ * Invariants: while paused nothing is handed out; a pause is over with the process.
  */
 import type { PoolerConfiguration } from '../../core/pooler-configuration.ts';
 import type { ReachAnswer } from '../../core/rules/pooler-memory.ts';
@@ -15,28 +13,8 @@ import type { Network } from '../world/network.ts';
 import type { Random } from '../world/random.ts';
 import type { VirtualTime } from '../world/virtual-time.ts';
 import type { FakeServer } from './server.ts';
-import type { CommitOutcome } from './server-process.ts';
+import { type Transaction, Transactions } from './transactions.ts';
 
-export type TransactionOutcome = 'committed' | 'failed' | 'unknown';
-
-export interface Transaction {
-  readonly row: number;
-  readonly replicated: boolean;
-  readonly begunAtMs: number;
-  done(outcome: TransactionOutcome, because: CommitOutcome | 'pooler-lost' | 'waited-too-long' | 'silent'): void;
-}
-
-interface HandedOut {
-  readonly address: string;
-  readonly atMs: number;
-  lose(): void;
-  pointedAway(): void;
-}
-
-const loginRetryMs = 1_000;
-const queryWaitMs = 120_000;
-/** Keepalives and `tcp_user_timeout` end a connection to a vanished server after this. */
-const silentServerMs = 10_000;
 const abandonedAfterMs = 5_000;
 
 export class FakePooler {
@@ -50,12 +28,9 @@ export class FakePooler {
   #isForMove = false;
   #pausedAtMs = 0;
   #configuration: PoolerConfiguration | null = null;
-  #waiting: Transaction[] = [];
-  readonly #active = new Map<Transaction, HandedOut>();
-  #retryAtMs = 0;
+  readonly #transactions: Transactions;
   #generation = 0;
   readonly #lost = new Set<() => void>();
-  readonly #stirred = new Set<() => void>();
 
   constructor(host: Host, network: Network, random: Random, serverAt: (address: string) => FakeServer | undefined) {
     this.host = host;
@@ -63,6 +38,8 @@ export class FakePooler {
     this.#network = network;
     this.#random = random;
     this.#serverAt = serverAt;
+    const target = () => (this.#isRunning && !this.#isPaused ? this.target : null);
+    this.#transactions = new Transactions({ host, network, serverAt, target });
   }
 
   get isRunning(): boolean {
@@ -87,8 +64,7 @@ export class FakePooler {
       transaction.done('failed', 'pooler-lost');
       return;
     }
-    this.#waiting.push(transaction);
-    this.#dispatch();
+    this.#transactions.submit(transaction);
   }
 
   kill(): void {
@@ -96,11 +72,7 @@ export class FakePooler {
     this.#isRunning = false;
     this.#isPaused = false;
     this.#generation += 1;
-    const waiting = this.#waiting.splice(0);
-    const active = [...this.#active.keys()];
-    this.#active.clear();
-    for (const transaction of waiting) transaction.done('failed', 'pooler-lost');
-    for (const transaction of active) transaction.done('unknown', 'pooler-lost');
+    this.#transactions.lose();
     for (const listener of [...this.#lost]) listener();
   }
 
@@ -134,7 +106,7 @@ export class FakePooler {
         this.#isPaused = true;
         this.#isForMove = true;
         const generation = this.#generation;
-        while (this.#active.size > 0) {
+        while (this.#transactions.active > 0) {
           if (signal?.aborted === true || this.#time.nowMs - begunAtMs > withinMs) {
             this.#resume();
             throw new UnderstudyError('POOLER_TIMEOUT', 'it did not drain');
@@ -154,11 +126,7 @@ export class FakePooler {
       },
       abandon: async (former, signal) => (former === null ? 0 : await this.#abandon(former.address, act, signal)),
       reach: async (address, _port, withinMs) => await this.#reach(address, withinMs, act),
-      onStir: (listener) => {
-        const heard = () => agent.deliver(listener);
-        this.#stirred.add(heard);
-        return () => this.#stirred.delete(heard);
-      },
+      onStir: (listener) => this.#transactions.onStir(() => agent.deliver(listener)),
       resume: async (configuration) => {
         await act(this.#random.between(0.5, 5));
         this.#requireRunning();
@@ -181,7 +149,7 @@ export class FakePooler {
     const generation = this.#generation;
     let count = 0;
     while (!signal.aborted && generation === this.#generation) {
-      const stranded = [...this.#active.values()].filter((one) => one.address === address);
+      const stranded = this.#transactions.activeAt(address);
       if (stranded.length === 0) break;
       for (const { atMs, lose } of stranded) {
         if (this.#time.nowMs - atMs < abandonedAfterMs) continue;
@@ -217,93 +185,19 @@ export class FakePooler {
       version: 'simulated',
       paused: this.#isPaused ? aliases : [],
       clients: 1,
-      waiting: this.#waiting.length,
+      waiting: this.#transactions.waiting,
     };
   }
 
   #resume(): void {
     this.#isPaused = false;
-    this.#dispatch();
+    this.#transactions.dispatch();
   }
 
   #point(configuration: PoolerConfiguration): void {
     const before = this.target;
     this.#configuration = configuration;
     if (before === this.target) return;
-    this.#retryAtMs = 0;
-    // Connections to the old server are closed when they come back; those that never will are dropped.
-    for (const { pointedAway } of [...this.#active.values()]) pointedAway();
-    this.#dispatch();
-  }
-
-  #dispatch(): void {
-    if (!this.#isRunning || this.#isPaused || this.target === null) return;
-    if (this.#time.nowMs < this.#retryAtMs) return;
-    for (const transaction of this.#waiting.splice(0)) this.#handOut(transaction);
-  }
-
-  #handOut(transaction: Transaction): void {
-    if (this.#time.nowMs - transaction.begunAtMs > queryWaitMs) {
-      transaction.done('failed', 'waited-too-long');
-      return;
-    }
-    const server = this.#serverAt(this.target ?? '');
-    if (server === undefined) {
-      this.#again(transaction);
-      return;
-    }
-    let isOver = false;
-    const settle = (run: () => void): void => {
-      if (isOver || !this.#active.has(transaction)) return;
-      isOver = true;
-      silence.cancel();
-      this.#active.delete(transaction);
-      run();
-    };
-    const lose = (): void => settle(() => transaction.done('unknown', 'silent'));
-    const silence = this.#time.after(silentServerMs, lose);
-    this.#active.set(transaction, {
-      address: this.target ?? '',
-      atMs: this.#time.nowMs,
-      lose,
-      // pgbouncer lets a transaction end; what hangs towards a dead host is ended by its keepalives.
-      pointedAway: () => {
-        if (!this.#network.isOpen(this.host, server.host)) lose();
-      },
-    });
-    const { row, replicated } = transaction;
-    this.#network.send(this.host, server.host, () => {
-      const answer = (outcome: CommitOutcome): void =>
-        this.#network.send(server.host, this.host, () => settle(() => this.#answered(transaction, outcome)));
-      server.commits.execute({ row, replicated, answer });
-    });
-  }
-
-  #answered(transaction: Transaction, outcome: CommitOutcome): void {
-    switch (outcome) {
-      case 'committed':
-        transaction.done('committed', outcome);
-        return;
-      case 'read-only':
-        transaction.done('failed', outcome);
-        return;
-      case 'broken':
-        transaction.done('unknown', outcome);
-        return;
-      case 'refused':
-        this.#again(transaction);
-        return;
-      default:
-        outcome satisfies never;
-    }
-  }
-
-  /** The login failed: the client goes on waiting, and the server is tried again later. */
-  #again(transaction: Transaction): void {
-    this.#waiting.push(transaction);
-    for (const listener of [...this.#stirred]) listener();
-    if (this.#retryAtMs > this.#time.nowMs) return;
-    this.#retryAtMs = this.#time.nowMs + loginRetryMs;
-    this.#time.after(loginRetryMs, () => this.host.whenAwake(() => this.#dispatch()));
+    this.#transactions.turn();
   }
 }

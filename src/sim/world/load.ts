@@ -2,7 +2,8 @@
  * Applications on the app nodes of a simulated cluster: each writer inserts one unique row after another through its
  * own pooler, some asking for a replicated commit, and remembers what it was told.
  */
-import type { FakePooler, TransactionOutcome } from '../fakes/pooler.ts';
+import type { FakePooler } from '../fakes/pooler.ts';
+import type { TransactionOutcome } from '../fakes/transactions.ts';
 import type { Random } from './random.ts';
 
 export interface Row {
