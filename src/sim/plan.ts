@@ -8,7 +8,8 @@
  */
 import { type DurabilitySpec, defaultDurability } from '../core/declared-durability.ts';
 import type { NodeName } from '../core/spec.ts';
-import { type FaultKind, faultKinds, faultsOf, themes } from './faults/catalogue.ts';
+import { type FaultKind, faultKinds, faultOf } from './faults/catalogue.ts';
+import { themes } from './faults/themes.ts';
 import { holder, type PlannedCommand, type PlannedFault, speaker, type When } from './planned-fault.ts';
 import { stories } from './stories/catalogue.ts';
 import type { Story } from './stories/story.ts';
@@ -136,7 +137,7 @@ function drawFaults(random: Random, nodes: Nodes, troubleMs: number, most: numbe
   const faults: PlannedFault[] = [];
   for (let index = 0; index < many && kinds.length > 0; index += 1) {
     const kind = random.pick(kinds);
-    const { on } = faultsOf(kind);
+    const { on } = faultOf(kind);
     const when = drawWhen(random, troubleMs);
     const byRole = on === 'database' && random.chance(0.65);
     const node = byRole ? random.pick('event' in when ? [speaker, speaker, holder] : [holder]) : random.pick(nodes[on]);
