@@ -1,6 +1,6 @@
 /** Stories about who has what was acknowledged, and which record an election judges by. */
 import { holder } from '../planned-fault.ts';
-import type { Story } from './story.ts';
+import { after, at, fault, type Story } from './story.ts';
 
 /** The primary and the only standby that has the last commits are gone: the one that is left must not be enough. */
 const onlyTheLaggardIsLeft: Story = {
@@ -9,9 +9,9 @@ const onlyTheLaggardIsLeft: Story = {
   faults: (random, fromMs) => {
     const goneAtMs = fromMs + random.between(400, 3_000);
     return [
-      { kind: 'cut-from-one', node: holder, other: 'db3', when: { atMs: fromMs }, forMs: 20_000 },
-      { kind: 'cut-from-all', node: 'db2', other: 'db1', when: { atMs: goneAtMs - 30 }, forMs: 20_000 },
-      { kind: 'host-crashed', node: holder, other: 'db3', when: { atMs: goneAtMs }, forMs: 22_000 },
+      fault('cut-from-one', holder, at(fromMs), 20_000, 'db3'),
+      fault('cut-from-all', 'db2', at(goneAtMs - 30), 20_000),
+      fault('host-crashed', holder, at(goneAtMs), 22_000),
     ];
   },
 };
@@ -24,15 +24,9 @@ const furthestHasNotReplayed: Story = {
     const lagsFromMs = fromMs + random.between(800, 2_500);
     const goneAtMs = lagsFromMs + random.between(400, 3_000);
     return [
-      {
-        kind: 'replay-slow',
-        node: 'db2',
-        other: 'db1',
-        when: { atMs: fromMs },
-        forMs: 25_000,
-      },
-      { kind: 'cut-from-one', node: holder, other: 'db3', when: { atMs: lagsFromMs }, forMs: 20_000 },
-      { kind: 'host-crashed', node: holder, other: 'db3', when: { atMs: goneAtMs }, forMs: 22_000 },
+      fault('replay-slow', 'db2', at(fromMs), 25_000),
+      fault('cut-from-one', holder, at(lagsFromMs), 20_000, 'db3'),
+      fault('host-crashed', holder, at(goneAtMs), 22_000),
     ];
   },
 };
@@ -46,32 +40,14 @@ const recordWithoutServer: Story = {
   databases: [3],
   isAlone: true,
   faults: (random, fromMs) => {
-    const event = { event: 'store.durability', nth: 1, fromMs: fromMs + 500 };
+    const record = (delayMs: number) => after('store.durability', delayMs, { fromMs: fromMs + 500 });
     const goneAfterMs = random.between(4_300, 5_000);
     return [
-      {
-        kind: 'host-crashed',
-        node: 'db3',
-        other: 'db1',
-        when: { atMs: fromMs },
-        forMs: random.between(2_200, 3_000),
-      },
-      { kind: 'agent-frozen', node: holder, other: 'db2', when: { ...event, delayMs: 0.1 }, forMs: 20_000 },
-      {
-        kind: 'cut-from-one',
-        node: holder,
-        other: 'db2',
-        when: { ...event, delayMs: random.between(0.1, 300) },
-        forMs: 20_000,
-      },
-      { kind: 'cut-from-all', node: 'db3', other: 'db1', when: { ...event, delayMs: goneAfterMs }, forMs: 20_000 },
-      {
-        kind: 'host-crashed',
-        node: holder,
-        other: 'db2',
-        when: { ...event, delayMs: goneAfterMs + 20 },
-        forMs: 20_000,
-      },
+      fault('host-crashed', 'db3', at(fromMs), random.between(2_200, 3_000)),
+      fault('agent-frozen', holder, record(0.1), 20_000),
+      fault('cut-from-one', holder, record(random.between(0.1, 300)), 20_000),
+      fault('cut-from-all', 'db3', record(goneAfterMs), 20_000),
+      fault('host-crashed', holder, record(goneAfterMs + 20), 20_000),
     ];
   },
 };
@@ -86,16 +62,11 @@ const recordBeforeFlush: Story = {
   isAlone: true,
   faults: (random, fromMs) => {
     const crashAtMs = fromMs + random.between(300, 2_000);
+    const record = after('store.durability', random.skewed(0.1, 20), { fromMs: crashAtMs });
     return [
-      { kind: 'cut-from-one', node: holder, other: 'db2', when: { atMs: fromMs }, forMs: 30_000 },
-      { kind: 'host-crashed', node: 'db3', other: 'db1', when: { atMs: crashAtMs }, forMs: 25_000 },
-      {
-        kind: 'host-crashed',
-        node: holder,
-        other: 'db2',
-        when: { event: 'store.durability', nth: 1, delayMs: random.skewed(0.1, 20), fromMs: crashAtMs },
-        forMs: 20_000,
-      },
+      fault('cut-from-one', holder, at(fromMs), 30_000),
+      fault('host-crashed', 'db3', at(crashAtMs), 25_000),
+      fault('host-crashed', holder, record, 20_000),
     ];
   },
 };
@@ -110,13 +81,13 @@ const lateRecord: Story = {
   isAlone: true,
   faults: (random, fromMs) => {
     const cutAtMs = fromMs + random.between(6_300, 6_800);
-    const event = { event: 'store.durability', nth: 1, fromMs: cutAtMs + 200 };
+    const record = (delayMs: number) => after('store.durability', delayMs, { fromMs: cutAtMs + 200 });
     return [
-      { kind: 'durability-late', node: holder, other: 'db2', when: { atMs: fromMs }, forMs: 5_000 },
-      { kind: 'host-crashed', node: 'db3', other: 'db1', when: { atMs: fromMs }, forMs: random.between(2_800, 3_300) },
-      { kind: 'cut-from-one', node: holder, other: 'db2', when: { atMs: cutAtMs }, forMs: 30_000 },
-      { kind: 'host-crashed', node: holder, other: 'db2', when: { ...event, delayMs: 0.1 }, forMs: 20_000 },
-      { kind: 'cut-from-all', node: 'db3', other: 'db1', when: { ...event, delayMs: 0.2 }, forMs: 20_000 },
+      fault('durability-late', holder, at(fromMs), 5_000),
+      fault('host-crashed', 'db3', at(fromMs), random.between(2_800, 3_300)),
+      fault('cut-from-one', holder, at(cutAtMs), 30_000),
+      fault('host-crashed', holder, record(0.1), 20_000),
+      fault('cut-from-all', 'db3', record(0.2), 20_000),
     ];
   },
 };
@@ -133,17 +104,11 @@ const staleRecord: Story = {
   faults: (random, fromMs) => {
     const goneAtMs = fromMs + random.between(10_500, 13_000);
     return [
-      { kind: 'host-crashed', node: 'db3', other: 'db1', when: { atMs: fromMs }, forMs: random.between(4_600, 5_500) },
-      {
-        kind: 'watch-silent',
-        node: 'db2',
-        other: 'db1',
-        when: { atMs: fromMs + random.between(3_600, 4_500) },
-        forMs: 40_000,
-      },
-      { kind: 'cut-from-one', node: holder, other: 'db2', when: { atMs: goneAtMs - 800 }, forMs: 40_000 },
-      { kind: 'cut-from-all', node: 'db3', other: 'db1', when: { atMs: goneAtMs }, forMs: 40_000 },
-      { kind: 'host-crashed', node: holder, other: 'db2', when: { atMs: goneAtMs + 1 }, forMs: 40_000 },
+      fault('host-crashed', 'db3', at(fromMs), random.between(4_600, 5_500)),
+      fault('watch-silent', 'db2', at(fromMs + random.between(3_600, 4_500)), 40_000),
+      fault('cut-from-one', holder, at(goneAtMs - 800), 40_000),
+      fault('cut-from-all', 'db3', at(goneAtMs), 40_000),
+      fault('host-crashed', holder, at(goneAtMs + 1), 40_000),
     ];
   },
 };
@@ -159,23 +124,12 @@ const renewedOnceMore: Story = {
   isAlone: true,
   faults: (random, fromMs) => {
     const cutForMs = random.between(9_000, 10_500);
+    const accepted = after('store.accepted-loss', random.skewed(0.05, 1), { fromMs });
     return [
-      { kind: 'cut-from-all', node: 'db3', other: 'db1', when: { atMs: fromMs }, forMs: 35_000 },
-      { kind: 'cut-from-all', node: 'db1', other: 'db2', when: { atMs: fromMs }, forMs: cutForMs },
-      {
-        kind: 'agent-frozen',
-        node: 'db2',
-        other: 'db1',
-        when: { event: 'store.accepted-loss', nth: 1, delayMs: random.skewed(0.05, 1), fromMs },
-        forMs: random.between(3_000, 5_000),
-      },
-      {
-        kind: 'cut-from-all',
-        node: 'db1',
-        other: 'db2',
-        when: { atMs: fromMs + cutForMs + random.between(200, 1_200) },
-        forMs: 30_000,
-      },
+      fault('cut-from-all', 'db3', at(fromMs), 35_000),
+      fault('cut-from-all', 'db1', at(fromMs), cutForMs),
+      fault('agent-frozen', 'db2', accepted, random.between(3_000, 5_000)),
+      fault('cut-from-all', 'db1', at(fromMs + cutForMs + random.between(200, 1_200)), 30_000),
     ];
   },
 };

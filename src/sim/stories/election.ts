@@ -1,6 +1,6 @@
 /** Stories about the lease, the fence and elections. */
 import { holder, speaker } from '../planned-fault.ts';
-import { gone, leaseIsOverMs, type Story } from './story.ts';
+import { after, at, fault, leaseIsOverMs, lossOf, pastTheElection, pastTheLease, type Story } from './story.ts';
 
 /** The last renewal is answered late, and then nothing comes any more: the fence must have counted from the sending. */
 const lateAnswer: Story = {
@@ -9,21 +9,9 @@ const lateAnswer: Story = {
   faults: (random, fromMs) => {
     const cutAtMs = fromMs + random.between(2_000, 5_000);
     return [
-      { kind: 'store-answers-late', node: holder, other: 'db2', when: { atMs: fromMs }, forMs: 8_000 },
-      {
-        kind: 'cut-from-all',
-        node: holder,
-        other: 'db2',
-        when: { atMs: cutAtMs },
-        forMs: random.between(gone.least, gone.most),
-      },
-      {
-        kind: 'agent-frozen',
-        node: holder,
-        other: 'db2',
-        when: { atMs: cutAtMs + random.between(900, 2_000) },
-        forMs: random.between(leaseIsOverMs.least, leaseIsOverMs.most),
-      },
+      fault('store-answers-late', holder, at(fromMs), 8_000),
+      fault('cut-from-all', holder, at(cutAtMs), pastTheElection(random)),
+      fault('agent-frozen', holder, at(cutAtMs + random.between(900, 2_000)), pastTheLease(random)),
     ];
   },
 };
@@ -34,20 +22,8 @@ const frozenWhilePromoting: Story = {
   databases: [4, 5],
   durability: { k: 2 },
   faults: (random, fromMs) => [
-    {
-      kind: 'host-crashed',
-      node: holder,
-      other: 'db2',
-      when: { atMs: fromMs },
-      forMs: random.between(gone.least, gone.most),
-    },
-    {
-      kind: 'agent-frozen',
-      node: speaker,
-      other: 'db2',
-      when: { event: 'act.promote', nth: 1, delayMs: random.skewed(0.05, 6) },
-      forMs: random.between(leaseIsOverMs.least, leaseIsOverMs.most),
-    },
+    fault('host-crashed', holder, at(fromMs), pastTheElection(random)),
+    fault('agent-frozen', speaker, after('act.promote', random.skewed(0.05, 6)), pastTheLease(random)),
   ],
 };
 
@@ -56,14 +32,8 @@ const frozenWhileStarting: Story = {
   name: 'frozen-while-starting',
   databases: [2, 3, 4],
   faults: (random, fromMs) => [
-    { kind: 'server-killed', node: holder, other: 'db2', when: { atMs: fromMs }, forMs: 100 },
-    {
-      kind: 'agent-frozen',
-      node: speaker,
-      other: 'db2',
-      when: { event: 'act.start', nth: 1, delayMs: random.skewed(0.05, 12), fromMs },
-      forMs: random.between(leaseIsOverMs.least + 800, leaseIsOverMs.most),
-    },
+    fault('server-killed', holder, at(fromMs), 100),
+    fault('agent-frozen', speaker, after('act.start', random.skewed(0.05, 12), { fromMs }), pastTheLease(random, 800)),
   ],
 };
 
@@ -72,29 +42,12 @@ const lateTaking: Story = {
   name: 'late-taking',
   databases: [3, 4, 5],
   faults: (random, fromMs) => {
-    const event = { event: 'failover.ballot', nth: random.integer(1, 2) };
+    const nth = random.integer(1, 2);
+    const ballot = (delayMs: number) => after('failover.ballot', delayMs, { nth });
     return [
-      {
-        kind: 'host-crashed',
-        node: holder,
-        other: 'db2',
-        when: { atMs: fromMs },
-        forMs: random.between(gone.least, gone.most),
-      },
-      {
-        kind: 'store-late',
-        node: speaker,
-        other: 'db2',
-        when: { ...event, delayMs: random.skewed(0.1, 10) },
-        forMs: 1_000,
-      },
-      {
-        kind: 'agent-frozen',
-        node: speaker,
-        other: 'db2',
-        when: { ...event, delayMs: random.between(20, 900) },
-        forMs: random.between(leaseIsOverMs.least, leaseIsOverMs.most),
-      },
+      fault('host-crashed', holder, at(fromMs), pastTheElection(random)),
+      fault('store-late', speaker, ballot(random.skewed(0.1, 10)), 1_000),
+      fault('agent-frozen', speaker, ballot(random.between(20, 900)), pastTheLease(random)),
     ];
   },
 };
@@ -106,15 +59,8 @@ const deadWinner: Story = {
   durability: { k: 2 },
   isAlone: true,
   faults: (random, fromMs) => [
-    { kind: 'host-crashed', node: holder, other: 'db2', when: { atMs: fromMs }, forMs: 1, forEver: true },
-    {
-      kind: 'agent-dead',
-      node: 'db2',
-      other: 'db1',
-      when: { event: 'failover.ballot', nth: 4, delayMs: random.skewed(0.05, 5), fromMs },
-      forMs: 1,
-      forEver: true,
-    },
+    lossOf(holder, 'host-crashed', at(fromMs)),
+    lossOf('db2', 'agent-dead', after('failover.ballot', random.skewed(0.05, 5), { nth: 4, fromMs })),
   ],
 };
 
@@ -123,15 +69,10 @@ const halves: Story = {
   name: 'halves',
   databases: [4, 5],
   durability: { k: 2 },
-  faults: (random, fromMs) => [
-    {
-      kind: 'cut-in-halves',
-      node: holder,
-      other: random.pick(['db2', 'db3', 'db4']),
-      when: { atMs: fromMs },
-      forMs: random.between(leaseIsOverMs.least, 20_000),
-    },
-  ],
+  faults: (random, fromMs) => {
+    const other = random.pick(['db2', 'db3', 'db4']);
+    return [fault('cut-in-halves', holder, at(fromMs), random.between(leaseIsOverMs.least, 20_000), other)];
+  },
 };
 
 /** A watch finds its history forgotten; when the primary moves after that, its agent must have begun anew. */
@@ -139,15 +80,9 @@ const forgottenHistory: Story = {
   name: 'forgotten-history',
   databases: [3],
   faults: (random, fromMs) => [
-    { kind: 'watch-silent', node: 'db3', other: 'db1', when: { atMs: fromMs }, forMs: 3_000 },
-    { kind: 'store-compacted', node: 'db1', other: 'db2', when: { atMs: fromMs + 2_500 }, forMs: 1 },
-    {
-      kind: 'host-crashed',
-      node: holder,
-      other: 'db2',
-      when: { atMs: fromMs + random.between(3_500, 6_000) },
-      forMs: random.between(9_000, 15_000),
-    },
+    fault('watch-silent', 'db3', at(fromMs), 3_000),
+    fault('store-compacted', 'db1', at(fromMs + 2_500), 1),
+    fault('host-crashed', holder, at(fromMs + random.between(3_500, 6_000)), random.between(9_000, 15_000)),
   ],
 };
 
@@ -155,9 +90,7 @@ const forgottenHistory: Story = {
 const lingeringBackends: Story = {
   name: 'lingering-backends',
   databases: [2, 3],
-  faults: (_random, fromMs) => [
-    { kind: 'postmaster-killed-alone', node: holder, other: 'db2', when: { atMs: fromMs }, forMs: 1 },
-  ],
+  faults: (_random, fromMs) => [fault('postmaster-killed-alone', holder, at(fromMs), 1)],
 };
 
 /** The disk of the primary does not answer any more, and PostgreSQL still does. */
@@ -165,16 +98,7 @@ const uselessPrimary: Story = {
   name: 'useless-primary',
   databases: [3, 4],
   isAlone: true,
-  faults: (random, fromMs) => [
-    {
-      kind: random.pick(['disk-frozen', 'disk-dead'] as const),
-      node: holder,
-      other: 'db2',
-      when: { atMs: fromMs },
-      forMs: 1,
-      forEver: true,
-    },
-  ],
+  faults: (random, fromMs) => [lossOf(holder, random.pick(['disk-frozen', 'disk-dead'] as const), at(fromMs))],
 };
 
 /** PostgreSQL ends on the primary, and never starts there again. */
@@ -182,9 +106,7 @@ const brokenPrimary: Story = {
   name: 'broken-primary',
   databases: [3, 4],
   isAlone: true,
-  faults: (_random, fromMs) => [
-    { kind: 'start-fails', node: holder, other: 'db2', when: { atMs: fromMs }, forMs: 1, forEver: true },
-  ],
+  faults: (_random, fromMs) => [lossOf(holder, 'start-fails', at(fromMs))],
 };
 
 /** The release after a failed start lands late, when the server has started after all, and its agent stands still. */
@@ -192,15 +114,9 @@ const lateRelease: Story = {
   name: 'late-release',
   databases: [2, 3],
   faults: (random, fromMs) => [
-    { kind: 'release-late', node: holder, other: 'db2', when: { atMs: fromMs }, forMs: random.between(500, 2_500) },
-    { kind: 'start-fails', node: holder, other: 'db2', when: { atMs: fromMs }, forMs: random.between(300, 2_500) },
-    {
-      kind: 'agent-frozen',
-      node: 'db1',
-      other: 'db2',
-      when: { event: 'store.lease', nth: 1, delayMs: random.skewed(0.05, 3), fromMs },
-      forMs: 8_000,
-    },
+    fault('release-late', holder, at(fromMs), random.between(500, 2_500)),
+    fault('start-fails', holder, at(fromMs), random.between(300, 2_500)),
+    fault('agent-frozen', 'db1', after('store.lease', random.skewed(0.05, 3), { fromMs }), 8_000),
   ],
 };
 
@@ -210,14 +126,8 @@ const tooMuchToLose: Story = {
   databases: [2],
   lossLimitBytes: 64,
   faults: (random, fromMs) => [
-    { kind: 'cut-from-one', node: holder, other: 'db2', when: { atMs: fromMs }, forMs: 25_000 },
-    {
-      kind: 'host-crashed',
-      node: holder,
-      other: 'db2',
-      when: { atMs: fromMs + random.between(2_500, 8_000) },
-      forMs: random.between(10_000, 20_000),
-    },
+    fault('cut-from-one', holder, at(fromMs), 25_000),
+    fault('host-crashed', holder, at(fromMs + random.between(2_500, 8_000)), random.between(10_000, 20_000)),
   ],
 };
 

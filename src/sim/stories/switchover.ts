@@ -1,62 +1,45 @@
 /** Stories about planned moves of the primary. */
-import { holder, speaker } from '../planned-fault.ts';
-import type { Story } from './story.ts';
+import { holder, type PlannedFault, speaker } from '../planned-fault.ts';
+import type { Random } from '../world/random.ts';
+import { after, at, fault, type Story, switchover } from './story.ts';
+
+/** Messages are slow, and the target is cut from the primary before the writers are paused: what it lacks then, it never gets. */
+function targetIsCutOff(random: Random, fromMs: number): readonly PlannedFault[] {
+  return [
+    fault('network-slow', holder, at(fromMs), 30_000),
+    fault('cut-from-one', holder, after('switchover.started', random.skewed(0.1, 30), { fromMs }), 25_000),
+  ];
+}
 
 /** Nothing fails, messages are only slow, and the primary moves: nobody may notice. */
 const calmMoves: Story = {
   name: 'calm-moves',
   databases: [2, 3],
   isAlone: true,
-  faults: (_random, fromMs) => [
-    { kind: 'network-slow', node: holder, other: 'db2', when: { atMs: fromMs }, forMs: 25_000 },
-  ],
+  faults: (_random, fromMs) => [fault('network-slow', holder, at(fromMs), 25_000)],
   commands: (random, fromMs) => [
-    { what: 'switchover', node: 'db1', when: { atMs: fromMs + random.between(500, 1_500) } },
-    { what: 'switchover', node: 'db1', when: { atMs: fromMs + random.between(7_000, 9_000) } },
+    switchover(at(fromMs + random.between(500, 1_500))),
+    switchover(at(fromMs + random.between(7_000, 9_000))),
   ],
 };
 
-/** The target is cut from the primary before the writers are paused: what it lacks then, it never gets. */
+/** The target never gets all, and there is time enough to see it. */
 const targetFallsBehind: Story = {
   name: 'target-falls-behind',
   databases: [3],
-  faults: (random, fromMs) => [
-    { kind: 'network-slow', node: holder, other: 'db2', when: { atMs: fromMs }, forMs: 30_000 },
-    {
-      kind: 'cut-from-one',
-      node: holder,
-      other: 'db2',
-      when: { event: 'switchover.started', nth: 1, delayMs: random.skewed(0.1, 30), fromMs },
-      forMs: 25_000,
-    },
-  ],
-  commands: (_random, fromMs) => [
-    { what: 'switchover', node: 'db1', to: 'db2', paceMs: 2_500, when: { atMs: fromMs + 300 } },
-  ],
+  faults: targetIsCutOff,
+  commands: (_random, fromMs) => [switchover(at(fromMs + 300), { to: 'db2', paceMs: 2_500 })],
 };
 
-/** The target is cut from the primary before the writers are paused, and PostgreSQL ends without its shutdown checkpoint. */
+/** The target never gets all, and PostgreSQL ends without its shutdown checkpoint. */
 const killedWhileStopping: Story = {
   name: 'killed-while-stopping',
   databases: [3],
   faults: (random, fromMs) => [
-    { kind: 'network-slow', node: holder, other: 'db2', when: { atMs: fromMs }, forMs: 30_000 },
-    {
-      kind: 'cut-from-one',
-      node: holder,
-      other: 'db2',
-      when: { event: 'switchover.started', nth: 1, delayMs: random.skewed(0.1, 30), fromMs },
-      forMs: 25_000,
-    },
-    {
-      kind: 'server-killed',
-      node: speaker,
-      other: 'db2',
-      when: { event: 'act.stop', nth: 1, delayMs: random.skewed(0.1, 300), fromMs },
-      forMs: 1,
-    },
+    ...targetIsCutOff(random, fromMs),
+    fault('server-killed', speaker, after('act.stop', random.skewed(0.1, 300), { fromMs }), 1),
   ],
-  commands: (_random, fromMs) => [{ what: 'switchover', node: 'db1', to: 'db2', when: { atMs: fromMs + 300 } }],
+  commands: (_random, fromMs) => [switchover(at(fromMs + 300), { to: 'db2' })],
 };
 
 /** The target is told to promote itself, and its disk hangs until it is too late. */
@@ -64,15 +47,14 @@ const promotionHangs: Story = {
   name: 'promotion-hangs',
   databases: [2, 3],
   faults: (random, fromMs) => [
-    {
-      kind: 'disk-frozen',
-      node: speaker,
-      other: 'db1',
-      when: { event: 'act.promote', nth: 1, delayMs: random.between(0, 6), fromMs },
-      forMs: random.between(10_500, 16_000),
-    },
+    fault(
+      'disk-frozen',
+      speaker,
+      after('act.promote', random.between(0, 6), { fromMs }),
+      random.between(10_500, 16_000),
+    ),
   ],
-  commands: (_random, fromMs) => [{ what: 'switchover', node: 'db1', to: 'db2', when: { atMs: fromMs } }],
+  commands: (_random, fromMs) => [switchover(at(fromMs), { to: 'db2' })],
 };
 
 /** Every handover that the target writes lands seconds later, when the old primary has taken it all back. */
@@ -80,18 +62,10 @@ const lateHandover: Story = {
   name: 'late-handover',
   databases: [2, 3],
   faults: (random, fromMs) => [
-    { kind: 'handover-late', node: 'db2', other: 'db1', when: { atMs: fromMs }, forMs: 14_000 },
-    {
-      kind: 'agent-frozen',
-      node: 'db1',
-      other: 'db2',
-      when: { event: 'store.lease', nth: 1, delayMs: random.skewed(0.05, 3), fromMs: fromMs + 1_000 },
-      forMs: 8_000,
-    },
+    fault('handover-late', 'db2', at(fromMs), 14_000),
+    fault('agent-frozen', 'db1', after('store.lease', random.skewed(0.05, 3), { fromMs: fromMs + 1_000 }), 8_000),
   ],
-  commands: (random, fromMs) => [
-    { what: 'switchover', node: 'db1', to: 'db2', when: { atMs: fromMs + random.between(100, 600) } },
-  ],
+  commands: (random, fromMs) => [switchover(at(fromMs + random.between(100, 600)), { to: 'db2' })],
 };
 
 /** A pooler is cut from everybody while it is paused, for longer than any operation lasts. */
@@ -100,15 +74,9 @@ const deafPooler: Story = {
   databases: [2],
   troubleMs: 62_000,
   faults: (random, fromMs) => [
-    {
-      kind: 'app-cut-from-all',
-      node: 'app1',
-      other: 'db1',
-      when: { event: 'pooler.paused', nth: 1, delayMs: random.skewed(0.05, 4), fromMs },
-      forMs: 70_000,
-    },
+    fault('app-cut-from-all', 'app1', after('pooler.paused', random.skewed(0.05, 4), { fromMs }), 70_000),
   ],
-  commands: (_random, fromMs) => [{ what: 'switchover', node: 'db1', when: { atMs: fromMs } }],
+  commands: (_random, fromMs) => [switchover(at(fromMs))],
 };
 
 export const switchoverStories: readonly Story[] = [
