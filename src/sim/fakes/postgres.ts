@@ -92,7 +92,7 @@ export class FakePostgres implements Postgres {
     return this.#control.start(as, options);
   }
 
-  follow(...args: Parameters<ServerControl['follow']>): Promise<void> {
+  follow(...args: Parameters<ServerControl['follow']>): Promise<boolean> {
     return this.#control.follow(...args);
   }
 

@@ -14,6 +14,6 @@ export function decodeSet(configuration: ServerConfiguration): SyncSet {
   return set;
 }
 
-function isSyncSet(value: unknown): value is SyncSet {
+export function isSyncSet(value: unknown): value is SyncSet {
   return typeof value === 'object' && value !== null && 'standbys' in value && 'k' in value;
 }

@@ -17,7 +17,7 @@ import { FakeFence } from '../fakes/fence.ts';
 import { FakePostgres } from '../fakes/postgres.ts';
 import { FakeServer } from '../fakes/server.ts';
 import { noFaults, type StoreFaults } from '../fakes/store.ts';
-import { encodeSet } from '../fakes/sync-set-text.ts';
+import { encodeSet, isSyncSet } from '../fakes/sync-set-text.ts';
 import { type Host, SimulatedProcess } from './host.ts';
 import type { Random } from './random.ts';
 import type { World } from './world.ts';
@@ -131,7 +131,7 @@ export class DatabaseMachine {
         serverOf: (node) => this.#world.machines.get(node)?.server,
       }),
       configuration: (_spec: unknown, _floor: unknown, sync: unknown): ServerConfiguration => ({
-        parameters: { synchronous_standby_names: encodeSet(isSet(sync) ? sync : nobody) },
+        parameters: { synchronous_standby_names: encodeSet(isSyncSet(sync) ? sync : nobody) },
         hba: [],
         ident: [],
       }),
@@ -188,8 +188,4 @@ export class DatabaseMachine {
       checkpoint: (signal) => this.#call(process, to, (agent) => agent.backend.checkpoint(signal), 110_000),
     };
   }
-}
-
-function isSet(value: unknown): value is { readonly standbys: readonly string[]; readonly k: number } {
-  return typeof value === 'object' && value !== null && 'standbys' in value;
 }
