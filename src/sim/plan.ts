@@ -70,7 +70,8 @@ const interesting = [
   'act.stop',
   'act.clone',
 ];
-const settlingMs = 8_000;
+/** A plan's times count as if the cluster had formed in this time, however long it really takes. */
+export const settlingMs = 8_000;
 /** From when a holder gives up until the last candidate has taken over, with the usual TTL. */
 const leaseTimesMs = [4_500, 7_500] as const;
 
