@@ -8,6 +8,7 @@ import type { PoolerConfiguration } from '../../core/pooler-configuration.ts';
 import type { ReachAnswer } from '../../core/rules/pooler-memory.ts';
 import { UnderstudyError } from '../../errors/understudy-error.ts';
 import type { LocalPooler, Pooler } from '../../ports/pooler.ts';
+import type { ActOptions } from '../../ports/postgres.ts';
 import type { Host, SimulatedProcess } from '../world/host.ts';
 import type { Network } from '../world/network.ts';
 import type { Random } from '../world/random.ts';
@@ -16,6 +17,9 @@ import type { FakeServer } from './server.ts';
 import { type Transaction, Transactions } from './transactions.ts';
 
 const abandonedAfterMs = 5_000;
+
+/** Takes that long on the agent's clock. */
+type Act = (ms: number) => Promise<void>;
 
 export class FakePooler {
   readonly host: Host;
@@ -78,7 +82,7 @@ export class FakePooler {
 
   /** The port, as that agent reaches it. */
   port(agent: SimulatedProcess): Pooler {
-    const act = async (ms: number): Promise<void> => {
+    const act: Act = async (ms) => {
       await agent.clock.sleep(ms);
     };
     return {
@@ -98,30 +102,11 @@ export class FakePooler {
         this.#point(configuration);
         return changed;
       },
-      pause: async (_onBlockers, { signal, withinMs }) => {
-        const begunAtMs = this.#time.nowMs;
-        await act(this.#random.between(0.5, 5));
-        this.#requireRunning();
-        if (!this.#isPaused) this.#pausedAtMs = this.#time.nowMs;
-        this.#isPaused = true;
-        this.#isForMove = true;
-        const generation = this.#generation;
-        while (this.#transactions.active > 0) {
-          if (signal?.aborted === true || this.#time.nowMs - begunAtMs > withinMs) {
-            this.#resume();
-            throw new UnderstudyError('POOLER_TIMEOUT', 'it did not drain');
-          }
-          await act(2);
-          if (generation !== this.#generation) throw new UnderstudyError('POOLER_FAILED', 'the pooler is gone');
-        }
-        return { drainMs: this.#time.nowMs - begunAtMs };
-      },
+      pause: (_onBlockers, options) => this.#pause(act, options),
       hold: async (configuration) => {
         await act(this.#random.between(0.5, 5));
         this.#requireRunning();
-        if (!this.#isPaused) this.#pausedAtMs = this.#time.nowMs;
-        this.#isPaused = true;
-        this.#isForMove = false;
+        this.#shut(false);
         this.#point(configuration);
       },
       abandon: async (former, signal) => (former === null ? 0 : await this.#abandon(former.address, act, signal)),
@@ -145,7 +130,31 @@ export class FakePooler {
     };
   }
 
-  async #abandon(address: string, act: (ms: number) => Promise<void>, signal: AbortSignal): Promise<number> {
+  async #pause(act: Act, { signal, withinMs }: ActOptions): Promise<{ drainMs: number }> {
+    const begunAtMs = this.#time.nowMs;
+    await act(this.#random.between(0.5, 5));
+    this.#requireRunning();
+    this.#shut(true);
+    const generation = this.#generation;
+    while (this.#transactions.active > 0) {
+      if (signal?.aborted === true || this.#time.nowMs - begunAtMs > withinMs) {
+        this.#resume();
+        throw new UnderstudyError('POOLER_TIMEOUT', 'it did not drain');
+      }
+      await act(2);
+      if (generation !== this.#generation) throw new UnderstudyError('POOLER_FAILED', 'the pooler is gone');
+    }
+    return { drainMs: this.#time.nowMs - begunAtMs };
+  }
+
+  /** A pause that lasts already goes on, and may change what it is for. */
+  #shut(isForMove: boolean): void {
+    if (!this.#isPaused) this.#pausedAtMs = this.#time.nowMs;
+    this.#isPaused = true;
+    this.#isForMove = isForMove;
+  }
+
+  async #abandon(address: string, act: Act, signal: AbortSignal): Promise<number> {
     const generation = this.#generation;
     let count = 0;
     while (!signal.aborted && generation === this.#generation) {
@@ -162,7 +171,7 @@ export class FakePooler {
   }
 
   /** The kernel answers for a postmaster that lives, whatever its state. */
-  async #reach(address: string, withinMs: number, act: (ms: number) => Promise<void>): Promise<ReachAnswer> {
+  async #reach(address: string, withinMs: number, act: Act): Promise<ReachAnswer> {
     const server = this.#serverAt(address);
     const isSilent =
       server === undefined ||
