@@ -7,6 +7,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { NodeFile } from '../config/node-file.ts';
+import { unreachable } from '../core/exhausted-union.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
 import { isAlive } from '../process/identity.ts';
@@ -224,8 +225,4 @@ async function giveBack(performance: Performance): Promise<void> {
     await launchAgent(stage, each);
   await launchKeeper(stage, directory);
   say(`agents run: ${stageProcesses(stage).filter(({ kind }) => kind === 'agent').length}`);
-}
-
-function unreachable(value: never): never {
-  throw new Error(`not a step: ${String(value)}`);
 }
