@@ -15,7 +15,7 @@ import { endKeeper, keeperPid, launchKeeper } from '../stage/keeper.ts';
 import { launchAgent } from '../stage/launch.ts';
 import { endProcesses, stageProcesses } from '../stage/processes.ts';
 import { nodeDirectory } from '../stage/record.ts';
-import { startStore } from '../stage/stage.ts';
+import { startStore } from '../stage/store.ts';
 import { type Command, commandText, perform } from './command.ts';
 import { seedStore } from './new-store.ts';
 import type { Place } from './place.ts';
