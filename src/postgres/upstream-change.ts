@@ -26,24 +26,25 @@ export interface UpstreamChange {
   reload(): void;
 }
 
-/** Throws POSTGRES_TIMEOUT. */
+/** Answers whether it had another one before. Throws POSTGRES_TIMEOUT. */
 export async function pointAt(
   { layout, session, clock, reach, forgetDiagnosis, reload }: UpstreamChange,
   upstream: Upstream,
   slot: string,
   deadline: Deadline,
-): Promise<void> {
+): Promise<boolean> {
   const isInUse = async (): Promise<boolean> => {
     const row = await upstreamInUse(session, deadline);
     return row?.conninfo === upstreamConninfo(upstream, reach) && row.slot === slot;
   };
   // Written before, perhaps by an agent that died before it could signal.
-  if (!(await writeUpstream(layout.data, { upstream, slot }, reach)) && (await isInUse())) return;
+  if (!(await writeUpstream(layout.data, { upstream, slot }, reach)) && (await isInUse())) return false;
   forgetDiagnosis();
   reload();
   await waitFor(clock, deadline, 'the server did not take its new upstream', lookEveryMs, async () =>
     (await isInUse()) ? true : undefined,
   );
+  return true;
 }
 
 async function upstreamInUse(session: Session, deadline: Deadline): Promise<z.infer<typeof conninfoRow> | undefined> {
