@@ -19,17 +19,18 @@ import type {
   TopologyMessage,
   WhyAnswer,
 } from '../api/contract.ts';
-import type { ClusterView, MemberStatus, PoolerReport } from '../core/cluster-view.ts';
+import type { MemberStatus, PoolerReport } from '../core/cluster-view.ts';
 import { candidatesNow } from '../core/forecast.ts';
 import type { WalPiece, WalRequest } from '../core/last-words.ts';
 import type { LostReport } from '../core/lost-report.ts';
-import { type DatabaseMemory, emptyMemory } from '../core/memory.ts';
+import { emptyMemory } from '../core/memory.ts';
 import type { Operation } from '../core/operation.ts';
 import { answerOf, type PromiseAnswer, type PromiseRequest, promiseTo } from '../core/promise.ts';
+import { lastHeardMs, reachOf } from '../core/reach.ts';
 import type { Receipt } from '../core/receipt.ts';
-import { memberSilentAfterMs } from '../core/situation.ts';
 import { findNode, type NodeName, type Spec } from '../core/spec.ts';
-import { type ClusterStatus, reachOf, summarise } from '../core/status.ts';
+import type { ClusterStatus } from '../core/status.ts';
+import { summarise } from '../core/status-summary.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { EventRecord } from '../events/catalogue.ts';
 import { encodeRecord } from '../records/codecs.ts';
@@ -94,7 +95,7 @@ export class DatabaseBackend implements AgentBackend {
 
   status(): ClusterStatus {
     const { view, memory } = this.#fresh();
-    const status = summarise(view, heardMs(view, memory), memory.handsOff?.sinceMs);
+    const status = summarise(view, lastHeardMs(view, memory), memory.handsOff?.sinceMs);
     return {
       ...status,
       cluster: status.cluster === '' ? this.cluster : status.cluster,
@@ -126,7 +127,7 @@ export class DatabaseBackend implements AgentBackend {
 
   #candidates() {
     const { view, memory } = this.#fresh();
-    return candidatesNow(view, memory, reachOf(view, heardMs(view, memory)));
+    return candidatesNow(view, memory, reachOf(view, lastHeardMs(view, memory)));
   }
 
   spec(): SpecAnswer {
@@ -364,12 +365,6 @@ export class DatabaseBackend implements AgentBackend {
       });
     return fresh;
   }
-}
-
-/** How long ago each member's counter was last seen to change, in ms; left out while there was no time yet to see that. */
-function heardMs({ nowMs }: ClusterView, { memberSeen }: DatabaseMemory): ReadonlyMap<NodeName, number> {
-  const ages = [...memberSeen].map(([node, { atMs, moved }]) => ({ node, moved, ms: nowMs - atMs }));
-  return new Map(ages.flatMap(({ node, moved, ms }) => (moved || ms > memberSilentAfterMs ? [[node, ms]] : [])));
 }
 
 function digest(value: unknown): string {
