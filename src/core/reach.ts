@@ -7,7 +7,7 @@
  */
 import type { ClusterView, PoolerReport } from './cluster-view.ts';
 import type { DatabaseMemory } from './memory.ts';
-import { memberSilentAfterMs } from './situation.ts';
+import { isHolder, memberSilentAfterMs } from './situation.ts';
 import type { NodeName } from './spec.ts';
 
 export type Reachable = 'yes' | 'no' | 'unknown';
@@ -52,11 +52,6 @@ export function poolerReach(view: ClusterView, node: NodeName): Reachable {
   if (heard === undefined) return 'unknown';
   const reached = reach(view.nowMs - heard.atMs);
   return reached === 'no' && !isHolder(view) ? 'unknown' : reached;
-}
-
-export function isHolder({ self, store }: ClusterView): boolean {
-  const lease = store.lease?.value;
-  return lease?.state === 'held' && lease.holder === self;
 }
 
 /** What was heard lately counts; otherwise the holder keeps a fresher report in the store than an old one of our own. */

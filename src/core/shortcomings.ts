@@ -5,7 +5,8 @@
  * was settled before (status-summary.ts), and whether it is heard in reach.ts.
  */
 import type { ClusterView } from './cluster-view.ts';
-import { isHolder, isStoreSilent } from './reach.ts';
+import { isStoreSilent } from './reach.ts';
+import { isHolder } from './situation.ts';
 import type { NodeName } from './spec.ts';
 import type { ClusterStatus, DurabilityStatus, NodeStatus, PoolerStatus, Verdict } from './status.ts';
 
