@@ -11,7 +11,7 @@ import { isUnderWay } from '../core/operation.ts';
 import { lostLease } from '../core/rules/lost-lease.ts';
 import { concerns } from '../core/rules/switchover.ts';
 import { isHolder } from '../core/situation.ts';
-import { findNode, hostName, type NodeName, type Spec } from '../core/spec.ts';
+import type { NodeName, Spec } from '../core/spec.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Fence } from '../ports/fence.ts';
@@ -26,6 +26,7 @@ import { Jobs } from './jobs.ts';
 import { type Configure, LocalConfiguration } from './local-configuration.ts';
 import { Lookout } from './lookout.ts';
 import { runLoop } from './loop.ts';
+import { whereaboutsOf } from './peers.ts';
 import { ReceivedReports } from './pooler-reports.ts';
 import { PromiseBinding } from './promise-binding.ts';
 import { StoreMirror } from './store-mirror.ts';
@@ -257,9 +258,7 @@ export class DatabaseNode {
 
   #upstream(node: NodeName): Upstream {
     const spec = this.spec();
-    const found = findNode(spec, node);
-    if (found === undefined) throw new UnderstudyError('NOT_FOUND', `the spec names no node ${node}`);
-    return { node, hostName: hostName(spec, node), address: found.address, port: spec.postgres.port };
+    return { ...whereaboutsOf(spec, node), port: spec.postgres.port };
   }
 
   get #context(): ExecutionContext {
