@@ -107,6 +107,20 @@ describe('stop', () => {
     expect(readFileSync(db1.layout.serverLog, 'utf8')).not.toContain('immediate shutdown request');
   }, 60_000);
 
+  it('lets go of the standby that it waits for when that one takes nothing any more', async () => {
+    cluster = await openTestCluster({ nodes: ['db1', 'db2'] });
+    const [db1, db2] = [cluster.node('db1'), cluster.node('db2')];
+    const systemIdentifier = await startPrimary(cluster, 'db1', ['db2']);
+    await startStandby(cluster, 'db2', 'db1', systemIdentifier);
+    // Nothing else would end its walsender.
+    await db1.sql.execute('alter system set wal_sender_timeout = 0', 5_000);
+    await db1.sql.execute('select pg_reload_conf()', 5_000);
+    for (const process of processesIn(db2.layout.data)) sendSignal(process, 'SIGSTOP');
+    const { clean } = await db1.postgres.stop({ patienceMs: 50_000, awaitStandby: 'db2' }, soon);
+    expect(clean).not.toBeNull();
+    expect(readFileSync(db1.layout.serverLog, 'utf8')).not.toContain('immediate shutdown request');
+  }, 60_000);
+
   it('kills when the patience is over', async () => {
     cluster = await openTestCluster({ nodes: ['db1', 'db2'] });
     const [db1, db2] = [cluster.node('db1'), cluster.node('db2')];

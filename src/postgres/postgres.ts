@@ -145,11 +145,11 @@ export function createPostgres(options: PostgresOptions): Postgres {
     return server.alive === 'postmaster' && sendSignal(server.postmaster, 'SIGHUP') === 'sent';
   };
 
-  const pointAt = async (upstream: Upstream, slot: string, deadline: Deadline): Promise<void> => {
+  const pointAt = async (upstream: Upstream, slot: string, deadline: Deadline): Promise<boolean> => {
     if (!(await writeUpstream(layout.data, { upstream, slot }, reach))) {
       // Written before, perhaps by an agent that died before it could signal.
       const row = await upstreamInUse(acting, deadline);
-      if (row?.conninfo === upstreamConninfo(upstream, reach) && row.slot === slot) return;
+      if (row?.conninfo === upstreamConninfo(upstream, reach) && row.slot === slot) return false;
     }
     observer.diagnosis.reset();
     reload();
@@ -157,6 +157,7 @@ export function createPostgres(options: PostgresOptions): Postgres {
       const row = await upstreamInUse(acting, deadline);
       return row?.conninfo === upstreamConninfo(upstream, reach) && row.slot === slot ? true : undefined;
     });
+    return true;
   };
 
   /** A server that was rewound and does not come to a consistent state is ended, and its directory never started again. */

@@ -262,20 +262,22 @@ export class FakePostgres implements Postgres {
     });
   }
 
-  async follow(upstream: { readonly node: NodeName }, _slot: string, options: ActOptions): Promise<void> {
+  async follow(upstream: { readonly node: NodeName }, _slot: string, options: ActOptions): Promise<boolean> {
     this.#parts.onAct('follow');
     await this.#take(this.#random.between(1, 20), options);
-    this.#point(upstream.node);
+    return this.#point(upstream.node);
   }
 
-  #point(upstream: NodeName | null): void {
+  /** Answers whether it pointed elsewhere. */
+  #point(upstream: NodeName | null): boolean {
     const { process, disk } = this.#server;
-    if (disk.upstream === upstream) return;
+    if (disk.upstream === upstream) return false;
     disk.upstream = upstream;
-    if (process === null) return;
+    if (process === null) return true;
     process.cannotStream = null;
     this.#server.endReceiver(process);
     this.#server.connect(process);
+    return true;
   }
 
   async cutOff(options: ActOptions): Promise<void> {
