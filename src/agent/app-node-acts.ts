@@ -5,8 +5,9 @@
  * gate is written down before a pause begins. It acts on actions of a decision only, with one exception: a pause in
  * force that the pooler turns out to have lost is begun again.
  */
-import type { PauseFigures, PoolerBlocker, PoolerState } from '../core/cluster-view.ts';
+
 import { type PoolerConfiguration, pausable } from '../core/pooler-configuration.ts';
+import type { PauseFigures, PoolerBlocker, PoolerState } from '../core/pooler-report.ts';
 import { pauseHoldMs } from '../core/rules/pooler.ts';
 import type { PoolerAction } from '../core/rules/pooler-decision.ts';
 import type { HeldGate, PoolerGateView, PoolerView, ShutGate } from '../core/rules/pooler-memory.ts';

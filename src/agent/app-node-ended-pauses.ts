@@ -4,7 +4,7 @@
  *
  * Invariant: clients waited since the pause began, whatever its pooler knows of that.
  */
-import type { PauseFigures } from '../core/cluster-view.ts';
+import type { PauseFigures } from '../core/pooler-report.ts';
 import type { HeldGate, ShutGate } from '../core/rules/pooler-memory.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { EmitEvent } from './app-node-ports.ts';

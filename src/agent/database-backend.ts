@@ -19,12 +19,13 @@ import type {
   TopologyMessage,
   WhyAnswer,
 } from '../api/contract.ts';
-import type { MemberStatus, PoolerReport } from '../core/cluster-view.ts';
+import type { MemberStatus } from '../core/cluster-view.ts';
 import { candidatesNow } from '../core/forecast.ts';
 import type { WalPiece, WalRequest } from '../core/last-words.ts';
 import type { LostReport } from '../core/lost-report.ts';
 import { emptyMemory } from '../core/memory.ts';
 import type { Operation } from '../core/operation.ts';
+import type { PoolerReport } from '../core/pooler-report.ts';
 import { answerOf, type PromiseAnswer, type PromiseRequest, promiseTo } from '../core/promise.ts';
 import { lastHeardMs, reachOf } from '../core/reach.ts';
 import type { Receipt } from '../core/receipt.ts';

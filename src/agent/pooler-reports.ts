@@ -2,7 +2,8 @@
  * What poolers report to this agent. The holder also keeps the newest of each in the store, so that others can show it;
  * a switchover reads the reports that arrived here, never the store's.
  */
-import type { ClusterView, PoolerReport } from '../core/cluster-view.ts';
+import type { ClusterView } from '../core/cluster-view.ts';
+import type { PoolerReport } from '../core/pooler-report.ts';
 import type { NodeName } from '../core/spec.ts';
 import type { Clock } from '../ports/clock.ts';
 import { encodeRecord } from '../records/codecs.ts';

@@ -5,8 +5,9 @@
  * poolers need not report to, it means that nothing is known. Never judges by a clock of another host. Refuses to act on
  * it: what follows from a silent node is for the rules.
  */
-import type { ClusterView, PoolerReport } from './cluster-view.ts';
+import type { ClusterView } from './cluster-view.ts';
 import type { DatabaseMemory } from './memory.ts';
+import type { PoolerReport } from './pooler-report.ts';
 import { isHolder, memberSilentAfterMs } from './situation.ts';
 import type { NodeName } from './spec.ts';
 

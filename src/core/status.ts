@@ -3,10 +3,11 @@
  *
  * Invariant: what is not known is `unknown`, `null` or absent, and never looks like something that was seen.
  */
-import type { MemberPostgres, PendingRestart, PoolerReport, ReadOnlyOrder } from './cluster-view.ts';
+import type { MemberPostgres, PendingRestart, ReadOnlyOrder } from './cluster-view.ts';
 import type { DurabilitySpec } from './declared-durability.ts';
 import type { Forecast } from './forecast.ts';
 import type { Operation } from './operation.ts';
+import type { PoolerReport } from './pooler-report.ts';
 import type { Reachable } from './reach.ts';
 import type { NodeName, NodeRole } from './spec.ts';
 
