@@ -343,12 +343,23 @@ function durabilityShortcoming(
     const rest = k === 0 ? 'nobody' : `${k} of ${standbys.join(', ')}`;
     return `too few standbys are there: replicated commits wait for ${rest} instead of ${declaredK}`;
   }
-  const streaming = others.filter(
-    ({ node, postgres }) =>
-      standbys.includes(node) && postgres?.state === 'standby' && postgres.streamingFrom === primary,
-  );
+  const streaming = others.filter((node) => standbys.includes(node.node) && isStreaming(view, node, primary));
+  // One that was elected as a member of the set counts there until others have taken its place, and never for its own commits.
   if (streaming.length >= k) return null;
-  return `replicated commits wait: ${streaming.length} of ${standbys.join(', ')} stream, ${k} must`;
+  const awaited = standbys.filter((node) => node !== primary);
+  const present = awaited.length === 0 ? 'nobody streams' : `${streaming.length} of ${awaited.join(', ')} stream`;
+  return `replicated commits wait: ${present}, ${k} must`;
+}
+
+/** By the primary's word where there is one: a standby whose host is gone can't take its own back. */
+function isStreaming({ self, postgres, store }: ClusterView, standby: NodeStatus, primary: NodeName): boolean {
+  if (standby.postgres?.state !== 'standby' || standby.postgres.streamingFrom !== primary) return false;
+  if (postgres.state === 'primary' && self === primary) {
+    return postgres.peers.some(({ name, state }) => name === standby.node && state === 'streaming');
+  }
+  const said = store.members.get(primary)?.value.postgres;
+  const flushed = said?.state === 'primary' ? said.flushed : undefined;
+  return flushed === undefined || standby.node in flushed;
 }
 
 function standbyShortcoming(node: NodeStatus, primary: NodeName | null): string | null {
