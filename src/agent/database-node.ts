@@ -4,7 +4,7 @@
  */
 import type { ClusterView, FinishedJob, LocalPostgres, Requests } from '../core/cluster-view.ts';
 import type { Decision } from '../core/decision.ts';
-import { initialServerSet, type SyncSet } from '../core/durability.ts';
+import type { SyncSet } from '../core/durability.ts';
 import { type KeptWalLimits, keptWalLimits } from '../core/kept-wal.ts';
 import type { DatabaseMemory, Outcome } from '../core/memory.ts';
 import { inOneLine } from '../core/one-line.ts';
@@ -12,6 +12,7 @@ import { isUnderWay } from '../core/operation.ts';
 import type { Instant, PromiseRecord } from '../core/promise.ts';
 import { lostLease } from '../core/rules/lost-lease.ts';
 import { concerns } from '../core/rules/switchover.ts';
+import { startingSet } from '../core/rules/sync-standbys.ts';
 import { findNode, hostName, type NodeName, type Spec } from '../core/spec.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -330,7 +331,7 @@ export class DatabaseNode {
     if (sync !== undefined) this.#ownSync = sync;
     else if (!isHolder) this.#ownSync = null;
     // Also on a standby: from its first instant as primary nothing may be acknowledged that others don't have.
-    const initial = initialServerSet(this.node, this.mirror.image.durability?.value ?? null);
+    const initial = startingSet(this.node, spec, this.mirror.image.durability?.value ?? null);
     return this.#parts.configuration(spec, this.#floor, this.#ownSync ?? initial);
   }
 
