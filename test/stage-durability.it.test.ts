@@ -11,18 +11,25 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { expect, test } from 'vitest';
+import { z } from 'zod';
 import type { ClusterStatus } from '../src/core/status.ts';
 import { exitCodes } from '../src/errors/exit-codes.ts';
+import type { ProcessTarget } from '../src/stage/fault-words.ts';
+import { healFaults, strikeFault } from '../src/stage/faults.ts';
 import { clusterFile } from '../src/stage/record.ts';
+import { createLinuxClock } from '../src/timing/linux-clock.ts';
 import { type TestStage, withStage } from './fixtures/stage.ts';
 
 const writerCount = 4;
 const soonMs = 20;
 const withinMs = 30_000;
+/** Longer than this test: each fault is healed by it. */
+const longMs = 600_000;
+const clock = createLinuxClock();
 
 /** Writers through the pooler, one plain insert each: what was acknowledged, in order, and how many wait for an answer. */
 interface Application {
-  readonly acknowledged: readonly number[];
+  readonly acknowledged: readonly { readonly id: number; readonly atMs: number }[];
   waiting(): number;
   /** Returns when so many more than now were acknowledged. */
   more(count: number): Promise<void>;
@@ -40,7 +47,7 @@ async function startApplication(stage: TestStage): Promise<Application> {
   const first = await connect(stage);
   await first.query('create table kept (id bigint primary key)');
   await first.end();
-  const acknowledged: number[] = [];
+  const acknowledged: { readonly id: number; readonly atMs: number }[] = [];
   const asked = new Set<number>();
   let last = 0;
   let ended = false;
@@ -53,7 +60,7 @@ async function startApplication(stage: TestStage): Promise<Application> {
         connection ??= await connect(stage);
         asked.add(id);
         await connection.query(`insert into kept values (${id})`);
-        acknowledged.push(id);
+        acknowledged.push({ id, atMs: Date.now() });
       } catch {
         await connection?.end().catch(() => undefined);
         connection = null;
@@ -92,13 +99,13 @@ async function declare(stage: TestStage, words: Readonly<Record<string, string>>
   return stdout + stderr;
 }
 
-async function fault(stage: TestStage, ...args: readonly string[]): Promise<void> {
-  expect(await stage.cli('stage', 'fault', ...args)).toMatchObject({ code: exitCodes.done, stderr: '' });
+async function strike({ record, directory }: TestStage, node: string, what: ProcessTarget): Promise<void> {
+  await strikeFault(record, directory, { fault: 'kill', node, what, forMs: longMs }, clock);
 }
 
 /** All of the host but the store's member, which a two-node cluster has elsewhere. */
 async function loseHost(stage: TestStage, node: string): Promise<void> {
-  for (const what of ['agent', 'fence', 'postgres']) await fault(stage, 'kill', node, '--what', what, '--for', '10min');
+  for (const what of ['agent', 'fence', 'postgres'] as const) await strike(stage, node, what);
 }
 
 async function names(stage: TestStage, node: string): Promise<unknown> {
@@ -125,8 +132,19 @@ async function keptOn(stage: TestStage): Promise<ReadonlySet<number>> {
 
 const says = (text: string) => (status: ClusterStatus) => status.because.some((line) => line.includes(text));
 
-async function events(stage: TestStage): Promise<string> {
-  return (await stage.cli('events')).stdout;
+const eventLine = z.object({
+  name: z.string(),
+  at: z.string(),
+  facts: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),
+});
+
+async function events(stage: TestStage) {
+  const { stdout } = await stage.cli('events', '--json');
+  return stdout
+    .trim()
+    .split('\n')
+    .map((line) => eventLine.parse(JSON.parse(line)))
+    .map(({ at, ...event }) => ({ ...event, atMs: Date.parse(at) }));
 }
 
 async function waitsForItsStandby(stage: TestStage, application: Application): Promise<void> {
@@ -136,63 +154,67 @@ async function waitsForItsStandby(stage: TestStage, application: Application): P
   await session.end();
   await application.more(50);
 
-  await fault(stage, 'kill', 'db2', '--what', 'all');
+  await strike(stage, 'db2', 'all');
   await untilAllWait(stage, 'db1', application);
   const before = application.acknowledged.length;
   const status = await stage.until('it says that they wait', says('replicated commits wait: 0 of db2 stream, 1 must'));
   expect(status).toMatchObject({ verdict: 'DEGRADED', durability: { k: 1, standbys: ['db2'], degraded: false } });
   expect(application.acknowledged).toHaveLength(before);
   expect(await waitingForStandbys(stage, 'db1')).toBe(writerCount);
-  await fault(stage, 'heal');
+  await healFaults(stage.record, 'db2');
   await application.more(50);
-  await stage.untilWhole();
 }
 
 /** The other node takes over; until its own standby is there, it acknowledges nothing, or says first that it will. */
-async function takesOverAndDegrades(stage: TestStage, application: Application): Promise<number> {
+async function takesOverAndDegrades(stage: TestStage, application: Application): Promise<readonly number[]> {
   await loseHost(stage, 'db1');
-  await stage.until('db2 is primary', ({ primary, nodes }) => {
-    const db2 = nodes.find(({ node }) => node === 'db2');
-    return primary === 'db2' && db2?.postgres?.state === 'primary';
-  });
-  expect(await names(stage, 'db2')).toBe('ANY 1 ("db1")');
-  const replicated = application.acknowledged.length;
-  await untilAllWait(stage, 'db2', application);
-  expect(application.acknowledged).toHaveLength(replicated);
-
   const degraded = await stage.until('it degrades', says('replicated commits wait for nobody instead of 1'));
-  expect(degraded).toMatchObject({ verdict: 'DEGRADED', durability: { k: 0, declaredK: 1, degraded: true } });
+  expect(degraded).toMatchObject({ primary: 'db2', verdict: 'DEGRADED' });
+  expect(degraded.durability).toMatchObject({ k: 0, declaredK: 1, degraded: true });
   await application.more(50);
-  expect(await events(stage)).toContain('too few standbys are there: as declared, replicated commits of db2 go on');
+  const told = await events(stage);
+  expect(told).toContainEqual(expect.objectContaining({ name: 'durability.changed', facts: { set: 'any 1 of db1' } }));
+  const alarm = told.find(({ name }) => name === 'durability.degraded');
+  expect(alarm?.facts).toEqual({ node: 'db2', set: 'nobody' });
+  const promoted = told.find(({ name, facts }) => name === 'postgres.promoted' && facts.node === 'db2');
+  const [takenAtMs, saidAtMs] = [promoted?.atMs ?? Number.NaN, alarm?.atMs ?? Number.NaN];
+  expect(saidAtMs).toBeGreaterThan(takenAtMs);
+  expect(application.acknowledged.filter(({ atMs }) => atMs > takenAtMs && atMs < saidAtMs)).toEqual([]);
   const kept = await keptOn(stage);
-  expect(application.acknowledged.slice(0, replicated).filter((id) => !kept.has(id))).toEqual([]);
-  return replicated;
+  expect(application.acknowledged.filter(({ id }) => !kept.has(id))).toEqual([]);
+  return application.acknowledged.filter(({ atMs }) => atMs < saidAtMs).map(({ id }) => id);
 }
 
 /** Only db2 knows what it acknowledged alone, and is gone; db1, back without it, takes over after the declared time. */
-async function acceptsTheLoss(stage: TestStage, application: Application, replicated: number): Promise<void> {
+async function acceptsTheLoss(
+  stage: TestStage,
+  application: Application,
+  replicated: readonly number[],
+): Promise<void> {
   await application.stop();
-  await fault(stage, 'kill', 'db2', '--what', 'all');
-  await fault(stage, 'heal', 'db1');
-  const why = async () => (await stage.cli('why', '--node', 'db1')).stdout;
-  await expect.poll(why, { timeout: withinMs, interval: 500 }).toContain('db1 takes over without what they may have');
+  const alone = application.acknowledged.slice(replicated.length).map(({ id }) => id);
+  await strike(stage, 'db2', 'all');
+  await healFaults(stage.record, 'db1');
   const accepted = await stage.until('db1 takes over', ({ acceptedLoss }) => (acceptedLoss ?? null) !== null);
   expect(accepted).toMatchObject({ primary: 'db1', acceptedLoss: { by: 'the declaration' } });
   expect(accepted.acceptedLoss?.lacksBytes).toBeGreaterThan(0);
   expect((await stage.cli('status')).stdout).toContain('began with a loss that the declaration accepted: at least');
-  expect(await events(stage)).toContain('with a loss that the declaration accepted: at least');
+  expect((await events(stage)).map(({ name }) => name)).toContain('failover.loss_accepted');
 
-  // What was acknowledged as replicated is there; what is lost, all of it, was acknowledged after the alarm.
+  // What was acknowledged as replicated is there; what is gone, all of it, was acknowledged after the alarm.
   const kept = await keptOn(stage);
-  expect(application.acknowledged.slice(0, replicated).filter((id) => !kept.has(id))).toEqual([]);
-  const lost = application.acknowledged.slice(replicated);
-  expect(lost.filter((id) => kept.has(id))).toEqual([]);
+  expect(replicated.filter((id) => !kept.has(id))).toEqual([]);
+  expect(alone.filter((id) => kept.has(id))).toEqual([]);
 
-  await fault(stage, 'heal');
+  await healFaults(stage.record, 'db2');
   await stage.untilWhole();
   expect(await names(stage, 'db1')).toBe('ANY 1 ("db2")');
-  expect(await events(stage)).toContain('replicated commits of db1 wait for any 1 of db2 again');
-  expect((await stage.cli('lost')).stdout).toMatch(/db2/);
+  const told = await events(stage);
+  const restored = { name: 'durability.restored', facts: { node: 'db1', set: 'any 1 of db2' } };
+  expect(told).toContainEqual(expect.objectContaining(restored));
+  // And its last primary says exactly what was lost: all that the application was told, and what the node wrote besides.
+  const rescued = told.find(({ name }) => name === 'divergence.rescued');
+  expect(Number(rescued?.facts.transactions)).toBeGreaterThanOrEqual(alone.length);
 }
 
 test('two nodes keep what their durability declares', { timeout: 240_000 }, async () => {
