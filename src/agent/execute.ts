@@ -56,8 +56,10 @@ async function performLocally(
       await postgres.endSessions(action.pids, options);
       return done;
     case 'follow':
-      await postgres.follow(context.upstream(action.from), slotName(context.self), options);
-      context.emit('standby.follows', { node: context.self, upstream: action.from });
+      // A session that has not read its files yet shows the old upstream for a moment: then there is nothing to tell.
+      if (await postgres.follow(context.upstream(action.from), slotName(context.self), options)) {
+        context.emit('standby.follows', { node: context.self, upstream: action.from });
+      }
       return { ...done, lookAgain: true };
     case 'configure': {
       // A standby's files name whom it would wait for as primary: whatever the record says when it is promoted.

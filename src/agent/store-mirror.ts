@@ -2,7 +2,8 @@
  * This agent's copy of what is in the store, kept up to date by a watch.
  *
  * Decisions read the copy; whatever they write compares revisions, so a copy that lags makes a write fail and never
- * does harm. `confirmedAtMs` is the boottime before the last linearizable answer was asked for.
+ * does harm. `confirmedAtMs` is the boottime before the last linearizable answer was asked for; `leaseSeenAtMs` the one
+ * after the last change of lease or renewal was here, whenever somebody looks.
  */
 import type { StoreView } from '../core/cluster-view.ts';
 import { describeError, isUnderstudyError } from '../errors/understudy-error.ts';
@@ -35,6 +36,7 @@ export class StoreMirror {
   #image: StoreImage = emptyImage();
   #readAtMs: number | null = null;
   #confirmedAtMs: number | null = null;
+  #leaseSeenAtMs: number | null = null;
   #trouble: string | null = null;
   #following: Promise<void> | null = null;
 
@@ -54,6 +56,7 @@ export class StoreMirror {
     return {
       readAtMs: this.#readAtMs,
       confirmedAtMs: this.#confirmedAtMs,
+      leaseSeenAtMs: this.#leaseSeenAtMs,
       spec,
       cluster,
       lease,
@@ -106,6 +109,7 @@ export class StoreMirror {
   #replace(image: StoreImage): void {
     const before = this.#image;
     this.#image = image;
+    if (isRenewed(before, image)) this.#leaseSeenAtMs = this.#clock.boottimeMs();
     this.#onChange(isMaterialChange(before, image));
   }
 
@@ -155,6 +159,10 @@ export class StoreMirror {
       watch.signal,
     );
   }
+}
+
+function isRenewed(before: StoreImage, after: StoreImage): boolean {
+  return before.lease?.revision !== after.lease?.revision || before.renewal?.revision !== after.renewal?.revision;
 }
 
 /** Each holder's renewal reaches every agent: none of them has anything to decide on it. */

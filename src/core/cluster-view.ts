@@ -143,6 +143,8 @@ export interface StoreView {
   readonly readAtMs: number | null;
   /** The last linearizable contact: a read or an answered transaction. */
   readonly confirmedAtMs: number | null;
+  /** When this agent saw lease or renewal change last, at this boottime or before; nobody need have looked then. */
+  readonly leaseSeenAtMs: number | null;
   readonly spec: Stored<SpecRecord> | null;
   readonly cluster: Stored<ClusterRecord> | null;
   readonly lease: Stored<Lease> | null;

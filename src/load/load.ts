@@ -61,6 +61,8 @@ export interface Load {
 const statementWithinMs = 30_000;
 const stopWithinMs = 10_000;
 const tablesWithinMs = 30_000;
+/** For tables of a load that never began: whoever pressed Ctrl-C waits for it. */
+const leftoverWithinMs = 2_000;
 const tablesPauseMs = 200;
 const bank = { accounts: 16, opening: 1_000 } as const;
 const over = new Error('the load was over before it was answered');
@@ -74,9 +76,16 @@ export async function startLoad(options: LoadOptions): Promise<Load> {
   const run = runName(draw);
   const given = { ...options, run, clock, draw, signal, connections: targets.map(({ uri }) => clientConfig(uri)) };
   const made = "the load's tables could not be made";
-  await tell(given, makeTables(run, options.commit, bank), made);
-  const [found] = (await tell(given, 'select current_database() as database', made)).rows;
-  return new RunningLoad({ ...given, database: z.object({ database: z.string() }).parse(found).database });
+  try {
+    await tell(given, makeTables(run, options.commit, bank), made);
+    const [found] = (await tell(given, 'select current_database() as database', made)).rows;
+    return new RunningLoad({ ...given, database: z.object({ database: z.string() }).parse(found).database });
+  } catch (error) {
+    // They may be there although nobody heard of it.
+    const unheard = { ...given, signal: AbortSignal.timeout(leftoverWithinMs) };
+    await tell(unheard, dropTables(run), made).catch(() => undefined);
+    throw error;
+  }
 }
 
 type Given = LoadOptions &

@@ -111,8 +111,8 @@ export interface Postgres {
   configure(configuration: ServerConfiguration, options: ActOptions): Promise<boolean>;
   /** Starts, or adopts when it runs already, and returns when connections are accepted in that role. */
   start(as: StartAs, options: ActOptions): Promise<void>;
-  /** Points a running standby at another upstream by reload. */
-  follow(upstream: Upstream, slot: string, options: ActOptions): Promise<void>;
+  /** Points a running standby at another upstream by reload. Answers whether it was pointed elsewhere before. */
+  follow(upstream: Upstream, slot: string, options: ActOptions): Promise<boolean>;
   /**
    * Ends streaming for good: no upstream, no WAL receiver, and none comes back. Restarts the server where a reload
    * does not do it. Nothing is acknowledged to anybody when it returns.

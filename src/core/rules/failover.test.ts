@@ -74,6 +74,17 @@ describe('a lease that nobody renews', () => {
     expect(told(decide(seen({ nowMs: at + 10 }), unseen.memory))).toEqual([]);
   });
 
+  it('has stood still since its last renewal came, whenever this node looked', () => {
+    const store = { renewal: stored({ term: 5, counter: 10 }, 42), leaseSeenAtMs: nowMs + 100 };
+    const { memory } = decide(seen({ nowMs: nowMs + 900, store }), watching({}));
+    const at = (afterMs: number) => told(decide(seen({ nowMs: nowMs + 100 + afterMs, store }), memory));
+    expect(at(freeAfterMs - 1)).toEqual([]);
+    expect(at(freeAfterMs)).toEqual(['look-at-lease']);
+    // What was seen before the store went out of sight counts for nothing.
+    const unseen = decide(seen({ nowMs: nowMs + 6_000, store: { ...store, confirmedAtMs: nowMs } }), memory);
+    expect(told(decide(seen({ nowMs: nowMs + 100 + freeAfterMs, store }), unseen.memory))).toEqual([]);
+  });
+
   it('is free at once when it was released to whoever is elected', () => {
     expect(told(decideWhenFree({ store: { lease: released('db1', null) } }, 0))).toEqual(['cut']);
   });

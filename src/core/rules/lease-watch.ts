@@ -14,11 +14,15 @@ const sightLostAfterMs = 5_000;
 /** When lease and renewal were last seen to change; begun anew whenever the store was out of sight. */
 export function watchLease(situation: Situation): LeaseWatch | null {
   const { view, memory, nowMs } = situation;
-  const { lease, renewal, readAtMs, confirmedAtMs } = view.store;
+  const { lease, renewal, readAtMs, confirmedAtMs, leaseSeenAtMs } = view.store;
   if (lease === null || renewal === null || readAtMs === null || confirmedAtMs === null) return null;
   if (nowMs - confirmedAtMs > sightLostAfterMs) return null;
   const key = `${lease.revision} ${renewal.revision}`;
-  return memory.leaseWatch?.key === key ? memory.leaseWatch : { key, sinceMs: nowMs, lookedAtMs: null };
+  const before = memory.leaseWatch;
+  if (before?.key === key) return before;
+  // A renewal wakes nobody: up to a second may have passed since it was seen.
+  const sinceMs = before === null || leaseSeenAtMs === null ? nowMs : Math.max(before.sinceMs, leaseSeenAtMs);
+  return { key, sinceMs, lookedAtMs: null };
 }
 
 /** Milliseconds until the lease is free, by this node's own clock; `null`: it can't be said now. */
