@@ -5,7 +5,8 @@
  * primary is what the durability record demands. Refuses to choose whom commits wait for: core/rules/sync-standbys.ts.
  */
 import type { LocalPostgres } from '../core/cluster-view.ts';
-import { initialServerSet, type SyncSet } from '../core/durability.ts';
+import type { SyncSet } from '../core/durability.ts';
+import { startingSet } from '../core/rules/sync-standbys.ts';
 import type { NodeName, Spec } from '../core/spec.ts';
 import type { ServerConfiguration } from '../ports/postgres.ts';
 import type { StoreMirror } from './store-mirror.ts';
@@ -38,7 +39,7 @@ export class LocalConfiguration {
     if (sync !== undefined) this.#ownSync = sync;
     else if (!isHolder) this.#ownSync = null;
     // Also on a standby: from its first instant as primary nothing may be acknowledged that others don't have.
-    const initial = initialServerSet(self, mirror.image.durability?.value ?? null);
+    const initial = startingSet(self, spec, mirror.image.durability?.value ?? null);
     return configuration(spec, this.#floor, this.#ownSync ?? initial);
   }
 

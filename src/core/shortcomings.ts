@@ -24,7 +24,7 @@ export function shortcomings(
     view.store.handsOff === null ? null : 'hands are off: nothing heals by itself',
     isStoreSilent(view) ? storeShortcoming(view) : null,
     primaryShortcoming(primary, holder),
-    durabilityShortcoming(durability ?? null, others, primary),
+    durabilityShortcoming(view, durability ?? null, others, primary),
     ...others.map((node) => standbyShortcoming(node, primary)),
     ...nodes.map((node) => (node.trouble === null ? null : `${node.node}: ${node.trouble}`)),
     ...poolers.map((pooler) => poolerShortcoming(pooler, isHolder(view))),
@@ -52,6 +52,7 @@ function primaryShortcoming(primary: NodeName | null, holder: NodeStatus | null)
 }
 
 function durabilityShortcoming(
+  view: ClusterView,
   durability: DurabilityStatus | null,
   others: readonly NodeStatus[],
   primary: NodeName | null,
@@ -62,12 +63,23 @@ function durabilityShortcoming(
     const rest = k === 0 ? 'nobody' : `${k} of ${standbys.join(', ')}`;
     return `too few standbys are there: replicated commits wait for ${rest} instead of ${declaredK}`;
   }
-  const streaming = others.filter(
-    ({ node, postgres }) =>
-      standbys.includes(node) && postgres?.state === 'standby' && postgres.streamingFrom === primary,
-  );
+  const streaming = others.filter((node) => standbys.includes(node.node) && isStreaming(view, node, primary));
+  // One that was elected as a member of the set counts there until others have taken its place, and never for its own commits.
   if (streaming.length >= k) return null;
-  return `replicated commits wait: ${streaming.length} of ${standbys.join(', ')} stream, ${k} must`;
+  const awaited = standbys.filter((node) => node !== primary);
+  const present = awaited.length === 0 ? 'nobody streams' : `${streaming.length} of ${awaited.join(', ')} stream`;
+  return `replicated commits wait: ${present}, ${k} must`;
+}
+
+/** By the primary's word where there is one: a standby whose host is gone can't take its own back. */
+function isStreaming({ self, postgres, store }: ClusterView, standby: NodeStatus, primary: NodeName): boolean {
+  if (standby.postgres?.state !== 'standby' || standby.postgres.streamingFrom !== primary) return false;
+  if (postgres.state === 'primary' && self === primary) {
+    return postgres.peers.some(({ name, state }) => name === standby.node && state === 'streaming');
+  }
+  const said = store.members.get(primary)?.value.postgres;
+  const flushed = said?.state === 'primary' ? said.flushed : undefined;
+  return flushed === undefined || standby.node in flushed;
 }
 
 function standbyShortcoming(node: NodeStatus, primary: NodeName | null): string | null {

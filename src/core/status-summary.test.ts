@@ -141,6 +141,20 @@ describe('summarise', () => {
     expect(summarise(viewOf(store), heard)).toMatchObject({ verdict: 'DEGRADED', because: [because] });
   });
 
+  it('says that replicated commits wait, by the word of the primary about who streams', () => {
+    const said = (flushed: Record<string, string>) => memberStatus('db1', { postgres: memberPrimary({ flushed }) });
+    const seen = (flushed: Record<string, string>, standbys: readonly string[]) => {
+      const durability = stored({ term: 5, standbys, k: 1 });
+      const store = storeOf([said(flushed), memberStatus('db2', { postgres: standby('0/3000000') })], { durability });
+      return summarise({ ...viewOf(store), self: 'db2', postgres: { state: 'stopped' } as LocalPostgres }, heard)
+        .because;
+    };
+    expect(seen({ db2: '0/3000000' }, ['db2'])).toEqual([]);
+    expect(seen({}, ['db2'])).toContain('replicated commits wait: 0 of db2 stream, 1 must');
+    // Just elected, and still of the set.
+    expect(seen({}, ['db1'])).toContain('replicated commits wait: nobody streams, 1 must');
+  });
+
   it('shows troubles, lost slots and values that cannot be read; a pending restart is no trouble', () => {
     const pendingRestart = [{ name: 'max_connections', current: '100', wanted: '200' }];
     const store = storeOf(
