@@ -1,7 +1,7 @@
 /**
  * Planted bugs: guards of the protocol that can be taken out by name, in a build of the simulator and nowhere else.
  *
- * A plant is a piece of the real source and what stands there instead; tools/sim.ts puts it in while it bundles, so the
+ * A plant is a piece of the real source and what stands there instead; bundle.ts puts it in while it bundles, so the
  * product itself has no switch that could be left on. Each `find` must occur exactly once in its file: when a rule is
  * rewritten, its plant has to be thought about again.
  */

@@ -2,7 +2,7 @@
  * What a stage writes down about itself, so that every later command finds it: `.understudy/stage.json` in the user's
  * directory. Everything else of the stage lies under `root`.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { describeError, UnderstudyError } from '../errors/understudy-error.ts';
@@ -52,6 +52,10 @@ export function findStage(directory: string): StageRecord | null {
   } catch (error) {
     throw new UnderstudyError('CONFIG_INVALID', `${file} can't be read: ${describeError(error)}`);
   }
+}
+
+export function saveRecord(record: StageRecord, directory: string): void {
+  writeFileSync(recordFile(directory), `${JSON.stringify(record, null, 2)}\n`);
 }
 
 /** Throws STAGE_MISSING, and as `findStage` does. */

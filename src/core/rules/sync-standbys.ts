@@ -18,6 +18,7 @@ import {
   type SyncSet,
   sameSet,
 } from '../durability.ts';
+import { unreachable } from '../exhausted-union.ts';
 import type { Lsn } from '../lsn.ts';
 import { type DatabaseMemory, mayRetry } from '../memory.ts';
 import { otherDatabaseNodes, type Situation } from '../situation.ts';
@@ -165,8 +166,4 @@ export function mustConfigure({ memory, view, self }: Situation): boolean {
 /** What the server's files name: on the primary as it is set, on a standby what it would be promoted with. */
 export function describeSyncSet(set: DurabilityRecord | SyncSet): string {
   return set.standbys.length === 0 ? 'nobody' : `any ${set.k} of ${set.standbys.join(', ')}`;
-}
-
-function unreachable(value: never): never {
-  throw new Error(`not a known step: ${JSON.stringify(value)}`);
 }
