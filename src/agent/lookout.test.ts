@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { noRequests, nowMs, primary, standby, storeView } from '../../test/fixtures/view.ts';
-import type { LocalPostgres } from '../core/cluster-view.ts';
+import type { LocalPostgres } from '../core/local-postgres.ts';
 import { FreeDisk } from './free-disk.ts';
 import { Lookout, type LookoutParts } from './lookout.ts';
 
