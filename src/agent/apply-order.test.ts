@@ -11,7 +11,12 @@ const spec = spec3();
 const current = storedSpec(spec);
 const request = { spec, baseRevision: current.value.revision };
 
-function world(change: Partial<StoreImage> = {}, { committed = true, disagreements = [] as readonly string[] } = {}) {
+interface Otherwise {
+  readonly committed?: boolean;
+  readonly disagreements?: readonly string[];
+}
+
+function world(change: Partial<StoreImage> = {}, { committed = true, disagreements = [] }: Otherwise = {}) {
   const asked: { readonly conditions: readonly StoreCondition[]; readonly writes: readonly StoreWrite[] }[] = [];
   const told: (readonly [EventName, EventFacts])[] = [];
   const parts: Parameters<typeof orderApply>[0] = {

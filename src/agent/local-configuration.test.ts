@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { spec3 } from '../../test/fixtures/spec.ts';
 import { held, memberStatus, members, primary, released, standby, stored } from '../../test/fixtures/view.ts';
-import type { LocalPostgres, StoreView } from '../core/cluster-view.ts';
+import type { StoreView } from '../core/cluster-view.ts';
+import type { LocalPostgres } from '../core/local-postgres.ts';
 import { LocalConfiguration } from './local-configuration.ts';
 
 const demanded = { standbys: ['db2', 'db3'], k: 1 };

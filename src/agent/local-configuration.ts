@@ -4,8 +4,8 @@
  * Invariant: a standby is never given less than its primary has, and what a server would wait for from its first instant as
  * primary is what the durability record demands. Refuses to choose whom commits wait for: core/rules/sync-standbys.ts.
  */
-import type { LocalPostgres } from '../core/cluster-view.ts';
 import type { SyncSet } from '../core/durability.ts';
+import type { LocalPostgres } from '../core/local-postgres.ts';
 import { startingSet } from '../core/rules/sync-standbys.ts';
 import type { NodeName, Spec } from '../core/spec.ts';
 import type { ServerConfiguration } from '../ports/postgres.ts';

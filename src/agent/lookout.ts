@@ -5,7 +5,8 @@
  * Invariant: a look ends in bounded time, whatever the server does; nothing is in a view that was read after it was made.
  * Refuses to conclude anything: core/situation.ts.
  */
-import type { ClusterView, LocalPostgres, Requests } from '../core/cluster-view.ts';
+import type { ClusterView, Requests } from '../core/cluster-view.ts';
+import type { LocalPostgres } from '../core/local-postgres.ts';
 import type { NodeName } from '../core/spec.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Postgres } from '../ports/postgres.ts';

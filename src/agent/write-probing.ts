@@ -4,7 +4,7 @@
  * Invariants: one probe at a time, each with a deadline; none while the primary is being moved or a job changes the
  * server, when it would cost writers time and say nothing. What a result means is decided in core/write-probe.ts.
  */
-import type { LocalPostgres } from '../core/cluster-view.ts';
+import type { LocalPostgres } from '../core/local-postgres.ts';
 import type { SeenProbe, WriteProbe } from '../core/write-probe.ts';
 import { describeError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';

@@ -5,11 +5,12 @@
  */
 import type { AcceptedLoss } from './accepted-loss.ts';
 import type { Ballot } from './ballot.ts';
-import type { MemberStatus, SlotTarget, Stored } from './cluster-view.ts';
+import type { MemberStatus, Stored } from './cluster-view.ts';
 import type { Stretch } from './divergence.ts';
 import type { DurabilityRecord, SyncSet } from './durability.ts';
 import type { HandsOff } from './hands-off.ts';
 import type { Lease, Renewal, WrittenPosition } from './lease.ts';
+import type { SlotTarget } from './local-postgres.ts';
 import type { Operation, PhaseTiming, UndoReason } from './operation.ts';
 import type { Receipt } from './receipt.ts';
 import type { NodeName, Spec } from './spec.ts';

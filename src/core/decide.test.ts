@@ -20,9 +20,10 @@ import {
   stored,
   type ViewChange,
 } from '../../test/fixtures/view.ts';
-import type { ClusterView, LocalPostgres, StoreView } from './cluster-view.ts';
+import type { ClusterView, StoreView } from './cluster-view.ts';
 import { decide } from './decide.ts';
 import { leaseDeadlineMs } from './lease.ts';
+import type { LocalPostgres } from './local-postgres.ts';
 import { type DatabaseMemory, emptyMemory } from './memory.ts';
 
 const memory = memoryOfAMinute();

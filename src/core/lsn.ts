@@ -15,10 +15,10 @@ export function parseLsn(text: string): Lsn | undefined {
   const match = pattern.exec(text);
   if (match === null) return undefined;
   const [, high = '', low = ''] = match;
-  return ((BigInt(`0x${high}`) << 32n) | BigInt(`0x${low}`)) as Lsn;
+  return lsnFromOffset((BigInt(`0x${high}`) << 32n) | BigInt(`0x${low}`));
 }
 
-/** A position from a byte offset, as read from the control file. */
+/** A position from a byte offset, as read from the control file. The one place where an `Lsn` comes to be. */
 export function lsnFromOffset(offset: bigint): Lsn {
   return BigInt.asUintN(64, offset) as Lsn;
 }

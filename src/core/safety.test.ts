@@ -26,9 +26,10 @@ import {
   stored,
 } from '../../test/fixtures/view.ts';
 import type { Action } from './actions.ts';
-import type { ClusterView, LocalPostgres, StoreView } from './cluster-view.ts';
+import type { ClusterView, StoreView } from './cluster-view.ts';
 import { decide } from './decide.ts';
 import { type Lease, leaseDeadlineMs } from './lease.ts';
+import type { LocalPostgres } from './local-postgres.ts';
 import type { OperationPhase } from './operation.ts';
 import { cutTerm, promiseLeftMs } from './promise.ts';
 

@@ -18,7 +18,8 @@ import {
   storeView,
   type ViewChange,
 } from '../../test/fixtures/view.ts';
-import type { LocalPostgres, MemberStatus, StoreView } from './cluster-view.ts';
+import type { MemberStatus, StoreView } from './cluster-view.ts';
+import type { LocalPostgres } from './local-postgres.ts';
 import type { Operation } from './operation.ts';
 import { summarise } from './status-summary.ts';
 

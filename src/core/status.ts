@@ -3,9 +3,10 @@
  *
  * Invariant: what is not known is `unknown`, `null` or absent, and never looks like something that was seen.
  */
-import type { MemberPostgres, PendingRestart, ReadOnlyOrder } from './cluster-view.ts';
+import type { MemberPostgres, ReadOnlyOrder } from './cluster-view.ts';
 import type { DurabilitySpec } from './declared-durability.ts';
 import type { Forecast } from './forecast.ts';
+import type { PendingRestart } from './local-postgres.ts';
 import type { Operation } from './operation.ts';
 import type { PoolerReport } from './pooler-report.ts';
 import type { Reachable } from './reach.ts';

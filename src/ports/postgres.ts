@@ -5,10 +5,10 @@
  * `withinMs` and cancelled by `signal`; they throw `UnderstudyError` when they fail.
  */
 
-import type { LocalPostgres, PostgresSession, SlotTarget } from '../core/cluster-view.ts';
 import type { Divergence, Stretch } from '../core/divergence.ts';
 import type { KeptWalLimits, Pruning } from '../core/kept-wal.ts';
 import type { WalPiece, WalRequest } from '../core/last-words.ts';
+import type { LocalPostgres, PostgresSession, SlotTarget } from '../core/local-postgres.ts';
 import type { LostReport } from '../core/lost-report.ts';
 import type { Lsn } from '../core/lsn.ts';
 import type { ServerConfiguration } from '../core/rules/settings.ts';

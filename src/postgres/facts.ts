@@ -6,7 +6,7 @@
  * of the server's own process memory, so nothing here waits for a disk.
  */
 import { z } from 'zod';
-import type { PendingRestart, ReplicationPeer, SlotState } from '../core/cluster-view.ts';
+import type { PendingRestart, ReplicationPeer, SlotState } from '../core/local-postgres.ts';
 import { type Lsn, parseLsn } from '../core/lsn.ts';
 import type { Statement } from './session.ts';
 

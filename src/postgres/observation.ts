@@ -5,7 +5,7 @@
  * is `unknown` with its process id, never `stopped`; `stopped` means that no process of the data directory lives and
  * its memory is not attached.
  */
-import type { LocalPostgres } from '../core/cluster-view.ts';
+import type { LocalPostgres } from '../core/local-postgres.ts';
 import { describeError, isUnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { LookDepth } from '../ports/postgres.ts';

@@ -6,7 +6,7 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { LocalPostgres } from '../core/cluster-view.ts';
+import type { LocalPostgres } from '../core/local-postgres.ts';
 import { readQuietly } from '../process/quiet-file.ts';
 import type { Binaries } from './binaries.ts';
 import { type ControlFile, controlTimeline, readControl } from './control-file.ts';

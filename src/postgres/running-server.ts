@@ -6,7 +6,7 @@
  * the observation to judge.
  */
 import { join } from 'node:path';
-import type { LocalPostgres, ServerFacts } from '../core/cluster-view.ts';
+import type { LocalPostgres, ServerFacts } from '../core/local-postgres.ts';
 import type { Lsn } from '../core/lsn.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';

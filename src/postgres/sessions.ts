@@ -1,6 +1,6 @@
 /** Looks at and ends client sessions. Our own, and those of standbys, are never among them. */
 import { z } from 'zod';
-import type { PostgresSession } from '../core/cluster-view.ts';
+import type { PostgresSession } from '../core/local-postgres.ts';
 import { sessionName, superuser } from './layout.ts';
 import type { Session } from './session.ts';
 

@@ -7,7 +7,7 @@
  * never be used again: it is made anew, and its standby finds out by itself whether its WAL is still there.
  */
 import { z } from 'zod';
-import type { SlotTarget } from '../core/cluster-view.ts';
+import type { SlotTarget } from '../core/local-postgres.ts';
 import { formatLsn, type Lsn, parseLsn } from '../core/lsn.ts';
 import { slotPrefix } from './layout.ts';
 import type { Session } from './session.ts';

@@ -12,8 +12,9 @@ import {
   stored,
 } from '../../../test/fixtures/view.ts';
 import { type Ballot, elect } from '../ballot.ts';
-import type { ClusterView, ReplicationPeer } from '../cluster-view.ts';
+import type { ClusterView } from '../cluster-view.ts';
 import { decide } from '../decide.ts';
+import type { ReplicationPeer } from '../local-postgres.ts';
 import { formatLsn, lsnFromOffset } from '../lsn.ts';
 import { assess } from '../situation.ts';
 import { recordedBoots } from './boots.ts';

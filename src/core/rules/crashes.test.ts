@@ -11,8 +11,9 @@ import {
   stopped,
   stored,
 } from '../../../test/fixtures/view.ts';
-import type { ClusterView, LocalPostgres } from '../cluster-view.ts';
+import type { ClusterView } from '../cluster-view.ts';
 import { decide } from '../decide.ts';
+import type { LocalPostgres } from '../local-postgres.ts';
 import type { DatabaseMemory } from '../memory.ts';
 
 const crashed = stopped({ shutdown: 'crashed' });

@@ -19,9 +19,9 @@ import {
   stored,
   type ViewChange,
 } from '../../../test/fixtures/view.ts';
-import type { LocalPostgres } from '../cluster-view.ts';
 import { decide } from '../decide.ts';
 import type { HandsOff } from '../hands-off.ts';
+import type { LocalPostgres } from '../local-postgres.ts';
 import type { DatabaseMemory } from '../memory.ts';
 
 const twoHours: HandsOff = { by: 'kim', at: '2026-11-20T00:00:00.000Z', forMs: 7_200_000, leftMs: 7_200_000 };

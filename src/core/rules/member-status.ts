@@ -1,6 +1,7 @@
 /** What a database node says of itself in the store, and when it is worth a write. */
-import type { ClusterView, LocalPostgres, MemberPostgres, MemberStatus } from '../cluster-view.ts';
+import type { ClusterView, MemberPostgres, MemberStatus } from '../cluster-view.ts';
 import type { Refusal } from '../decision.ts';
+import type { LocalPostgres } from '../local-postgres.ts';
 import { formatLsn } from '../lsn.ts';
 import type { DatabaseMemory } from '../memory.ts';
 import { inOneLine } from '../one-line.ts';

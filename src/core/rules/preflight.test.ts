@@ -18,7 +18,8 @@ import {
   stored,
   walEnd,
 } from '../../../test/fixtures/view.ts';
-import type { ClusterView, LocalPostgres, MemberStatus, PostgresSession, StoreView } from '../cluster-view.ts';
+import type { ClusterView, MemberStatus, StoreView } from '../cluster-view.ts';
+import type { LocalPostgres, PostgresSession } from '../local-postgres.ts';
 import type { OperationPhase } from '../operation.ts';
 import type { PoolerReport } from '../pooler-report.ts';
 import type { NodeName, Spec } from '../spec.ts';

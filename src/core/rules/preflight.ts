@@ -4,8 +4,9 @@
  * A blocker refuses the switchover and says what would help; a warning is printed and it goes on. Sessions that only
  * hold up the drain are warnings when the operator said after how long they may be ended.
  */
-import type { ClusterView, MemberStatus, PostgresSession } from '../cluster-view.ts';
+import type { ClusterView, MemberStatus } from '../cluster-view.ts';
 import type { Reason, Refusal } from '../decision.ts';
+import type { PostgresSession } from '../local-postgres.ts';
 import { bytesBehind, parseLsn } from '../lsn.ts';
 import type { DatabaseMemory } from '../memory.ts';
 import { assess, liveMember, type Situation } from '../situation.ts';

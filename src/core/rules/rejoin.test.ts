@@ -16,8 +16,8 @@ import {
   stored,
   type ViewChange,
 } from '../../../test/fixtures/view.ts';
-import type { LocalPostgres } from '../cluster-view.ts';
 import { decide } from '../decide.ts';
+import type { LocalPostgres } from '../local-postgres.ts';
 import type { DatabaseMemory, Examined } from '../memory.ts';
 import type { TimelineRecord } from '../timelines.ts';
 

@@ -8,8 +8,9 @@
  * A standby at rest is started as usual: it writes no WAL of its own, and its log tells whether it has diverged.
  * So is an old primary that an election should hear (failover.ts): as a standby without an upstream it changes nothing of it.
  */
-import type { LocalPostgres } from '../cluster-view.ts';
+
 import { chooseWayBack, type Parting, partingOf } from '../divergence.ts';
+import type { LocalPostgres } from '../local-postgres.ts';
 import { formatLsn } from '../lsn.ts';
 import { act, type Situation, timelinesOf, type Verdict, wait } from '../situation.ts';
 import type { NodeName } from '../spec.ts';

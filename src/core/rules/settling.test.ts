@@ -1,8 +1,8 @@
 /** An agent that came back settles what its predecessor may have written before it sets what the server waits for. */
 import { describe, expect, it } from 'vitest';
 import { clusterView, memoryRenewed, primary, stopped, stored, term } from '../../../test/fixtures/view.ts';
-import type { LocalPostgres } from '../cluster-view.ts';
 import { decide } from '../decide.ts';
+import type { LocalPostgres } from '../local-postgres.ts';
 
 const durability = stored({ term, standbys: ['db2', 'db3'], k: 1 });
 /** The record could go on to this at any moment, as long as the server demands no less. */

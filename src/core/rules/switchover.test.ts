@@ -16,8 +16,8 @@ import {
   standby,
   stopped,
 } from '../../../test/fixtures/view.ts';
-import type { LocalPostgres } from '../cluster-view.ts';
 import { decide } from '../decide.ts';
+import type { LocalPostgres } from '../local-postgres.ts';
 import type { OperationPhase } from '../operation.ts';
 
 const pausing: OperationPhase = { phase: 'pausing' };

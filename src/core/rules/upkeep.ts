@@ -5,8 +5,8 @@
  * `unconverged` what is still owed, so that `apply` can wait for it.
  */
 import type { Action } from '../actions.ts';
-import type { SlotTarget } from '../cluster-view.ts';
 import { sameSet } from '../durability.ts';
+import type { SlotTarget } from '../local-postgres.ts';
 import { parseLsn } from '../lsn.ts';
 import { mayRetry } from '../memory.ts';
 import { isMoving, liveMember, otherDatabaseNodes, type Situation } from '../situation.ts';

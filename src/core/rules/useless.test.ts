@@ -13,8 +13,9 @@ import {
   stopped,
   stored,
 } from '../../../test/fixtures/view.ts';
-import type { ClusterView, LocalPostgres, MemberStatus } from '../cluster-view.ts';
+import type { ClusterView, MemberStatus } from '../cluster-view.ts';
 import { decide } from '../decide.ts';
+import type { LocalPostgres } from '../local-postgres.ts';
 import type { DatabaseMemory } from '../memory.ts';
 import type { FailingProbes, SeenProbe, WriteProbe } from '../write-probe.ts';
 

@@ -5,8 +5,9 @@
  * hold the same data exactly when their lists are equal, which PostgreSQL itself can not see. What was written and not
  * flushed survives the end of processes and is lost with the operating system.
  */
-import type { LocalPostgres } from '../../core/cluster-view.ts';
+
 import { nobody, type SyncSet } from '../../core/durability.ts';
+import type { LocalPostgres } from '../../core/local-postgres.ts';
 import { type Lsn, lsnFromOffset } from '../../core/lsn.ts';
 import type { NodeName } from '../../core/spec.ts';
 

@@ -1,5 +1,5 @@
 /** What an agent sees of a simulated server that answers, or that is not there: positions, timeline, slots, standbys. */
-import type { LocalPostgres, ReplicationPeer, SlotState } from '../../core/cluster-view.ts';
+import type { LocalPostgres, ReplicationPeer, SlotState } from '../../core/local-postgres.ts';
 import { lsnOf } from './disk.ts';
 import type { FakeServer } from './server.ts';
 import type { ServerProcess } from './server-process.ts';

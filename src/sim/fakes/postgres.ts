@@ -5,9 +5,10 @@
  *
  * What it owes the port: observation never hangs, and acts end at their deadline or by their signal.
  */
-import type { LocalPostgres } from '../../core/cluster-view.ts';
+
 import type { SyncSet } from '../../core/durability.ts';
 import type { WalPiece, WalRequest } from '../../core/last-words.ts';
+import type { LocalPostgres } from '../../core/local-postgres.ts';
 import type { LostReport } from '../../core/lost-report.ts';
 import type { Lsn } from '../../core/lsn.ts';
 import type { NodeName } from '../../core/spec.ts';
