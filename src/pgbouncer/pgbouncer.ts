@@ -8,7 +8,7 @@
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { PauseFigures, PoolerBlocker } from '../core/cluster-view.ts';
+import type { PauseFigures, PoolerBlocker } from '../core/pooler-report.ts';
 import type { ReachAnswer } from '../core/rules/pooler-memory.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type {

@@ -119,7 +119,7 @@ export const plants: readonly Plant[] = [
     'silent: { term, nodes: new Set(silent?.nodes ?? []) }',
   ]),
   plant('winner-waits-for-standbys', 'From its first instant a new primary waits for whom the record demands', [
-    'agent/database-node.ts',
+    'agent/local-configuration.ts',
     'this.#ownSync ?? initial)',
     'this.#ownSync ?? { standbys: [], k: 0 })',
   ]),

@@ -4,9 +4,10 @@
  *
  * Knows how to put the agent together from simulated ports; the real ones are put together in agent/main.ts.
  */
-import { DatabaseBackend, type PeerAgent } from '../../agent/database-backend.ts';
+import { DatabaseBackend } from '../../agent/database-backend.ts';
 import { DatabaseNode } from '../../agent/database-node.ts';
 import type { ActionLog } from '../../agent/execution-context.ts';
+import type { PeerAgent } from '../../agent/peers.ts';
 import { nobody } from '../../core/durability.ts';
 import type { WalRequest } from '../../core/last-words.ts';
 import type { PromiseRecord, PromiseRequest } from '../../core/promise.ts';

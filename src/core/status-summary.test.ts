@@ -20,7 +20,7 @@ import {
 } from '../../test/fixtures/view.ts';
 import type { LocalPostgres, MemberStatus, StoreView } from './cluster-view.ts';
 import type { Operation } from './operation.ts';
-import { summarise } from './status.ts';
+import { summarise } from './status-summary.ts';
 
 const report = poolerReport();
 const moving = operation({ phase: 'stopped', shutdownLsn, timeline: 1 });
