@@ -3,13 +3,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { runCli } from '../src/cli/run-cli.ts';
 import type { Operation } from '../src/core/operation.ts';
 import type { Receipt } from '../src/core/receipt.ts';
 import type { NodeStatus } from '../src/core/status.ts';
 import { UnderstudyError } from '../src/errors/understudy-error.ts';
 import { type CredentialFiles, credentialFiles, writeCredentials } from '../src/pki/credential-files.ts';
 import { type ApiWorld, type Callers, issueCallers, startApi, until } from './fixtures/api-world.ts';
+import { type CliRun, startCli } from './fixtures/cli-run.ts';
 import { exampleEvent, exampleOperation, exampleReceipt } from './fixtures/fake-backend.ts';
 
 let callers: Callers;
@@ -65,25 +65,8 @@ function writeContext(tls: CredentialFiles): string {
   return file;
 }
 
-function start(...argv: readonly string[]) {
-  const written = { out: '', err: '' };
-  const listeners = new Set<() => void>();
-  const ended = runCli(argv, {
-    stdout: { write: (text) => (written.out += text) },
-    stderr: { write: (text) => (written.err += text) },
-    env: { UNDERSTUDY_CONTEXT: writeContext(credentialFiles(directory, 'operator')) },
-    cwd: directory,
-    onInterrupt(listener) {
-      const heard = (): void => void listener('asked');
-      listeners.add(heard);
-      return () => listeners.delete(heard);
-    },
-  });
-  const interrupt = (): void => {
-    for (const listener of [...listeners]) listener();
-  };
-  return { written, ended, interrupt };
-}
+const start = (...argv: readonly string[]): CliRun =>
+  startCli(argv, { context: writeContext(credentialFiles(directory, 'operator')), directory });
 
 describe('a switchover', () => {
   it('is followed by another agent when the one that began it dies', async () => {

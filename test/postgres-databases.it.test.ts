@@ -2,18 +2,8 @@ import { readFileSync } from 'node:fs';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { TlsFiles } from '../src/postgres/layout.ts';
-import {
-  domain,
-  installedMajors,
-  openTestCluster,
-  soon,
-  startPrimary,
-  type TestCluster,
-  until,
-} from './fixtures/postgres-cluster.ts';
-import { leaveRoot } from './fixtures/postgres-user.ts';
-
-beforeAll(leaveRoot);
+import { domain, installedMajors, soon, type TestCluster, until } from './fixtures/postgres-cluster.ts';
+import { testServers } from './fixtures/postgres-servers.ts';
 
 const databases = [
   { name: 'shop', owner: 'shop' },
@@ -26,11 +16,12 @@ const roles = [
 ] as const;
 
 describe.each(installedMajors())('databases and applications on PostgreSQL %i', (major) => {
+  const servers = testServers('describe');
   let cluster: TestCluster;
   const clients: pg.Client[] = [];
 
   beforeAll(async () => {
-    cluster = await openTestCluster({
+    ({ cluster } = await servers.replicate({
       nodes: ['db1'],
       major,
       databases,
@@ -42,13 +33,11 @@ describe.each(installedMajors())('databases and applications on PostgreSQL %i', 
         poolSize: null,
         outage: 'hold',
       })),
-    });
-    await startPrimary(cluster, 'db1', []);
+    }));
     await cluster.node('db1').postgres.applyDatabases(databases, roles, soon);
   }, 60_000);
   afterAll(async () => {
     for (const client of clients) await client.end().catch(() => undefined);
-    cluster.close();
   });
 
   const login = async (user: string, tls: TlsFiles, database = 'shop'): Promise<pg.Client> => {

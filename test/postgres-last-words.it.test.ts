@@ -1,35 +1,21 @@
 /** What a dead primary wrote and nobody received reaches a standby that has cut itself off: real servers, real files. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { upstreamFile } from '../src/postgres/layout.ts';
 import { processesIn, readCommandLine } from '../src/process/identity.ts';
 import { sendSignal } from '../src/process/signal.ts';
-import {
-  openTestCluster,
-  soon,
-  startPrimary,
-  startStandby,
-  type TestCluster,
-  type TestNode,
-  until,
-} from './fixtures/postgres-cluster.ts';
-import { leaveRoot } from './fixtures/postgres-user.ts';
+import { soon, type TestNode, until } from './fixtures/postgres-cluster.ts';
+import { testServers } from './fixtures/postgres-servers.ts';
 
-beforeAll(leaveRoot);
-
-let cluster: TestCluster;
-afterEach(() => cluster.close());
+const servers = testServers();
 
 const isReceiver = ({ pid }: { readonly pid: number }): boolean => /walreceiver/.test(readCommandLine(pid)[0] ?? '');
 
 /** db2 is cut off, and after that db1 commits `rows` of 1 kB that nobody receives; then all of db1 dies at once. */
 async function dieWith(rows: number): Promise<{ readonly db1: TestNode; readonly db2: TestNode }> {
-  cluster = await openTestCluster({ nodes: ['db1', 'db2'] });
-  const [db1, db2] = [cluster.node('db1'), cluster.node('db2')];
-  const systemIdentifier = await startPrimary(cluster, 'db1', ['db2']);
-  await startStandby(cluster, 'db2', 'db1', systemIdentifier);
+  const { db1, db2 } = await servers.replicate({ nodes: ['db1', 'db2'] });
   await db1.sql.execute('create table public.t (i int, x text)', 20_000);
   await db1.sql.execute("insert into public.t values (0, 'received')", 20_000);
   const before = await db1.observe('primary');

@@ -1,34 +1,20 @@
 /** What a standby that has cut itself off says of its position: real servers, whose processes die with what they knew. */
-import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { controlTimeline, readControl } from '../src/postgres/control-file.ts';
 import { processesIn } from '../src/process/identity.ts';
 import { sendSignal } from '../src/process/signal.ts';
-import {
-  openTestCluster,
-  soon,
-  startPrimary,
-  startStandby,
-  type TestCluster,
-  type TestNode,
-  until,
-} from './fixtures/postgres-cluster.ts';
-import { leaveRoot } from './fixtures/postgres-user.ts';
+import { soon, type TestNode, until } from './fixtures/postgres-cluster.ts';
+import { testServers } from './fixtures/postgres-servers.ts';
 
-beforeAll(leaveRoot);
-
-let cluster: TestCluster;
-afterEach(() => cluster.close());
+const servers = testServers();
 
 const rows = { text: 'select count(*)::int as n from public.t', row: z.object({ n: z.number() }) };
 
 /** db2 was promoted in db1's stead, db3 has followed it and has what it committed since. */
 async function followedToTheSecondTimeline(): Promise<TestNode> {
-  cluster = await openTestCluster({ nodes: ['db1', 'db2', 'db3'], parameters: { checkpoint_timeout: '1h' } });
-  const [db1, db2, db3] = [cluster.node('db1'), cluster.node('db2'), cluster.node('db3')];
-  const systemIdentifier = await startPrimary(cluster, 'db1', ['db2', 'db3']);
-  await startStandby(cluster, 'db2', 'db1', systemIdentifier);
-  await startStandby(cluster, 'db3', 'db1', systemIdentifier);
+  const parameters = { checkpoint_timeout: '1h' };
+  const { db1, db2, db3 } = await servers.replicate({ nodes: ['db1', 'db2', 'db3'], parameters });
   await db1.sql.execute('create table public.t (i int)', 20_000);
   await db1.postgres.stop({ patienceMs: 20_000, awaitStandby: null }, soon);
   await db2.postgres.promote(2, soon);

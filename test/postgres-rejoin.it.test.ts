@@ -2,27 +2,25 @@
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { processesIn } from '../src/process/identity.ts';
 import { sendSignal } from '../src/process/signal.ts';
 import { type Divergence, prepareDivergence } from './fixtures/divergence.ts';
 import { spawnPostgresChild, untilInstant } from './fixtures/postgres-child.ts';
-import { installedMajors, openTestCluster, soon, type TestCluster, until } from './fixtures/postgres-cluster.ts';
-import { leaveRoot } from './fixtures/postgres-user.ts';
-
-beforeAll(leaveRoot);
+import { installedMajors, soon, type TestCluster, until } from './fixtures/postgres-cluster.ts';
+import { testServers } from './fixtures/postgres-servers.ts';
 
 describe.each(installedMajors())('PostgreSQL %i', (major) => {
+  const servers = testServers();
   let cluster: TestCluster;
   let divergence: Divergence;
   beforeEach(async () => {
-    cluster = await openTestCluster({ nodes: ['db1', 'db2'], major });
+    ({ cluster } = await servers.open({ nodes: ['db1', 'db2'], major }));
     divergence = await prepareDivergence(cluster);
   }, 120_000);
   afterEach(() => {
     divergence.close();
-    cluster.close();
   });
 
   const count = async (node: string, database: string, from: string): Promise<number> => {

@@ -1,35 +1,22 @@
 /** Synchronous standbys change while a base backup runs: a real server, a real and slow backup. */
 import { join } from 'node:path';
-import { afterEach, beforeAll, expect, it } from 'vitest';
+import { afterEach, expect, it } from 'vitest';
 import { z } from 'zod';
 import { findBinaries } from '../src/postgres/binaries.ts';
 import { run } from '../src/process/run.ts';
-import {
-  openTestCluster,
-  soon,
-  startPrimary,
-  startStandby,
-  type TestCluster,
-  until,
-} from './fixtures/postgres-cluster.ts';
-import { leaveRoot } from './fixtures/postgres-user.ts';
+import { soon, until } from './fixtures/postgres-cluster.ts';
+import { testServers } from './fixtures/postgres-servers.ts';
 
-beforeAll(leaveRoot);
-
-let cluster: TestCluster;
+const servers = testServers();
 let backup: Promise<unknown> | null = null;
 const ending = new AbortController();
 afterEach(async () => {
   ending.abort();
   await backup;
-  cluster.close();
 });
 
 it('takes a new set of synchronous standbys while a base backup runs', async () => {
-  cluster = await openTestCluster({ nodes: ['db1', 'db2'] });
-  const [db1, db2] = [cluster.node('db1'), cluster.node('db2')];
-  const systemIdentifier = await startPrimary(cluster, 'db1', ['db2']);
-  await startStandby(cluster, 'db2', 'db1', systemIdentifier);
+  const { cluster, db1, db2 } = await servers.replicate({ nodes: ['db1', 'db2'] });
   const { directory } = await findBinaries(cluster.spec.postgres.major, null);
   const target = join(cluster.directory, 'backup');
   // As db2, by which its stream is authenticated; under another name, since it is no standby.

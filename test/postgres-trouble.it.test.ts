@@ -1,26 +1,16 @@
+/** A server in trouble: clients that hang, no answer, what is not ours, and parameters that can not be used. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { isUnderstudyError } from '../src/errors/understudy-error.ts';
 import { findServer } from '../src/postgres/postmaster-file.ts';
 import { createSession } from '../src/postgres/session.ts';
 import { identify, processesIn, readCommandLine } from '../src/process/identity.ts';
 import { sendSignal } from '../src/process/signal.ts';
-import {
-  openTestCluster,
-  soon,
-  startPrimary,
-  startStandby,
-  type TestCluster,
-  type TestNode,
-  until,
-} from './fixtures/postgres-cluster.ts';
-import { leaveRoot } from './fixtures/postgres-user.ts';
+import { soon, startPrimary, startStandby, type TestNode, until } from './fixtures/postgres-cluster.ts';
+import { testServers } from './fixtures/postgres-servers.ts';
 
-beforeAll(leaveRoot);
-
-let cluster: TestCluster;
-afterEach(() => cluster.close());
+const servers = testServers();
 
 async function codeOf(promise: Promise<unknown>): Promise<string> {
   try {
@@ -44,7 +34,7 @@ function signalTo(pid: number, signal: NodeJS.Signals): void {
 
 /** A client session that works in the database, and the id of its backend. */
 async function openBackend(node: TestNode) {
-  const session = createSession({ socketDirectory: node.layout.run, port: cluster.spec.postgres.port });
+  const session = createSession({ socketDirectory: node.layout.run, port: node.upstream.port });
   await session.execute("set application_name = 'client'", 5_000);
   const backend = await until('the backend shows', async () => {
     return processesIn(node.layout.data).find(
@@ -58,9 +48,7 @@ const known = new Set<number>();
 
 describe('stop', () => {
   it('stays clean although a backend was stopped by a signal', async () => {
-    cluster = await openTestCluster({ nodes: ['db1'] });
-    const db1 = cluster.node('db1');
-    await startPrimary(cluster, 'db1', []);
+    const { db1 } = await servers.replicate({ nodes: ['db1'] });
     await db1.observe('primary');
     for (const { pid } of processesIn(db1.layout.data))
       if (/\[local\]/.test(readCommandLine(pid)[0] ?? '')) known.add(pid);
@@ -73,9 +61,7 @@ describe('stop', () => {
   }, 60_000);
 
   it('proves gone what survives the death of the postmaster, and says that the stop was not clean', async () => {
-    cluster = await openTestCluster({ nodes: ['db1'] });
-    const db1 = cluster.node('db1');
-    await startPrimary(cluster, 'db1', []);
+    const { db1 } = await servers.replicate({ nodes: ['db1'] });
     for (const { pid } of processesIn(db1.layout.data))
       if (/\[local\]/.test(readCommandLine(pid)[0] ?? '')) known.add(pid);
     const client = await openBackend(db1);
@@ -93,11 +79,7 @@ describe('stop', () => {
   }, 60_000);
 
   it('is not held up by a frozen standby, and the one it waits for has everything', async () => {
-    cluster = await openTestCluster({ nodes: ['db1', 'db2', 'db3'] });
-    const [db1, db2, db3] = [cluster.node('db1'), cluster.node('db2'), cluster.node('db3')];
-    const systemIdentifier = await startPrimary(cluster, 'db1', ['db2', 'db3']);
-    await startStandby(cluster, 'db2', 'db1', systemIdentifier);
-    await startStandby(cluster, 'db3', 'db1', systemIdentifier);
+    const { db1, db2, db3 } = await servers.replicate({ nodes: ['db1', 'db2', 'db3'] });
     for (const process of processesIn(db3.layout.data)) sendSignal(process, 'SIGSTOP');
     await db1.sql.execute('create table public.t as select generate_series(1, 200000) i', 20_000);
     // Longer than the patience would be a forced stop, which is never clean in time.
@@ -107,11 +89,19 @@ describe('stop', () => {
     expect(readFileSync(db1.layout.serverLog, 'utf8')).not.toContain('immediate shutdown request');
   }, 60_000);
 
+  it('lets go of the standby that it waits for when that one takes nothing any more', async () => {
+    const { db1, db2 } = await servers.replicate({ nodes: ['db1', 'db2'] });
+    // Nothing else would end its walsender.
+    await db1.sql.execute('alter system set wal_sender_timeout = 0', 5_000);
+    await db1.sql.execute('select pg_reload_conf()', 5_000);
+    for (const process of processesIn(db2.layout.data)) sendSignal(process, 'SIGSTOP');
+    const { clean } = await db1.postgres.stop({ patienceMs: 50_000, awaitStandby: 'db2' }, soon);
+    expect(clean).not.toBeNull();
+    expect(readFileSync(db1.layout.serverLog, 'utf8')).not.toContain('immediate shutdown request');
+  }, 60_000);
+
   it('kills when the patience is over', async () => {
-    cluster = await openTestCluster({ nodes: ['db1', 'db2'] });
-    const [db1, db2] = [cluster.node('db1'), cluster.node('db2')];
-    const systemIdentifier = await startPrimary(cluster, 'db1', ['db2']);
-    await startStandby(cluster, 'db2', 'db1', systemIdentifier);
+    const { db1, db2 } = await servers.replicate({ nodes: ['db1', 'db2'] });
     for (const process of processesIn(db2.layout.data)) sendSignal(process, 'SIGSTOP');
     await db1.sql.execute('create table public.t as select generate_series(1, 200000) i', 20_000);
     await db1.postgres.stop({ patienceMs: 300, awaitStandby: 'db2' }, soon);
@@ -121,9 +111,7 @@ describe('stop', () => {
 
 describe('observe', () => {
   it('calls a frozen postmaster unknown, in time, and finds it again afterwards', async () => {
-    cluster = await openTestCluster({ nodes: ['db1'] });
-    const db1 = cluster.node('db1');
-    await startPrimary(cluster, 'db1', []);
+    const { db1 } = await servers.replicate({ nodes: ['db1'] });
     await db1.observe('primary');
     const postmaster = postmasterOf(db1);
     sendSignal(postmaster, 'SIGSTOP');
@@ -137,9 +125,7 @@ describe('observe', () => {
   }, 60_000);
 
   it('calls a server whose backends do not answer unknown', async () => {
-    cluster = await openTestCluster({ nodes: ['db1'] });
-    const db1 = cluster.node('db1');
-    await startPrimary(cluster, 'db1', []);
+    const { db1 } = await servers.replicate({ nodes: ['db1'] });
     await db1.observe('primary');
     const postmaster = postmasterOf(db1);
     const backends = processesIn(db1.layout.data).filter(({ pid }) => pid !== postmaster.pid);
@@ -150,10 +136,8 @@ describe('observe', () => {
   }, 60_000);
 
   it('says that a standby has lost its WAL when its slot ran out of budget', async () => {
-    cluster = await openTestCluster({ nodes: ['db1', 'db2'], walBudgetMb: 8, parameters: { max_wal_size: '32MB' } });
-    const [db1, db2] = [cluster.node('db1'), cluster.node('db2')];
-    const systemIdentifier = await startPrimary(cluster, 'db1', ['db2']);
-    await startStandby(cluster, 'db2', 'db1', systemIdentifier);
+    const lean = { walBudgetMb: 8, parameters: { max_wal_size: '32MB' } };
+    const { cluster, db1, db2, systemIdentifier } = await servers.replicate({ nodes: ['db1', 'db2'], ...lean });
     await db2.postgres.stop({ patienceMs: 10_000, awaitStandby: null }, soon);
     await until('the slot is lost', async () => {
       await db1.sql.execute(
@@ -178,10 +162,7 @@ describe('observe', () => {
   }, 120_000);
 
   it('says that a standby has diverged', async () => {
-    cluster = await openTestCluster({ nodes: ['db1', 'db2'] });
-    const [db1, db2] = [cluster.node('db1'), cluster.node('db2')];
-    const systemIdentifier = await startPrimary(cluster, 'db1', ['db2']);
-    await startStandby(cluster, 'db2', 'db1', systemIdentifier);
+    const { db1, db2 } = await servers.replicate({ nodes: ['db1', 'db2'] });
     await db2.postgres.promote(null, soon);
     await db1.sql.execute('create table public.only_here (i int)', 10_000);
     await db2.sql.execute('create table public.only_there (i int)', 10_000);
@@ -194,8 +175,7 @@ describe('observe', () => {
 
 describe('what is not ours', () => {
   it('is left as it is', async () => {
-    cluster = await openTestCluster({ nodes: ['db1', 'db2'] });
-    const [db1, db2] = [cluster.node('db1'), cluster.node('db2')];
+    const { cluster, db1, db2 } = await servers.open({ nodes: ['db1', 'db2'] });
     mkdirSync(db2.layout.data, { recursive: true });
     writeFileSync(`${db2.layout.data}/notes.txt`, 'mine');
     const systemIdentifier = await startPrimary(cluster, 'db1', ['db2']);
@@ -209,8 +189,7 @@ describe('what is not ours', () => {
   }, 60_000);
 
   it('also a cluster of another system, and a directory beside ours', async () => {
-    cluster = await openTestCluster({ nodes: ['db1', 'db2'] });
-    const [db1, db2] = [cluster.node('db1'), cluster.node('db2')];
+    const { cluster, db1, db2 } = await servers.open({ nodes: ['db1', 'db2'] });
     const systemIdentifier = await startPrimary(cluster, 'db1', ['db2']);
     await db2.configure();
     const clone = () =>
@@ -218,32 +197,25 @@ describe('what is not ours', () => {
     mkdirSync(db2.layout.incoming, { recursive: true });
     expect(await codeOf(clone())).toBe('DATA_DIRECTORY_FOREIGN');
     expect(existsSync(db2.layout.incoming)).toBe(true);
-    const other = await openTestCluster({ nodes: ['db9'] });
-    try {
-      const db9 = other.node('db9');
-      await startPrimary(other, 'db9', []);
-      const wrong = db9.postgres;
-      await wrong.stop({ patienceMs: 10_000, awaitStandby: null }, soon);
-      expect(
-        await codeOf(
-          wrong.clone(db1.upstream, { systemIdentifier, slot: db2.slot, diverged: false }, () => undefined, soon),
-        ),
-      ).toBe('DATA_DIRECTORY_FOREIGN');
-      await db9.observe('stopped');
-    } finally {
-      other.close();
-    }
+    const { cluster: other } = await servers.open({ nodes: ['db9'] });
+    const db9 = other.node('db9');
+    await startPrimary(other, 'db9', []);
+    const wrong = db9.postgres;
+    await wrong.stop({ patienceMs: 10_000, awaitStandby: null }, soon);
+    expect(
+      await codeOf(
+        wrong.clone(db1.upstream, { systemIdentifier, slot: db2.slot, diverged: false }, () => undefined, soon),
+      ),
+    ).toBe('DATA_DIRECTORY_FOREIGN');
+    await db9.observe('stopped');
   }, 60_000);
 
   it('refuses a port that somebody else has', async () => {
-    cluster = await openTestCluster({ nodes: ['db1'] });
-    const db1 = cluster.node('db1');
+    const { db1 } = await servers.open({ nodes: ['db1'] });
     await db1.configure();
     await db1.postgres.initialise(soon);
     const squatter = createServer();
-    await new Promise<void>((resolve) =>
-      squatter.listen({ host: db1.address, port: cluster.spec.postgres.port }, resolve),
-    );
+    await new Promise<void>((resolve) => squatter.listen({ host: db1.address, port: db1.upstream.port }, resolve));
     try {
       expect(await codeOf(db1.postgres.start({ role: 'primary' }, soon))).toBe('PORT_IN_USE');
     } finally {
@@ -253,32 +225,24 @@ describe('what is not ours', () => {
   }, 60_000);
 
   it('is not let in: no certificate, or that of another node', async () => {
-    cluster = await openTestCluster({ nodes: ['db1', 'db2'] });
-    const db1 = cluster.node('db1');
+    const { cluster, db1 } = await servers.open({ nodes: ['db1', 'db2'] });
     await startPrimary(cluster, 'db1', ['db2']);
-    const other = await openTestCluster({ nodes: ['db2'] });
-    try {
-      const stranger = other.node('db2');
-      await stranger.configure();
-      const clone = stranger.postgres.clone(
-        db1.upstream,
-        { systemIdentifier: '1', slot: stranger.slot, diverged: false },
-        () => undefined,
-        soon,
-      );
-      expect(await codeOf(clone)).toBe('CLONE_FAILED');
-      expect(existsSync(stranger.layout.incoming)).toBe(false);
-    } finally {
-      other.close();
-    }
+    const { db2: stranger } = await servers.open({ nodes: ['db2'] });
+    await stranger.configure();
+    const clone = stranger.postgres.clone(
+      db1.upstream,
+      { systemIdentifier: '1', slot: stranger.slot, diverged: false },
+      () => undefined,
+      soon,
+    );
+    expect(await codeOf(clone)).toBe('CLONE_FAILED');
+    expect(existsSync(stranger.layout.incoming)).toBe(false);
   }, 60_000);
 });
 
 describe('a parameter that can not be used', () => {
   it('is reported with its line, and one that needs a restart is pending', async () => {
-    cluster = await openTestCluster({ nodes: ['db1'] });
-    const db1 = cluster.node('db1');
-    await startPrimary(cluster, 'db1', []);
+    const { db1 } = await servers.replicate({ nodes: ['db1'] });
     const base = readFileSync(`${db1.layout.data}/understudy.conf`, 'utf8');
     const parameters = Object.fromEntries(
       [...base.matchAll(/^(\w+) = '(.*)'$/gm)].map(([, name, value]) => [name, (value ?? '').replace(/''/g, "'")]),
@@ -300,8 +264,7 @@ describe('a parameter that can not be used', () => {
   }, 60_000);
 
   it('keeps the server from starting, and the error has its last words', async () => {
-    cluster = await openTestCluster({ nodes: ['db1'], parameters: { max_connections: 'plenty' } });
-    const db1 = cluster.node('db1');
+    const { db1 } = await servers.open({ nodes: ['db1'], parameters: { max_connections: 'plenty' } });
     await db1.configure();
     await db1.postgres.initialise(soon);
     await expect(db1.postgres.start({ role: 'primary' }, soon)).rejects.toMatchObject({

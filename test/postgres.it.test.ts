@@ -1,30 +1,28 @@
+/** The life of a small cluster of every installed version: each test goes on from where the one before ended. */
 import { existsSync, readdirSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { findBinaries } from '../src/postgres/binaries.ts';
 import { readControl } from '../src/postgres/control-file.ts';
 import { parseControlProgram } from '../src/postgres/control-program.ts';
 import { run } from '../src/process/run.ts';
 import {
   installedMajors,
-  openTestCluster,
   soon,
   startPrimary,
   startStandby,
   type TestCluster,
   until,
 } from './fixtures/postgres-cluster.ts';
-import { leaveRoot } from './fixtures/postgres-user.ts';
-
-beforeAll(leaveRoot);
+import { testServers } from './fixtures/postgres-servers.ts';
 
 describe.each(installedMajors())('PostgreSQL %i', (major) => {
+  const servers = testServers('describe');
   let cluster: TestCluster;
   let systemIdentifier: string;
 
   beforeAll(async () => {
-    cluster = await openTestCluster({ nodes: ['db1', 'db2', 'db3'], major });
+    ({ cluster } = await servers.open({ nodes: ['db1', 'db2', 'db3'], major }));
   }, 60_000);
-  afterAll(() => cluster.close());
 
   it('is absent, is initialised and starts as a primary', async () => {
     const db1 = cluster.node('db1');

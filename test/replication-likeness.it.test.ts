@@ -5,7 +5,7 @@
  * LIKENESS_RUNS and LIKENESS_FROM choose more sequences, and others.
  */
 import { beforeAll, describe, expect, it } from 'vitest';
-import { Random } from '../src/sim/random.ts';
+import { Random } from '../src/sim/world/random.ts';
 import { openRealSite } from './fixtures/likeness-real.ts';
 import { openSimulatedSite } from './fixtures/likeness-simulated.ts';
 import { type Name, names, type Site, type WriteOutcome } from './fixtures/likeness-site.ts';

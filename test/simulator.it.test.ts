@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { afterAll, describe, expect, it } from 'vitest';
 import { type CampaignReport, runCampaign } from '../src/sim/campaign.ts';
 import { Crew } from '../src/sim/crew.ts';
-import { faultKinds } from '../src/sim/faults.ts';
+import { faultKinds } from '../src/sim/faults/catalogue.ts';
 import { type Plan, planOf } from '../src/sim/plan.ts';
 import { findPlant, type Plant, plants } from '../src/sim/planted.ts';
 import { campaignText } from '../src/sim/report-text.ts';

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isUnderstudyError } from '../src/errors/understudy-error.ts';
 import type { Store, StoreChange, StoreCondition, StoreEntry, StoreWrite } from '../src/ports/store.ts';
-import { createFakeStore } from '../src/sim/fake-store.ts';
+import { createFakeStore } from '../src/sim/fakes/store.ts';
 import { createLinuxClock } from '../src/timing/linux-clock.ts';
 import { watched } from './contracts/watched.ts';
 import { type EtcdFixture, startEtcd } from './fixtures/etcd.ts';

@@ -1,24 +1,25 @@
 /**
- * What an app node's agent does to its pooler, and what it knows of it: the gate, the process, the last pause.
+ * What an app node's agent does to its pooler, and the gate that it holds by that.
  *
  * Invariant: one action at a time changes the pooler; a drain runs beside them and is ended before the next one. The
  * gate is written down before a pause begins. It acts on actions of a decision only, with one exception: a pause in
  * force that the pooler turns out to have lost is begun again.
  */
-import type { PauseFigures, PoolerBlocker, PoolerState } from '../core/cluster-view.ts';
+
 import { type PoolerConfiguration, pausable } from '../core/pooler-configuration.ts';
+import type { PauseFigures, PoolerBlocker, PoolerState } from '../core/pooler-report.ts';
 import { pauseHoldMs } from '../core/rules/pooler.ts';
 import type { PoolerAction } from '../core/rules/pooler-decision.ts';
-import type { HeldGate, PoolerGateView, ShutGate } from '../core/rules/pooler-memory.ts';
+import type { HeldGate, PoolerGateView, PoolerView, ShutGate } from '../core/rules/pooler-memory.ts';
 import { describeError, isUnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { LocalPooler, Pooler } from '../ports/pooler.ts';
 import { Drain } from './app-node-drain.ts';
+import { EndedPauses } from './app-node-ended-pauses.ts';
 import { FormerPrimaries, type LedTo } from './app-node-former-primaries.ts';
+import { PoolerLooks } from './app-node-looks.ts';
 import type { EmitEvent } from './app-node-ports.ts';
 
-const observeEveryMs = 2_000;
-const observeWithinMs = 1_000;
 const actWithinMs = 5_000;
 /** The rules end a drain at its limit; the pooler's own time is longer, for the case that they can't. */
 const drainGraceMs = 1_000;
@@ -44,21 +45,19 @@ export class PoolerActs {
   readonly #deps: ActsDeps;
   readonly #former: FormerPrimaries;
   readonly #drain: Drain;
+  readonly #looks: PoolerLooks;
+  readonly #pauses: EndedPauses;
   #gate: PoolerGateView = { state: 'open' };
-  #local: LocalPooler = { state: 'unknown', because: 'not looked at yet' };
-  #wasRunning = false;
   #strayPause = false;
   #isHoldInForce = false;
   #loaded: PoolerConfiguration | null = null;
-  #drainMs = 0;
-  #lastPause: PauseFigures | null = null;
   #trouble: string | null = null;
-  #observedAtMs: number | null = null;
-  #isObserving = false;
 
   constructor(deps: ActsDeps) {
     this.#deps = deps;
     this.#drain = new Drain(deps.pooler);
+    this.#looks = new PoolerLooks(deps.pooler, deps.clock);
+    this.#pauses = new EndedPauses(deps);
     this.#former = new FormerPrimaries(deps.pooler, deps.clock, (primary, connections) => {
       deps.emit('pooler.abandoned', { node: deps.node, primary, connections });
     });
@@ -74,7 +73,7 @@ export class PoolerActs {
   }
 
   get local(): LocalPooler {
-    return this.#local;
+    return this.#looks.local;
   }
 
   get loaded(): PoolerConfiguration | null {
@@ -86,7 +85,7 @@ export class PoolerActs {
   }
 
   get lastPause(): PauseFigures | null {
-    return this.#lastPause;
+    return this.#pauses.last;
   }
 
   get trouble(): string | null {
@@ -97,10 +96,8 @@ export class PoolerActs {
     return this.#gate.state === 'draining' ? this.#drain.blockers : [];
   }
 
-  get process(): 'running' | 'stopped' | 'unknown' {
-    if (this.#local.state === 'running' || this.#local.state === 'stopped') return this.#local.state;
-    // Missing binaries: starting it fails with words that say so.
-    return this.#local.state === 'missing-binaries' ? 'stopped' : 'unknown';
+  get process(): PoolerView['process'] {
+    return this.#looks.process;
   }
 
   get state(): PoolerState {
@@ -115,8 +112,7 @@ export class PoolerActs {
 
   /** The process or the connection to it is gone: nothing is known until the next look. */
   lost(): void {
-    this.#local = { state: 'unknown', because: 'the connection to its console broke' };
-    this.#observedAtMs = null;
+    this.#looks.lost();
     this.#deps.wake();
   }
 
@@ -149,12 +145,12 @@ export class PoolerActs {
 
   /** Looks at the process when nothing is known of it; otherwise every 2 s, beside the loop. */
   async observeWhenDue(): Promise<void> {
-    if (this.#observedAtMs === null) return await this.#observe();
-    if (this.#isObserving || this.#deps.clock.boottimeMs() - this.#observedAtMs < observeEveryMs) return;
-    const before = this.#local.state;
+    if (this.#looks.isBlind) return await this.#observe();
+    if (!this.#looks.isDue) return;
+    const before = this.local.state;
     this.#observe().then(
       () => {
-        if (this.#local.state !== before || this.#strayPause) this.#deps.wake();
+        if (this.local.state !== before || this.#strayPause) this.#deps.wake();
       },
       () => {
         // `observe` of the port never rejects.
@@ -182,7 +178,7 @@ export class PoolerActs {
     this.#trouble = because;
     // What the pooler has taken is not known any more, and the process may be gone.
     this.#loaded = null;
-    this.#observedAtMs = null;
+    this.#looks.forget();
     this.#deps.changed();
   }
 
@@ -252,7 +248,7 @@ export class PoolerActs {
   }
 
   #drained(gate: ShutGate, drainMs: number): void {
-    this.#drainMs = drainMs;
+    this.#pauses.drained(drainMs);
     this.#gate = { ...gate, state: 'drained' };
     this.#deps.changed();
     const { emit, node } = this.#deps;
@@ -263,7 +259,7 @@ export class PoolerActs {
     const because = describeError(error);
     this.#deps.emit('pooler.pause_failed', { node: this.#deps.node, operation: gate.operation, because });
     this.#trouble = because;
-    this.#observedAtMs = null;
+    this.#looks.forget();
     // A pooler that was lost has to come back shut, as long as the pause is in force; otherwise all was resumed.
     if (!isUnderstudyError(error, 'POOLER_FAILED')) this.#gate = { state: 'open' };
     this.#deps.changed();
@@ -284,43 +280,26 @@ export class PoolerActs {
     this.#strayPause = false;
     this.#loaded = action.configuration;
     this.#former.leads(this.#deps.primary());
-    if (gate.state !== 'open') this.#ended(gate, figures, action.because.join(', '));
+    if (gate.state !== 'open') this.#pauses.ended(gate, figures, action.because.join(', '));
     this.#deps.changed();
     this.#deps.remember();
-    this.#observedAtMs = null;
+    this.#looks.forget();
   }
 
-  #ended(gate: ShutGate | HeldGate, figures: Omit<PauseFigures, 'operation' | 'drainMs'>, because: string): void {
-    const { clock, emit, node, primary } = this.#deps;
-    // Clients waited since the pause began, drained or not, and an adopted pooler knows of its adoption only.
-    const pausedMs = Math.max(figures.pausedMs, clock.boottimeMs() - gate.sinceMs);
-    if (gate.state === 'held') {
-      emit('pooler.resumed', { node, primary: primary().node, pausedMs: Math.round(pausedMs), because });
-      return;
-    }
-    const { operation, state } = gate;
-    const drainMs = state === 'drained' ? this.#drainMs : pausedMs;
-    this.#lastPause = { ...figures, pausedMs, operation, drainMs };
-    if (state === 'draining') emit('pooler.pause_failed', { node, operation, because });
-    emit('pooler.resumed', { node, primary: primary().node, pausedMs: Math.round(pausedMs), because });
-  }
-
-  async #observe(): Promise<void> {
+  #observe(): Promise<void> {
     const gate = this.#gate;
-    this.#isObserving = true;
-    const local = await this.#deps.pooler.observe(observeWithinMs);
-    this.#isObserving = false;
-    this.#observedAtMs = local.state === 'unknown' ? null : this.#deps.clock.boottimeMs();
-    this.#local = local;
-    if (local.state === 'stopped') {
-      this.#loaded = null;
-      if (this.#wasRunning) this.#deps.emit('pooler.lost', { node: this.#deps.node });
-    }
-    this.#wasRunning = local.state === 'running' || (local.state === 'unknown' && this.#wasRunning);
-    if (local.state !== 'running' || gate !== this.#gate || this.#drain.isUnderWay) return;
+    return this.#looks.look((local, isGone) => {
+      if (local.state === 'stopped') this.#loaded = null;
+      if (isGone) this.#deps.emit('pooler.lost', { node: this.#deps.node });
+      if (local.state !== 'running' || gate !== this.#gate || this.#drain.isUnderWay) return;
+      this.#seenRunning(local, gate);
+    });
+  }
+
+  /** Seen in one and the same gate from beginning to end, so that no pause or resume of our own came in between. */
+  #seenRunning(local: Extract<LocalPooler, { state: 'running' }>, gate: PoolerGateView): void {
     // A queue may be no more than a queue; it is also all that shows of a server that is gone when nobody else comes.
     if (gate.state === 'open' && local.waiting > 0) this.#deps.doubt();
-    // Seen in one and the same gate from beginning to end, so that no pause or resume of our own came in between.
     this.#strayPause = gate.state === 'open' && local.paused.length > 0;
     // Resumed by somebody else's hand, or adopted as it never was: the rules decide anew.
     if (gate.state === 'held' && local.paused.length === 0 && pausable(this.#loaded?.aliases ?? []).length > 0) {

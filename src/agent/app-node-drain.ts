@@ -3,7 +3,7 @@
  *
  * Invariant: of a drain that was ended nothing is told any more but that it is over.
  */
-import type { PoolerBlocker } from '../core/cluster-view.ts';
+import type { PoolerBlocker } from '../core/pooler-report.ts';
 import type { Pooler } from '../ports/pooler.ts';
 
 export interface DrainListener {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { PoolerReport } from '../core/cluster-view.ts';
+import type { PoolerReport } from '../core/pooler-report.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { DatabaseAgent } from './app-node-ports.ts';
 import { PoolerReports } from './app-node-reports.ts';

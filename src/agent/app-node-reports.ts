@@ -5,7 +5,7 @@
  * Invariant: one report per agent is under way at most, and the latest one follows it; an older one never arrives
  * after a newer one. A change that an agent did not take is sent to it again, a few times; the ordinary ones follow anyway.
  */
-import type { PoolerReport } from '../core/cluster-view.ts';
+import type { PoolerReport } from '../core/pooler-report.ts';
 import type { NodeName } from '../core/spec.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { DatabaseAgent, PoolerReporter } from './app-node-ports.ts';

@@ -6,7 +6,7 @@
  * waits for a timer. What it refuses: to judge the topology itself, see core/rules/.
  */
 import type { TopologyMessage } from '../api/contract.ts';
-import type { PoolerReport } from '../core/cluster-view.ts';
+import type { PoolerReport } from '../core/pooler-report.ts';
 import { decidePooler } from '../core/rules/pooler.ts';
 import type { PoolerDecision } from '../core/rules/pooler-decision.ts';
 import { noPoolerMemory, type PoolerMemory } from '../core/rules/pooler-memory.ts';

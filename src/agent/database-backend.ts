@@ -1,8 +1,9 @@
 /**
- * What a database node's agent answers over its API. Reads come from the newest view; requests are passed to the loop;
- * a switchover is passed on to the holder of the lease when that is another node.
+ * What a database node's agent answers over its API. Reads come from the newest view; requests are passed to the loop, and
+ * orders to the modules that carry them out.
+ *
+ * Invariant: nothing is changed here; what only another node's agent may do is passed on to it.
  */
-import { createHash } from 'node:crypto';
 import type {
   Accepted,
   AgentBackend,
@@ -11,7 +12,6 @@ import type {
   FailoverAnswer,
   FailoverRequest,
   HandsOffRequest,
-  Preflight,
   ReadOnlyRequest,
   SpecAnswer,
   SwitchoverAnswer,
@@ -19,65 +19,58 @@ import type {
   TopologyMessage,
   WhyAnswer,
 } from '../api/contract.ts';
-import type { ClusterView, MemberStatus, PoolerReport } from '../core/cluster-view.ts';
+import type { MemberStatus } from '../core/cluster-view.ts';
 import { candidatesNow } from '../core/forecast.ts';
 import type { WalPiece, WalRequest } from '../core/last-words.ts';
 import type { LostReport } from '../core/lost-report.ts';
-import { type DatabaseMemory, emptyMemory } from '../core/memory.ts';
+import { emptyMemory } from '../core/memory.ts';
 import type { Operation } from '../core/operation.ts';
+import type { PoolerReport } from '../core/pooler-report.ts';
 import { answerOf, type PromiseAnswer, type PromiseRequest, promiseTo } from '../core/promise.ts';
+import { lastHeardMs, reachOf } from '../core/reach.ts';
 import type { Receipt } from '../core/receipt.ts';
-import { memberSilentAfterMs } from '../core/situation.ts';
-import { findNode, type NodeName, type Spec } from '../core/spec.ts';
-import { type ClusterStatus, reachOf, summarise } from '../core/status.ts';
+import { findNode, type NodeName } from '../core/spec.ts';
+import type { ClusterStatus } from '../core/status.ts';
+import { summarise } from '../core/status-summary.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { EventRecord } from '../events/catalogue.ts';
-import { encodeRecord } from '../records/codecs.ts';
-import { keys } from '../records/keys.ts';
+import { type ApplyOrderParts, orderApply } from './apply-order.ts';
 import type { DatabaseNode } from './database-node.ts';
 import { orderFailover } from './failover-order.ts';
-import { orderHandsOff } from './hands-off-order.ts';
+import { handsAreOff, orderHandsOff } from './hands-off-order.ts';
+import type { PeerAgent } from './peers.ts';
 import { orderReadOnly } from './read-only-order.ts';
-import { checkpointWithinMs, startSwitchover } from './switchover-start.ts';
+import { holderOf, SwitchoverOrders } from './switchover-orders.ts';
+import { checkpointWithinMs } from './switchover-start.ts';
 import { appNodeConfiguration, buildTopology, topologyKey } from './topology.ts';
-
-/** Another database node's agent, as far as this one asks it for something. */
-export interface PeerAgent {
-  switchover(request: SwitchoverRequest, onBehalfOf: string, signal: AbortSignal): Promise<SwitchoverAnswer>;
-  cancel(operation: string, onBehalfOf: string): Promise<Accepted>;
-  checkpoint(signal: AbortSignal): Promise<void>;
-}
+import { whyAnswer } from './why-answer.ts';
 
 export interface BackendParts {
   readonly cluster: string;
   readonly agent: DatabaseNode;
   readonly peer: (node: NodeName) => PeerAgent;
   readonly doctor: () => Promise<readonly DoctorFinding[]>;
-  /** What the declaration's rules have against a spec that did not come through the command line; empty: nothing. */
-  readonly disagreements: (spec: Spec) => Promise<readonly string[]>;
+  readonly disagreements: ApplyOrderParts['disagreements'];
 }
 
-const writeWithinMs = 2_000;
 /** Each may list a thousand transactions; an answer has its limit. */
 const lostReportsAnswered = 20;
-const handsAreOff = 'hands are off: `understudy hands-off --off` first';
 
 export class DatabaseBackend implements AgentBackend {
   readonly cluster: string;
   readonly node: NodeName;
   readonly doctor: () => Promise<readonly DoctorFinding[]>;
+  readonly #parts: BackendParts;
   readonly #agent: DatabaseNode;
-  readonly #peer: BackendParts['peer'];
-  readonly #disagreements: BackendParts['disagreements'];
-  #starting = false;
+  readonly #switchovers: SwitchoverOrders;
 
   constructor(parts: BackendParts) {
     this.cluster = parts.cluster;
     this.node = parts.agent.node;
     this.doctor = parts.doctor;
+    this.#parts = parts;
     this.#agent = parts.agent;
-    this.#peer = parts.peer;
-    this.#disagreements = parts.disagreements;
+    this.#switchovers = new SwitchoverOrders(parts.agent, parts.peer);
   }
 
   identify(name: NodeName) {
@@ -94,7 +87,7 @@ export class DatabaseBackend implements AgentBackend {
 
   status(): ClusterStatus {
     const { view, memory } = this.#fresh();
-    const status = summarise(view, heardMs(view, memory), memory.handsOff?.sinceMs);
+    const status = summarise(view, lastHeardMs(view, memory), memory.handsOff?.sinceMs);
     return {
       ...status,
       cluster: status.cluster === '' ? this.cluster : status.cluster,
@@ -105,28 +98,9 @@ export class DatabaseBackend implements AgentBackend {
   why(): WhyAnswer {
     const latest = this.#agent.latest;
     if (latest === null) throw new UnderstudyError('NOT_FOUND', 'this agent has not made its first decision yet');
-    const { decision, view } = latest;
-    const trouble = this.#agent.mirror.trouble;
-    return {
-      node: this.node,
-      at: latest.at.toISOString(),
-      inputDigest: digest({
-        ...view,
-        store: { ...view.store, members: [...view.store.members], poolers: [...view.store.poolers] },
-        reports: [...view.reports],
-        lastJobs: [...view.lastJobs],
-      }),
-      reasons:
-        trouble === null ? decision.reasons : [{ code: 'store-unreachable', text: trouble }, ...decision.reasons],
-      refused: decision.refused,
-      candidates: this.#candidates(),
-      actions: decision.actions.map((action) => ({ do: action.do, because: action.because })),
-    };
-  }
-
-  #candidates() {
     const { view, memory } = this.#fresh();
-    return candidatesNow(view, memory, reachOf(view, heardMs(view, memory)));
+    const candidates = candidatesNow(view, memory, reachOf(view, lastHeardMs(view, memory)));
+    return whyAnswer(this.node, latest, { trouble: this.#agent.mirror.trouble, candidates });
   }
 
   spec(): SpecAnswer {
@@ -136,35 +110,10 @@ export class DatabaseBackend implements AgentBackend {
     return record.value;
   }
 
-  async apply(request: ApplyRequest, by: string): Promise<{ revision: number }> {
-    const stored = this.#agent.mirror.image.spec;
-    const current = stored?.value.revision ?? 0;
-    if (request.spec.cluster !== this.cluster) {
-      throw new UnderstudyError(
-        'REFUSED',
-        `this agent belongs to cluster ${this.cluster}, the spec is for ${request.spec.cluster}`,
-      );
-    }
-    if (request.baseRevision !== current) {
-      throw new UnderstudyError(
-        'CONFLICT',
-        `the spec is at revision ${current}, the change was planned against ${request.baseRevision}`,
-      );
-    }
-    if (this.#agent.mirror.image.handsOff !== null) throw new UnderstudyError('REFUSED', handsAreOff);
-    const [first, ...more] = await this.#disagreements(request.spec);
-    if (first !== undefined) throw new UnderstudyError('REQUEST_INVALID', [first, ...more].join('; '));
-    const revision = current + 1;
-    const appliedAt = this.#agent.clock.wallClock().toISOString();
-    const value = encodeRecord('spec', { revision, spec: request.spec, appliedAt, appliedBy: by });
-    const result = await this.#agent.mirror.transact(
-      [{ key: keys.spec, revision: stored?.revision ?? 'absent' }],
-      [{ key: keys.spec, value }],
-      { withinMs: writeWithinMs, signal: this.#agent.signal },
-    );
-    if (!result.committed) throw new UnderstudyError('CONFLICT', 'somebody else applied a spec at the same time');
-    this.#agent.emit('spec.applied', { revision, by });
-    return { revision };
+  apply(request: ApplyRequest, by: string): Promise<{ revision: number }> {
+    const { mirror, clock, signal, emit } = this.#agent;
+    const { cluster, disagreements } = this.#parts;
+    return orderApply({ cluster, disagreements, mirror, clock, signal, emit }, request, by);
   }
 
   events(after: number): readonly EventRecord[] {
@@ -206,58 +155,12 @@ export class DatabaseBackend implements AgentBackend {
     if (this.#agent.reports.accept(report)) this.#agent.reported();
   }
 
-  async switchover(request: SwitchoverRequest, by: string, signal: AbortSignal): Promise<SwitchoverAnswer> {
-    const holder = this.#holder();
-    if (holder !== this.node) return await this.#peer(holder).switchover(request, by, signal);
-    if (this.#starting) return this.#busy(request);
-    this.#starting = true;
-    try {
-      const answer = await startSwitchover(this.#switchoverParts(signal), request, by);
-      if (answer.outcome === 'started') {
-        const { from, to } = answer.preflight;
-        this.#agent.emit('switchover.started', { operation: answer.operation, from, to, by });
-      }
-      return answer;
-    } finally {
-      this.#starting = false;
-    }
+  switchover(request: SwitchoverRequest, by: string, signal: AbortSignal): Promise<SwitchoverAnswer> {
+    return this.#switchovers.start(request, by, signal);
   }
 
-  #busy(request: SwitchoverRequest): SwitchoverAnswer {
-    const blockers = [
-      { what: 'switchover', blockedBy: 'operation-active', text: 'another switchover is being prepared' },
-    ];
-    const preflight: Preflight = { from: this.node, to: request.to, poolers: [], blockers, warnings: [] };
-    return { outcome: 'refused', preflight };
-  }
-
-  #switchoverParts(signal: AbortSignal) {
-    const agent = this.#agent;
-    return {
-      clock: agent.clock,
-      postgres: agent.postgres,
-      mirror: agent.mirror,
-      latest: () => agent.freshView,
-      spec: () => agent.spec(),
-      checkpointOn: async (node: NodeName) => await this.#peer(node).checkpoint(signal),
-      claim: (operation: string | null) => agent.request({ driving: operation, cancelOperation: null }),
-      // An agent that ends closes its API, and with it every caller's connection.
-      signal,
-      ended: agent.signal,
-    };
-  }
-
-  async cancel(operation: string, by: string): Promise<Accepted> {
-    const current = this.operation();
-    if (current === null || current.id !== operation)
-      return { accepted: false, because: `there is no operation ${operation} under way` };
-    if (current.phase === 'finished' || current.phase === 'undone')
-      return { accepted: false, because: `it is ${current.phase} already` };
-    if (current.phase === 'handed-over')
-      return { accepted: false, because: `${current.to} has taken over already; it finishes` };
-    if (current.from !== this.node) return await this.#peer(current.from).cancel(operation, by);
-    this.#agent.request({ cancelOperation: operation });
-    return { accepted: true, because: 'it is being undone' };
+  cancel(operation: string, by: string): Promise<Accepted> {
+    return this.#switchovers.cancel(operation, by);
   }
 
   async failover(request: FailoverRequest, by: string): Promise<FailoverAnswer> {
@@ -334,7 +237,7 @@ export class DatabaseBackend implements AgentBackend {
 
   #ask(what: 'reinit' | 'restart', words: string, by: string): Accepted {
     if (this.#agent.mirror.image.handsOff !== null) return { accepted: false, because: handsAreOff };
-    if (this.#holder() === this.node) {
+    if (holderOf(this.#agent.mirror.image.lease?.value) === this.node) {
       return { accepted: false, because: `${this.node} is the primary: \`understudy switchover\` first` };
     }
     const state = this.#agent.latest?.view.postgres.state ?? 'unknown';
@@ -345,17 +248,6 @@ export class DatabaseBackend implements AgentBackend {
     return { accepted: true, because: `${this.node} was asked for ${words}` };
   }
 
-  #holder(): NodeName {
-    const lease = this.#agent.mirror.image.lease?.value;
-    if (lease === undefined) throw new UnderstudyError('REFUSED', 'nobody holds the lease yet');
-    if (lease.state === 'released') {
-      const heir =
-        lease.to === null ? 'whoever is elected, and nobody is yet' : `${lease.to}, which has not taken it yet`;
-      throw new UnderstudyError('REFUSED', `the lease was released to ${heir}`);
-    }
-    return lease.holder;
-  }
-
   #fresh() {
     const fresh = this.#agent.freshView;
     if (fresh === null)
@@ -364,15 +256,4 @@ export class DatabaseBackend implements AgentBackend {
       });
     return fresh;
   }
-}
-
-/** How long ago each member's counter was last seen to change, in ms; left out while there was no time yet to see that. */
-function heardMs({ nowMs }: ClusterView, { memberSeen }: DatabaseMemory): ReadonlyMap<NodeName, number> {
-  const ages = [...memberSeen].map(([node, { atMs, moved }]) => ({ node, moved, ms: nowMs - atMs }));
-  return new Map(ages.flatMap(({ node, moved, ms }) => (moved || ms > memberSilentAfterMs ? [[node, ms]] : [])));
-}
-
-function digest(value: unknown): string {
-  const text = JSON.stringify(value, (_, part: unknown) => (typeof part === 'bigint' ? part.toString() : part));
-  return createHash('sha256').update(text).digest('hex').slice(0, 16);
 }

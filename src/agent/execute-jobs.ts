@@ -4,6 +4,7 @@
  */
 import type { Action } from '../core/actions.ts';
 import type { ClusterView, JobKind } from '../core/cluster-view.ts';
+import { unreachable } from '../core/exhausted-union.ts';
 import type { WalRequest } from '../core/last-words.ts';
 import { cutFor } from '../core/promise.ts';
 import { slotName } from '../core/spec.ts';
@@ -237,8 +238,4 @@ async function applyDatabases(
   const roles = action.spec.applications.map(({ name, database, rights }) => ({ role: name, database, rights }));
   await context.postgres.applyDatabases(action.spec.databases, roles, { signal, withinMs: databasesWithinMs });
   context.achieved({ kind: 'databases-applied', specRevision: action.specRevision });
-}
-
-function unreachable(value: never): never {
-  throw new Error(`not a known job: ${JSON.stringify(value)}`);
 }

@@ -5,6 +5,7 @@
  * Invariant: a renewal counts from before it was sent, and only when it was acknowledged and the fence has confirmed it.
  */
 import type { Action } from '../core/actions.ts';
+import { unreachable } from '../core/exhausted-union.ts';
 import { fenceDeadlineMs } from '../core/lease.ts';
 import type { Outcome } from '../core/memory.ts';
 import type { ExecutionContext } from './execution-context.ts';
@@ -113,8 +114,4 @@ function transactionOf(context: ExecutionContext, action: StoreAction): StoreTra
     default:
       return unreachable(action);
   }
-}
-
-function unreachable(value: never): never {
-  throw new Error(`not a known store action: ${JSON.stringify(value)}`);
 }

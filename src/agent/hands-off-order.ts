@@ -9,6 +9,9 @@ import { isUnderWay } from '../core/operation.ts';
 import { keys } from '../records/keys.ts';
 import { beginOrder, endOrder, type StandingOrderParts } from './standing-order.ts';
 
+/** Why other orders are refused meanwhile. */
+export const handsAreOff = 'hands are off: `understudy hands-off --off` first';
+
 /** Throws CONFLICT when somebody else was quicker, STORE_UNREACHABLE when it is not known what became of it. */
 export async function orderHandsOff(
   parts: StandingOrderParts,

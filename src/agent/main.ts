@@ -16,7 +16,7 @@ import { loadNodeFile } from '../config/load-node-file.ts';
 import type { NodeFile } from '../config/node-file.ts';
 import { keptWalLimitsOf } from '../core/kept-wal.ts';
 import { serverConfiguration } from '../core/rules/settings.ts';
-import { findNode, hostName, type NodeName, type Spec } from '../core/spec.ts';
+import { findNode, type Spec } from '../core/spec.ts';
 import { examiner } from '../doctor/aside.ts';
 import { checkFence } from '../doctor/fence.ts';
 import { checkLostLeases } from '../doctor/lost-leases.ts';
@@ -35,11 +35,12 @@ import { version } from '../version.ts';
 import { createAppBackend } from './app-backend.ts';
 import { startAppNode } from './app-node.ts';
 import { openAppNodeJournal } from './app-node-journal.ts';
-import { DatabaseBackend, type PeerAgent } from './database-backend.ts';
+import { DatabaseBackend } from './database-backend.ts';
 import { DatabaseNode } from './database-node.ts';
 import type { ActionLog } from './execution-context.ts';
 import { watchFullDisk } from './full-disk-move.ts';
 import { createLatePostgres } from './late-postgres.ts';
+import { type PeerAgent, Peers } from './peers.ts';
 import { promiseFileIn } from './promise-file.ts';
 import { rememberSpecIn } from './remembered-spec.ts';
 import { checkpointWithinMs } from './switchover-start.ts';
@@ -114,7 +115,11 @@ function startDatabase(foundation: Foundation): Running {
   const { file, clock, log, credentials, examine } = foundation;
   if (file.store === null) throw new UnderstudyError('CONFIG_INVALID', 'a database node needs a `store` section');
   const store = openStore(file.store, file.cluster, clock);
-  const peers = new Map<NodeName, AgentClient>();
+  const { cluster, api } = file;
+  const peers = new Peers(
+    () => agent.spec(),
+    (to) => createAgentClient({ cluster, ...to, port: api.port, tls: credentials }),
+  );
   const fence = fenceOf(foundation, () => spec()?.postgres.dataDirectory ?? file.directories.data);
   const remembered = rememberSpecIn(file.directories.state);
   const spec = (): Spec | null => {
@@ -135,13 +140,10 @@ function startDatabase(foundation: Foundation): Running {
         : localPostgres(foundation, known, fence);
     }),
     fence,
-    askPromise: async (node, request, withinMs) =>
-      await peerClient(peers, agent.spec(), file, credentials, node).promise(request, { withinMs }),
+    askPromise: async (node, request, withinMs) => await peers.link(node).promise(request, { withinMs }),
     keptWal: keptWalLimitsOf(file.divergedWal ?? null),
-    checkpointOn: async (node, signal) =>
-      await peerAgent(peerClient(peers, agent.spec(), file, credentials, node)).checkpoint(signal),
-    askWal: async (node, request, withinMs) =>
-      (await peerClient(peers, agent.spec(), file, credentials, node).lastWords(request, { withinMs })).piece,
+    checkpointOn: async (node, signal) => await peerAgent(peers.link(node)).checkpoint(signal),
+    askWal: async (node, request, withinMs) => (await peers.link(node).lastWords(request, { withinMs })).piece,
     promises: promiseFileIn(file.directories.state),
     bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
     configuration: (wanted, floor, sync) =>
@@ -178,7 +180,7 @@ function startDatabase(foundation: Foundation): Running {
       const { specDisagreements } = await import('../config/spec-disagreements.ts');
       return specDisagreements(wanted);
     },
-    peer: (node) => peerAgent(peerClient(peers, agent.spec(), file, credentials, node)),
+    peer: (node) => peerAgent(peers.link(node)),
   });
   watchFullDisk(agent, backend);
   // Kept up to date, so that an agent that starts without the store knows the newest.
@@ -188,7 +190,7 @@ function startDatabase(foundation: Foundation): Running {
     backend,
     async stop() {
       await agent.stop();
-      for (const client of peers.values()) client.close();
+      peers.close();
       await agent.postgres.close();
       fence.close();
       await store.close();
@@ -220,31 +222,6 @@ function localPostgres({ file, clock }: Foundation, spec: Spec, fence: WatchedFe
     clock,
     fence,
   });
-}
-
-function peerClient(
-  peers: Map<NodeName, AgentClient>,
-  spec: Spec,
-  file: NodeFile,
-  tls: Credentials,
-  node: NodeName,
-): AgentClient {
-  let client = peers.get(node);
-  if (client === undefined) {
-    const found = findNode(spec, node);
-    if (found === undefined) throw new UnderstudyError('NOT_FOUND', `the spec names no node ${node}`);
-    const { cluster } = file;
-    client = createAgentClient({
-      cluster,
-      node,
-      hostName: hostName(spec, node),
-      address: found.address,
-      port: file.api.port,
-      tls,
-    });
-    peers.set(node, client);
-  }
-  return client;
 }
 
 function peerAgent(known: AgentClient): PeerAgent {

@@ -2,13 +2,16 @@
  * What poolers report to this agent. The holder also keeps the newest of each in the store, so that others can show it;
  * a switchover reads the reports that arrived here, never the store's.
  */
-import type { ClusterView, PoolerReport } from '../core/cluster-view.ts';
+import type { ClusterView } from '../core/cluster-view.ts';
+import type { PoolerReport } from '../core/pooler-report.ts';
 import type { NodeName } from '../core/spec.ts';
 import type { Clock } from '../ports/clock.ts';
 import { encodeRecord } from '../records/codecs.ts';
 import { poolerKey } from '../records/keys.ts';
 import type { StoreMirror } from './store-mirror.ts';
 
+/** How often it is looked for what to store, and how old a report in the store may become. */
+const lookEveryMs = 1_000;
 const storeEveryMs = 10_000;
 const writeWithinMs = 2_000;
 
@@ -16,6 +19,8 @@ export class ReceivedReports {
   readonly #clock: Clock;
   readonly #reports = new Map<NodeName, { report: PoolerReport; atMs: number }>();
   readonly #stored = new Map<NodeName, { key: string; atMs: number }>();
+  #lookedAtMs = 0;
+  #storing: Promise<void> | null = null;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -32,8 +37,25 @@ export class ReceivedReports {
     return before === undefined || materialKey(before.report) !== materialKey(report);
   }
 
-  /** Writes what is new or old enough; one pooler after another, and never while something more urgent is under way. */
-  async store(mirror: StoreMirror, signal: AbortSignal): Promise<void> {
+  /** What `storeWhenDue` began and has not ended; never rejects. */
+  get storing(): Promise<void> | null {
+    return this.#storing;
+  }
+
+  /** The holder's part, and never while something more urgent is under way. Nothing waits for it. */
+  storeWhenDue(mirror: StoreMirror, signal: AbortSignal): void {
+    const now = this.#clock.boottimeMs();
+    if (this.#storing !== null || now - this.#lookedAtMs < lookEveryMs) return;
+    this.#lookedAtMs = now;
+    this.#storing = this.#store(mirror, signal)
+      .catch(() => undefined) // the next second brings newer ones
+      .finally(() => {
+        this.#storing = null;
+      });
+  }
+
+  /** Writes what is new or old enough, one pooler after another. */
+  async #store(mirror: StoreMirror, signal: AbortSignal): Promise<void> {
     for (const [node, { report }] of this.#reports) {
       const key = materialKey(report);
       const last = this.#stored.get(node);
@@ -44,12 +66,6 @@ export class ReceivedReports {
       const writes = [{ key: poolerKey(node), value: encodeRecord('pooler', report) }];
       const result = await mirror.transact(conditions, writes, { withinMs: writeWithinMs, signal });
       if (result.committed) this.#stored.set(node, { key, atMs: now });
-    }
-  }
-
-  forget(known: ReadonlySet<NodeName>): void {
-    for (const node of this.#reports.keys()) {
-      if (!known.has(node)) this.#reports.delete(node);
     }
   }
 }

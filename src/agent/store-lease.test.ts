@@ -4,7 +4,7 @@ import { held, stored } from '../../test/fixtures/view.ts';
 import type { Renewal } from '../core/lease.ts';
 import { encodeRecord } from '../records/codecs.ts';
 import { keys } from '../records/keys.ts';
-import { createFakeStore } from '../sim/fake-store.ts';
+import { createFakeStore } from '../sim/fakes/store.ts';
 import { createLinuxClock } from '../timing/linux-clock.ts';
 import { releaseLease, renewLease, takeNextTerm } from './store-lease.ts';
 

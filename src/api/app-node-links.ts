@@ -4,7 +4,7 @@
  *
  * Invariant: a new certificate of this node is used from the next connection on, and drops none that is open.
  */
-import type { PoolerReport } from '../core/cluster-view.ts';
+import type { PoolerReport } from '../core/pooler-report.ts';
 import { describeError } from '../errors/understudy-error.ts';
 import type { Credentials } from '../pki/credential-files.ts';
 import { type AgentClient, createAgentClient } from './client.ts';

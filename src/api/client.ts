@@ -6,10 +6,10 @@
  */
 
 import type { z } from 'zod';
-import type { PoolerReport } from '../core/cluster-view.ts';
 import type { WalPiece, WalRequest } from '../core/last-words.ts';
 import type { LostReport } from '../core/lost-report.ts';
 import type { Operation } from '../core/operation.ts';
+import type { PoolerReport } from '../core/pooler-report.ts';
 import type { PromiseAnswer, PromiseRequest } from '../core/promise.ts';
 import type { Receipt } from '../core/receipt.ts';
 import type { ClusterStatus } from '../core/status.ts';

@@ -6,12 +6,13 @@
  */
 
 import type { Topology } from '@understudy/client';
-import type { MemberStatus, PoolerReport } from '../core/cluster-view.ts';
+import type { MemberStatus } from '../core/cluster-view.ts';
 import type { Reason, Refusal } from '../core/decision.ts';
 import type { Prospect } from '../core/forecast.ts';
 import type { WalPiece, WalRequest } from '../core/last-words.ts';
 import type { LostReport } from '../core/lost-report.ts';
 import type { Operation } from '../core/operation.ts';
+import type { PoolerReport } from '../core/pooler-report.ts';
 import type { PromiseAnswer, PromiseRequest } from '../core/promise.ts';
 import type { Receipt } from '../core/receipt.ts';
 import type { FailoverPlan } from '../core/rules/failover-order.ts';

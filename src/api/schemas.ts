@@ -10,7 +10,7 @@ import { parseTopology } from '@understudy/client';
 import { z } from 'zod';
 import { handsOffAtMostMs } from '../core/hands-off.ts';
 import { errorCatalogue } from '../errors/catalogue.ts';
-import { type EventName, type EventRecord, eventCatalogue } from '../events/catalogue.ts';
+import { type EventRecord, isEventName } from '../events/catalogue.ts';
 import { lostReport } from '../records/lost-schema.ts';
 import {
   applicationSpec,
@@ -117,8 +117,6 @@ export function parseTopologyMessage(value: unknown): TopologyMessage {
   const topology = parseTopology(envelope.topology);
   return envelope.configuration === undefined ? { topology } : { topology, configuration: envelope.configuration };
 }
-
-const isEventName = (value: string): value is EventName => Object.hasOwn(eventCatalogue, value);
 
 const eventRecord = z.object({
   sequence: count,

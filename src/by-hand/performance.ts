@@ -7,6 +7,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { NodeFile } from '../config/node-file.ts';
+import { unreachable } from '../core/exhausted-union.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
 import { isAlive } from '../process/identity.ts';
@@ -14,7 +15,7 @@ import { endKeeper, keeperPid, launchKeeper } from '../stage/keeper.ts';
 import { launchAgent } from '../stage/launch.ts';
 import { endProcesses, stageProcesses } from '../stage/processes.ts';
 import { nodeDirectory } from '../stage/record.ts';
-import { startStore } from '../stage/stage.ts';
+import { startStore } from '../stage/store.ts';
 import { type Command, commandText, perform } from './command.ts';
 import { seedStore } from './new-store.ts';
 import type { Place } from './place.ts';
@@ -224,8 +225,4 @@ async function giveBack(performance: Performance): Promise<void> {
     await launchAgent(stage, each);
   await launchKeeper(stage, directory);
   say(`agents run: ${stageProcesses(stage).filter(({ kind }) => kind === 'agent').length}`);
-}
-
-function unreachable(value: never): never {
-  throw new Error(`not a step: ${String(value)}`);
 }

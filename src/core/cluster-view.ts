@@ -11,6 +11,7 @@ import type { HandsOff } from './hands-off.ts';
 import type { Lease, Renewal } from './lease.ts';
 import type { Lsn } from './lsn.ts';
 import type { Operation } from './operation.ts';
+import type { PoolerReport } from './pooler-report.ts';
 import type { PromiseRecord } from './promise.ts';
 import type { NodeName, Spec } from './spec.ts';
 import type { TimelineRecord } from './timelines.ts';
@@ -92,50 +93,6 @@ export interface MemberStatus {
   readonly agentVersion: string;
   /** Why it is not doing what it should, in one line; `null` when all is well. */
   readonly trouble: string | null;
-}
-
-/** `held`: nobody accepts writes, and writers wait. */
-export type PoolerState = 'open' | 'pausing' | 'paused' | 'held' | 'down' | 'unknown';
-
-export interface PoolerBlocker {
-  readonly alias: string;
-  readonly serverPid: number;
-  readonly client: string;
-  readonly ageMs: number;
-}
-
-export interface PoolerReport {
-  readonly node: NodeName;
-  readonly counter: number;
-  readonly state: PoolerState;
-  /** The operation whose pause this state belongs to. */
-  readonly operation: string | null;
-  /** The highest term whose primary this pooler was pointed at. */
-  readonly term: number;
-  readonly primary: NodeName | null;
-  readonly clients: number;
-  readonly waiting: number;
-  readonly specRevision: number;
-  /** Its writers are served by a standby, or refused, because somebody ordered that nobody may write. */
-  readonly readOnly: boolean;
-  readonly blockers: readonly PoolerBlocker[];
-  readonly poolerVersion: string | null;
-  /** Of the last pause: how long it lasted, and what waited. */
-  readonly lastPause: PauseFigures | null;
-  readonly trouble: string | null;
-}
-
-export interface PauseFigures {
-  readonly operation: string;
-  readonly drainMs: number;
-  readonly pausedMs: number;
-  /** Clients that waited for the pause to end, and the longest wait as far as the pooler's figures tell. */
-  readonly applications: readonly {
-    readonly name: string;
-    readonly delayed: number;
-    readonly worstMs: number;
-    readonly failed: number;
-  }[];
 }
 
 export interface StoreView {

@@ -16,6 +16,7 @@
 import type { Action } from './actions.ts';
 import type { ClusterView } from './cluster-view.ts';
 import type { Decision } from './decision.ts';
+import { unreachable } from './exhausted-union.ts';
 import { renewEveryMs } from './lease.ts';
 import type { DatabaseMemory } from './memory.ts';
 import { watchCrashes } from './rules/crashes.ts';
@@ -180,8 +181,4 @@ function leave(situation: Situation): Verdict {
     code: 'not-in-spec',
     text: 'the spec no longer names this node: its standby is stopped, its data stay',
   });
-}
-
-function unreachable(value: never): never {
-  throw new Error(`not a known lease position: ${JSON.stringify(value)}`);
 }

@@ -58,9 +58,22 @@ describe('the sets', () => {
   it('are safe from the first instant of a new primary', () => {
     fc.assert(
       fc.property(records, (record) => {
-        expect(demands(self, initialServerSet(self, record), record)).toBe(true);
+        expect(demands(self, initialServerSet(self, record, []), record)).toBe(true);
+        expect(demands(self, initialServerSet(self, record, others), record)).toBe(true);
       }),
     );
+  });
+
+  it('make a new primary wait for as many as were declared, also where it was one of them itself', () => {
+    fc.assert(
+      fc.property(records, (record) => {
+        expect(initialServerSet(self, record, others).k).toBe(Math.min(record.k, others.length));
+      }),
+    );
+    // Two nodes: whoever took over waits for the one that was primary.
+    const two = { standbys: [self], k: 1 };
+    expect(initialServerSet(self, two, ['db2'])).toEqual({ standbys: ['db2'], k: 1 });
+    expect(initialServerSet(self, nobody, ['db2'])).toEqual(nobody);
   });
 });
 
@@ -85,7 +98,7 @@ describe('changing the sets', () => {
         fc.array(setOf(others), { minLength: 1, maxLength: 6 }),
         fc.func(fc.nat(5)),
         (first, goals, stop) => {
-          const server = initialServerSet(self, first);
+          const server = initialServerSet(self, first, others);
           let world: World = { record: first, server, unflushed: [server] };
           goals.forEach((wanted, index) => {
             // Interrupted after some steps: another set is wanted from then on.
@@ -113,6 +126,12 @@ describe('changing the sets', () => {
     expect(step).toEqual({ step: 'record', set: { standbys: ['db2', 'db3'], k: 2 }, flush: true });
     expect(implies({ standbys: ['db2', 'db3'], k: 1 }, { standbys: ['db2'], k: 1 })).toBe(false);
     expect(implies({ standbys: ['db2'], k: 1 }, { standbys: ['db2', 'db3'], k: 1 })).toBe(true);
+  });
+
+  it('says that nobody is waited for before it is so', () => {
+    const record = { standbys: [self], k: 1 };
+    const step = nextDurabilityStep(self, { record, server: { standbys: ['db2'], k: 1 } }, nobody);
+    expect(step).toEqual({ step: 'record', set: nobody, flush: false });
   });
 
   it('goes from one standby to another by way of both', () => {

@@ -50,10 +50,18 @@ export function demands(self: NodeName, set: SyncSet, record: SyncSet): boolean 
   return own + guaranteed(set, record) >= record.k;
 }
 
-/** What a server is started or promoted with: the record without the primary itself. */
-export function initialServerSet(self: NodeName, record: SyncSet | null): SyncSet {
-  const standbys = (record?.standbys ?? []).filter((node) => node !== self);
-  return standbys.length === 0 ? nobody : { standbys, k: Math.min(record?.k ?? 0, standbys.length) };
+/**
+ * What a server is started or promoted with: the record without the primary itself. Where that leaves fewer than k, since the
+ * primary was one of them until its election, `others` take its place, though none of them be there: or its first commits
+ * would wait for fewer than declared.
+ */
+export function initialServerSet(self: NodeName, record: SyncSet | null, others: readonly NodeName[]): SyncSet {
+  const k = record?.k ?? 0;
+  const left = (record?.standbys ?? []).filter((node) => node !== self);
+  const spare = others.filter((node) => node !== self && !left.includes(node));
+  // Beside members any second one would do too little: two that are no members could acknowledge without a member.
+  const standbys = left.length >= k ? left : [...left, ...(left.length === 0 ? spare : spare.slice(0, 1))].sort();
+  return standbys.length === 0 ? nobody : { standbys, k: Math.min(k, standbys.length) };
 }
 
 /** Is what was acknowledged under `before` by itself on `after.k` of `after.standbys`? Then no flush is owed. */
@@ -84,8 +92,10 @@ export function nextDurabilityStep(
   const serverMayBe = (set: SyncSet): boolean => demands(self, set, record);
   const recordMayBe = (set: SyncSet): boolean => demands(self, server, set);
   // Only a server that was set by hand: back to what the record demands, before all else.
-  if (!serverMayBe(server)) return { step: 'server', set: initialServerSet(self, record) };
+  if (!serverMayBe(server)) return { step: 'server', set: initialServerSet(self, record, []) };
   if (sameSet(server, wanted) && sameSet(record, wanted)) return { step: 'none' };
+  // Also where the primary is still of the record and could stop waiting at once: first it is known to all.
+  if (wanted.standbys.length === 0 && record.standbys.length > 0) return { step: 'record', set: nobody, flush: false };
   if (!sameSet(server, wanted) && serverMayBe(wanted)) return { step: 'server', set: wanted };
   if (!sameSet(record, wanted) && recordMayBe(wanted)) {
     return { step: 'record', set: wanted, flush: !implies(record, wanted) };

@@ -11,6 +11,7 @@ import type { ClusterView, MemberStatus } from './cluster-view.ts';
 import { driftMs, type Lease } from './lease.ts';
 import { formatLsn, type Lsn, parseLsn } from './lsn.ts';
 import type { DatabaseMemory } from './memory.ts';
+import type { Reach } from './reach.ts';
 import { electable } from './rules/candidates.ts';
 import { electionOf, electionWindowMs } from './rules/election.ts';
 import { freeInMs } from './rules/lease-watch.ts';
@@ -52,8 +53,6 @@ interface Known {
   /** Of those that stream, at the same instant. */
   readonly flushed: ReadonlyMap<NodeName, Lsn>;
 }
-
-export type Reach = (node: NodeName) => 'yes' | 'no' | 'unknown';
 
 /** `null`: nobody is primary now, or how far it has written is not known. */
 export function forecast(view: ClusterView, reach: Reach): Forecast | null {

@@ -6,6 +6,7 @@
 import { type CrashMarks, noCrashes } from './crash-marks.ts';
 import type { Divergence } from './divergence.ts';
 import type { SyncSet } from './durability.ts';
+import { unreachable } from './exhausted-union.ts';
 import type { HandsOffWatch } from './hands-off.ts';
 import { leaseDeadlineMs } from './lease.ts';
 import type { Lsn } from './lsn.ts';
@@ -267,8 +268,4 @@ export function ownDeadlineMs(memory: DatabaseMemory, term: number): number | nu
   const rights = [memory.renewal, memory.promised].filter((right) => right?.term === term);
   const ends = rights.flatMap((right) => (right === null ? [] : [leaseDeadlineMs(right.sentAtMs, right.ttlMs)]));
   return ends.length === 0 ? null : Math.max(...ends);
-}
-
-function unreachable(value: never): never {
-  throw new Error(`not a known outcome: ${JSON.stringify(value)}`);
 }

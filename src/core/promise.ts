@@ -5,6 +5,8 @@
  * only by following a holder of at least that term; a cut refuses promises, and a promise forbids cutting until it has
  * run out; a node with a cut never starts writable in a lower term. The record is durable before anything rests on it.
  */
+import { unreachable } from './exhausted-union.ts';
+
 export type PromiseRecord =
   | { readonly kind: 'none' }
   /** Acknowledges nothing to holders of lower terms than this. */
@@ -82,8 +84,4 @@ export function promiseTo(record: PromiseRecord, request: PromiseRequest, now: I
   const before = record.kind === 'promised' && record.bootId === now.bootId ? record.untilMs : 0;
   const untilMs = Math.max(before, now.nowMs + request.forMs);
   return { kind: 'promised', term: request.term, round: request.round, untilMs, bootId: now.bootId, cut };
-}
-
-function unreachable(value: never): never {
-  throw new Error(`not a known promise: ${JSON.stringify(value)}`);
 }

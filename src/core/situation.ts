@@ -56,6 +56,12 @@ export function assess(view: ClusterView, memory: DatabaseMemory): Situation {
   };
 }
 
+/** Does the store say that the lease is this node's? Its deadline is another matter: `LeasePosition`. */
+export function isHolder({ self, store }: ClusterView): boolean {
+  const lease = store.lease?.value;
+  return lease?.state === 'held' && lease.holder === self;
+}
+
 function leasePosition(view: ClusterView, memory: DatabaseMemory): LeasePosition {
   const stored = view.store.lease;
   if (view.store.readAtMs === null || view.store.unreadable.includes('lease')) return { is: 'unread' };

@@ -6,6 +6,7 @@
  * says nothing, and neither do probes of an earlier server; what was not probed is not known to be useless.
  * Exhausted connections and a full disk are trouble for people, not reasons to move the primary by themselves.
  */
+import { unreachable } from './exhausted-union.ts';
 
 /** What one attempt to log in and write came to. */
 export type WriteProbe =
@@ -89,8 +90,4 @@ export function isUseless(failing: FailingProbes | null, pid: number): failing i
 export function probeTrouble(seen: SeenProbe | null, pid: number): string | null {
   if (seen === null || seen.pid !== pid) return null;
   return 'text' in seen.probe && seen.probe.came !== 'moot' ? seen.probe.text : null;
-}
-
-function unreachable(value: never): never {
-  throw new Error(`not a known probe: ${JSON.stringify(value)}`);
 }

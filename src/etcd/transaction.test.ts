@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { StoreCondition, StoreWrite } from '../ports/store.ts';
-import { FakeHistory } from '../sim/fake-history.ts';
+import { FakeHistory } from '../sim/fakes/store-history.ts';
 import { isRepeatable, judgeRepeat } from './transaction.ts';
 
 const prefix = '/x/';

@@ -111,6 +111,9 @@ export const eventCatalogue = {
 
 export type EventName = keyof typeof eventCatalogue;
 
+export const isEventName = (name: string): name is EventName => Object.hasOwn(eventCatalogue, name);
+export const eventNames: readonly EventName[] = Object.keys(eventCatalogue).filter(isEventName);
+
 export interface EventRecord {
   /** Grows by one with each event of the cluster. */
   readonly sequence: number;

@@ -8,6 +8,7 @@
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { unreachable } from '../core/exhausted-union.ts';
 import type { FenceStatus } from '../ports/fence.ts';
 import { startDaemon } from '../process/daemon.ts';
 import { identify } from '../process/identity.ts';
@@ -151,8 +152,4 @@ function statusOf({ warden: current, struck, prey, watchdog, oom }: Guarded): Fe
 
 function plain(answer: warden.Answer): FenceAnswer {
   return answer.ok ? { ok: true } : { ok: false, because: answer.because };
-}
-
-function unreachable(value: never): never {
-  throw new Error(`not a known request: ${JSON.stringify(value)}`);
 }

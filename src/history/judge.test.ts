@@ -1,49 +1,12 @@
 /** Whole histories of a correct cluster pass, and each planted anomaly is found, by name. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  bank,
-  everywhere,
-  including,
-  type Played,
-  play,
-  type Script,
-  type Step,
-  without,
-} from '../../test/fixtures/history-model.ts';
-import { type Attempt, commitLevels, isReplicated, type Outcome, type Workload, workloads } from './attempt.ts';
+import { everywhere, including, type Played, play, type Step, without } from '../../test/fixtures/history-model.ts';
+import { anyAccount, attemptOf, calm, replaced, scripts, step, withOne } from '../../test/fixtures/history-scripts.ts';
+import { isReplicated, type Outcome, workloads } from './attempt.ts';
 import type { Finding } from './finding.ts';
 import { judge } from './judge.ts';
 import type { Contents } from './node-state.ts';
-
-const small = fc.integer({ min: 0, max: bank.accounts - 1 });
-const slack = fc.integer({ min: 0, max: 45 });
-const step: fc.Arbitrary<Step> = fc
-  .record({
-    workload: fc.constantFrom(...workloads),
-    commit: fc.constantFrom(...commitLevels),
-    outcome: fc.constantFrom<Outcome[]>('ok', 'ok', 'ok', 'failed', 'unknown'),
-    lands: fc.boolean(),
-    writer: fc.integer({ min: 0, max: 3 }),
-    key: fc.integer({ min: 0, max: 2 }),
-    otherKey: fc.integer({ min: 0, max: 2 }),
-    from: small,
-    shift: fc.integer({ min: 1, max: bank.accounts - 1 }),
-    amount: fc.integer({ min: 1, max: 9 }),
-    beganBeforeMs: slack,
-    endedAfterMs: slack,
-  })
-  .map(({ shift, ...rest }) => ({ ...rest, to: (rest.from + shift) % bank.accounts }));
-
-function scripts(failover: boolean, among: fc.Arbitrary<Step> = step): fc.Arbitrary<Script> {
-  return fc.record({
-    steps: fc.array(among, { minLength: 1, maxLength: 60 }),
-    failoverAt: failover ? fc.integer({ min: 0, max: 60 }) : fc.constant(null),
-    lag: fc.integer({ min: 0, max: 3 }),
-  });
-}
-
-const calm = scripts(false).map(play);
 
 function verdictOf({ history, states }: Played) {
   return judge(history, states);
@@ -60,27 +23,6 @@ function found(played: Played, kind: Finding['kind'], id?: number): readonly Fin
     (finding) => finding.kind === kind && (id === undefined || ('id' in finding && finding.id === id)),
   );
 }
-
-/** A played history with one of its attempts; those without such an attempt are passed over. */
-function withOne(played: fc.Arbitrary<Played>, fits: (attempt: Attempt) => boolean) {
-  return fc
-    .tuple(played, fc.nat())
-    .map(([each, draw]) => {
-      const fitting = each.history.attempts.filter(fits);
-      return { played: each, attempt: fitting[draw % Math.max(1, fitting.length)] };
-    })
-    .filter((each): each is { played: Played; attempt: Attempt } => each.attempt !== undefined);
-}
-
-function replaced(played: Played, attempt: Attempt, by: Attempt): Played {
-  const attempts = played.history.attempts.map((each) => (each === attempt ? by : each));
-  return { ...played, history: { ...played.history, attempts } };
-}
-
-const of =
-  (workload: Workload, outcome: Outcome) =>
-  (attempt: Attempt): boolean =>
-    attempt.workload === workload && attempt.outcome === outcome;
 
 describe('a history that a correct cluster can produce', () => {
   it('passes without a finding when nothing fails over', () => {
@@ -134,7 +76,7 @@ describe('a history that a correct cluster can produce', () => {
 describe('a planted anomaly is found', () => {
   it.each(workloads)('an acknowledged row of %s that is missing', (workload) => {
     fc.assert(
-      fc.property(withOne(calm, of(workload, 'ok')), ({ attempt, played }) => {
+      fc.property(withOne(calm, attemptOf(workload, 'ok')), ({ attempt, played }) => {
         const planted = everywhere(played, (contents) => without(contents, attempt));
         expect(found(planted, 'lost', attempt.id)).toHaveLength(1);
         const verdict = verdictOf(planted);
@@ -147,7 +89,7 @@ describe('a planted anomaly is found', () => {
 
   it.each(workloads)('a refused row of %s that is there', (workload) => {
     fc.assert(
-      fc.property(withOne(calm, of(workload, 'failed')), ({ attempt, played }) => {
+      fc.property(withOne(calm, attemptOf(workload, 'failed')), ({ attempt, played }) => {
         const planted = everywhere(played, (contents) => including(contents, attempt));
         expect(found(planted, 'phantom', attempt.id)).toHaveLength(1);
         expect(verdictOf(planted).outcome).toBe('broken');
@@ -157,7 +99,7 @@ describe('a planted anomaly is found', () => {
 
   it.each(workloads)('a row of %s that is there twice', (workload) => {
     fc.assert(
-      fc.property(withOne(calm, of(workload, 'ok')), ({ attempt, played }) => {
+      fc.property(withOne(calm, attemptOf(workload, 'ok')), ({ attempt, played }) => {
         const planted = everywhere(played, (contents) => including(contents, attempt));
         expect(found(planted, 'duplicate', attempt.id)).toHaveLength(1);
         expect(verdictOf(planted).outcome).toBe('broken');
@@ -212,7 +154,7 @@ describe('a planted anomaly is found', () => {
   it('a read of another total', () => {
     const withRead = withOne(calm, (attempt) => attempt.workload === 'bank' && attempt.balances !== null);
     fc.assert(
-      fc.property(withRead, small, ({ attempt, played }, account) => {
+      fc.property(withRead, anyAccount, ({ attempt, played }, account) => {
         if (attempt.workload !== 'bank' || attempt.balances === null) return;
         const balances = attempt.balances.map((balance, index) => (index === account ? balance + 1 : balance));
         const planted = replaced(played, attempt, { ...attempt, balances });

@@ -84,7 +84,9 @@ function settings(
     ['server_tls_ca_file', places.tls.ca],
     ['server_tls_cert_file', places.tls.certificate],
     ['server_tls_key_file', places.tls.key],
-    // A vanished host answers nothing: unacknowledged data ends the connection after 5 s, silence after 8.
+    // A vanished host answers nothing: unacknowledged data ends the connection after 5 s, silence after 6. The first
+    // probe goes out at 5 s, and the next look, a second later, finds tcp_user_timeout exceeded: that counts instead of
+    // tcp_keepcnt (tcp(7), TCP_USER_TIMEOUT; tcp_keepalive_timer in Linux's source), with which it would be 8 s.
     ['tcp_user_timeout', 5_000],
     ['tcp_keepalive', 1],
     ['tcp_keepidle', 5],

@@ -12,7 +12,7 @@
  * that send their first query between RESUME and the first login get an error, which never reached a server.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { PoolerBlocker } from '../core/cluster-view.ts';
+import type { PoolerBlocker } from '../core/pooler-report.ts';
 import type { PoolerAlias } from '../ports/pooler.ts';
 import type { ActOptions } from '../ports/postgres.ts';
 import { type Console, quoteName } from './console.ts';

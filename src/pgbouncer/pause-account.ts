@@ -3,7 +3,7 @@
  *
  * Invariant: nothing on the path of a move waits for it. What could not be seen stays 0; nothing else rests on it.
  */
-import type { PauseFigures } from '../core/cluster-view.ts';
+import type { PauseFigures } from '../core/pooler-report.ts';
 import type { PoolerConfiguration } from '../ports/pooler.ts';
 import type { Consoles } from './consoles.ts';
 import { applicationFigures } from './pause-figures.ts';

@@ -7,7 +7,7 @@
  *   `query_wait_timeout`, or gone by themselves; the two can't be told apart. pgbouncer counts no errors, so a client
  *   that got one and stayed connected is not seen.
  */
-import type { PauseFigures } from '../core/cluster-view.ts';
+import type { PauseFigures } from '../core/pooler-report.ts';
 import type { PoolerConfiguration } from '../ports/pooler.ts';
 import type { ClientSample, PoolState } from './views.ts';
 

@@ -1,67 +1,56 @@
 /**
- * The pooler beside an application: one pgbouncer process, its files, and its console.
+ * The pooler beside an application, behind the port that the agent acts through: puts one pgbouncer process, its files and
+ * its console together, and keeps what outlives one call.
  *
- * Invariant: a process that has to be started while writes are held comes up paused: its first configuration leads
- * writing aliases nowhere, and the real addresses follow once pgbouncer has confirmed the pause.
- * The process outlives the agent. What it refuses: to touch a process that is not of its own configuration file.
+ * Invariant: after a pause or a hold that failed nothing stays paused, and one that starts while writes are held comes up
+ * paused (start.ts). The process outlives the agent. What it refuses: to touch a process that is not of its own
+ * configuration file.
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { PauseFigures, PoolerBlocker } from '../core/cluster-view.ts';
-import { pausable } from '../core/pooler-configuration.ts';
+import type { PauseFigures, PoolerBlocker } from '../core/pooler-report.ts';
 import type { ReachAnswer } from '../core/rules/pooler-memory.ts';
-import { describeError, isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
+import { UnderstudyError } from '../errors/understudy-error.ts';
 import type {
   HoldOptions,
   LocalPooler,
   Pooler,
-  PoolerAlias,
   PoolerConfiguration,
   PoolerGate,
   ResumeOptions,
   ServerPlace,
 } from '../ports/pooler.ts';
 import type { ActOptions } from '../ports/postgres.ts';
-import { isAlive, type ProcessIdentity } from '../process/identity.ts';
-import { quoteName } from './console.ts';
+import { ConfigurationInForce } from './configuration-in-force.ts';
 import { Consoles } from './consoles.ts';
-import {
-  awaitAnswer,
-  endProcess,
-  findProcess,
-  type ProcessPlaces,
-  requireFreePort,
-  startProcess,
-} from './daemon-process.ts';
+import { endProcess } from './daemon-process.ts';
 import { drain, letLoginsFinish } from './drain.ts';
 import { PgbouncerFiles, type PgbouncerPlaces } from './files.ts';
 import { holdAliases } from './hold.ts';
 import { knock } from './knock.ts';
 import { watchLog } from './log-watch.ts';
+import { observePooler } from './observation.ts';
+import { OwnProcess } from './own-process.ts';
 import { PauseAccount } from './pause-account.ts';
 import { leadsTo, resumeAlias, verifyResumed } from './resume.ts';
-import { countStranded, endStranded, type Surplus } from './stranded.ts';
-import { findPgbouncer, type PgbouncerVersion, readVersion } from './version.ts';
-import { showDatabases, showPools } from './views.ts';
+import { startPooler } from './start.ts';
+import { countStranded, endStranded } from './stranded.ts';
+import { showDatabases } from './views.ts';
 
 const consoleWithinMs = 1_000;
 
 export class Pgbouncer implements Pooler {
   readonly #places: PgbouncerPlaces;
-  readonly #process: ProcessPlaces;
+  readonly #own: OwnProcess;
   readonly #files: PgbouncerFiles;
+  readonly #inForce: ConfigurationInForce;
   readonly #listeners = new Set<() => void>();
   #consoles: Consoles | null = null;
-  #version: PgbouncerVersion | null = null;
-  #running: ProcessIdentity | null = null;
-  #configuration: PoolerConfiguration | null = null;
   readonly #account = new PauseAccount();
   /** PAUSE commands may still be waiting for connections that never come back. */
   #isHolding = false;
   readonly #stirred = new Set<() => void>();
   #unwatch: (() => void) | null = null;
-  /** By alias: places of its pool that connections to a lost server take. */
-  #surplus: Surplus = new Map();
   #isClosed = false;
 
   constructor(places: PgbouncerPlaces) {
@@ -70,62 +59,45 @@ export class Pgbouncer implements Pooler {
     mkdirSync(places.run, { recursive: true });
     mkdirSync(places.log, { recursive: true });
     this.#places = places;
-    this.#process = {
+    const process = {
       configurationFile: join(directory, 'pgbouncer.ini'),
       directory,
       pidFile: join(places.run, 'pgbouncer.pid'),
       logFile: join(places.log, 'pgbouncer.log'),
     };
-    this.#files = new PgbouncerFiles(places, this.#process);
+    this.#own = new OwnProcess(process, places.program);
+    this.#files = new PgbouncerFiles(places, process);
+    this.#inForce = new ConfigurationInForce(this.#files, () => this.#own.requireVersion());
   }
 
   async observe(withinMs: number): Promise<LocalPooler> {
-    const program = findPgbouncer(this.#places.program);
-    this.#find();
-    if (this.#running === null) {
-      if (program === null) return { state: 'missing-binaries', because: this.#missing() };
-      return { state: 'stopped' };
-    }
-    if (this.#consoles === null) return { state: 'unknown', because: 'it runs, and its port is not known yet' };
-    try {
-      const console = await this.#consoles.main({ withinMs });
-      const options = { withinMs };
-      const [databases, pools] = await Promise.all([showDatabases(console, options), showPools(console, options)]);
-      return {
-        state: 'running',
-        pid: this.#running.pid,
-        version: this.#version?.text ?? 'unknown',
-        paused: databases.filter((database) => database.paused).map((database) => database.name),
-        clients: pools.reduce((sum, pool) => sum + pool.clients, 0),
-        waiting: pools.reduce((sum, pool) => sum + pool.waiting, 0),
-      };
-    } catch (error) {
-      return isAlive(this.#running) ? { state: 'unknown', because: describeError(error) } : { state: 'stopped' };
-    }
+    return await observePooler(this.#own, this.#consoles, withinMs);
   }
 
   async configure(configuration: PoolerConfiguration, gate: PoolerGate, options: ActOptions): Promise<boolean> {
-    const program = this.#program();
-    this.#version ??= await readVersion(program, options.withinMs);
+    const own = this.#own;
+    const program = own.requireProgram();
+    const version = own.version ?? (await own.learnVersion(options.withinMs));
     const consoles = this.#consolesFor(configuration);
-    const isAdopted = this.#configuration === null;
-    this.#configuration = configuration;
-    this.#find();
+    const inForce = this.#inForce;
+    const isAdopted = inForce.wanted === null;
+    inForce.want(configuration);
+    own.look();
     // Where it listens can't be reloaded: its clients are dropped for the new place.
-    if (this.#running !== null && this.#files.isElsewhere(configuration)) {
-      const moved = this.#running;
-      this.#running = null;
-      await endProcess(moved, this.#version, options);
+    if (own.running !== null && this.#files.isElsewhere(configuration)) {
+      const moved = own.running;
+      own.letGo();
+      await endProcess(moved, version, options);
     }
-    if (this.#running === null) {
-      await this.#start(program, configuration, gate, options);
-      await consoles.prepare(this.#writeAliases(), options);
+    if (own.running === null) {
+      await startPooler({ own, inForce, consoles }, program, configuration, gate, options);
+      await consoles.prepare(inForce.writeAliases(), options);
       return true;
     }
     const console = await consoles.main(options);
     // They hold up nobody as they are; a pool that is narrowed by a new agent would have no place for others.
-    if (isAdopted) this.#surplus = await countStranded(console, this.#writeAliases());
-    const changed = this.#write(configuration, 'open');
+    if (isAdopted) inForce.widen(await countStranded(console, inForce.writeAliases()));
+    const changed = inForce.write(configuration, 'open');
     const isLoaded = !changed && leadsTo(configuration, await showDatabases(console, options));
     if (!isLoaded) {
       // A reload cuts logins short where the address changes, with the same harm as a pause (see drain.ts).
@@ -135,7 +107,7 @@ export class Pgbouncer implements Pooler {
       // An agent that died in the wrong moment may have left it (stranded.ts); a reload would have taken it away.
       await console.query("SET query_timeout = '0'", options);
     }
-    await consoles.prepare(this.#writeAliases(), options);
+    await consoles.prepare(inForce.writeAliases(), options);
     return !isLoaded;
   }
 
@@ -146,25 +118,25 @@ export class Pgbouncer implements Pooler {
     const consoles = this.#requireConsoles();
     const sinceMs = performance.now();
     try {
-      await drain(consoles, this.#writing(), onBlockers, options);
+      await drain(consoles, this.#inForce.writing(), onBlockers, options);
     } catch (error) {
       await this.#afterFailedPause(consoles);
       throw error;
     }
     const drainMs = performance.now() - sinceMs;
-    this.#account.drained(consoles, this.#writeAliases(), sinceMs);
+    this.#account.drained(consoles, this.#inForce.writeAliases(), sinceMs);
     return { drainMs };
   }
 
   async hold(configuration: PoolerConfiguration, options: HoldOptions): Promise<void> {
     const consoles = this.#requireConsoles();
-    const before = this.#isHolding ? this.#writeAliases() : [];
-    this.#configuration = configuration;
+    const before = this.#isHolding ? this.#inForce.writeAliases() : [];
+    this.#inForce.want(configuration);
     this.#isHolding = true;
-    const held = this.#writeAliases();
+    const held = this.#inForce.writeAliases();
     const released = before.filter((alias) => !held.includes(alias));
     try {
-      const changed = this.#write(configuration, 'open');
+      const changed = this.#inForce.write(configuration, 'open');
       await holdAliases(consoles, held, options);
       if (changed) await (await consoles.main(options)).query('RELOAD', options);
       // Those that a standby serves from now on; their PAUSE may still be waiting.
@@ -179,13 +151,14 @@ export class Pgbouncer implements Pooler {
   async abandon(former: ServerPlace | null, signal: AbortSignal): Promise<number> {
     return await endStranded({
       former,
-      aliases: () => this.#writeAliases(),
+      aliases: () => this.#inForce.writeAliases(),
       console: async () => await this.#requireConsoles().main({ withinMs: consoleWithinMs }),
       widen: async (surplus) => {
-        this.#surplus = surplus;
-        if (this.#configuration === null || this.#isClosed) return;
+        const inForce = this.#inForce;
+        inForce.widen(surplus);
+        if (inForce.wanted === null || this.#isClosed) return;
         const console = await this.#requireConsoles().main({ withinMs: consoleWithinMs });
-        if (this.#write(this.#configuration, 'open')) await console.query('RELOAD', { withinMs: consoleWithinMs });
+        if (inForce.write(inForce.wanted, 'open')) await console.query('RELOAD', { withinMs: consoleWithinMs });
       },
       signal,
     });
@@ -197,7 +170,7 @@ export class Pgbouncer implements Pooler {
 
   onStir(listener: () => void): () => void {
     this.#stirred.add(listener);
-    this.#unwatch ??= watchLog(this.#process.logFile, () => {
+    this.#unwatch ??= watchLog(this.#own.places.logFile, () => {
       for (const heard of this.#stirred) heard();
     });
     return () => this.#stirred.delete(listener);
@@ -211,9 +184,9 @@ export class Pgbouncer implements Pooler {
     if (this.#isHolding) consoles.dropPausing();
     this.#isHolding = false;
     const console = await consoles.main(options);
-    const aliases = this.#writeAliases();
-    this.#configuration = configuration;
-    const changed = this.#writeOrFail(configuration);
+    const aliases = this.#inForce.writeAliases();
+    this.#inForce.want(configuration);
+    const changed = this.#inForce.writeOrFail(configuration);
     if (changed instanceof Error && !options.isOverdue) throw changed;
     // Clients wait until the first login at the new server, so that it need not be seen before RESUME.
     const ending = this.#account.ending(consoles, aliases);
@@ -223,7 +196,7 @@ export class Pgbouncer implements Pooler {
     const figures = ending.figures(configuration);
     await verifyResumed(consoles, configuration, options);
     this.#account.forget();
-    consoles.prepare(this.#writeAliases(), options).catch(() => {
+    consoles.prepare(this.#inForce.writeAliases(), options).catch(() => {
       // They are opened by the next pause then.
     });
     return await figures;
@@ -235,14 +208,14 @@ export class Pgbouncer implements Pooler {
   }
 
   async stop(options: ActOptions): Promise<void> {
-    this.#find();
-    const running = this.#running;
+    const own = this.#own;
+    own.look();
     this.#consoles?.close();
-    this.#running = null;
+    const running = own.letGo();
     this.#account.forget();
     if (running === null) return;
-    this.#version ??= await readVersion(this.#program(), options.withinMs);
-    await endProcess(running, this.#version, options);
+    const version = own.version ?? (await own.learnVersion(options.withinMs));
+    await endProcess(running, version, options);
   }
 
   async close(): Promise<void> {
@@ -253,32 +226,11 @@ export class Pgbouncer implements Pooler {
     this.#consoles?.close();
   }
 
-  #missing(): string {
-    const named = this.#places.program;
-    return named === null ? 'no pgbouncer is installed' : `${named} can't be executed`;
-  }
-
-  #program(): string {
-    const program = findPgbouncer(this.#places.program);
-    if (program === null) throw new UnderstudyError('POOLER_BINARIES_MISSING', this.#missing());
-    return program;
-  }
-
-  #find(): void {
-    if (this.#running !== null && isAlive(this.#running)) return;
-    this.#running = findProcess(this.#process);
-  }
-
   #consolesFor(configuration: PoolerConfiguration): Consoles {
     const address = { socketDirectory: this.#places.run, port: configuration.port };
     this.#consoles ??= new Consoles(address, () => this.#lost());
     this.#consoles.moveTo(address);
     return this.#consoles;
-  }
-
-  #knownVersion(): PgbouncerVersion {
-    if (this.#version !== null) return this.#version;
-    throw new UnderstudyError('POOLER_FAILED', 'the version of pgbouncer is not known yet');
   }
 
   #requireConsoles(): Consoles {
@@ -288,61 +240,6 @@ export class Pgbouncer implements Pooler {
 
   #lost(): void {
     for (const listener of this.#listeners) listener();
-  }
-
-  /** Answers whether pgbouncer has something new to read. */
-  #write(configuration: PoolerConfiguration, gate: PoolerGate): boolean {
-    const aliases = configuration.aliases.map((alias) => {
-      return { ...alias, poolSize: alias.poolSize + (this.#surplus.get(alias.name) ?? 0) };
-    });
-    try {
-      return this.#files.write({ ...configuration, aliases }, gate, this.#knownVersion());
-    } catch (cause) {
-      if (isUnderstudyError(cause)) throw cause;
-      throw new UnderstudyError('POOLER_FILES_FAILED', "the files of the pooler can't be written", { cause });
-    }
-  }
-
-  #writeOrFail(configuration: PoolerConfiguration): boolean | Error {
-    try {
-      return this.#write(configuration, 'open');
-    } catch (error) {
-      if (isUnderstudyError(error, 'POOLER_FILES_FAILED')) return error;
-      throw error;
-    }
-  }
-
-  #writing(): readonly PoolerAlias[] {
-    return pausable(this.#configuration?.aliases ?? []);
-  }
-
-  #writeAliases(): readonly string[] {
-    return this.#writing().map((alias) => alias.name);
-  }
-
-  async #start(
-    program: string,
-    configuration: PoolerConfiguration,
-    gate: PoolerGate,
-    options: ActOptions,
-  ): Promise<void> {
-    await requireFreePort(configuration.listenAddress, configuration.port);
-    this.#write(configuration, gate);
-    const daemon = await startProcess(program, this.#process);
-    const consoles = this.#requireConsoles();
-    const console = await awaitAnswer(
-      daemon,
-      this.#process,
-      async (withinMs) => await consoles.main({ ...options, withinMs }),
-      options,
-    );
-    this.#running = daemon;
-    if (gate === 'open') return;
-    await Promise.all(
-      this.#writeAliases().map(async (alias) => await console.query(`PAUSE ${quoteName(alias)}`, options)),
-    );
-    this.#write(configuration, 'open');
-    await console.query('RELOAD', options);
   }
 
   /** Nothing may stay paused after a failed pause, whatever is left of the time. */

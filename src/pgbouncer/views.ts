@@ -3,7 +3,7 @@
  * Refuses rows without the columns named here: a figure that isn't there must not become 0.
  */
 import { z } from 'zod';
-import type { PoolerBlocker } from '../core/cluster-view.ts';
+import type { PoolerBlocker } from '../core/pooler-report.ts';
 import type { ActOptions } from '../ports/postgres.ts';
 import type { Console } from './console.ts';
 

@@ -4,8 +4,9 @@
  * Pause means: no server connection of a pausable alias is in a transaction and none will get one until resumed;
  * waiting clients stay connected. Pause state dies with the pooler's process.
  */
-import type { PauseFigures, PoolerBlocker } from '../core/cluster-view.ts';
+
 import type { PoolerAlias, PoolerConfiguration, PoolerGate } from '../core/pooler-configuration.ts';
+import type { PauseFigures, PoolerBlocker } from '../core/pooler-report.ts';
 import type { ReachAnswer } from '../core/rules/pooler-memory.ts';
 import type { ActOptions } from './postgres.ts';
 

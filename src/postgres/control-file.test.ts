@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseControl } from './control-file.ts';
+import { controlTimeline, parseControl } from './control-file.ts';
 import { crc32c } from './crc32c.ts';
 
 function record(format: number, checksumAt: number): Buffer {
@@ -37,6 +37,14 @@ describe('parseControl', () => {
         checkpointLsn: 0x16_b374_d848n,
       },
     });
+  });
+
+  it('follows a primary that crashed between its promotion and its first checkpoint onto its new timeline', () => {
+    const reading = parseControl(record(1300, 288));
+    if (reading.found !== 'control') throw new Error(reading.found);
+    const crashed = { ...reading.control, state: 'in-production', minRecoveryTimeline: 4 } as const;
+    expect(controlTimeline(crashed)).toBe(4);
+    expect(controlTimeline({ ...crashed, minRecoveryTimeline: 0 })).toBe(3);
   });
 
   it('believes nothing that a checksum does not cover', () => {

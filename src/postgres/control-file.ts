@@ -38,7 +38,10 @@ export interface ControlFile {
   /** Where the last checkpoint record starts. */
   readonly checkpointLsn: Lsn;
   readonly checkpointTimeline: number;
-  /** On a standby: how far it must replay before it is consistent, and on which timeline; 0 elsewhere. */
+  /**
+   * On a standby: how far it must replay before it is consistent, and on which timeline. On a primary 0, save from its promotion
+   * to its first checkpoint: then where its timeline begins, so that a recovery follows it (xlog.c, CreateEndOfRecoveryRecord).
+   */
   readonly minRecoveryLsn: Lsn;
   readonly minRecoveryTimeline: number;
   readonly walSegmentBytes: number;
@@ -97,8 +100,7 @@ export function readControl(path: string): ControlReading {
   return reading;
 }
 
-/** The timeline of the last WAL that this data directory is known to have applied. */
+/** The timeline of the last WAL that this data directory is known to have applied, or written. */
 export function controlTimeline(control: ControlFile): number {
-  const recovering = control.state === 'archive-recovery' || control.state === 'shut-down-in-recovery';
-  return recovering ? Math.max(control.minRecoveryTimeline, control.checkpointTimeline) : control.checkpointTimeline;
+  return Math.max(control.minRecoveryTimeline, control.checkpointTimeline);
 }

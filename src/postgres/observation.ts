@@ -5,48 +5,22 @@
  * is `unknown` with its process id, never `stopped`; `stopped` means that no process of the data directory lives and
  * its memory is not attached.
  */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import type { LocalPostgres, ServerFacts } from '../core/cluster-view.ts';
-import type { Lsn } from '../core/lsn.ts';
-import { describeError, isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
+import type { LocalPostgres } from '../core/cluster-view.ts';
+import { describeError, isUnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { LookDepth } from '../ports/postgres.ts';
-import { readQuietly } from '../process/quiet-file.ts';
 import type { Binaries } from './binaries.ts';
-import { type ControlFile, controlTimeline, readControl } from './control-file.ts';
-import { readForeignControl } from './control-program.ts';
-import {
-  createReplyAges,
-  fastStatement,
-  type PositionFacts,
-  pendingRestarts,
-  positionStatement,
-  type SlowFacts,
-  slotStates,
-  slowStatement,
-} from './facts.ts';
-import { hasContent, readJournal, settleSwap } from './journal.ts';
+import { settleSwap } from './journal.ts';
 import type { Layout } from './layout.ts';
 import { findServer, type Server } from './postmaster-file.ts';
 import { createDiagnosis, createLogTail, type StreamingDiagnosis } from './replication-log.ts';
+import { observeAtRest } from './resting-server.ts';
+import { createRunningServer } from './running-server.ts';
 import { type Session, sqlState } from './session.ts';
-import { parseSyncNames } from './sync-names.ts';
-import { upstreamNode } from './upstream.ts';
 import { within } from './waiting.ts';
-import { readFork, type TimelineFork, timelineAt, type WalPlace } from './wal-timeline.ts';
 
-/** Versions and settings change only with a restart or a reload. */
-const slowFactsEveryMs = 5_000;
-const reloadSettlesMs = 500;
 /** SQLSTATE cannot_connect_now: starting up, or shutting down. */
 const cannotConnectNow = '57P03';
-
-interface Checkpointed {
-  /** As of the last restart point: a standby's WAL may have come to a later one since. */
-  readonly controlTimeline: number;
-  readonly segmentBytes: number;
-}
 
 export interface Observer {
   observe(withinMs: number, depth: LookDepth): Promise<LocalPostgres>;
@@ -70,162 +44,10 @@ function unknown(because: string, pid: number | null): LocalPostgres {
   return { state: 'unknown', because, pid };
 }
 
-/** In which role the server ran last, from how it was left. */
-function lastRole(control: ControlFile, layout: Layout): 'primary' | 'standby' {
-  if (control.state === 'shut-down-in-recovery') return 'standby';
-  // A copy of a running primary carries that primary's state; its label tells that it is a copy.
-  if (existsSync(layout.backupLabel)) return 'standby';
-  return control.state === 'archive-recovery' && existsSync(layout.standbySignal) ? 'standby' : 'primary';
-}
-
-function describeStopped(control: ControlFile, layout: Layout): LocalPostgres {
-  const clean = control.state === 'shut-down' || control.state === 'shut-down-in-recovery';
-  return {
-    state: 'stopped',
-    systemIdentifier: control.systemIdentifier,
-    timeline: controlTimeline(control),
-    checkpointLsn: control.checkpointLsn,
-    shutdown: clean ? 'clean' : 'crashed',
-    lastRole: lastRole(control, layout),
-  };
-}
-
-/** The receive position, if it is one: after a restart it is nothing, or the start of a segment behind replay. */
-function receivedPosition(fast: PositionFacts): Lsn | null {
-  if (fast.received_lsn === null) return null;
-  return fast.replayed_lsn === null || fast.received_lsn >= fast.replayed_lsn ? fast.received_lsn : null;
-}
-
-/**
- * The end of valid WAL on disk: what this process streamed past its replay, or else the replay position once local WAL
- * is exhausted. The maximum of both is too low after a restart, and replay that still goes on tells nothing.
- */
-function walEnd(fast: PositionFacts, replayed: Lsn): Lsn | null {
-  const received = receivedPosition(fast);
-  if (received !== null && received > replayed) return received;
-  const isExhausted = fast.receiver_status !== null || fast.startup_wait === 'RecoveryRetrieveRetryInterval';
-  return isExhausted ? replayed : null;
-}
-
-/** `null`: there is no cluster. Throws when that can't be told. */
-function readMajor(layout: Layout): string | null {
-  try {
-    return readQuietly(join(layout.data, 'PG_VERSION')).toString('utf8').trim();
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return null;
-    throw error;
-  }
-}
-
-function replayLagS(fast: PositionFacts): number | null {
-  if (fast.receiver_status !== 'streaming') return null;
-  const received = receivedPosition(fast);
-  if (received === null || received === fast.replayed_lsn) return 0;
-  return fast.replay_age_s === null ? null : Math.max(0, fast.replay_age_s);
-}
-
 export function createObserver(context: ObserverContext): Observer {
-  const { layout, session, clock } = context;
-  const replyAges = createReplyAges();
+  const { layout, session } = context;
   const diagnosis = createDiagnosis(createLogTail(layout.serverLog));
-  let slow: { readonly facts: SlowFacts; readonly atMs: number; readonly pid: number } | null = null;
-  /** A reload reaches the sessions one by one: look again and again for a moment. */
-  let unsettledUntilMs = 0;
-  /** Of WAL that nobody adds to, the timeline stays what it was. */
-  let ended: { readonly pid: number; readonly at: Lsn; readonly timeline: number } | null = null;
-
-  const slowFacts = async (pid: number, withinMs: number): Promise<SlowFacts> => {
-    const now = clock.boottimeMs();
-    if (slow === null || slow.pid !== pid || now - slow.atMs > slowFactsEveryMs || now < unsettledUntilMs) {
-      const [facts] = await session.query(slowStatement, withinMs);
-      if (facts === undefined) throw new UnderstudyError('BROKEN_INVARIANT', 'the server answered without a row');
-      slow = { facts, atMs: now, pid };
-    }
-    return slow.facts;
-  };
-
-  /** Everything but role and positions, as the last whole look at this very server found it. */
-  let whole: (Omit<ServerFacts, 'timeline'> & Checkpointed & { readonly pid: number }) | null = null;
-
-  const lookWhole = async (pid: number, withinMs: number): Promise<PositionFacts> => {
-    const endMs = clock.boottimeMs() + withinMs;
-    const [fast] = await session.query(fastStatement, withinMs);
-    if (fast === undefined) throw new UnderstudyError('BROKEN_INVARIANT', 'the server answered without a row');
-    const nowMs = clock.boottimeMs();
-    const facts = await slowFacts(pid, Math.max(1, endMs - nowMs));
-    const reading = readControl(layout.controlFile);
-    const control =
-      reading.found === 'control' ? reading.control : await readForeignControl(layout, await context.binaries());
-    whole = {
-      pid,
-      controlTimeline: controlTimeline(control),
-      segmentBytes: control.walSegmentBytes,
-      systemIdentifier: control.systemIdentifier,
-      serverVersion: facts.version,
-      major: context.major,
-      slots: slotStates(fast),
-      peers: replyAges(fast, nowMs),
-      pendingRestart: pendingRestarts(facts),
-      standbyMinimums: facts.minimums,
-    };
-    return { ...fast, replayed_lsn: fast.replayed_lsn ?? (fast.recovery ? control.minRecoveryLsn : null) };
-  };
-
-  const walDirectory = join(layout.data, 'pg_wal');
-  let fork: { readonly timeline: number; readonly at: TimelineFork | null } | null = null;
-  const forkOf = (timeline: number): TimelineFork | null => {
-    if (fork?.timeline !== timeline) fork = { timeline, at: readFork(walDirectory, timeline) };
-    return fork.at;
-  };
-
-  /** Of the WAL on disk that ends there; `null`: not determined. */
-  const timelineOf = (pid: number, place: WalPlace): number | null => {
-    if (ended?.pid === pid && ended.at === place.end) return ended.timeline;
-    const timeline = timelineAt(walDirectory, place);
-    ended = timeline === null ? null : { pid, at: place.end, timeline };
-    return timeline;
-  };
-
-  const lookBriefly = async (withinMs: number): Promise<PositionFacts> => {
-    const [facts] = await session.query(positionStatement, withinMs);
-    if (facts === undefined) throw new UnderstudyError('BROKEN_INVARIANT', 'the server answered without a row');
-    return facts;
-  };
-
-  const running = async (pid: number, withinMs: number, depth: LookDepth): Promise<LocalPostgres> => {
-    const fast = depth === 'brief' && whole?.pid === pid ? await lookBriefly(withinMs) : await lookWhole(pid, withinMs);
-    if (whole === null) return unknown('its facts were dropped while they were read', pid);
-    const { controlTimeline: known, segmentBytes, ...server } = whole;
-    if (!fast.recovery && fast.insert_lsn !== null && fast.insert_timeline !== null) {
-      return {
-        state: 'primary',
-        ...server,
-        timeline: Number.parseInt(fast.insert_timeline, 16),
-        insertLsn: fast.insert_lsn,
-        fork: forkOf(Number.parseInt(fast.insert_timeline, 16)),
-        syncSet: parseSyncNames(fast.sync_names),
-      };
-    }
-    if (fast.replayed_lsn === null) return unknown('its replay position is not known yet', pid);
-    const streaming = fast.receiver_status === 'streaming';
-    const end = walEnd(fast, fast.replayed_lsn);
-    const received = streaming ? fast.receiver_timeline : null;
-    const timeline = received ?? timelineOf(pid, { known, segmentBytes, end: end ?? fast.replayed_lsn });
-    return {
-      state: 'standby',
-      ...server,
-      timeline: timeline ?? known,
-      receivedLsn: receivedPosition(fast),
-      replayedLsn: fast.replayed_lsn,
-      // A place on no known timeline is no position.
-      walEnd: timeline === null ? null : end,
-      replayPaused: fast.replay_paused ?? false,
-      lagS: replayLagS(fast),
-      upstream: upstreamNode(fast.primary_conninfo, context.domain),
-      receiver: streaming ? 'streaming' : fast.receiver_status === null ? 'none' : 'connecting',
-      cannotStream: diagnosis.look(streaming),
-    };
-  };
+  const running = createRunningServer({ ...context, diagnosis });
 
   const alive = async (
     server: Extract<Server, { alive: 'postmaster' }>,
@@ -237,7 +59,7 @@ export function createObserver(context: ObserverContext): Observer {
     if (server.file.status === 'starting' || server.file.status === 'none') return { state: 'starting', pid };
     if (server.file.status === 'stopping') return { state: 'stopping', pid };
     try {
-      return await running(pid, withinMs, depth);
+      return await running.observe(pid, withinMs, depth);
     } catch (error) {
       // A connection that broke or was refused may just mean that it is on its way up or down.
       const again = findServer(layout.data, layout.postmasterFile);
@@ -245,31 +67,6 @@ export function createObserver(context: ObserverContext): Observer {
       if (again.file.status === 'stopping') return { state: 'stopping', pid };
       if (sqlState(error) === cannotConnectNow) return { state: 'starting', pid };
       return unknown(describeError(error), pid);
-    }
-  };
-
-  const atRest = async (): Promise<LocalPostgres> => {
-    const version = readMajor(layout);
-    // A look at a directory's names leaves its note, too (quiet-file.ts): only where there is no cluster.
-    if (version === null && !hasContent(layout.data)) {
-      return (await readJournal(layout)).entry.step === 'nothing' ? { state: 'absent' } : { state: 'unfinished' };
-    }
-    // Never to be started, whatever it looks like.
-    if ((await readJournal(layout)).rewind?.step === 'begun') return { state: 'unfinished' };
-    if (version === null) return { state: 'foreign', because: `${layout.data} holds no PostgreSQL cluster` };
-    if (version !== String(context.major)) {
-      return { state: 'foreign', because: `${layout.data} is of PostgreSQL ${version}, declared is ${context.major}` };
-    }
-    const reading = readControl(layout.controlFile);
-    switch (reading.found) {
-      case 'control':
-        return describeStopped(reading.control, layout);
-      case 'unknown-format':
-        return describeStopped(await readForeignControl(layout, await context.binaries()), layout);
-      case 'nothing':
-        return { state: 'foreign', because: `${layout.data} has no control file` };
-      case 'unreadable':
-        return { state: 'foreign', because: `${layout.data}: ${reading.because}` };
     }
   };
 
@@ -287,19 +84,16 @@ export function createObserver(context: ObserverContext): Observer {
     const server = findServer(layout.data, layout.postmasterFile);
     if (server.alive === 'postmaster') return alive(server, withinMs, depth);
     session.drop();
-    slow = null;
-    whole = null;
+    running.forget();
     if (server.alive === 'remnants') {
       return { state: 'orphaned', pid: server.processes[0]?.pid ?? server.file?.pid ?? 0 };
     }
-    return atRest();
+    return observeAtRest(layout, context.major, context.binaries);
   };
 
   return {
     diagnosis,
-    refresh() {
-      unsettledUntilMs = clock.boottimeMs() + reloadSettlesMs;
-    },
+    refresh: () => running.refresh(),
     async observe(withinMs, depth) {
       try {
         return (

@@ -18,6 +18,7 @@ describe('readObstacle', () => {
       'diverged',
     ],
     ["ERROR:  requested starting point 0/3000000 on timeline 1 is not in this server's history", 'diverged'],
+    ["FATAL:  could not start WAL streaming: ERROR:  requested timeline 2 is not in this server's history", 'diverged'],
     ['FATAL:  highest timeline 1 of the primary is behind recovery timeline 2', 'diverged'],
     ['LOG:  started streaming WAL from primary at 0/3000000 on timeline 1', null],
     ['FATAL:  replication slot "understudy_db2" does not exist', null],

@@ -23,6 +23,7 @@ const diverged = [
   /new timeline \d+ forked off current database system timeline \d+ before current recovery point/,
   /requested starting point \S+ on timeline \d+ is not in this server's history/,
   /requested timeline \d+ is not a child of this server's history/,
+  /requested timeline \d+ is not in this server's history/,
   /highest timeline \d+ of the primary is behind recovery timeline \d+/,
 ];
 /** Might be said for an instant by an upstream that has just been restarted: it must be said twice. */

@@ -63,7 +63,7 @@ function newClient(where: Where): pg.Client {
   return client;
 }
 
-interface Where {
+export interface Where {
   readonly socketDirectory: string;
   readonly port: number;
   readonly database?: string;

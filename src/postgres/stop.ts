@@ -8,7 +8,7 @@
  * Escalates: fast (SIGINT), after `patienceMs` immediate (SIGQUIT), then SIGKILL for everything (documentation 19.5).
  * Two things are known to hold up a fast stop and are ended on the way, so that it stays a clean one: processes
  * stopped by a signal are continued, and once the shutdown checkpoint is written, walsenders of standbys that nobody
- * waits for are ended (one frozen standby held a stop for more than 10 s).
+ * waits for are ended (one frozen standby held a stop for more than 10 s), and in the end that of the awaited one, too.
  */
 import { z } from 'zod';
 import type { NodeName } from '../core/spec.ts';
@@ -25,6 +25,8 @@ import type { Deadline } from './waiting.ts';
 const pollMs = 1;
 /** How long standbys that nobody waits for may go on receiving once the shutdown checkpoint is written. */
 const walsenderGraceMs = 40;
+/** The same for the one that is waited for. Nobody can write meanwhile, and whoever needs longer for its rest is lost or too slow. */
+const awaitedGraceMs = 3_000;
 /** After this, something is wrong: look for stopped processes and for walsenders that hold up the checkpoint itself. */
 const suspicionMs = 150;
 /** PostgreSQL itself gives an immediate stop 5 s; a primary that must be gone has less time. */
@@ -45,6 +47,10 @@ export async function observeWalsenders(
   }
 }
 
+function pidsOf(senders: readonly z.infer<typeof walsender>[]): ReadonlySet<number> {
+  return new Set(senders.map(({ pid }) => pid));
+}
+
 function isWalsender(pid: number): boolean {
   return /\bwalsender\b/.test(readCommandLine(pid)[0] ?? '');
 }
@@ -54,6 +60,7 @@ interface Stopping {
   readonly memory: SharedMemory | null;
   /** Walsenders that may be ended; decided before the stop, because the server answers nobody afterwards. */
   readonly dispensable: ReadonlySet<number>;
+  readonly awaited: ReadonlySet<number>;
 }
 
 function isGone({ layout, memory }: Stopping): boolean {
@@ -67,13 +74,19 @@ function endWalsenders({ dispensable }: Stopping): void {
   }
 }
 
-/** Continues what is stopped, and ends the walsenders that nobody waits for. */
-function clearTheWay(stopping: Stopping): void {
-  for (const process of processesIn(stopping.layout.data)) {
-    const ends = stopping.dispensable.has(process.pid) && isWalsender(process.pid);
+/** Continues what is stopped, and ends the walsenders that nobody waits for any more. */
+function clearTheWay({ awaited, dispensable, layout }: Stopping, isOverdue: boolean): void {
+  for (const process of processesIn(layout.data)) {
+    const mayEnd = dispensable.has(process.pid) || (isOverdue && awaited.has(process.pid));
+    const ends = mayEnd && isWalsender(process.pid);
     if (ends) sendSignal(process, 'SIGTERM');
     if (ends || readProcess(process.pid)?.state === 'T') sendSignal(process, 'SIGCONT');
   }
+}
+
+function isShutDown({ layout }: Stopping): boolean {
+  const reading = readControl(layout.controlFile);
+  return reading.found === 'control' && reading.control.state === 'shut-down';
 }
 
 /** Waits for the end of a fast stop; `false` when it did not come in time. */
@@ -85,7 +98,7 @@ async function awaitFastStop(
   deadline: Deadline,
 ): Promise<boolean> {
   let lookAtMs = clock.boottimeMs() + suspicionMs;
-  let checkpointed = false;
+  let checkpointedAtMs: number | null = null;
   for (;;) {
     const current = readProcess(postmaster.pid);
     const ended = current === null || current.state === 'Z' || current.startTicks !== postmaster.startTicks;
@@ -93,13 +106,12 @@ async function awaitFastStop(
     const now = clock.boottimeMs();
     if (now >= untilMs) return false;
     deadline.check('stopping PostgreSQL');
-    if (!checkpointed && stopping.dispensable.size > 0) {
-      const reading = readControl(stopping.layout.controlFile);
-      checkpointed = reading.found === 'control' && reading.control.state === 'shut-down';
-      if (checkpointed) lookAtMs = Math.min(lookAtMs, now + walsenderGraceMs);
+    if (checkpointedAtMs === null && stopping.dispensable.size + stopping.awaited.size > 0 && isShutDown(stopping)) {
+      checkpointedAtMs = now;
+      lookAtMs = Math.min(lookAtMs, now + walsenderGraceMs);
     }
     if (now >= lookAtMs) {
-      clearTheWay(stopping);
+      clearTheWay(stopping, checkpointedAtMs !== null && now - checkpointedAtMs >= awaitedGraceMs);
       lookAtMs = now + suspicionMs;
     }
     await clock.sleep(pollMs);
@@ -143,7 +155,8 @@ export async function stop(
   const stopping: Stopping = {
     layout,
     memory: server.file?.sharedMemory ?? null,
-    dispensable: new Set(senders.filter(({ name }) => name !== how.awaitStandby).map(({ pid }) => pid)),
+    dispensable: pidsOf(senders.filter(({ name }) => name !== how.awaitStandby)),
+    awaited: pidsOf(senders.filter(({ name }) => name === how.awaitStandby)),
   };
   if (server.alive === 'postmaster') {
     // A stop waits until every walsender's standby has the last record: only one of them is worth the writers' time.

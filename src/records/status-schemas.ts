@@ -1,8 +1,9 @@
 /** The shapes of what agents say of the cluster's state. Fields that this version doesn't know are dropped. */
 import { z } from 'zod';
-import type { MemberPostgres, PoolerReport } from '../core/cluster-view.ts';
+import type { MemberPostgres } from '../core/cluster-view.ts';
 import type { Forecast, Prospect } from '../core/forecast.ts';
 import type { Operation } from '../core/operation.ts';
+import type { PoolerReport } from '../core/pooler-report.ts';
 import type { Receipt } from '../core/receipt.ts';
 import type { ClusterStatus } from '../core/status.ts';
 import { count, duration, name, text } from './spec-schema.ts';

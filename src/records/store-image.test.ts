@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { StoreChange, StoreEntry, StoreSnapshot, StoreWrite } from '../ports/store.ts';
-import { FakeHistory } from '../sim/fake-history.ts';
+import { FakeHistory } from '../sim/fakes/store-history.ts';
 import { encodeRecord } from './codecs.ts';
 import { eventKey } from './keys.ts';
 import { applyChanges, applyWrites, emptyImage, imageOf, type StoreImage } from './store-image.ts';

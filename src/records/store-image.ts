@@ -8,18 +8,12 @@
 
 import type { AcceptedLoss } from '../core/accepted-loss.ts';
 import type { Ballot } from '../core/ballot.ts';
-import type {
-  ClusterRecord,
-  MemberStatus,
-  PoolerReport,
-  ReadOnlyOrder,
-  SpecRecord,
-  Stored,
-} from '../core/cluster-view.ts';
+import type { ClusterRecord, MemberStatus, ReadOnlyOrder, SpecRecord, Stored } from '../core/cluster-view.ts';
 import type { DurabilityRecord } from '../core/durability.ts';
 import type { HandsOff } from '../core/hands-off.ts';
 import type { Lease, Renewal } from '../core/lease.ts';
 import type { Operation } from '../core/operation.ts';
+import type { PoolerReport } from '../core/pooler-report.ts';
 import type { Receipt } from '../core/receipt.ts';
 import type { NodeName } from '../core/spec.ts';
 import type { TimelineRecord } from '../core/timelines.ts';

@@ -4,10 +4,10 @@
  * Invariant: seeds begin in the order of their numbers, so that "caught after n seeds" means the same on every machine.
  */
 import type { Crew } from './crew.ts';
-import type { FaultKind } from './faults.ts';
+import type { FaultKind } from './faults/catalogue.ts';
 import { planOf } from './plan.ts';
 import type { SeedResult } from './run-seed.ts';
-import type { Story } from './story.ts';
+import type { Story } from './stories/story.ts';
 
 export interface Find {
   readonly seed: string;

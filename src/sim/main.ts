@@ -13,8 +13,8 @@ import { findPlant, type Plant, plants } from './planted.ts';
 import { campaignText, type PlantOutcome, plantsText, seedText } from './report-text.ts';
 import type { SeedResult } from './run-seed.ts';
 import { shrink } from './shrink.ts';
-import { findStory, stories } from './stories.ts';
-import type { Story } from './story.ts';
+import { findStory, stories } from './stories/catalogue.ts';
+import type { Story } from './stories/story.ts';
 
 const plantSeeds = 2_000;
 const shrinkTries = 400;

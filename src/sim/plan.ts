@@ -8,11 +8,12 @@
  */
 import { type DurabilitySpec, defaultDurability } from '../core/declared-durability.ts';
 import type { NodeName } from '../core/spec.ts';
-import { type FaultKind, faultKinds, faultsOf, themes } from './faults.ts';
+import { type FaultKind, faultKinds, faultOf } from './faults/catalogue.ts';
+import { themes } from './faults/themes.ts';
 import { holder, type PlannedCommand, type PlannedFault, speaker, type When } from './planned-fault.ts';
-import { Random } from './random.ts';
-import { stories } from './stories.ts';
-import type { Story } from './story.ts';
+import { stories } from './stories/catalogue.ts';
+import type { Story } from './stories/story.ts';
+import { Random } from './world/random.ts';
 
 export interface Plan {
   readonly seed: string;
@@ -69,7 +70,8 @@ const interesting = [
   'act.stop',
   'act.clone',
 ];
-const settlingMs = 8_000;
+/** A plan's times count as if the cluster had formed in this time, however long it really takes. */
+export const settlingMs = 8_000;
 /** From when a holder gives up until the last candidate has taken over, with the usual TTL. */
 const leaseTimesMs = [4_500, 7_500] as const;
 
@@ -136,7 +138,7 @@ function drawFaults(random: Random, nodes: Nodes, troubleMs: number, most: numbe
   const faults: PlannedFault[] = [];
   for (let index = 0; index < many && kinds.length > 0; index += 1) {
     const kind = random.pick(kinds);
-    const { on } = faultsOf(kind);
+    const { on } = faultOf(kind);
     const when = drawWhen(random, troubleMs);
     const byRole = on === 'database' && random.chance(0.65);
     const node = byRole ? random.pick('event' in when ? [speaker, speaker, holder] : [holder]) : random.pick(nodes[on]);

@@ -1,6 +1,6 @@
 /** What a plan has in store: faults and commands, to whom, when and for how long. Data, so that it can be printed and left out. */
 import type { NodeName } from '../core/spec.ts';
-import type { FaultKind } from './faults.ts';
+import type { FaultKind } from './faults/catalogue.ts';
 
 export type When =
   | { readonly atMs: number }

@@ -1,7 +1,7 @@
 /**
  * Planted bugs: guards of the protocol that can be taken out by name, in a build of the simulator and nowhere else.
  *
- * A plant is a piece of the real source and what stands there instead; tools/sim.ts puts it in while it bundles, so the
+ * A plant is a piece of the real source and what stands there instead; bundle.ts puts it in while it bundles, so the
  * product itself has no switch that could be left on. Each `find` must occur exactly once in its file: when a rule is
  * rewritten, its plant has to be thought about again.
  */
@@ -119,7 +119,7 @@ export const plants: readonly Plant[] = [
     'silent: { term, nodes: new Set(silent?.nodes ?? []) }',
   ]),
   plant('winner-waits-for-standbys', 'From its first instant a new primary waits for whom the record demands', [
-    'agent/database-node.ts',
+    'agent/local-configuration.ts',
     'this.#ownSync ?? initial)',
     'this.#ownSync ?? { standbys: [], k: 0 })',
   ]),

@@ -63,7 +63,7 @@ function whenText(when: When): string {
   return `${when.delayMs.toFixed(1)} ms after ${when.event} no. ${when.nth}`;
 }
 
-/** A table in Markdown: it stands in docs/simulator.md. */
+/** A table in Markdown: it stands in docs/planted-bugs.md. */
 export function plantsText(outcomes: readonly PlantOutcome[]): string {
   const caught = outcomes.filter((outcome) => outcome.caught).length;
   return [

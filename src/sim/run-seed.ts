@@ -5,16 +5,15 @@
 
 import { defaultFailover } from '../core/declared-durability.ts';
 import type { NodeName } from '../core/spec.ts';
-import type { Violation } from './checks.ts';
-import type { RunningAgent } from './database-machine.ts';
-import { beginFault, type FaultKind } from './faults.ts';
-import { isDispensable, isLevel, leaseHolder, whyNotHealthy } from './healed.ts';
-import { PauseWatch } from './pause-watch.ts';
+import { rowsOf, type Violation } from './checks/checks.ts';
+import { isDispensable, isLevel, leaseHolder, whyNotHealthy } from './checks/healed.ts';
+import { PauseWatch } from './checks/pause-watch.ts';
+import type { FaultKind } from './faults/catalogue.ts';
 import { isCurable, type Plan } from './plan.ts';
-import { holder, type PlannedCommand, type PlannedFault, speaker, type When } from './planned-fault.ts';
-import { Random } from './random.ts';
-import { simulatedSpec } from './simulated-spec.ts';
-import { World } from './world.ts';
+import { Trouble } from './trouble.ts';
+import { Random } from './world/random.ts';
+import { simulatedSpec } from './world/simulated-spec.ts';
+import { World } from './world/world.ts';
 
 export interface SeedResult {
   readonly plan: Plan;
@@ -51,11 +50,8 @@ export async function runSeed(plan: Plan, keepTrace: boolean): Promise<SeedResul
 class SeedRun {
   readonly #world: World;
   readonly #plan: Plan;
-  readonly #begun: FaultKind[] = [];
-  readonly #undo = new Set<() => void>();
-  readonly #lost = new Set<NodeName>();
+  #begun: readonly FaultKind[] = [];
   #lostLocal = 0;
-  #isQuiet = false;
 
   constructor(world: World, plan: Plan) {
     this.#world = world;
@@ -72,15 +68,15 @@ class SeedRun {
         this.#world.load.write(app.pooler, this.#plan.everyMs);
       }
     }
-    const offsetMs = time.nowMs;
+    const trouble = new Trouble(this.#world);
+    this.#begun = trouble.begun;
     new PauseWatch(this.#world).begin();
-    for (const fault of this.#plan.faults) {
-      this.#at(fault.when, offsetMs, (teller) => this.#fail(fault, teller));
-    }
-    for (const command of this.#plan.commands) this.#at(command.when, offsetMs, () => this.#command(command));
-    await time.run(offsetMs + this.#plan.troubleMs + 2_000, () => checks.violations.length > 0);
+    trouble.begin(this.#plan);
+    await time.run(time.nowMs + this.#plan.troubleMs + 2_000, () => checks.violations.length > 0);
     if (checks.violations.length > 0) return;
-    await this.#heal();
+    const lost = this.#heal(trouble);
+    if (!(await this.#comesBack(lost))) return;
+    this.#judgeEnd(lost);
   }
 
   result(): SeedResult {
@@ -103,78 +99,16 @@ class SeedRun {
     };
   }
 
-  /** `teller`: the node whose word it waited for. */
-  #at(when: When, offsetMs: number, run: (teller: NodeName | null) => void): void {
-    const { time } = this.#world;
-    const once = (teller: NodeName | null): void => {
-      if (!this.#isQuiet) run(teller);
-    };
-    if ('atMs' in when) {
-      time.after(offsetMs + when.atMs - settledByMs - time.nowMs, () => once(null));
-      return;
-    }
-    let seen = 0;
-    const unlisten = this.#world.onEvent((node, name) => {
-      if (name !== when.event || time.nowMs < offsetMs + (when.fromMs ?? settledByMs) - settledByMs) return;
-      seen += 1;
-      if (seen < when.nth) return;
-      unlisten();
-      time.after(when.delayMs, () => once(node));
-    });
-  }
-
-  #fail(fault: PlannedFault, teller: NodeName | null): void {
-    const { time, trace } = this.#world;
-    const node = this.#victim(fault.node, teller);
-    if (node === null) return;
-    trace.say('FAULT', `${fault.kind} ${node} for ${Math.round(fault.forMs)} ms`);
-    const other = fault.other === node ? [...this.#world.machines.keys()].find((name) => name !== node) : fault.other;
-    const undo = beginFault(this.#world, fault.kind, node, other ?? node);
-    if (undo === null) return;
-    this.#begun.push(fault.kind);
-    if (fault.forEver) {
-      this.#lost.add(node);
-      return;
-    }
-    const over = (): void => {
-      if (!this.#undo.delete(over)) return;
-      trace.say('FAULT', `${fault.kind} ${node} is over`);
-      undo();
-    };
-    this.#undo.add(over);
-    time.after(fault.forMs, over);
-  }
-
-  #victim(node: PlannedFault['node'], teller: NodeName | null): NodeName | null {
-    if (node === speaker && teller !== null && this.#world.machines.has(teller)) return teller;
-    return node === speaker || node === holder ? leaseHolder(this.#world) : node;
-  }
-
-  #command(command: PlannedCommand): void {
-    const { what, node } = command;
-    const agent = this.#world.machines.get(node)?.agent ?? null;
-    this.#world.trace.say('ORDER', `${what}, asked of ${node}`);
-    if (agent === null) return;
-    agent.process.deliver(() => {
-      ask(command, agent).then(
-        (answer) => this.#world.trace.say('ORDER', `${what}: ${JSON.stringify(answer)}`),
-        (error: unknown) => this.#world.trace.say('ORDER', `${what}: ${String(error)}`),
-      );
-    });
-  }
-
-  async #heal(): Promise<void> {
-    const { trace, machines, apps, checks, load, time } = this.#world;
-    this.#isQuiet = true;
+  /** Answers who stays lost for ever. */
+  #heal(trouble: Trouble): ReadonlySet<NodeName> {
+    const { trace, machines, apps } = this.#world;
     trace.say('HEAL', 'everything that is not lost for ever comes back');
-    for (const undo of [...this.#undo]) undo();
-    const lost = new Set<string>(this.#lost);
+    trouble.end();
+    const lost = new Set(trouble.lost);
     const { lostForEver } = this.#plan;
     if (lostForEver !== null && isDispensable(this.#world, lostForEver.node)) {
       if (!isCurable(lostForEver.how)) lost.add(lostForEver.node);
-      trace.say('FAULT', `${lostForEver.how} ${lostForEver.node} for ever`);
-      beginFault(this.#world, lostForEver.how, lostForEver.node, lostForEver.node);
-      this.#begun.push(lostForEver.how);
+      trouble.beginForEver(lostForEver.how, lostForEver.node);
     }
     for (const machine of machines.values()) {
       if (lost.has(machine.name)) continue;
@@ -186,13 +120,24 @@ class SeedRun {
       app.powerOn();
       if (app.process === null) app.startAgent();
     }
+    return lost;
+  }
+
+  /** To full redundancy, with commits going through, and then to rest, with everybody at the same place. */
+  async #comesBack(lost: ReadonlySet<NodeName>): Promise<boolean> {
+    const { load, time } = this.#world;
     const healedAtMs = time.nowMs;
     const writes = () => load.committedSince(healedAtMs);
     const isHealthy = await this.#untilHealthy(healWithinMs, lost, () => writes().local > 0 && writes().replicated > 0);
-    if (!isHealthy) return;
+    if (!isHealthy) return false;
     load.stop();
     await time.run(time.nowMs + restMs, () => false);
-    if (!(await this.#untilHealthy(healWithinMs, lost, () => isLevel(this.#world, lost)))) return;
+    return await this.#untilHealthy(healWithinMs, lost, () => isLevel(this.#world, lost));
+  }
+
+  /** Of what is there when all is at rest. */
+  #judgeEnd(lost: ReadonlySet<NodeName>): void {
+    const { machines, checks, load } = this.#world;
     const holder = leaseHolder(this.#world);
     const primary = holder === null ? undefined : machines.get(holder)?.server;
     if (primary === undefined) return;
@@ -201,8 +146,8 @@ class SeedRun {
       primary,
       standbys.map(({ server }) => server),
     );
-    const rows = new Set(primary.disk.records.map(({ row }) => row));
-    const isCalm = lostForEver === null && this.#plan.faults.every(({ kind }) => harmless.has(kind));
+    const rows = rowsOf(primary);
+    const isCalm = this.#plan.lostForEver === null && this.#plan.faults.every(({ kind }) => harmless.has(kind));
     const hurt = load.rows.findIndex((row) => row.outcome === 'failed' || row.outcome === 'unknown');
     if (isCalm && hurt >= 0) {
       checks.violated('application-hurt', `row ${hurt + 1}: ${load.rows[hurt]?.because}, though nothing failed`);
@@ -229,29 +174,5 @@ class SeedRun {
   }
 }
 
-const settledByMs = 8_000;
-
 /** Slow, and no reason for anything to fail. */
 const harmless: ReadonlySet<FaultKind> = new Set<FaultKind>(['network-slow']);
-
-async function ask(command: PlannedCommand, { backend, process }: RunningAgent): Promise<unknown> {
-  const { what, to = null, paceMs = 0 } = command;
-  switch (what) {
-    case 'switchover':
-      return await backend.switchover(
-        { to, forceAfterMs: null, without: [], dryRun: false, paceMs },
-        'sim',
-        process.ended,
-      );
-    case 'cancel': {
-      const operation = backend.operation();
-      return operation === null ? null : await backend.cancel(operation.id, 'sim');
-    }
-    case 'reinit':
-      return await backend.reinit('sim');
-    case 'restart':
-      return await backend.restart('sim');
-    default:
-      return what satisfies never;
-  }
-}

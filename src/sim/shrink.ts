@@ -2,7 +2,7 @@
  * Makes a failing plan shorter while it still fails in the same way, so that somebody can read what happened.
  *
  * Greedy, largest cuts first, over and over until nothing more can be left out. Every stream of random numbers belongs
- * to one purpose (random.ts), so that what stays in the plan goes on as before as far as that can be.
+ * to one purpose (world/random.ts), so that what stays in the plan goes on as before as far as that can be.
  */
 import { defaultDurability } from '../core/declared-durability.ts';
 import type { Plan } from './plan.ts';

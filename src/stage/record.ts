@@ -2,7 +2,7 @@
  * What a stage writes down about itself, so that every later command finds it: `.understudy/stage.json` in the user's
  * directory. Everything else of the stage lies under `root`.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { describeError, UnderstudyError } from '../errors/understudy-error.ts';
@@ -52,6 +52,13 @@ export function findStage(directory: string): StageRecord | null {
   } catch (error) {
     throw new UnderstudyError('CONFIG_INVALID', `${file} can't be read: ${describeError(error)}`);
   }
+}
+
+/** Whole or not at all: the keeper may be reading it. */
+export function saveRecord(record: StageRecord, directory: string): void {
+  const next = `${recordFile(directory)}.new`;
+  writeFileSync(next, `${JSON.stringify(record, null, 2)}\n`);
+  renameSync(next, recordFile(directory));
 }
 
 /** Throws STAGE_MISSING, and as `findStage` does. */

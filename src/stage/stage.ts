@@ -2,57 +2,26 @@
  * A whole cluster on one machine, of real processes. A stage is only a launcher: it writes what a server would have,
  * starts store and agents, and declares a small cluster. From there on the agents do what they do anywhere.
  */
-import {
-  chmodSync,
-  chownSync,
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { dirname, join } from 'node:path';
-import { renderClusterFile } from '../config/render.ts';
+import { existsSync, rmSync } from 'node:fs';
 import { findNode } from '../core/spec.ts';
-import { isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
-import { enrolStore } from '../etcd/enrolment.ts';
-import { clusterPrefix } from '../etcd/store-access.ts';
-import { credentialFiles, readCredentials } from '../pki/credential-files.ts';
+import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
 import { findBinaries, supportedMajors } from '../postgres/binaries.ts';
 import { stageAccount, stageRoot, stageRunRoot } from './account.ts';
 import { askAgents } from './agents.ts';
 import { claimStage, endClaimant } from './claim.ts';
-import { demonstrationSpec } from './demonstration.ts';
+import { declare, isDeclared } from './declaration.ts';
 import { forgetFaults } from './fault-strikes.ts';
 import { isolate, refuseWhatCannotBe, release } from './isolation.ts';
 import { endKeeper, launchKeeper } from './keeper.ts';
-import { launchAgent, launchStore } from './launch.ts';
-import { chooseNetwork, stagePorts } from './network.ts';
-import {
-  makeDirectory,
-  stageAuthority,
-  storeRootPassword,
-  storeUser,
-  writeNodeFiles,
-  writeOperator,
-  writeStoreMember,
-} from './node-files.ts';
+import { launchAgent } from './launch.ts';
+import { chooseNetwork } from './network.ts';
+import { stageAuthority, writeNodeFiles, writeOperator } from './node-files.ts';
+import { makeNodeHome, prepare } from './premises.ts';
 import { endProcesses, endStrays, stageProcesses } from './processes.ts';
 import { untilReady } from './readiness.ts';
-import {
-  clusterFile,
-  findStage,
-  nodeDirectory,
-  recordFile,
-  requireStage,
-  type StageNode,
-  type StageRecord,
-  stageDirectory,
-  storeHosts,
-} from './record.ts';
+import { findStage, requireStage, type StageNode, type StageRecord, saveRecord, stageDirectory } from './record.ts';
+import { enrolAgents, startStore } from './store.ts';
 import { chooseRoutedNetwork } from './wiring.ts';
 
 export interface StageRequest {
@@ -69,10 +38,6 @@ export interface StageRequest {
   readonly report: (line: string) => void;
   readonly signal?: AbortSignal;
 }
-
-const storeWithinMs = 30_000;
-const answerWithinMs = 10_000;
-const pollMs = 100;
 
 /** Returns when the cluster is healthy. Throws STAGE_EXISTS, STAGE_FAILED, PORT_IN_USE, POSTGRES_BINARIES_MISSING. */
 export async function stageUp(request: StageRequest): Promise<StageRecord> {
@@ -160,7 +125,7 @@ export async function stageJoin(request: {
   const authority = await stageAuthority(next);
   if (node.role !== 'app') {
     makeNodeHome(next, node);
-    await enrol(next, authority.certificatePem, request);
+    await enrolAgents(next, authority.certificatePem, request.clock);
   }
   await writeNodeFiles(next, node, authority);
   await writeOperator(next, authority);
@@ -225,116 +190,8 @@ async function installedMajor(): Promise<number> {
   throw new UnderstudyError('POSTGRES_BINARIES_MISSING', 'no PostgreSQL server is installed', { cause: last });
 }
 
-async function prepare(record: StageRecord, request: StageRequest): Promise<void> {
-  mkdirSync(stageDirectory(request.directory), { recursive: true, mode: 0o755 });
-  makeDirectory(record, record.root, 0o755);
-  makeDirectory(record, record.run, 0o755);
-  saveRecord(record, request.directory);
-  copyProgram(record, request.program);
-  const authority = await stageAuthority(record);
-  for (const node of record.nodes) {
-    if (node.role !== 'app') makeNodeHome(record, node);
-    await writeNodeFiles(record, node, authority);
-  }
-  for (const host of storeHosts(record)) await writeStoreMember(record, host, authority);
-  await writeOperator(record, authority);
-}
-
-/** The store's password is made before the node file names it. */
-function makeNodeHome(record: StageRecord, node: StageNode): void {
-  makeDirectory(record, nodeDirectory(record, node.name), 0o750);
-  makeDirectory(record, join(nodeDirectory(record, node.name), 'tls'), 0o750);
-  storeUser(record, node);
-}
-
-/** Whole or not at all: the keeper may be reading it. */
-function saveRecord(record: StageRecord, directory: string): void {
-  const next = `${recordFile(directory)}.new`;
-  writeFileSync(next, `${JSON.stringify(record, null, 2)}\n`);
-  renameSync(next, recordFile(directory));
-}
-
-/** Agents run a copy, so that they neither depend on the checkout being readable nor change under a new build. */
-function copyProgram(record: StageRecord, program: string): void {
-  const directory = join(record.root, 'program');
-  mkdirSync(directory, { recursive: true });
-  chmodSync(directory, 0o755);
-  for (const file of readdirSync(dirname(program))) {
-    if (!file.endsWith('.mjs')) continue;
-    copyFileSync(join(dirname(program), file), join(directory, file));
-    chmodSync(join(directory, file), 0o644);
-  }
-  if (process.getuid?.() === 0) chownSync(directory, record.user.uid, record.user.gid);
-}
-
-/** Starts the store's members, with users and roles; those that run are left as they are. */
-export async function startStore(record: StageRecord, request: Pick<StageRequest, 'clock' | 'signal'>): Promise<void> {
-  for (const host of storeHosts(record)) await launchStore(record, host);
-  const authority = await stageAuthority(record);
-  const until = request.clock.boottimeMs() + storeWithinMs;
-  for (;;) {
-    try {
-      await enrol(record, authority.certificatePem, request);
-      return;
-    } catch (error) {
-      if (!isUnderstudyError(error, 'STORE_UNREACHABLE') || request.clock.boottimeMs() > until) throw error;
-      await request.clock.sleep(pollMs, request.signal);
-    }
-  }
-}
-
-async function enrol(record: StageRecord, ca: string, parts: { readonly clock: Clock }): Promise<void> {
-  const [first] = storeHosts(record);
-  const client = record.nodes.find((node) => node.role !== 'app');
-  if (first === undefined || client === undefined)
-    throw new UnderstudyError('BROKEN_INVARIANT', 'a stage without a store member');
-  const tls = await readCredentials(credentialFiles(join(nodeDirectory(record, client.name), 'tls'), 'store'));
-  await enrolStore({
-    endpoint: `https://${first.address}:${stagePorts.storeClient}`,
-    tls: { ca, certificate: tls.certificatePem, key: tls.keyPem },
-    rootPassword: storeRootPassword(record),
-    prefix: clusterPrefix(record.cluster),
-    users: record.nodes.filter((node) => node.role !== 'app').map((node) => storeUser(record, node)),
-    clock: parts.clock,
-  });
-}
-
 function hasAgents(record: StageRecord): boolean {
   return stageProcesses(record).some((found) => found.kind === 'agent');
-}
-
-/** Is there a spec in the store? Asked until an agent has read the store, or `answerWithinMs` is over. */
-async function isDeclared(record: StageRecord, { clock, signal }: StageRequest): Promise<'yes' | 'no' | 'unknown'> {
-  const until = clock.boottimeMs() + answerWithinMs;
-  for (;;) {
-    try {
-      const { storeAgeMs, specRevision } = await askAgents(record, (client) => client.status({ withinMs: 1_000 }));
-      if (specRevision !== null) return 'yes';
-      if (storeAgeMs !== null) return 'no';
-    } catch (error) {
-      if (!isUnderstudyError(error)) throw error; // not up yet
-    }
-    if (clock.boottimeMs() > until) return 'unknown';
-    await clock.sleep(pollMs, signal);
-  }
-}
-
-async function declare(record: StageRecord, major: number, request: StageRequest): Promise<void> {
-  const spec = demonstrationSpec(record, major);
-  // One that is there already may have been edited.
-  if (!existsSync(clusterFile(record))) writeFileSync(clusterFile(record), renderClusterFile(spec), { mode: 0o644 });
-  const until = request.clock.boottimeMs() + storeWithinMs;
-  for (;;) {
-    try {
-      await askAgents(record, (client) => client.apply({ baseRevision: 0, spec }));
-      request.report(`declared: ${clusterFile(record)}`);
-      return;
-    } catch (error) {
-      if (isUnderstudyError(error, 'CONFLICT')) return; // an earlier attempt was heard after all
-      if (request.clock.boottimeMs() > until) throw error;
-      await request.clock.sleep(pollMs, request.signal);
-    }
-  }
 }
 
 /** Used by `stage up` when it failed or was interrupted half way: nothing may be left running. */

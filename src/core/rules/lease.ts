@@ -6,6 +6,7 @@
  */
 import type { Action } from '../actions.ts';
 import type { Stored } from '../cluster-view.ts';
+import { unreachable } from '../exhausted-union.ts';
 import { driftMs, killTimeMs, type Lease, renewEveryMs, type WrittenPosition } from '../lease.ts';
 import { formatLsn } from '../lsn.ts';
 import { ownDeadlineMs } from '../memory.ts';
@@ -222,8 +223,4 @@ function decideFirstTerm(situation: Situation): Verdict {
         text: 'the data directory holds a PostgreSQL cluster already, and the store does not know it; it is never touched',
       });
   }
-}
-
-function unreachable(value: never): never {
-  throw new Error(`not a known lease position: ${JSON.stringify(value)}`);
 }

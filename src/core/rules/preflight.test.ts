@@ -18,15 +18,9 @@ import {
   stored,
   walEnd,
 } from '../../../test/fixtures/view.ts';
-import type {
-  ClusterView,
-  LocalPostgres,
-  MemberStatus,
-  PoolerReport,
-  PostgresSession,
-  StoreView,
-} from '../cluster-view.ts';
+import type { ClusterView, LocalPostgres, MemberStatus, PostgresSession, StoreView } from '../cluster-view.ts';
 import type { OperationPhase } from '../operation.ts';
+import type { PoolerReport } from '../pooler-report.ts';
 import type { NodeName, Spec } from '../spec.ts';
 import { inspectSwitchover, pausablePoolers, type SwitchoverWish } from './preflight.ts';
 

@@ -5,6 +5,7 @@
  * the current term and whose deadline lies ahead; never while an operation of its own is active (see switchover.ts).
  */
 import type { Action } from '../actions.ts';
+import { unreachable } from '../exhausted-union.ts';
 import type { Lease } from '../lease.ts';
 import { formatLsn } from '../lsn.ts';
 import { mayRetry } from '../memory.ts';
@@ -261,8 +262,4 @@ function handOver({ view }: Situation, lease: Held, code: string, text: string):
 
 function lastError(situation: Situation, kind: 'initialise' | 'promote' | 'start'): string {
   return situation.view.lastJobs.get(kind)?.error ?? `${kind} failed`;
-}
-
-function unreachable(value: never): never {
-  throw new Error(`not a known state: ${JSON.stringify(value)}`);
 }

@@ -1,6 +1,7 @@
 /** Draws up the receipt of an operation from its record and from what the poolers reported. */
-import type { PoolerReport } from '../cluster-view.ts';
+
 import type { Operation, PhaseTiming, UndoReason } from '../operation.ts';
+import type { PoolerReport } from '../pooler-report.ts';
 import type { ApplicationReceipt, PoolerReceipt, Receipt } from '../receipt.ts';
 import type { NodeName } from '../spec.ts';
 

@@ -6,6 +6,7 @@
  * How a node comes back that has diverged stands in rejoin.ts.
  */
 
+import { unreachable } from '../exhausted-union.ts';
 import { cutTerm } from '../promise.ts';
 import { act, isWritable, nothing, refuse, type Situation, type Verdict, wait } from '../situation.ts';
 import type { NodeName } from '../spec.ts';
@@ -164,8 +165,4 @@ function cloneAgain(situation: Situation, holder: NodeName, term: number, writab
     code,
     text: `${cloneReasons[code]}: cloning from ${holder}`,
   });
-}
-
-function unreachable(value: never): never {
-  throw new Error(`not a known state: ${JSON.stringify(value)}`);
 }

@@ -8,6 +8,7 @@
  */
 import type { Action, DirectDrain } from '../actions.ts';
 import type { Stored } from '../cluster-view.ts';
+import { unreachable } from '../exhausted-union.ts';
 import { formatLsn, parseLsn } from '../lsn.ts';
 import { isActive, type Operation } from '../operation.ts';
 import { act, refuse, type Situation, type Verdict, wait } from '../situation.ts';
@@ -281,8 +282,4 @@ function finish(situation: Situation, stored: Stored<Operation>, lease: Held): V
     { code: 'poolers-resumed', text: `${operation.poolers.length - missing.length} poolers serve ${situation.self}` },
     0,
   );
-}
-
-function unreachable(value: never): never {
-  throw new Error(`not a known phase: ${JSON.stringify(value)}`);
 }

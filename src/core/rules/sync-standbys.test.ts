@@ -93,6 +93,21 @@ describe('the synchronous standbys', () => {
     expect(sameSet(server, expected)).toBe(true);
   });
 
+  it('are, of the two nodes of a cluster, the one that was primary before, though it be gone', () => {
+    const two = specOf(['db1', 'db2']);
+    const taken = begun({ standbys: ['db1'], k: 1 });
+    const waits = settle(declared({}, two), { ...taken, server: { standbys: ['db2'], k: 1 } }, []);
+    expect(waits.server).toEqual({ standbys: ['db2'], k: 1 });
+    expect(waits.record).toEqual({ term, standbys: ['db1'], k: 1 });
+    expect(settle(declared({}, two), waits, ['db2']).record).toEqual({ term, standbys: ['db2'], k: 1 });
+
+    const degrade = declared({ withoutStandby: 'degrade' }, two);
+    let world = waits;
+    while (world.record.degraded !== true) world = step(degrade, world, []);
+    expect(world.server).toEqual({ standbys: ['db2'], k: 1 });
+    expect(settle(degrade, world, []).server).toEqual(nobody);
+  });
+
   it('are those that may become primary, where enough of them are there', () => {
     const spec = declared({});
     const never = {

@@ -18,10 +18,11 @@ import {
   type SyncSet,
   sameSet,
 } from '../durability.ts';
+import { unreachable } from '../exhausted-union.ts';
 import type { Lsn } from '../lsn.ts';
 import { type DatabaseMemory, mayRetry } from '../memory.ts';
 import { otherDatabaseNodes, type Situation } from '../situation.ts';
-import type { NodeName } from '../spec.ts';
+import { type NodeName, nodesOfRole, type Spec } from '../spec.ts';
 import { areHandsOff } from './hands-off.ts';
 
 /** A standby that has not streamed for this long is no longer healthy, in ms. */
@@ -65,7 +66,7 @@ function healthyStandbys(situation: Situation, streamed: ReadonlyMap<NodeName, n
 
 /** The set that the healthy standbys make. */
 export function wantedSet(situation: Situation, record: SyncSet): SyncSet {
-  const { memory, nowMs, spec } = situation;
+  const { memory, nowMs, self, spec } = situation;
   const k = declaredK(situation);
   const healthy = healthyStandbys(situation, memory.streamed);
   const present = healthy.length === 0 ? nobody : { standbys: healthy, k: Math.min(k, healthy.length) };
@@ -74,8 +75,8 @@ export function wantedSet(situation: Situation, record: SyncSet): SyncSet {
   if (spec?.durability.withoutStandby === 'degrade' && shortForMs >= degradeAfterMs) return present;
   // Too few are there: whoever asked for a replicated commit waits for the members that the record names.
   const known = otherDatabaseNodes(situation).map(({ name }) => name);
-  const members = record.standbys.filter((name) => known.includes(name));
-  const kept = members.length === 0 ? nobody : { standbys: members, k: Math.min(record.k, members.length) };
+  const members = record.standbys.filter((name) => name === self || known.includes(name));
+  const kept = startingSet(self, spec, { standbys: members, k: Math.min(record.k, members.length) });
   return present.k > 0 && present.k >= kept.k ? present : kept;
 }
 
@@ -124,7 +125,7 @@ export function decideSyncStandbys(situation: Situation): {
   if (settling !== null) return owed(settling);
   const effective = memory.sync?.pid === postgres.pid ? memory.sync : null;
   // What was set by hand is no set that anything can rest on: back to what the record demands.
-  const server = postgres.syncSet ?? initialServerSet(self, record);
+  const server = postgres.syncSet ?? startingSet(self, situation.spec, record);
   if (areHandsOff(situation) && demands(self, server, record)) return { actions: [], unconverged: [] };
   if (effective === null || !sameSet(effective.set, server)) {
     return owed({ do: 'set-sync-standbys', set: server, because: ['effect-unknown'] });
@@ -156,17 +157,21 @@ function flushedBy(
   ).length;
 }
 
+/** Whom a server waits for from its first instant as primary; for itself others stand in that may become primary, if any may. */
+export function startingSet(self: NodeName, spec: Spec | null, record: SyncSet | null): SyncSet {
+  const others = spec === null ? [] : nodesOfRole(spec, 'database').filter(({ name }) => name !== self);
+  const able = others.filter(({ failover }) => failover === 'allowed');
+  const names = (able.length === 0 ? others : able).map(({ name }) => name).sort();
+  return initialServerSet(self, record, names);
+}
+
 /** Do a standby's files name other synchronous standbys than it must have as primary? */
-export function mustConfigure({ memory, view, self }: Situation): boolean {
-  const sync = initialServerSet(self, view.store.durability?.value ?? null);
+export function mustConfigure({ memory, view, self, spec }: Situation): boolean {
+  const sync = startingSet(self, spec, view.store.durability?.value ?? null);
   return memory.configuredSync === null || !sameSet(memory.configuredSync, sync);
 }
 
 /** What the server's files name: on the primary as it is set, on a standby what it would be promoted with. */
 export function describeSyncSet(set: DurabilityRecord | SyncSet): string {
   return set.standbys.length === 0 ? 'nobody' : `any ${set.k} of ${set.standbys.join(', ')}`;
-}
-
-function unreachable(value: never): never {
-  throw new Error(`not a known step: ${JSON.stringify(value)}`);
 }

@@ -6,14 +6,14 @@
  */
 import type { Action } from '../actions.ts';
 import type { SlotTarget } from '../cluster-view.ts';
-import { initialServerSet, sameSet } from '../durability.ts';
+import { sameSet } from '../durability.ts';
 import { parseLsn } from '../lsn.ts';
 import { mayRetry } from '../memory.ts';
 import { isMoving, liveMember, otherDatabaseNodes, type Situation } from '../situation.ts';
 import { findNode, slotName } from '../spec.ts';
 import { areHandsOff } from './hands-off.ts';
 import { retryAfterMs } from './job-retry.ts';
-import { decideSyncStandbys, owedSettling } from './sync-standbys.ts';
+import { decideSyncStandbys, owedSettling, startingSet } from './sync-standbys.ts';
 
 /** How often idle slots are moved forward on standbys, and checked everywhere, in ms. */
 const slotsEveryMs = 10_000;
@@ -54,7 +54,7 @@ function configuration(situation: Situation): Upkeep {
   const { memory, spec, specRevision, nowMs, view, self } = situation;
   if (spec === null) return done;
   const isPrimary = view.postgres.state === 'primary';
-  const demanded = initialServerSet(self, view.store.durability?.value ?? null);
+  const demanded = startingSet(self, spec, view.store.durability?.value ?? null);
   // On a primary, only rules/sync-standbys.ts changes whom it waits for.
   const sync = (view.postgres.state === 'primary' ? view.postgres.syncSet : null) ?? demanded;
   const isReady = isPrimary || (memory.configuredSync !== null && sameSet(memory.configuredSync, sync));

@@ -1,0 +1,51 @@
+/**
+ * What an app node's agent says of its pooler, to the database agents and by them to everybody.
+ *
+ * Invariant: it speaks of the pooler as it is, not as it was asked to be: a switchover goes on by this word alone. It carries
+ * no time: when it was heard is for the listener to say.
+ */
+import type { NodeName } from './spec.ts';
+
+/** `held`: nobody accepts writes, and writers wait. */
+export type PoolerState = 'open' | 'pausing' | 'paused' | 'held' | 'down' | 'unknown';
+
+export interface PoolerBlocker {
+  readonly alias: string;
+  readonly serverPid: number;
+  readonly client: string;
+  readonly ageMs: number;
+}
+
+export interface PoolerReport {
+  readonly node: NodeName;
+  readonly counter: number;
+  readonly state: PoolerState;
+  /** The operation whose pause this state belongs to. */
+  readonly operation: string | null;
+  /** The highest term whose primary this pooler was pointed at. */
+  readonly term: number;
+  readonly primary: NodeName | null;
+  readonly clients: number;
+  readonly waiting: number;
+  readonly specRevision: number;
+  /** Its writers are served by a standby, or refused, because somebody ordered that nobody may write. */
+  readonly readOnly: boolean;
+  readonly blockers: readonly PoolerBlocker[];
+  readonly poolerVersion: string | null;
+  /** Of the last pause: how long it lasted, and what waited. */
+  readonly lastPause: PauseFigures | null;
+  readonly trouble: string | null;
+}
+
+export interface PauseFigures {
+  readonly operation: string;
+  readonly drainMs: number;
+  readonly pausedMs: number;
+  /** Clients that waited for the pause to end, and the longest wait as far as the pooler's figures tell. */
+  readonly applications: readonly {
+    readonly name: string;
+    readonly delayed: number;
+    readonly worstMs: number;
+    readonly failed: number;
+  }[];
+}
