@@ -9,9 +9,11 @@ import {
   members,
   memoryRenewed,
   nowMs,
+  operation,
   peer,
   poolerReport,
   primary,
+  stored,
 } from '../../test/fixtures/view.ts';
 import { routes } from '../api/contract.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -81,5 +83,24 @@ describe('the preparation of a switchover', () => {
     const { parts, written, cancel } = world(async () => cancel.abort(new Error('the caller has gone')));
     await expect(startSwitchover(parts, request, 'ernest')).rejects.toThrow('the caller has gone');
     expect(written).toEqual([]);
+  });
+
+  it('tells of the switchover that stops PostgreSQL under its hands, and otherwise of what PostgreSQL says', async () => {
+    const { parts } = world(async () => {});
+    const latest = parts.latest();
+    if (latest === null) throw new Error('the world has a view');
+    const { view } = latest;
+    const underWay = { ...view, store: { ...view.store, operation: stored(operation({ phase: 'pausing' })) } };
+    let looks = 0;
+    const openTransactions = async () => {
+      throw new Error("can't connect");
+    };
+    const stopped = { ...parts, postgres: { ...parts.postgres, openTransactions } };
+    const seenLate = { ...stopped, latest: () => (looks++ === 0 ? latest : { ...latest, view: underWay }) };
+    expect(await startSwitchover(seenLate, request, 'ernest')).toMatchObject({
+      outcome: 'refused',
+      preflight: { blockers: [{ blockedBy: 'operation-active' }] },
+    });
+    await expect(startSwitchover(stopped, request, 'ernest')).rejects.toThrow("can't connect");
   });
 });

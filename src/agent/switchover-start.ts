@@ -85,11 +85,18 @@ async function inspect(parts: SwitchoverParts, request: SwitchoverRequest): Prom
   const latest = parts.latest();
   if (latest === null) throw new UnderstudyError('REFUSED', 'this agent has not made its first decision yet');
   const running = latest.view.postgres.state === 'primary';
-  const sessions = running
-    ? await parts.postgres.openTransactions({ withinMs: sessionsWithinMs, signal: parts.signal })
-    : [];
-  const verdict = inspectSwitchover(latest.view, latest.memory, sessions, request);
-  return verdict;
+  try {
+    const sessions = running
+      ? await parts.postgres.openTransactions({ withinMs: sessionsWithinMs, signal: parts.signal })
+      : [];
+    return inspectSwitchover(latest.view, latest.memory, sessions, request);
+  } catch (error) {
+    // A switchover that is under way stops PostgreSQL just so: that is what is told, and not how it looks from here.
+    const now = parts.latest() ?? latest;
+    const verdict = inspectSwitchover(now.view, now.memory, [], request);
+    if (verdict.blockers.some(({ blockedBy }) => blockedBy === 'operation-active')) return verdict;
+    throw error;
+  }
 }
 
 async function checkpoints(parts: SwitchoverParts, target: NodeName): Promise<number> {

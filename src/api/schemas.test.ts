@@ -52,3 +52,9 @@ describe('what a newer version says', () => {
     expect(requests.promise.safeParse({ term: 1, round: 1, forMs: 1, laterKey: 1 }).success).toBe(false);
   });
 });
+
+it('a reason is one line: no control character reaches the terminals that show it', () => {
+  expect(requests.readOnly.safeParse({ on: true, reason: 'größere Platten ✓' }).success).toBe(true);
+  for (const reason of ['', 'one\ntwo', '\u001b[31mred', 'bell\u0007', '\u009b31m'])
+    expect(requests.readOnly.safeParse({ on: true, reason }).success).toBe(false);
+});

@@ -59,7 +59,13 @@ const failover = z.strictObject({
 
 const readOnly = z.strictObject({
   on: z.boolean(),
-  reason: z.string().min(1).max(500).nullable(),
+  // It is shown on other people's terminals, as part of one line.
+  reason: z
+    .string()
+    .min(1)
+    .max(500)
+    .regex(/^\P{Cc}*$/u, 'one line without control characters')
+    .nullable(),
 }) satisfies z.ZodType<ReadOnlyRequest>;
 const handsOff = z.strictObject({
   forMs: positive.max(handsOffAtMostMs).nullable(),

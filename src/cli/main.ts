@@ -2,6 +2,7 @@
 import process from 'node:process';
 import { createInterface } from 'node:readline/promises';
 import { fileURLToPath } from 'node:url';
+import { exitCodes } from '../errors/exit-codes.ts';
 import { runCli } from './run-cli.ts';
 import type { Interruptor } from './terminal.ts';
 
@@ -35,15 +36,20 @@ async function ask(question: string, signal: AbortSignal): Promise<string> {
   }
 }
 
-// A reader that went away (`understudy events | head`), or a terminal that was closed: a verb without an end shall find one.
+// A reader that went away (`understudy events | head`), a terminal that was closed, or a full disk under a log: a verb
+// without an end shall find one, and one that has begun something brings it to its end.
+let isLost = false;
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
     tell('hung-up');
+    if (error.code === 'EPIPE' || error.code === 'EIO' || isLost) return;
+    isLost = true;
+    process.exitCode ||= exitCodes.failed;
+    if (stream === process.stdout) process.stderr.write(`understudy: the output can't be written: ${error.message}\n`);
   });
 }
 
-process.exitCode = await runCli(process.argv.slice(2), {
+const exit = await runCli(process.argv.slice(2), {
   stdout: process.stdout,
   stderr: process.stderr,
   env: process.env,
@@ -52,3 +58,5 @@ process.exitCode = await runCli(process.argv.slice(2), {
   ask: process.stdin.isTTY ? ask : undefined,
   onInterrupt: listen,
 });
+// What was to be told is lost, however well it was done.
+process.exitCode = exit === exitCodes.done && isLost ? exitCodes.failed : exit;

@@ -25,7 +25,7 @@ export interface ProcessFacts extends ProcessIdentity {
 
 function readText(path: string): string | null {
   try {
-    return readFileSync(path, 'latin1');
+    return readFileSync(path, 'utf8');
   } catch {
     return null; // the process ended, or may not be looked at
   }

@@ -34,10 +34,14 @@ export async function stageAccount(): Promise<Account> {
   }
 }
 
-/** Where the stage's files go: beside its record when the account can get there, otherwise under /var/tmp. */
+/** In these, a configuration file or a URL of one of the programs means something else. */
+const special = /[\\%#\p{Cc}]/u;
+
+/** Where the stage's files go: beside its record when the account and its programs get there, otherwise under /var/tmp. */
 export function stageRoot(directory: string, account: Account): string {
   const beside = join(resolve(directory), '.understudy');
-  return canReach(resolve(directory), account) ? beside : `/var/tmp/understudy-stage-${mark(directory)}`;
+  const isUsable = !special.test(beside) && canReach(resolve(directory), account);
+  return isUsable ? beside : `/var/tmp/understudy-stage-${mark(directory)}`;
 }
 
 export function stageRunRoot(directory: string, root: string): string {

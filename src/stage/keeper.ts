@@ -4,7 +4,7 @@
  *
  * It also undoes the stage's faults when their time is over, so that none depends on whoever ordered it.
  *
- * Invariant: it ends when the stage's record is gone or another keeper has taken over, and it starts nothing that runs or
+ * Invariant: it ends when the stage's record is gone or names another keeper or none, and it starts nothing that runs or
  * that a fault holds down.
  */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -23,15 +23,23 @@ import { findStage, type StageRecord, storeHosts } from './record.ts';
 /** Like `RestartSec=1` in the unit. */
 const restartAfterMs = 1_000;
 const lookEveryMs = 500;
+/** Whoever launched it names it at once. */
+const namedWithinMs = 5_000;
+const lookForNameEveryMs = 50;
 
 export async function keepStage(directory: string, clock: Clock, signal: AbortSignal): Promise<void> {
-  const first = findStage(directory);
-  if (first === null) return;
-  writeFileSync(keeperFile(first), String(process.pid));
   const known = new Map<string, ProcessIdentity>();
+  const namedUntil = clock.boottimeMs() + namedWithinMs;
+  let isNamed = false;
   while (!signal.aborted) {
     const record = findStage(directory);
-    if (record === null || readKeeper(record) !== process.pid) return;
+    if (record === null) return;
+    if (readKeeper(record) !== process.pid) {
+      if (isNamed || clock.boottimeMs() > namedUntil) return;
+      await clock.sleep(lookForNameEveryMs, signal).catch(() => undefined);
+      continue;
+    }
+    isNamed = true;
     const tell = (error: unknown): void => console.error(error);
     await keepOnce(record, clock, known).catch(tell);
     const nextMs = await tendFaults(record, clock, lookEveryMs).catch(tell);
@@ -66,7 +74,9 @@ export async function launchKeeper(record: StageRecord, directory: string): Prom
   if (livingKeeper(record) !== null) return;
   const program = join(record.root, 'program', 'understudy.mjs');
   const args = ['--max-old-space-size=64', program, 'stage', 'keep', '--directory', directory];
-  await startDaemon(process.execPath, args, { cwd: '/', logFile: join(record.root, 'keeper.log') });
+  const keeper = await startDaemon(process.execPath, args, { cwd: '/', logFile: join(record.root, 'keeper.log') });
+  // Not by the keeper itself: until it ran, nobody could end it, and it would start again what was ended meanwhile.
+  writeFileSync(keeperFile(record), String(keeper.pid));
 }
 
 export async function endKeeper(record: StageRecord, clock: Clock): Promise<void> {

@@ -37,23 +37,36 @@ export interface StageProcess extends ProcessIdentity {
 const pollMs = 25;
 
 export function stageProcesses(record: StageRecord): readonly StageProcess[] {
+  const names = new Set([hub, ...stageHosts(record).map(({ name }) => name)]);
+  return processesUnder(record.root, (name) => names.has(name));
+}
+
+/**
+ * What a stage under this root left running when its record was removed. Only programs that a stage starts: an editor or a
+ * shell may be at work there, too.
+ */
+function strayProcesses(root: string): readonly StageProcess[] {
+  return processesUnder(root, () => true).filter(({ kind }) => kind !== 'other');
+}
+
+function processesUnder(root: string, isHost: (name: string) => boolean): readonly StageProcess[] {
   const found: StageProcess[] = [];
   for (const entry of readdirSync('/proc')) {
     const pid = Number(entry);
     if (!Number.isInteger(pid) || pid === process.pid) continue;
-    const node = nodeOf(record, pid);
+    const node = nodeOf(root, isHost, pid);
     const identity = node === null ? null : identify(pid);
     if (node !== null && identity !== null) found.push({ ...identity, node, kind: kindOf(pid) });
   }
   return found;
 }
 
-function nodeOf(record: StageRecord, pid: number): string | null {
+function nodeOf(root: string, isHost: (name: string) => boolean, pid: number): string | null {
   const places = [readWorkingDirectory(pid) ?? '', ...readCommandLine(pid)];
   for (const place of places) {
-    const inside = place.startsWith(record.root + sep) ? place.slice(record.root.length + 1) : null;
+    const inside = place.startsWith(root + sep) ? place.slice(root.length + 1) : null;
     const node = inside?.split(sep)[0];
-    if (node !== undefined && (node === hub || stageHosts(record).some(({ name }) => name === node))) return node;
+    if (node !== undefined && isHost(node)) return node;
   }
   return null;
 }
@@ -96,9 +109,18 @@ export async function endProcesses(
   clock: Clock,
   only?: (found: StageProcess) => boolean,
 ): Promise<number> {
+  return await endAll(() => stageProcesses(record).filter((found) => only?.(found) ?? true), clock);
+}
+
+/** As `endProcesses`, when there is no record any more. */
+export async function endStrays(root: string, clock: Clock): Promise<number> {
+  return await endAll(() => strayProcesses(root), clock);
+}
+
+async function endAll(find: () => readonly StageProcess[], clock: Clock): Promise<number> {
   let ended = 0;
   for (const { kinds, signal, withinMs } of stops) {
-    const concerned = stageProcesses(record).filter((found) => kinds.includes(found.kind) && (only?.(found) ?? true));
+    const concerned = find().filter((found) => kinds.includes(found.kind));
     ended += concerned.length;
     for (const one of concerned) {
       sendSignal(one, signal);

@@ -2,7 +2,7 @@
  * What a stage writes down about itself, so that every later command finds it: `.understudy/stage.json` in the user's
  * directory. Everything else of the stage lies under `root`.
  */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { describeError, UnderstudyError } from '../errors/understudy-error.ts';
@@ -54,8 +54,11 @@ export function findStage(directory: string): StageRecord | null {
   }
 }
 
+/** Whole or not at all: the keeper may be reading it. */
 export function saveRecord(record: StageRecord, directory: string): void {
-  writeFileSync(recordFile(directory), `${JSON.stringify(record, null, 2)}\n`);
+  const next = `${recordFile(directory)}.new`;
+  writeFileSync(next, `${JSON.stringify(record, null, 2)}\n`);
+  renameSync(next, recordFile(directory));
 }
 
 /** Throws STAGE_MISSING, and as `findStage` does. */

@@ -9,6 +9,7 @@ import type { Clock } from '../ports/clock.ts';
 import { findBinaries, supportedMajors } from '../postgres/binaries.ts';
 import { stageAccount, stageRoot, stageRunRoot } from './account.ts';
 import { askAgents } from './agents.ts';
+import { claimStage, endClaimant } from './claim.ts';
 import { declare, isDeclared } from './declaration.ts';
 import { forgetFaults } from './fault-strikes.ts';
 import { isolate, refuseWhatCannotBe, release } from './isolation.ts';
@@ -17,7 +18,7 @@ import { launchAgent } from './launch.ts';
 import { chooseNetwork } from './network.ts';
 import { stageAuthority, writeNodeFiles, writeOperator } from './node-files.ts';
 import { makeNodeHome, prepare } from './premises.ts';
-import { endProcesses, stageProcesses } from './processes.ts';
+import { endProcesses, endStrays, stageProcesses } from './processes.ts';
 import { untilReady } from './readiness.ts';
 import { findStage, requireStage, type StageNode, type StageRecord, saveRecord, stageDirectory } from './record.ts';
 import { enrolAgents, startStore } from './store.ts';
@@ -40,12 +41,23 @@ export interface StageRequest {
 
 /** Returns when the cluster is healthy. Throws STAGE_EXISTS, STAGE_FAILED, PORT_IN_USE, POSTGRES_BINARIES_MISSING. */
 export async function stageUp(request: StageRequest): Promise<StageRecord> {
+  const release = claimStage(request.directory);
+  try {
+    return await bringUp(request);
+  } finally {
+    release();
+  }
+}
+
+async function bringUp(request: StageRequest): Promise<StageRecord> {
   const existing = findStage(request.directory);
   // One that was killed while it came up may have agents, but no declaration: it is gone on with.
   if (existing !== null && hasAgents(existing) && (await isDeclared(existing, request)) === 'yes') {
     throw new UnderstudyError('STAGE_EXISTS', `a stage runs in ${request.directory} already`);
   }
   await refuseWhatCannotBe(existing, request);
+  // Someone removed the files of a stage that ran: it would be taken for this one.
+  if (existing === null) await endStrays(stageRoot(request.directory, await stageAccount()), request.clock);
   const record = existing ?? (await newRecord(request));
   const major = await installedMajor();
   await prepare(record, request);
@@ -65,8 +77,9 @@ export async function stageDown(request: {
   readonly purge: boolean;
   readonly clock: Clock;
 }): Promise<{ readonly ended: number } | null> {
+  await endClaimant(request.directory, request.clock);
   const record = findStage(request.directory);
-  if (record === null) return null;
+  if (record === null) return await endWithoutRecord(request);
   await endKeeper(record, request.clock);
   await forgetFaults(record);
   const ended = await endProcesses(record, request.clock);
@@ -79,6 +92,17 @@ export async function stageDown(request: {
       rmSync(path, { recursive: true, force: true });
   }
   return { ended };
+}
+
+/** Somebody removed the record of a stage that runs. */
+async function endWithoutRecord(request: {
+  readonly directory: string;
+  readonly clock: Clock;
+}): Promise<{ readonly ended: number } | null> {
+  const account = await stageAccount().catch(() => null); // no user it could have run as
+  if (account === null) return null;
+  const ended = await endStrays(stageRoot(request.directory, account), request.clock);
+  return ended === 0 ? null : { ended };
 }
 
 /** Starts the agent of a node that the spec names and the stage has not. Throws NOT_FOUND, STAGE_MISSING. */
@@ -96,7 +120,7 @@ export async function stageJoin(request: {
     });
   }
   const node = { name: declared.name, role: declared.role, address: declared.address };
-  const next = { ...record, nodes: [...record.nodes.filter((other) => other.name !== node.name), node] };
+  const next = withNode(requireStage(request.directory), node);
   saveRecord(next, request.directory);
   const authority = await stageAuthority(next);
   if (node.role !== 'app') {
@@ -108,6 +132,15 @@ export async function stageJoin(request: {
   await isolate(next, request.clock);
   await launchAgent(next, node);
   return node;
+}
+
+/** One that is there already keeps its place: store members are counted in that order. */
+function withNode(record: StageRecord, node: StageNode): StageRecord {
+  const isThere = record.nodes.some((other) => other.name === node.name);
+  const nodes = isThere
+    ? record.nodes.map((other) => (other.name === node.name ? node : other))
+    : [...record.nodes, node];
+  return { ...record, nodes };
 }
 
 async function newRecord(request: StageRequest): Promise<StageRecord> {

@@ -1,0 +1,54 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { identify, isAlive } from '../process/identity.ts';
+import { createLinuxClock } from '../timing/linux-clock.ts';
+import { claimStage, endClaimant } from './claim.ts';
+
+let directory: string;
+let other: ChildProcess | null = null;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'understudy-claim-'));
+});
+afterEach(() => {
+  other?.kill('SIGKILL');
+  other = null;
+  rmSync(directory, { recursive: true, force: true });
+});
+
+function claimOfAnother() {
+  other = spawn('sleep', ['60']);
+  const claimant = identify(other.pid ?? 0);
+  if (claimant === null) throw new Error('it did not start');
+  mkdirSync(join(directory, '.understudy'), { recursive: true });
+  writeFileSync(join(directory, '.understudy', 'up.json'), JSON.stringify(claimant));
+  return claimant;
+}
+
+it('is one at a time, and leaves nothing', () => {
+  const release = claimStage(directory);
+  expect(() => claimStage(directory)).toThrow(`process ${process.pid} is bringing up a stage`);
+  release();
+  expect(existsSync(join(directory, '.understudy'))).toBe(false);
+  claimStage(directory)();
+});
+
+it('passes over a claimant that was killed', () => {
+  const claimant = claimOfAnother();
+  expect(() => claimStage(directory)).toThrow(`process ${claimant.pid} is`);
+  // The id is taken again, by a process that started at another time.
+  writeFileSync(join(directory, '.understudy', 'up.json'), JSON.stringify({ ...claimant, startTicks: 1 }));
+  claimStage(directory)();
+});
+
+it('ends whoever is at work, and nobody else', async () => {
+  const claimant = claimOfAnother();
+  await endClaimant(directory, createLinuxClock());
+  expect(isAlive(claimant)).toBe(false);
+  const release = claimStage(directory);
+  await endClaimant(directory, createLinuxClock()); // its own
+  release();
+});

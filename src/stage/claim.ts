@@ -1,0 +1,93 @@
+/**
+ * One `stage up` at a time in a directory: two would write each other's certificates and end each other's processes.
+ *
+ * Invariant: a claim names a process by id and start time, is there whole or not at all, and holds only while that process
+ * lives. Refuses to wait for another: whoever comes second is told.
+ */
+import { linkSync, mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { UnderstudyError } from '../errors/understudy-error.ts';
+import type { Clock } from '../ports/clock.ts';
+import { identify, isAlive, type ProcessIdentity } from '../process/identity.ts';
+import { sendSignal } from '../process/signal.ts';
+import { stageDirectory } from './record.ts';
+
+const schema = z.object({ pid: z.int(), startTicks: z.number() });
+
+/** An interrupted `stage up` ends what it started, PostgreSQL last. */
+const endsWithinMs = 30_000;
+const killedWithinMs = 5_000;
+const pollMs = 25;
+
+/** Answers what gives it back. Throws STAGE_EXISTS while another living process has it. */
+export function claimStage(directory: string): () => void {
+  mkdirSync(stageDirectory(directory), { recursive: true, mode: 0o755 });
+  const own = `${claimFile(directory)}.${process.pid}`;
+  writeFileSync(own, JSON.stringify(identify(process.pid)), { mode: 0o644 });
+  try {
+    while (!tryLink(own, claimFile(directory))) {
+      const other = claimantOf(directory);
+      if (other !== null) throw atWork(directory, other);
+      rmSync(claimFile(directory), { force: true }); // of one that was killed
+    }
+  } finally {
+    rmSync(own, { force: true });
+  }
+  return () => {
+    if (claimantOf(directory)?.pid === process.pid) rmSync(claimFile(directory), { force: true });
+    forgetEmpty(directory);
+  };
+}
+
+/** Ends the `stage up` that is at work in this directory; without one nothing happens. Throws STAGE_EXISTS when it may not. */
+export async function endClaimant(directory: string, clock: Clock): Promise<void> {
+  const other = claimantOf(directory);
+  if (other === null || other.pid === process.pid) return;
+  for (const [signal, withinMs] of [
+    ['SIGTERM', endsWithinMs],
+    ['SIGKILL', killedWithinMs],
+  ] as const) {
+    if (sendSignal(other, signal) === 'denied') throw atWork(directory, other);
+    const until = clock.boottimeMs() + withinMs;
+    while (isAlive(other) && clock.boottimeMs() < until) await clock.sleep(pollMs);
+  }
+  rmSync(claimFile(directory), { force: true });
+}
+
+function atWork(directory: string, { pid }: ProcessIdentity): UnderstudyError {
+  return new UnderstudyError('STAGE_EXISTS', `process ${pid} is bringing up a stage in ${directory}`);
+}
+
+function claimFile(directory: string): string {
+  return join(stageDirectory(directory), 'up.json');
+}
+
+/** `null`: nobody, or one that lives no more. */
+function claimantOf(directory: string): ProcessIdentity | null {
+  try {
+    const claimant = schema.parse(JSON.parse(readFileSync(claimFile(directory), 'utf8')));
+    return isAlive(claimant) ? claimant : null;
+  } catch {
+    return null;
+  }
+}
+
+function tryLink(from: string, to: string): boolean {
+  try {
+    linkSync(from, to);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+/** What was refused leaves nothing behind. */
+function forgetEmpty(directory: string): void {
+  try {
+    rmdirSync(stageDirectory(directory));
+  } catch {
+    // Something lies in it: the stage.
+  }
+}
