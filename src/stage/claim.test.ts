@@ -1,28 +1,28 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { identify, isAlive } from '../process/identity.ts';
+import { type Daemon, startDaemon } from '../process/daemon.ts';
+import { isAlive } from '../process/identity.ts';
+import { sendSignal } from '../process/signal.ts';
 import { createLinuxClock } from '../timing/linux-clock.ts';
 import { claimStage, endClaimant } from './claim.ts';
 
 let directory: string;
-let other: ChildProcess | null = null;
+let other: Daemon | null = null;
 
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'understudy-claim-'));
 });
 afterEach(() => {
-  other?.kill('SIGKILL');
+  if (other !== null) sendSignal(other, 'SIGKILL');
   other = null;
   rmSync(directory, { recursive: true, force: true });
 });
 
-function claimOfAnother() {
-  other = spawn('sleep', ['60']);
-  const claimant = identify(other.pid ?? 0);
-  if (claimant === null) throw new Error('it did not start');
+async function claimOfAnother() {
+  other = await startDaemon('sleep', ['60'], { cwd: '/', logFile: join(directory, 'log') });
+  const claimant = { pid: other.pid, startTicks: other.startTicks };
   mkdirSync(join(directory, '.understudy'), { recursive: true });
   writeFileSync(join(directory, '.understudy', 'up.json'), JSON.stringify(claimant));
   return claimant;
@@ -36,8 +36,8 @@ it('is one at a time, and leaves nothing', () => {
   claimStage(directory)();
 });
 
-it('passes over a claimant that was killed', () => {
-  const claimant = claimOfAnother();
+it('passes over a claimant that was killed', async () => {
+  const claimant = await claimOfAnother();
   expect(() => claimStage(directory)).toThrow(`process ${claimant.pid} is`);
   // The id is taken again, by a process that started at another time.
   writeFileSync(join(directory, '.understudy', 'up.json'), JSON.stringify({ ...claimant, startTicks: 1 }));
@@ -45,7 +45,7 @@ it('passes over a claimant that was killed', () => {
 });
 
 it('ends whoever is at work, and nobody else', async () => {
-  const claimant = claimOfAnother();
+  const claimant = await claimOfAnother();
   await endClaimant(directory, createLinuxClock());
   expect(isAlive(claimant)).toBe(false);
   const release = claimStage(directory);
