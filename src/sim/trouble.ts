@@ -6,7 +6,7 @@
  * Nothing begins after the end.
  */
 import type { NodeName } from '../core/spec.ts';
-import { leaseHolder } from './checks/healed.ts';
+import { isIrreplaceable, leaseHolder } from './checks/healed.ts';
 import { beginFault, type FaultKind } from './faults/catalogue.ts';
 import { type Plan, settlingMs } from './plan.ts';
 import { holder, type PlannedCommand, type PlannedFault, speaker, type When } from './planned-fault.ts';
@@ -74,10 +74,11 @@ export class Trouble {
     if (node === null) return;
     trace.say('FAULT', `${fault.kind} ${node} for ${Math.round(fault.forMs)} ms`);
     const other = fault.other === node ? [...this.#world.machines.keys()].find((name) => name !== node) : fault.other;
+    const mayBeLost = !isIrreplaceable(this.#world, node);
     const undo = beginFault(this.#world, fault.kind, node, other ?? node);
     if (undo === null) return;
     this.begun.push(fault.kind);
-    if (fault.forEver) {
+    if (fault.forEver && mayBeLost) {
       this.lost.add(node);
       return;
     }
@@ -87,7 +88,7 @@ export class Trouble {
       undo();
     };
     this.#undo.add(over);
-    time.after(fault.forMs, over);
+    if (!fault.forEver) time.after(fault.forMs, over);
   }
 
   #victim(node: PlannedFault['node'], teller: NodeName | null): NodeName | null {

@@ -9,6 +9,17 @@ export function leaseHolder(world: World): string | null {
   return decoded?.ok === true && decoded.value.state === 'held' ? decoded.value.holder : null;
 }
 
+function recordedStandbys(world: World): readonly string[] {
+  const value = world.store.read(`/understudy/${world.spec.cluster}/${keys.durability}`);
+  const decoded = value === null ? null : decodeRecord('durability', value);
+  return decoded?.ok === true ? decoded.value.standbys : [];
+}
+
+/** Does only this node have for certain what it acknowledged? Then its loss is for a person to decide about. */
+export function isIrreplaceable(world: World, node: string): boolean {
+  return leaseHolder(world) === node && recordedStandbys(world).length === 0;
+}
+
 /**
  * Can the cluster do without this node, by what the store and the servers say now? One whose primary it is can when
  * all who could have acknowledged are there and stream from it.
@@ -18,10 +29,9 @@ export function isDispensable(world: World, node: string): boolean {
   const server = holder === null ? undefined : world.machines.get(holder)?.server;
   if (holder === null || server === undefined || !server.isWritable || !server.host.isAwake) return false;
   if (holder !== node) return true;
-  const value = world.store.read(`/understudy/${world.spec.cluster}/${keys.durability}`);
-  const decoded = value === null ? null : decodeRecord('durability', value);
-  if (decoded?.ok !== true || decoded.value.standbys.length === 0) return false;
-  return decoded.value.standbys.every((name) => {
+  const recorded = recordedStandbys(world);
+  if (recorded.length === 0) return false;
+  return recorded.every((name) => {
     const stream = server.process?.streams.get(name);
     // The other end may be gone, and this one not know it yet.
     return name !== node && stream !== undefined && world.machines.get(name)?.server.process?.receiver === stream;
