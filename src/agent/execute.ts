@@ -36,9 +36,9 @@ export async function perform(context: ExecutionContext, action: Action, view: C
     // Unanswered, it may land yet, and whom it names may stand then.
     if ('candidates' in action) outcomes.push({ kind: 'named', nodes: action.candidates ?? [] });
     if (action.do === 'renew-lease') outcomes.push({ kind: 'renewal-sent', atMs: beganAtMs });
-    // After a renewal that failed promises are asked for, and a status is nobody's condition. Any other failure ends the
-    // decision: what comes behind rests on it, or has its turn in the next one, while what failed waits out its back-off.
-    return { outcomes, goOn: action.do === 'publish-status' || action.do === 'renew-lease', lookAgain: false };
+    // A status is nobody's condition. Any other failure ends the decision: what comes behind rests on it, or has its turn in
+    // the next one, while what failed waits out its back-off. After a renewal that one comes at once, and asks for promises.
+    return { outcomes, goOn: action.do === 'publish-status', lookAgain: action.do === 'renew-lease' };
   }
 }
 

@@ -24,7 +24,7 @@ import { watchElected } from './rules/election.ts';
 import { decideFailover } from './rules/failover.ts';
 import { decideHandsOff, watchHandsOff } from './rules/hands-off.ts';
 import { endOrphans } from './rules/hung.ts';
-import { decideDemotion, decidePromises, decideRenewal, decideTaking } from './rules/lease.ts';
+import { decideDemotion, decidePromises, decideRenewal, decideTaking, rightEndsAtMs } from './rules/lease.ts';
 import { freeInMs, watchLease } from './rules/lease-watch.ts';
 import { dueStatus, rememberMembers } from './rules/member-status.ts';
 import { observeOperation } from './rules/operation-marks.ts';
@@ -46,10 +46,13 @@ export function decide(view: ClusterView, before: DatabaseMemory): Decision<Data
   const renewal = demotion === null ? [...decideRenewal(situation), ...decidePromises(situation)] : [];
   const verdict = afterRenewal(renewal, demotion ?? decideRole(situation));
   const upkeep = decideUpkeep(situation);
-  const chores = verdict.actions.length === 0 ? upkeep.actions : [];
-  const due = dueStatus(situation, { unconverged: upkeep.unconverged, refused: verdict.refused });
-  const publish: Action[] =
-    due === null ? [] : [{ do: 'publish-status', status: due.status, key: due.key, because: ['status-due'] }];
+  const isBusy = isStoreSilentTo(situation);
+  const chores = isBusy || verdict.actions.length > 0 ? [] : upkeep.actions;
+  // A look at the lease is followed by another decision at once, which knows more.
+  const isLooking = verdict.actions.some((action) => action.do === 'look-at-lease');
+  const status =
+    isBusy || isLooking ? null : dueStatus(situation, { unconverged: upkeep.unconverged, refused: verdict.refused });
+  const publish: Action[] = status === null ? [] : [{ do: 'publish-status', ...status, because: ['status-due'] }];
   return {
     // A status that says "writable" is what others wait for: it goes before the chores.
     actions: [...renewal, ...verdict.actions, ...publish, ...chores],
@@ -103,12 +106,25 @@ function remember(view: ClusterView, memory: DatabaseMemory): DatabaseMemory {
   return { ...watched, ...watchElected(situation), ...watchStandbys(situation) };
 }
 
-/** Until the lease has to be renewed, or may be anybody's: each ms of an election is a ms without writes. */
+/**
+ * A renewal of this holder was not answered: then it asks the store for nothing else, since each question may take as long
+ * as that one, while its deadline comes nearer.
+ */
+function isStoreSilentTo({ lease, memory }: Situation): boolean {
+  return lease.is === 'mine' && memory.failures.has('renew-lease');
+}
+
+/**
+ * Until the lease has to be renewed, the right to it ends, or it may be anybody's: each ms of an election is a ms without
+ * writes.
+ */
 function untilLease(situation: Situation): number {
   if (situation.lease.is !== 'mine') return freeInMs(situation) || restIntervalMs;
-  const { memory, nowMs } = situation;
+  const { memory, nowMs, view } = situation;
   const last = Math.max(memory.lastRenewalTryMs ?? 0, memory.renewal?.sentAtMs ?? 0);
-  return Math.max(10, last + renewEveryMs(situation.lease.lease.value.ttlMs) - nowMs);
+  const renewalInMs = Math.max(10, last + renewEveryMs(situation.lease.lease.value.ttlMs) - nowMs);
+  const endInMs = view.postgres.state === 'primary' ? rightEndsAtMs(situation, situation.lease) - nowMs : 0;
+  return endInMs > 0 ? Math.min(renewalInMs, endInMs) : renewalInMs;
 }
 
 /** What compares the renewal would only fail behind a new one in the same pass: it is decided again after it. */

@@ -10,7 +10,7 @@ import { unreachable } from '../exhausted-union.ts';
 import { driftMs, killTimeMs, type Lease, renewEveryMs, type WrittenPosition } from '../lease.ts';
 import { formatLsn } from '../lsn.ts';
 import { ownDeadlineMs } from '../memory.ts';
-import { act, nothing, refuse, type Situation, type Verdict, wait } from '../situation.ts';
+import { act, type LeasePosition, nothing, refuse, type Situation, type Verdict, wait } from '../situation.ts';
 import { nodesOfRole } from '../spec.ts';
 import { recordedBoots } from './boots.ts';
 import { candidatesToName, mustPromise } from './candidates.ts';
@@ -58,20 +58,23 @@ export function decideDemotion(situation: Situation): Verdict | null {
         };
       case 'other':
         return { code: 'lease-held-by-other', text: `${lease.holder} holds term ${lease.lease.value.term}` };
-      case 'mine': {
-        // Without an acknowledged renewal of its own, a restarted agent has one TTL from its start to get one.
-        const { ttlMs, term } = lease.lease.value;
-        const fromStart = memory.startedAtMs + ttlMs - driftMs(ttlMs) - killTimeMs;
-        // The answer to taking this term was lost: nobody else can have taken it, so the right of the one before runs on.
-        // It starts nothing: for that, this term must be renewed.
-        const deadline = lease.deadlineMs ?? Math.max(ownDeadlineMs(memory, term - 1) ?? fromStart, fromStart);
-        if (nowMs < deadline) return null;
+      case 'mine':
+        if (nowMs < rightEndsAtMs(situation, lease)) return null;
         return { code: 'lease-expired', text: `no renewal of term ${lease.lease.value.term} was acknowledged in time` };
-      }
       default:
         return unreachable(lease);
     }
   }
+}
+
+/** Until when a holder's server may be writable, on this node's boottime. */
+export function rightEndsAtMs({ memory }: Situation, lease: Extract<LeasePosition, { is: 'mine' }>): number {
+  // Without an acknowledged renewal of its own, a restarted agent has one TTL from its start to get one.
+  const { ttlMs, term } = lease.lease.value;
+  const fromStart = memory.startedAtMs + ttlMs - driftMs(ttlMs) - killTimeMs;
+  // The answer to taking this term was lost: nobody else can have taken it, so the right of the one before runs on.
+  // It starts nothing: for that, this term must be renewed.
+  return lease.deadlineMs ?? Math.max(ownDeadlineMs(memory, term - 1) ?? fromStart, fromStart);
 }
 
 /** The renewal that is due, as the first action of a completed loop. */
