@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { isUnderstudyError } from '../src/errors/understudy-error.ts';
-import { findServer } from '../src/postgres/postmaster-file.ts';
+import { findServer, readPostmasterFile } from '../src/postgres/postmaster-file.ts';
 import { createSession } from '../src/postgres/session.ts';
 import { identify, processesIn, readCommandLine } from '../src/process/identity.ts';
 import { sendSignal } from '../src/process/signal.ts';
@@ -106,6 +106,19 @@ describe('stop', () => {
     await db1.sql.execute('create table public.t as select generate_series(1, 200000) i', 20_000);
     await db1.postgres.stop({ patienceMs: 300, awaitStandby: 'db2' }, soon);
     expect(processesIn(db1.layout.data)).toEqual([]);
+  }, 60_000);
+});
+
+describe('start', () => {
+  it('continues what somebody stopped by a signal meanwhile', async () => {
+    const { db1 } = await servers.replicate({ nodes: ['db1'] });
+    await db1.postgres.stop({ patienceMs: 4_000, awaitStandby: null }, soon);
+    const starting = db1.postgres.start({ role: 'primary' }, soon);
+    await until('a process of it', async () => processesIn(db1.layout.data).length > 0);
+    for (const process of processesIn(db1.layout.data)) sendSignal(process, 'SIGSTOP');
+    expect(readPostmasterFile(db1.layout.postmasterFile)?.status).not.toBe('ready');
+    await starting;
+    await db1.observe('primary');
   }, 60_000);
 });
 

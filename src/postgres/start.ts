@@ -21,9 +21,12 @@ import { findServer, readPostmasterFile } from './postmaster-file.ts';
 import { programEnvironment } from './program-environment.ts';
 import { createLogTail, lastLines } from './replication-log.ts';
 import type { Session } from './session.ts';
+import { continueStopped } from './stopped-processes.ts';
 import { type Deadline, waitFor } from './waiting.ts';
 
 const pollMs = 2;
+/** So long a start may take before its processes are looked at: a recovery may last, one that was stopped by a signal would for ever. */
+const suspicionMs = 1_000;
 
 /** Is the address free? Asked by listening there for an instant. */
 export function refuseUsedPort(address: string, port: number): Promise<void> {
@@ -89,8 +92,13 @@ async function awaitReady(
   const tail = createLogTail(layout.serverLog);
   const failed = (what: string): UnderstudyError =>
     new UnderstudyError('POSTGRES_FAILED', `${what}; its last words: ${lastLines(tail, logFrom, 8)}`);
+  let lookAtMs = clock.boottimeMs() + suspicionMs;
   try {
     await waitFor(clock, deadline, 'the server did not become ready', pollMs, () => {
+      if (clock.boottimeMs() >= lookAtMs) {
+        continueStopped(layout.data);
+        lookAtMs = clock.boottimeMs() + suspicionMs;
+      }
       const file = readPostmasterFile(layout.postmasterFile);
       const ours = started === null || file?.pid === started.pid;
       if (ours && (file?.status === 'ready' || file?.status === 'standby')) return true;

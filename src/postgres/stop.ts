@@ -20,6 +20,7 @@ import { controlTimeline, readControl } from './control-file.ts';
 import type { Layout } from './layout.ts';
 import { attachments, findServer, type Server, type SharedMemory } from './postmaster-file.ts';
 import type { Session } from './session.ts';
+import { continueStopped } from './stopped-processes.ts';
 import type { Deadline } from './waiting.ts';
 
 const pollMs = 1;
@@ -78,10 +79,11 @@ function endWalsenders({ dispensable }: Stopping): void {
 function clearTheWay({ awaited, dispensable, layout }: Stopping, isOverdue: boolean): void {
   for (const process of processesIn(layout.data)) {
     const mayEnd = dispensable.has(process.pid) || (isOverdue && awaited.has(process.pid));
-    const ends = mayEnd && isWalsender(process.pid);
-    if (ends) sendSignal(process, 'SIGTERM');
-    if (ends || readProcess(process.pid)?.state === 'T') sendSignal(process, 'SIGCONT');
+    if (!mayEnd || !isWalsender(process.pid)) continue;
+    sendSignal(process, 'SIGTERM');
+    sendSignal(process, 'SIGCONT');
   }
+  continueStopped(layout.data);
 }
 
 function isShutDown({ layout }: Stopping): boolean {

@@ -15,6 +15,8 @@ import type { ServerProcess } from './server-process.ts';
 
 /** What holds up a stop longer than this is ended, but for the standby that is waited for. */
 const walsenderGraceMs = 40;
+/** A start that lasts longer has its processes continued, should a signal have stopped them. */
+const suspicionMs = 1_000;
 
 export class ServerControl {
   readonly #parts: FakePostgresParts;
@@ -63,8 +65,11 @@ export class ServerControl {
   }
 
   async #untilReady(process: ServerProcess, options: ActOptions): Promise<void> {
+    const { clock } = this.#parts.agent;
+    const begunAtMs = clock.boottimeMs();
     await this.#time.until(options, 'the server did not become ready', () => {
       if (this.#server.process !== process) throw failed('postgres ended');
+      if (clock.boottimeMs() - begunAtMs >= suspicionMs) this.#server.continueStopped(process);
       return process.phase === 'ready';
     });
   }

@@ -194,6 +194,13 @@ export class FakeServer {
     };
   }
 
+  /** By a signal from whoever starts it, whoever stopped it. */
+  continueStopped(process: ServerProcess): void {
+    const wasStill = process.isStill;
+    process.holds.clear();
+    if (wasStill && !process.isStill) this.#goOn(process);
+  }
+
   #goOn(process: ServerProcess): void {
     if (this.process !== process) return;
     this.#stillUntilMs = this.time.nowMs;
