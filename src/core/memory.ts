@@ -1,6 +1,9 @@
 /**
- * What a database node's agent remembers from one decision to the next. Nothing in it is needed for safety after a
- * restart: a fresh memory only makes the agent wait for a fresh renewal before it starts or promotes anything.
+ * What a database node's agent remembers from one decision to the next.
+ *
+ * Invariant: nothing in it is needed for safety after a restart. A fresh memory assumes the worst of the process before: it
+ * waits for a fresh renewal before it starts or promotes anything, settles the durability record anew, cuts again, and asks
+ * every node for its promise, since the one before may have named any.
  */
 
 import { type CrashMarks, noCrashes } from './crash-marks.ts';
