@@ -73,7 +73,7 @@ async function carryOut(call: Call, step: StepName | 'all', options: ByHandOptio
     import('../timing/linux-clock.ts'),
   ]);
   const { signal } = call;
-  const { cwd: directory, env } = call.io;
+  const { cwd: directory } = call.io;
   if (step === 'all' && findStage(directory) === null) {
     throw new UnderstudyError(
       'REFUSED',
@@ -82,7 +82,7 @@ async function carryOut(call: Call, step: StepName | 'all', options: ByHandOptio
   }
   // Given back, the cluster has its store again; until then whoever has one must not be interfered with.
   // Where no cluster is named, there is nobody to ask: that is what this is for.
-  const named = findContextFile({ named: options.context, env, cwd: directory });
+  const named = findContextFile({ named: options.context, io: call.io });
   if (named !== null) await refuseWhileStoreAnswers(await call.cluster());
   const place = await findPlace(directory);
   const clock = createLinuxClock();

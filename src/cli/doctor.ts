@@ -44,9 +44,7 @@ export function declareDoctor(program: Command, perform: Perform): void {
 async function doctor(call: Call, options: DoctorOptions): Promise<number> {
   const { terminal } = call;
   const { findContextFile } = await import('./context.ts');
-  const isAlone =
-    options.config !== undefined ||
-    findContextFile({ named: options.context, env: call.io.env, cwd: call.io.cwd }) === null;
+  const isAlone = options.config !== undefined || findContextFile({ named: options.context, io: call.io }) === null;
   const all = isAlone
     ? [{ node: null, findings: await here(call, options.config) }]
     : await everyNode(await call.cluster(), options.node);

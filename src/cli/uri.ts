@@ -59,7 +59,7 @@ async function showUri(call: Call, options: UriOptions): Promise<number> {
 /** From the context file; on a server whose context names none, from the node's own file. */
 async function appNodes(call: Call, options: UriOptions): Promise<readonly AppNode[]> {
   const { findContextFile } = await import('./context.ts');
-  const isNamed = findContextFile({ named: options.context, env: call.io.env, cwd: call.io.cwd }) !== null;
+  const isNamed = findContextFile({ named: options.context, io: call.io }) !== null;
   const named = isNamed ? (await call.context()).apps : [];
   const known = named.length > 0 ? named : await ownNode();
   // Says what is missing: a cluster, not an application.
