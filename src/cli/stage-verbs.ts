@@ -116,6 +116,7 @@ export async function downStage({ io, terminal }: Call, purge: boolean): Promise
   if (terminal.json) terminal.printJson({ found: result !== null, ended: result?.ended ?? 0, purged: purge });
   else if (result === null) terminal.print('There is no stage in this directory.');
   else terminal.print(`${countText(result.ended, 'process', 'processes')} ended${purge ? ', files removed' : ''}.`);
+  if (!purge && result?.damage) terminal.note(`${result.damage.message}; ${result.damage.hint}`);
   return exitCodes.done;
 }
 
