@@ -47,7 +47,7 @@ async function doctor(call: Call, options: DoctorOptions): Promise<number> {
   const isAlone = options.config !== undefined || findContextFile({ named: options.context, io: call.io }) === null;
   const all = isAlone
     ? [{ node: null, findings: await here(call, options.config) }]
-    : await everyNode(await call.cluster(), options.node);
+    : [...(await everyNode(await call.cluster(), options.node)), ...(await ownStage(call, options))];
   if (terminal.json) terminal.printJson(all);
   else terminal.print(...doctorLines(all, options.all === true, terminal.paint));
   return all.some(({ findings }) => findings.some((finding) => finding.verdict === 'failure'))
@@ -68,6 +68,22 @@ async function here({ io }: Call, named: string | undefined): Promise<readonly D
   }
   const { examineMachine } = await import('../doctor/examine-machine.ts');
   return await examineMachine(io.cwd);
+}
+
+/** The stage of this directory, when it is what is looked at: its keeper is no part of any node. */
+async function ownStage({ io }: Call, { context, node }: DoctorOptions): Promise<readonly NodeFindings[]> {
+  if (node !== undefined) return [];
+  const [{ findContextFile }, { contextFile, findStage }, { lackOfKeeper }, { bad, ok }] = await Promise.all([
+    import('./context.ts'),
+    import('../stage/record.ts'),
+    import('../stage/keeping.ts'),
+    import('../doctor/finding.ts'),
+  ]);
+  const stage = findStage(io.cwd);
+  if (stage === null || findContextFile({ named: context, io }) !== contextFile(stage)) return [];
+  const lack = lackOfKeeper(stage);
+  const finding = lack === null ? ok('keeper', 'the stage has one') : bad('keeper', 'warning', lack.text, lack.hint);
+  return [{ node: null, findings: [finding] }];
 }
 
 async function everyNode(access: ClusterAccess, wanted: string | undefined): Promise<readonly NodeFindings[]> {

@@ -14,11 +14,12 @@ import { declare, isDeclared } from './declaration.ts';
 import { forgetFaults } from './fault-strikes.ts';
 import { isolate, refuseWhatCannotBe, release } from './isolation.ts';
 import { endKeeper, launchKeeper } from './keeper.ts';
+import { isUp } from './keeping.ts';
 import { launchAgent } from './launch.ts';
 import { chooseNetwork } from './network.ts';
 import { stageAuthority, writeNodeFiles, writeOperator } from './node-files.ts';
 import { makeNodeHome, prepare } from './premises.ts';
-import { endProcesses, endStrays, stageProcesses } from './processes.ts';
+import { endProcesses, endStrays } from './processes.ts';
 import { untilReady } from './readiness.ts';
 import { findStage, requireStage, type StageNode, type StageRecord, saveRecord, stageDirectory } from './record.ts';
 import { endRemains, endStage, removeFiles } from './remains.ts';
@@ -53,7 +54,7 @@ export async function stageUp(request: StageRequest): Promise<StageRecord> {
 async function bringUp(request: StageRequest): Promise<StageRecord> {
   const existing = findStage(request.directory);
   // One that was killed while it came up may have agents, but no declaration: it is gone on with.
-  if (existing !== null && hasAgents(existing) && (await isDeclared(existing, request)) === 'yes') {
+  if (existing !== null && (await isUp(existing, request))) {
     throw new UnderstudyError('STAGE_EXISTS', `a stage runs in ${request.directory} already`);
   }
   await refuseWhatCannotBe(existing, request);
@@ -193,10 +194,6 @@ async function installedMajor(): Promise<number> {
     }
   }
   throw new UnderstudyError('POSTGRES_BINARIES_MISSING', 'no PostgreSQL server is installed', { cause: last });
-}
-
-function hasAgents(record: StageRecord): boolean {
-  return stageProcesses(record).some((found) => found.kind === 'agent');
 }
 
 /** Used by `stage up` when it failed or was interrupted half way: nothing may be left running. */
