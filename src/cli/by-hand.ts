@@ -9,6 +9,7 @@ import { exitCodes } from '../errors/exit-codes.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import { carryOutSteps } from './by-hand-steps.ts';
 import type { Call, CommonOptions, Perform } from './call.ts';
+import { nodeName } from './option-values.ts';
 import { refuseWhileStoreAnswers } from './store-silence.ts';
 
 interface ByHandOptions extends CommonOptions {
@@ -34,7 +35,7 @@ export function declareByHand(program: Command, perform: Perform): void {
     .summary('when the store is lost for good: run the cluster by hand, and give it back')
     .description('Prints how to run this very cluster without store and agents, in the safe order; carries steps out.')
     .option('--perform <step>', 'carry out this step on this machine, or all', stepName)
-    .option('--to <node>', 'the node to promote; the furthest if left out')
+    .option('--to <node>', 'the node to promote; the furthest if left out', nodeName)
     .option('--yes', 'do not ask')
     .option('--json', 'print it as JSON')
     .addHelpText('after', examples)

@@ -6,6 +6,7 @@ import { isUnderstudyError } from '../errors/understudy-error.ts';
 import type { Call, CommonOptions, Perform } from './call.ts';
 import type { ClusterAccess } from './cluster-access.ts';
 import { doctorLines, type NodeFindings, unreachableFinding } from './doctor-text.ts';
+import { nodeName } from './option-values.ts';
 
 interface DoctorOptions extends CommonOptions {
   readonly node?: string;
@@ -30,7 +31,7 @@ export function declareDoctor(program: Command, perform: Perform): void {
     .description(
       'Has every agent examine its node: programs, ports, files, certificates, disk, clocks, limits. Without a cluster it looks at this machine.',
     )
-    .option('--node <node>', 'only this node')
+    .option('--node <node>', 'only this node', nodeName)
     .option('--config <file>', 'only this machine, by its node file; no agent is asked')
     .option('--all', 'show what is well line by line, too')
     .option('--json', 'print it as JSON')

@@ -69,7 +69,9 @@ export function parseNodeFile(text: string, file: string): NodeFile {
     const { line, col } = lines.linePos(mistake.pos[0]);
     throw new UnderstudyError('CONFIG_INVALID', `${file}:${line}:${col} ${mistake.message.split('\n')[0]}`);
   }
-  const result = schema.safeParse(plainValue(document, file));
+  const value = plainValue(document, file);
+  if (value === null || value === undefined) throw new UnderstudyError('CONFIG_INVALID', `${file}: the file is empty`);
+  const result = schema.safeParse(value);
   if (!result.success) {
     const texts = result.error.issues.map((issue) => {
       const node = document.getIn(issue.path, true) ?? document.getIn(issue.path.slice(0, -1), true);
@@ -78,7 +80,8 @@ export function parseNodeFile(text: string, file: string): NodeFile {
           ? Number(node.range[0])
           : 0;
       const { line, col } = lines.linePos(offset);
-      return `${file}:${line}:${col} ${issue.path.join('.')}: ${issue.message}`;
+      const subject = issue.path.length === 0 ? '' : `${issue.path.join('.')}: `;
+      return `${file}:${line}:${col} ${subject}${issue.message}`;
     });
     throw new UnderstudyError('CONFIG_INVALID', texts.join('\n'));
   }
