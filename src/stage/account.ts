@@ -34,8 +34,11 @@ export async function stageAccount(): Promise<Account> {
   }
 }
 
-/** In these, a configuration file or a URL of one of the programs means something else. */
-const special = /[\\%#\p{Cc}]/u;
+/**
+ * In these, a configuration file or a URL of one of the programs means something else: etcd's log is a URL, PostgreSQL takes
+ * a list of socket directories, and its client library an SSL engine before the name of a key.
+ */
+const special = /[\\%#?,:\p{Cc}]/u;
 
 /** Where the stage's files go: beside its record when the account and its programs get there, otherwise under /var/tmp. */
 export function stageRoot(directory: string, account: Account): string {
