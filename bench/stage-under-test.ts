@@ -53,8 +53,14 @@ export class StageUnderTest {
       await stageDown({ directory, purge: true, clock });
       rmSync(directory, { recursive: true, force: true });
     };
-    const interrupted = (): void => void end().finally(() => process.exit(1));
-    for (const signal of ends) process.once(signal, interrupted);
+    let isEnding = false;
+    // Asked twice, as by a terminal and by what passes its signals on, it must still come to the end of that.
+    const interrupted = (): void => {
+      if (isEnding) return;
+      isEnding = true;
+      void end().finally(() => process.exit(1));
+    };
+    for (const signal of ends) process.on(signal, interrupted);
     try {
       const begun = performance.now();
       const record = await stageUp({ directory, program, ...size, clock, report: () => undefined });
