@@ -44,6 +44,15 @@ describe('usage', () => {
     });
   });
 
+  it('help of an unknown verb names the nearest', async () => {
+    const err = "understudy: unknown command 'statsu'\nhint: did you mean status?\n";
+    expect(await cli('help', 'statsu')).toEqual({ exit: 2, out: '', err });
+    expect((await cli('stage', 'help', 'dwon')).err).toContain('did you mean down?');
+    expect((await cli('help', 'xyzzy')).err).toContain("unknown command 'xyzzy'\nhint: understudy --help");
+    expect(await cli('help', 'status')).toMatchObject({ exit: 0, out: expect.stringContaining('Usage: understudy') });
+    expect((await cli('help')).exit).toBe(0);
+  });
+
   it('a mistake is told as JSON when JSON was asked for', async () => {
     const { exit, err } = await cli('status', '--json', '--wacth');
     expect(exit).toBe(2);
@@ -57,6 +66,9 @@ describe('usage', () => {
     ['stage', 'load', '--workload', 'reads'],
     ['stage', 'load', '--writers', '0'],
     ['stage', 'load', '--commit', 'remote'],
+    ['stage', 'load', '--for', '0'],
+    ['why', '--node', ''],
+    ['reinit', ''],
     ['events', '--after', '-1'],
     ['completion', 'tcsh'],
     ['reinit'],
@@ -140,6 +152,7 @@ describe('without a cluster', () => {
     expect(await cli('stage', 'down')).toMatchObject({ exit: 0, out: 'There is no stage in this directory.\n' });
     expect((await cli('stage', 'join', 'db9')).exit).toBe(4);
     expect((await cli('stage', 'load')).exit).toBe(4);
+    expect((await cli('stage', 'keep', '--directory', directory)).exit).toBe(4);
   });
 });
 

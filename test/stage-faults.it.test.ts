@@ -9,7 +9,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { exitCodes } from '../src/errors/exit-codes.ts';
 import type { LoadReport } from '../src/load/run.ts';
 import { sendSignal } from '../src/process/signal.ts';
-import { endKeeper } from '../src/stage/keeper.ts';
+import { endKeeper, keeperPid } from '../src/stage/keeper.ts';
 import { stageProcesses } from '../src/stage/processes.ts';
 import type { StageRecord } from '../src/stage/record.ts';
 import { createLinuxClock } from '../src/timing/linux-clock.ts';
@@ -110,8 +110,25 @@ test('a stage on one network refuses what needs networks or disks of its own', {
     await expect.poll(() => listed(cli), { timeout: 30_000, interval: 200 }).toEqual([]);
     await expect.poll(() => stage.processes('agent', 'db1').length, { timeout: 30_000, interval: 200 }).toBe(1);
     expect(stage.processes('agent', 'db1')[0]?.pid).not.toBe(before?.pid);
+    await keeperIsReplaced(stage);
   });
 });
+
+/** By a fault with an end of its own, or by whoever brings the stage up again. */
+async function keeperIsReplaced({ cli, record }: TestStage): Promise<void> {
+  const up = async () => await cli('stage', 'up', '--detach', '--json');
+  expect((await up()).code).toBe(exitCodes.refused);
+  await endKeeper(record, createLinuxClock());
+  expect((await cli('stage', 'fault', 'list')).stderr).toContain('keeper has ended');
+  expect((await cli('doctor')).stdout).toContain('keeper has ended');
+  const { code, stdout } = await up();
+  expect({ code, answer: JSON.parse(stdout) }).toMatchObject({ code: 0, answer: { keeperStarted: true } });
+  expect(keeperPid(record)).not.toBeNull();
+  expect((await cli('stage', 'fault', 'list')).stderr).toBe('');
+  await endKeeper(record, createLinuxClock());
+  await order(cli, 'freeze', 'db1', '--what', 'fence', '--for', '1s');
+  await expect.poll(() => listed(cli), { timeout: 20_000, interval: 200 }).toEqual([]);
+}
 
 /** As a machine's out-of-memory killer would, at its worst: not even the keeper is left. */
 async function killAll(record: StageRecord): Promise<void> {

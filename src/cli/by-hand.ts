@@ -9,6 +9,7 @@ import { exitCodes } from '../errors/exit-codes.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import { carryOutSteps } from './by-hand-steps.ts';
 import type { Call, CommonOptions, Perform } from './call.ts';
+import { nodeName } from './option-values.ts';
 import { refuseWhileStoreAnswers } from './store-silence.ts';
 
 interface ByHandOptions extends CommonOptions {
@@ -34,7 +35,7 @@ export function declareByHand(program: Command, perform: Perform): void {
     .summary('when the store is lost for good: run the cluster by hand, and give it back')
     .description('Prints how to run this very cluster without store and agents, in the safe order; carries steps out.')
     .option('--perform <step>', 'carry out this step on this machine, or all', stepName)
-    .option('--to <node>', 'the node to promote; the furthest if left out')
+    .option('--to <node>', 'the node to promote; the furthest if left out', nodeName)
     .option('--yes', 'do not ask')
     .option('--json', 'print it as JSON')
     .addHelpText('after', examples)
@@ -73,7 +74,7 @@ async function carryOut(call: Call, step: StepName | 'all', options: ByHandOptio
     import('../timing/linux-clock.ts'),
   ]);
   const { signal } = call;
-  const { cwd: directory, env } = call.io;
+  const { cwd: directory } = call.io;
   if (step === 'all' && findStage(directory) === null) {
     throw new UnderstudyError(
       'REFUSED',
@@ -82,7 +83,7 @@ async function carryOut(call: Call, step: StepName | 'all', options: ByHandOptio
   }
   // Given back, the cluster has its store again; until then whoever has one must not be interfered with.
   // Where no cluster is named, there is nobody to ask: that is what this is for.
-  const named = findContextFile({ named: options.context, env, cwd: directory });
+  const named = findContextFile({ named: options.context, io: call.io });
   if (named !== null) await refuseWhileStoreAnswers(await call.cluster());
   const place = await findPlace(directory);
   const clock = createLinuxClock();

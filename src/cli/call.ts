@@ -46,7 +46,7 @@ export async function withCall(
   const opened: { access?: Promise<ClusterAccess> } = {};
   const context = async (): Promise<Context> => {
     const { loadContext } = await import('./context.ts');
-    return loadContext({ named: options.context, env: io.env, cwd: io.cwd });
+    return loadContext({ named: options.context, io });
   };
   const open = async (): Promise<ClusterAccess> => {
     const { ClusterAccess } = await import('./cluster-access.ts');

@@ -5,10 +5,11 @@
  * /etc/understudy/context.json. Refuses to guess beyond that. Relative paths in it start at its own directory.
  */
 import { existsSync, readFileSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { dirname, isAbsolute, resolve } from 'node:path';
 import { z } from 'zod';
 import { describeError, UnderstudyError } from '../errors/understudy-error.ts';
 import { contextFile, findStage } from '../stage/record.ts';
+import type { CliIo } from './terminal.ts';
 
 const port = z.int().min(1).max(65_535);
 const text = z.string().min(1);
@@ -33,15 +34,15 @@ export const systemContextFile = '/etc/understudy/context.json';
 
 export interface ContextPlace {
   readonly named: string | undefined;
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly cwd: string;
+  readonly io: Pick<CliIo, 'env' | 'cwd'>;
 }
 
 /** `null`: none was named, and there is none in the usual places. */
-export function findContextFile({ named, env, cwd }: ContextPlace): string | null {
-  const wanted = named ?? env.UNDERSTUDY_CONTEXT;
-  if (wanted !== undefined && wanted !== '') return resolve(cwd, wanted);
-  const stage = findStage(cwd);
+export function findContextFile({ named, io }: ContextPlace): string | null {
+  const wanted = named ?? io.env.UNDERSTUDY_CONTEXT;
+  // A directory that was removed is missed only where it matters.
+  if (wanted !== undefined && wanted !== '') return resolve(isAbsolute(wanted) ? '/' : io.cwd, wanted);
+  const stage = findStage(io.cwd);
   if (stage !== null) return contextFile(stage);
   return existsSync(systemContextFile) ? systemContextFile : null;
 }
@@ -52,7 +53,7 @@ export function loadContext(place: ContextPlace): Context {
   if (file === null) {
     throw new UnderstudyError(
       'CONFIG_UNREADABLE',
-      `no cluster is named, ${place.cwd} has no stage, and there is no ${systemContextFile}`,
+      `no cluster is named, ${place.io.cwd} has no stage, and there is no ${systemContextFile}`,
       {
         hint: 'understudy stage up starts one here; or name a context file with --context or UNDERSTUDY_CONTEXT',
       },

@@ -6,6 +6,7 @@ import { isUnderstudyError } from '../errors/understudy-error.ts';
 import type { Call, CommonOptions, Perform } from './call.ts';
 import type { ClusterAccess } from './cluster-access.ts';
 import { doctorLines, type NodeFindings, unreachableFinding } from './doctor-text.ts';
+import { nodeName } from './option-values.ts';
 
 interface DoctorOptions extends CommonOptions {
   readonly node?: string;
@@ -30,7 +31,7 @@ export function declareDoctor(program: Command, perform: Perform): void {
     .description(
       'Has every agent examine its node: programs, ports, files, certificates, disk, clocks, limits. Without a cluster it looks at this machine.',
     )
-    .option('--node <node>', 'only this node')
+    .option('--node <node>', 'only this node', nodeName)
     .option('--config <file>', 'only this machine, by its node file; no agent is asked')
     .option('--all', 'show what is well line by line, too')
     .option('--json', 'print it as JSON')
@@ -44,12 +45,10 @@ export function declareDoctor(program: Command, perform: Perform): void {
 async function doctor(call: Call, options: DoctorOptions): Promise<number> {
   const { terminal } = call;
   const { findContextFile } = await import('./context.ts');
-  const isAlone =
-    options.config !== undefined ||
-    findContextFile({ named: options.context, env: call.io.env, cwd: call.io.cwd }) === null;
+  const isAlone = options.config !== undefined || findContextFile({ named: options.context, io: call.io }) === null;
   const all = isAlone
     ? [{ node: null, findings: await here(call, options.config) }]
-    : await everyNode(await call.cluster(), options.node);
+    : [...(await everyNode(await call.cluster(), options.node)), ...(await ownStage(call, options))];
   if (terminal.json) terminal.printJson(all);
   else terminal.print(...doctorLines(all, options.all === true, terminal.paint));
   return all.some(({ findings }) => findings.some((finding) => finding.verdict === 'failure'))
@@ -70,6 +69,22 @@ async function here({ io }: Call, named: string | undefined): Promise<readonly D
   }
   const { examineMachine } = await import('../doctor/examine-machine.ts');
   return await examineMachine(io.cwd);
+}
+
+/** The stage of this directory, when it is what is looked at: its keeper is no part of any node. */
+async function ownStage({ io }: Call, { context, node }: DoctorOptions): Promise<readonly NodeFindings[]> {
+  if (node !== undefined) return [];
+  const [{ findContextFile }, { contextFile, findStage }, { lackOfKeeper }, { bad, ok }] = await Promise.all([
+    import('./context.ts'),
+    import('../stage/record.ts'),
+    import('../stage/keeping.ts'),
+    import('../doctor/finding.ts'),
+  ]);
+  const stage = findStage(io.cwd);
+  if (stage === null || findContextFile({ named: context, io }) !== contextFile(stage)) return [];
+  const lack = lackOfKeeper(stage);
+  const finding = lack === null ? ok('keeper', 'the stage has one') : bad('keeper', 'warning', lack.text, lack.hint);
+  return [{ node: null, findings: [finding] }];
 }
 
 async function everyNode(access: ClusterAccess, wanted: string | undefined): Promise<readonly NodeFindings[]> {

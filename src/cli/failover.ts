@@ -14,6 +14,7 @@ import type { Call, CommonOptions, Perform } from './call.ts';
 import type { ClusterAccess } from './cluster-access.ts';
 import { confirm } from './confirmation.ts';
 import { lossLines, obstacleLines, standingLines } from './failover-text.ts';
+import { nodeName } from './option-values.ts';
 
 interface FailoverOptions extends CommonOptions {
   readonly to?: string;
@@ -42,7 +43,7 @@ export function declareFailover(program: Command, perform: Perform): void {
     .command('failover')
     .summary('when nobody takes over because something would be lost: say what, and decide')
     .description('Shows who could take over from a primary that is gone, and has a person accept what is lost by it.')
-    .option('--to <node>', 'this node, and no other')
+    .option('--to <node>', 'this node, and no other', nodeName)
     .option('--accept-loss', 'take over in spite of what may be lost')
     .option('--yes', 'do not ask')
     .option('--json', 'print it as JSON')

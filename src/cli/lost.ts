@@ -5,6 +5,7 @@ import { describeError } from '../errors/understudy-error.ts';
 import type { Call, CommonOptions, Perform } from './call.ts';
 import { askEachNode } from './each-node.ts';
 import { nothingLostLine, reportLines } from './lost-text.ts';
+import { nodeName } from './option-values.ts';
 import { errorAsJson } from './terminal.ts';
 
 interface LostOptions extends CommonOptions {
@@ -24,7 +25,7 @@ export function declareLost(program: Command, perform: Perform): void {
     .description(
       'Lists what database nodes had committed past the point where the cluster went on without them: read from their WAL when they came back, before they were rewound or cloned. The WAL is kept beside the report on that node.',
     )
-    .option('--node <node>', 'only this node')
+    .option('--node <node>', 'only this node', nodeName)
     .option('--json', 'print it as JSON')
     .addHelpText('after', examples)
     .action((_, command: Command) => {

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { exitCodes } from '../errors/exit-codes.ts';
 import { runCli } from './run-cli.ts';
 import type { Interruptor } from './terminal.ts';
+import { workingDirectory } from './working-directory.ts';
 
 const listeners = new Set<(how: Interruptor) => void>();
 
@@ -53,7 +54,9 @@ const exit = await runCli(process.argv.slice(2), {
   stdout: process.stdout,
   stderr: process.stderr,
   env: process.env,
-  cwd: process.cwd(),
+  get cwd() {
+    return workingDirectory();
+  },
   program: fileURLToPath(import.meta.url),
   ask: process.stdin.isTTY ? ask : undefined,
   onInterrupt: listen,

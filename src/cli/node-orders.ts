@@ -8,7 +8,7 @@ import type { EventName, EventRecord } from '../events/catalogue.ts';
 import type { Call, CommonOptions, Perform } from './call.ts';
 import type { Asking, ClusterAccess } from './cluster-access.ts';
 import { eventLine } from './events-text.ts';
-import { duration } from './option-values.ts';
+import { duration, nodeName } from './option-values.ts';
 
 interface OrderOptions extends CommonOptions {
   readonly timeout: number;
@@ -61,7 +61,7 @@ export function declareNodeOrders(program: Command, perform: Perform): void {
       .command(order.name)
       .summary(order.summary)
       .description(order.description)
-      .argument('<node>', 'the standby')
+      .argument('<node>', 'the standby', nodeName)
       .addOption(
         new Option('--timeout <duration>', 'how long to wait for its end; 0: do not wait')
           .argParser(duration)

@@ -24,6 +24,19 @@ export function duration(value: string): number {
   return Math.round(Number(number) * (unitMs[unit] ?? 1_000));
 }
 
+/** As `duration`, for what would be nothing without one. */
+export function someDuration(value: string): number {
+  const ms = duration(value);
+  if (ms === 0) throw new InvalidArgumentError('A duration above 0 is needed.');
+  return ms;
+}
+
+/** A node's name: an empty one stands for an unset variable of a script, and is no node. */
+export function nodeName(value: string): string {
+  if (value.trim() === '') throw new InvalidArgumentError('The name of a node is needed.');
+  return value;
+}
+
 /** For options that may be given several times, or with commas. */
 export function collect(value: string, before: readonly string[] = []): readonly string[] {
   return [...before, ...value.split(',').filter((part) => part !== '')];

@@ -74,3 +74,12 @@ test('a fault that nobody would end in time is not left in force', async () => {
   expect((await fault('fill', 'db1', '--for', '1s')).exit).toBe(exitCodes.failed);
   expect(readFaults(record)).toEqual([]);
 });
+
+test('a stage without a keeper says that no fault ends by itself', async () => {
+  expect((await fault('list')).err).toBe(''); // of a stage that is down
+  enterFault(record, { fault: 'fill', node: 'db1', untilMs: 1 }, new Date());
+  const { exit, out, err } = await fault('list');
+  expect({ exit, out }).toEqual({ exit: exitCodes.done, out: expect.stringContaining('its time is over') });
+  expect(err).toMatch(/keeper has ended.*understudy stage up/);
+  expect(JSON.parse((await fault('list', '--json')).err)).toEqual({ note: expect.stringContaining('keeper') });
+});

@@ -5,6 +5,7 @@ import { type Fault, readFaults } from '../stage/fault-ledger.ts';
 import { isHeldDown } from '../stage/fault-strikes.ts';
 import type { FaultOrder } from '../stage/fault-words.ts';
 import { healFaults, openStage, refuseFault, type Struck, strikeFault } from '../stage/faults.ts';
+import { lackOfKeeper } from '../stage/keeping.ts';
 import { storeHosts } from '../stage/record.ts';
 import { createLinuxClock } from '../timing/linux-clock.ts';
 import type { Call } from './call.ts';
@@ -56,10 +57,13 @@ export async function healStage({ io, terminal }: Call, node: string | null): Pr
 }
 
 export async function listFaults({ io, terminal }: Call): Promise<number> {
-  const faults = readFaults(openStage(io.cwd));
+  const record = openStage(io.cwd);
+  const faults = readFaults(record);
   if (terminal.json) terminal.printJson(faults.map(asJson));
   else if (faults.length === 0) terminal.print('No fault is in force.');
   else terminal.print(...columns(faults.map((fault) => [String(fault.id), describe(fault), endText(fault)])));
+  const lack = lackOfKeeper(record);
+  if (lack !== null) terminal.note(`${lack.text}: ${lack.hint}`);
   return exitCodes.done;
 }
 
@@ -103,6 +107,7 @@ function describe(fault: Fault): string {
 
 function endText({ untilMs }: Fault): string {
   if (untilMs === null) return 'until it is healed';
+  if (untilMs <= clock.boottimeMs()) return 'its time is over';
   return `for ${ageText(untilMs - clock.boottimeMs())}`;
 }
 

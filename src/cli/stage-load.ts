@@ -2,7 +2,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type Workload, workloads } from '../history/attempt.ts';
 import type { CommonOptions, Perform } from './call.ts';
-import { collect, countFrom, duration } from './option-values.ts';
+import { collect, countFrom, someDuration } from './option-values.ts';
 
 export interface LoadOptions extends CommonOptions {
   /** In ms. */
@@ -32,7 +32,7 @@ export function declareStageLoad(stage: Command, perform: Perform): void {
     )
     .addOption(
       new Option('--for <duration>', 'how long to write, such as 30s or 5min')
-        .argParser(duration)
+        .argParser(someDuration)
         .default(30_000, '30s'),
     )
     .option('--writers <count>', 'writers, shared out among the poolers', countFrom(1, mostWriters), 8)

@@ -6,6 +6,7 @@
  */
 import { exitCodes } from '../errors/exit-codes.ts';
 import { describeError, UnderstudyError } from '../errors/understudy-error.ts';
+import { keepAgain } from '../stage/keeping.ts';
 import { contextFile, findStage, type StageRecord } from '../stage/record.ts';
 import { abandonStage, stageDown, stageJoin, stageUp } from '../stage/stage.ts';
 import { createLinuxClock } from '../timing/linux-clock.ts';
@@ -31,9 +32,15 @@ export async function upStage(call: Call, request: UpRequest): Promise<number> {
     const seconds = ((performance.now() - begun) / 1_000).toFixed(1).padStart(5);
     terminal.print(`${terminal.paint('dim', `${seconds} s`)}  ${line}`);
   };
+  const kept = await keepAgain(io.cwd, { clock: createLinuxClock(), report, signal: call.signal });
+  if (kept !== null) {
+    if (terminal.json) terminal.printJson({ ...summaryJson(kept), keeperStarted: true });
+    else terminal.print('The stage runs already. Its keeper had ended, and was started again.');
+    return exitCodes.done;
+  }
   const record = await start(call, io.program, request, report);
   report(terminal.paint('green', 'healthy'));
-  if (terminal.json) terminal.printJson(summaryJson(record));
+  if (terminal.json) terminal.printJson({ ...summaryJson(record), keeperStarted: false });
   else terminal.print(...summaryLines(call, record));
   if (request.detach === true) return exitCodes.done;
   return await keepUntilInterrupted(call);
@@ -116,6 +123,7 @@ export async function downStage({ io, terminal }: Call, purge: boolean): Promise
   if (terminal.json) terminal.printJson({ found: result !== null, ended: result?.ended ?? 0, purged: purge });
   else if (result === null) terminal.print('There is no stage in this directory.');
   else terminal.print(`${countText(result.ended, 'process', 'processes')} ended${purge ? ', files removed' : ''}.`);
+  if (!purge && result?.damage) terminal.note(`${result.damage.message}; ${result.damage.hint}`);
   return exitCodes.done;
 }
 

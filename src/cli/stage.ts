@@ -1,7 +1,7 @@
 /** `understudy stage`: declares the verbs for a throw-away cluster; what they do is in stage-verbs.ts. */
 import type { Command } from 'commander';
 import type { CommonOptions, Perform } from './call.ts';
-import { countFrom } from './option-values.ts';
+import { countFrom, nodeName } from './option-values.ts';
 import { declareStageFaults, diskSize } from './stage-fault.ts';
 import { declareStageLoad } from './stage-load.ts';
 
@@ -67,7 +67,7 @@ export function declareStage(program: Command, perform: Perform): void {
     });
   stage
     .command('join')
-    .argument('<node>', 'a node that the cluster file names and the stage has not')
+    .argument('<node>', 'a node that the cluster file names and the stage has not', nodeName)
     .summary('start the agent of a new node')
     .description(
       'Gives a node that was declared with `apply` its certificates and starts its agent; it enrols by itself.',
@@ -87,7 +87,9 @@ export function declareStage(program: Command, perform: Perform): void {
     .requiredOption('--directory <path>', 'where the stage is')
     .action(async (options: { readonly directory: string }) => {
       const { keepStage } = await import('../stage/keeper.ts');
+      const { requireStage } = await import('../stage/record.ts');
       const { createLinuxClock } = await import('../timing/linux-clock.ts');
+      requireStage(options.directory); // later it may be gone: then there is nothing more to keep
       await keepStage(options.directory, createLinuxClock(), new AbortController().signal);
     });
 }

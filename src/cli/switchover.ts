@@ -10,7 +10,7 @@ import { exitCodes } from '../errors/exit-codes.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { Call, CommonOptions, Perform } from './call.ts';
 import type { ClusterAccess } from './cluster-access.ts';
-import { collect, duration, wholeNumber } from './option-values.ts';
+import { collect, duration, nodeName, wholeNumber } from './option-values.ts';
 import { beginSwitchover } from './switchover-begin.ts';
 import { followSwitchover } from './switchover-follow.ts';
 import { Interruption } from './switchover-interruption.ts';
@@ -42,7 +42,7 @@ export function declareSwitchover(program: Command, perform: Perform): void {
     .command('switchover')
     .summary('move the primary; no transaction fails')
     .description('Moves the primary to a standby: poolers hold new transactions for a moment, and nothing fails.')
-    .option('--to <node>', 'the new primary; the best standby if left out')
+    .option('--to <node>', 'the new primary; the best standby if left out', nodeName)
     .option('--force-after <seconds>', 'end the sessions that still hold it up after so long', duration)
     .option('--without-pooler <node>', 'go on without this pooler; may be repeated', collect)
     .option('--dry-run', 'only say what would be done, and what blocks it')

@@ -20,6 +20,7 @@ export interface CliIo {
   readonly stdout: Output;
   readonly stderr: Output;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Reading it throws REQUEST_INVALID when that directory was removed. */
   readonly cwd: string;
   /** The running bundle: a stage's agents run a copy of it. Without it no stage can be started. */
   readonly program?: string;

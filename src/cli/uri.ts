@@ -11,6 +11,7 @@ import type { AppNode } from '../applications/connection-files.ts';
 import { exitCodes } from '../errors/exit-codes.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { Call, CommonOptions, Perform } from './call.ts';
+import { nodeName } from './option-values.ts';
 
 interface UriOptions extends CommonOptions {
   readonly app?: string;
@@ -34,7 +35,7 @@ export function declareUri(program: Command, perform: Perform): void {
       'Prints the URI by which an application reaches the pooler on its node. It holds no password: it names the passfile that libpq reads. Must run where that file is: on the app node, or on the machine of a stage.',
     )
     .option('--app <name>', 'the application; may be left out when there is only one')
-    .option('--node <node>', 'the app node; the first one that runs the application if left out')
+    .option('--node <node>', 'the app node; the first one that runs the application if left out', nodeName)
     .option('--read-only', "the alias for reads on standbys instead of the primary's")
     .option('--json', 'print its parts as JSON')
     .addHelpText('after', examples)
@@ -59,7 +60,7 @@ async function showUri(call: Call, options: UriOptions): Promise<number> {
 /** From the context file; on a server whose context names none, from the node's own file. */
 async function appNodes(call: Call, options: UriOptions): Promise<readonly AppNode[]> {
   const { findContextFile } = await import('./context.ts');
-  const isNamed = findContextFile({ named: options.context, env: call.io.env, cwd: call.io.cwd }) !== null;
+  const isNamed = findContextFile({ named: options.context, io: call.io }) !== null;
   const named = isNamed ? (await call.context()).apps : [];
   const known = named.length > 0 ? named : await ownNode();
   // Says what is missing: a cluster, not an application.

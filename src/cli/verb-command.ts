@@ -1,5 +1,6 @@
 /** A verb, which says of what was left out what would be right: the choices, or what it is for. */
-import { Command, type ErrorOptions } from 'commander';
+import { Command, type ErrorOptions, type HelpContext } from 'commander';
+import { closest } from '../config/spelling.ts';
 
 export class VerbCommand extends Command {
   override createCommand(name?: string): VerbCommand {
@@ -9,6 +10,23 @@ export class VerbCommand extends Command {
   override error(message: string, options?: ErrorOptions): never {
     const missing = this.#missing(message, options?.code);
     return super.error(missing === null ? message : `${message}: ${missing}`, options);
+  }
+
+  /** Commander shows the help of all verbs when it is asked for that of one that it does not know. */
+  override help(context?: HelpContext): never;
+  override help(change: (text: string) => string): never;
+  override help(asked?: HelpContext | ((text: string) => string)): never {
+    if (typeof asked === 'function') return super.help(asked);
+    const [verb, wanted] = this.args;
+    if (verb !== 'help' || wanted === undefined || asked?.error !== true) return super.help(asked);
+    const near = closest(
+      wanted,
+      this.createHelp()
+        .visibleCommands(this)
+        .map((each) => each.name()),
+    );
+    const suggestion = near === undefined ? '' : `\n(Did you mean ${near}?)`;
+    return this.error(`error: unknown command '${wanted}'${suggestion}`, { code: 'commander.unknownCommand' });
   }
 
   /** Commander names what is missing by its flags or its name, in quotation marks. */

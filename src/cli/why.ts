@@ -6,6 +6,7 @@ import { exitCodes } from '../errors/exit-codes.ts';
 import { describeError } from '../errors/understudy-error.ts';
 import type { Call, CommonOptions, Perform } from './call.ts';
 import { askEachNode, type Reading } from './each-node.ts';
+import { nodeName } from './option-values.ts';
 import { errorAsJson, type Paint } from './terminal.ts';
 import { bytesText, oneLine } from './words.ts';
 
@@ -24,7 +25,7 @@ export function declareWhy(program: Command, perform: Perform): void {
     .command('why')
     .summary('why each node does what it does')
     .description('Shows the last decision of every database agent: its reasons, what it did, what it refused and why.')
-    .option('--node <node>', 'only this node; app nodes too')
+    .option('--node <node>', 'only this node; app nodes too', nodeName)
     .option('--json', 'print it as JSON')
     .addHelpText('after', examples)
     .action((_, command: Command) => {

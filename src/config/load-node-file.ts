@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { describeError, UnderstudyError } from '../errors/understudy-error.ts';
 import type { NodeFile } from './node-file.ts';
 import { defaultApiPort } from './node-file.ts';
+import { unbearablePaths } from './node-paths.ts';
 import { findExcess } from './yaml-limits.ts';
 import { placeInText } from './yaml-text.ts';
 
@@ -69,16 +70,20 @@ export function parseNodeFile(text: string, file: string): NodeFile {
     const { line, col } = lines.linePos(mistake.pos[0]);
     throw new UnderstudyError('CONFIG_INVALID', `${file}:${line}:${col} ${mistake.message.split('\n')[0]}`);
   }
-  const result = schema.safeParse(plainValue(document, file));
-  if (!result.success) {
-    const texts = result.error.issues.map((issue) => {
-      const node = document.getIn(issue.path, true) ?? document.getIn(issue.path.slice(0, -1), true);
+  const value = plainValue(document, file);
+  if (value === null || value === undefined) throw new UnderstudyError('CONFIG_INVALID', `${file}: the file is empty`);
+  const result = schema.safeParse(value);
+  const wrong = result.success ? unbearablePaths(result.data) : result.error.issues;
+  if (!result.success || wrong.length > 0) {
+    const texts = wrong.map(({ path, message }) => {
+      const node = document.getIn(path, true) ?? document.getIn(path.slice(0, -1), true);
       const offset =
         typeof node === 'object' && node !== null && 'range' in node && Array.isArray(node.range)
           ? Number(node.range[0])
           : 0;
       const { line, col } = lines.linePos(offset);
-      return `${file}:${line}:${col} ${issue.path.join('.')}: ${issue.message}`;
+      const subject = path.length === 0 ? '' : `${path.join('.')}: `;
+      return `${file}:${line}:${col} ${subject}${message}`;
     });
     throw new UnderstudyError('CONFIG_INVALID', texts.join('\n'));
   }

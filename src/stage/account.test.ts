@@ -19,6 +19,6 @@ it('keeps the files beside the record, save where a program would read the path 
   };
   for (const part of ['plain', 'with space', 'größer', "it's", '"quoted"', '$HOME'])
     expect(rootIn(part)).toBe(join(directory, part, '.understudy'));
-  for (const part of ['100%', '#1', 'back\\slash', 'two\nlines'])
+  for (const part of ['100%', '#1', 'what?', 'a,b', 'c:d', 'back\\slash', 'two\nlines'])
     expect(rootIn(part)).toMatch(/^\/var\/tmp\/understudy-stage-[0-9a-f]{10}$/);
 });

@@ -34,14 +34,22 @@ export async function stageAccount(): Promise<Account> {
   }
 }
 
-/** In these, a configuration file or a URL of one of the programs means something else. */
-const special = /[\\%#\p{Cc}]/u;
+/**
+ * In these, a configuration file or a URL of one of the programs means something else: etcd's log is a URL, PostgreSQL takes
+ * a list of socket directories, and its client library an SSL engine before the name of a key.
+ */
+const special = /[\\%#?,:\p{Cc}]/u;
 
 /** Where the stage's files go: beside its record when the account and its programs get there, otherwise under /var/tmp. */
 export function stageRoot(directory: string, account: Account): string {
-  const beside = join(resolve(directory), '.understudy');
+  const [beside, elsewhere] = stageRoots(directory);
   const isUsable = !special.test(beside) && canReach(resolve(directory), account);
-  return isUsable ? beside : `/var/tmp/understudy-stage-${mark(directory)}`;
+  return isUsable ? beside : elsewhere;
+}
+
+/** Where the files of a stage of this directory may be, whoever made it. */
+export function stageRoots(directory: string): readonly [string, string] {
+  return [join(resolve(directory), '.understudy'), `/var/tmp/understudy-stage-${mark(directory)}`];
 }
 
 export function stageRunRoot(directory: string, root: string): string {

@@ -52,3 +52,9 @@ it('ends whoever is at work, and nobody else', async () => {
   await endClaimant(directory, createLinuxClock()); // its own
   release();
 });
+
+it('says where a stage would keep its files, and that it can not', () => {
+  writeFileSync(join(directory, '.understudy'), '');
+  expect(() => claimStage(directory)).toThrow(`${directory}/.understudy is no directory`);
+  expect(() => claimStage(join(directory, 'n'.repeat(300)))).toThrow("which can't be written");
+});

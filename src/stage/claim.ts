@@ -20,11 +20,15 @@ const endsWithinMs = 30_000;
 const killedWithinMs = 5_000;
 const pollMs = 25;
 
-/** Answers what gives it back. Throws STAGE_EXISTS while another living process has it. */
+/** Answers what gives it back. Throws STAGE_EXISTS while another living process has it, REFUSED where it can't be written. */
 export function claimStage(directory: string): () => void {
-  mkdirSync(stageDirectory(directory), { recursive: true, mode: 0o755 });
   const own = `${claimFile(directory)}.${process.pid}`;
-  writeFileSync(own, JSON.stringify(identify(process.pid)), { mode: 0o644 });
+  try {
+    mkdirSync(stageDirectory(directory), { recursive: true, mode: 0o755 });
+    writeFileSync(own, JSON.stringify(identify(process.pid)), { mode: 0o644 });
+  } catch (cause) {
+    throw noPlace(directory, cause);
+  }
   try {
     while (!tryLink(own, claimFile(directory))) {
       const other = claimantOf(directory);
@@ -57,6 +61,19 @@ export async function endClaimant(directory: string, clock: Clock): Promise<void
 
 function atWork(directory: string, { pid }: ProcessIdentity): UnderstudyError {
   return new UnderstudyError('STAGE_EXISTS', `process ${pid} is bringing up a stage in ${directory}`);
+}
+
+function noPlace(directory: string, cause: unknown): UnderstudyError {
+  const place = stageDirectory(directory);
+  // Of one that is there mkdir(2) says nothing, when it is a directory.
+  if (cause instanceof Error && 'code' in cause && cause.code === 'EEXIST')
+    return new UnderstudyError('REFUSED', `${place} is no directory, and a stage keeps its files there`, {
+      hint: 'move it away, or start the stage in another directory',
+    });
+  return new UnderstudyError('REFUSED', `a stage keeps its files in ${place}, which can't be written`, {
+    cause,
+    hint: 'start it in a directory of your own',
+  });
 }
 
 function claimFile(directory: string): string {

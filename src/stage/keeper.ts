@@ -9,6 +9,7 @@
  */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
 import { startDaemon } from '../process/daemon.ts';
 import { identify, isAlive, type ProcessIdentity, readCommandLine } from '../process/identity.ts';
@@ -26,6 +27,8 @@ const lookEveryMs = 500;
 /** Whoever launched it names it at once. */
 const namedWithinMs = 5_000;
 const lookForNameEveryMs = 50;
+const endsWithinMs = 5_000;
+const endPollMs = 10;
 
 export async function keepStage(directory: string, clock: Clock, signal: AbortSignal): Promise<void> {
   const known = new Map<string, ProcessIdentity>();
@@ -69,22 +72,41 @@ async function keepOnce(record: StageRecord, clock: Clock, known: Map<string, Pr
   }
 }
 
-/** Starts the keeper of a stage, as whoever calls this: root's keeper can start agents as another user again. */
-export async function launchKeeper(record: StageRecord, directory: string): Promise<void> {
-  if (livingKeeper(record) !== null) return;
-  const program = join(record.root, 'program', 'understudy.mjs');
-  const args = ['--max-old-space-size=64', program, 'stage', 'keep', '--directory', directory];
+/**
+ * Starts the keeper of a stage, as whoever calls this: root's keeper can start agents as another user again. Answers
+ * whether there was none. Throws PROCESS_FAILED.
+ */
+export async function launchKeeper(record: StageRecord, directory: string): Promise<boolean> {
+  if (livingKeeper(record) !== null) return false;
+  const args = ['--max-old-space-size=64', programFile(record), 'stage', 'keep', '--directory', directory];
   const keeper = await startDaemon(process.execPath, args, { cwd: '/', logFile: join(record.root, 'keeper.log') });
   // Not by the keeper itself: until it ran, nobody could end it, and it would start again what was ended meanwhile.
   writeFileSync(keeperFile(record), String(keeper.pid));
+  return true;
 }
 
-export async function endKeeper(record: StageRecord, clock: Clock): Promise<void> {
+/** Throws REFUSED when it is another user's, STAGE_FAILED when it lives on for 5 s. */
+export async function endKeeper(
+  record: StageRecord,
+  clock: Clock,
+  send: typeof sendSignal = sendSignal,
+): Promise<void> {
   const keeper = livingKeeper(record);
+  // It holds nothing, and must start nothing more.
+  if (keeper !== null && send(keeper, 'SIGKILL') === 'denied')
+    throw new UnderstudyError('REFUSED', `the keeper of this stage, process ${keeper.pid}, belongs to another user`, {
+      hint: 'run it as whoever started the stage',
+    });
   rmSync(keeperFile(record), { force: true });
   if (keeper === null) return;
-  sendSignal(keeper, 'SIGKILL'); // it holds nothing, and must start nothing more
-  while (isAlive(keeper)) await clock.sleep(10);
+  const until = clock.boottimeMs() + endsWithinMs;
+  while (isAlive(keeper)) {
+    if (clock.boottimeMs() > until)
+      throw new UnderstudyError('STAGE_FAILED', `the keeper of this stage, process ${keeper.pid}, does not end`, {
+        hint: 'it was killed, and waits in the kernel, for a disk perhaps: try again when that answers',
+      });
+    await clock.sleep(endPollMs);
+  }
 }
 
 /** `null`: none runs. */
@@ -94,8 +116,14 @@ export function keeperPid(record: StageRecord): number | null {
 
 function livingKeeper(record: StageRecord) {
   const pid = readKeeper(record);
-  if (pid === null || !readCommandLine(pid).includes('keep')) return null;
-  return identify(pid);
+  if (pid === null) return null;
+  // The id may be another process's by now, even another stage's keeper's.
+  const line = readCommandLine(pid);
+  return line.includes('keep') && line.includes(programFile(record)) ? identify(pid) : null;
+}
+
+function programFile(record: StageRecord): string {
+  return join(record.root, 'program', 'understudy.mjs');
 }
 
 function keeperFile(record: StageRecord): string {

@@ -2,10 +2,10 @@
  * What a stage writes down about itself, so that every later command finds it: `.understudy/stage.json` in the user's
  * directory. Everything else of the stage lies under `root`.
  */
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { describeError, UnderstudyError } from '../errors/understudy-error.ts';
+import { UnderstudyError } from '../errors/understudy-error.ts';
 
 const stageNode = z.object({ name: z.string(), role: z.enum(['database', 'app', 'witness']), address: z.string() });
 const stageHost = z.object({ name: z.string(), address: z.string() });
@@ -43,15 +43,44 @@ export function recordFile(directory: string): string {
   return join(stageDirectory(directory), 'stage.json');
 }
 
-/** `null`: there is no stage in this directory. Throws CONFIG_INVALID for a record that can't be read. */
+/** `null`: there is no stage in this directory. Throws CONFIG_INVALID for a damaged record, CONFIG_UNREADABLE. */
 export function findStage(directory: string): StageRecord | null {
   const file = recordFile(directory);
-  if (!existsSync(file)) return null;
+  let text: string;
   try {
-    return schema.parse(JSON.parse(readFileSync(file, 'utf8')));
-  } catch (error) {
-    throw new UnderstudyError('CONFIG_INVALID', `${file} can't be read: ${describeError(error)}`);
+    text = readFileSync(file, 'utf8');
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? cause.code : null;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return null;
+    if (code === 'EISDIR') throw damaged(file, 'is a directory');
+    throw new UnderstudyError('CONFIG_UNREADABLE', `${file} can't be read`, { cause });
   }
+  return parseRecord(text, file);
+}
+
+function parseRecord(text: string, file: string): StageRecord {
+  if (text.trim() === '') throw damaged(file, 'is empty');
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw damaged(file, 'is no JSON');
+  }
+  const versioned = z.object({ version: z.number() }).safeParse(value);
+  if (!versioned.success) throw damaged(file, 'holds no record of a stage');
+  const { version } = versioned.data;
+  if (version !== 1) throw damaged(file, `is of version ${version}, and this program knows version 1 alone`);
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const places = result.error.issues.map(({ path }) => path.join('.'));
+  throw damaged(file, `is damaged at ${[...new Set(places)].join(', ')}`);
+}
+
+/** What it says is lost: nobody but the program writes it. */
+function damaged(file: string, how: string): UnderstudyError {
+  return new UnderstudyError('CONFIG_INVALID', `the record of the stage, ${file}, ${how}`, {
+    hint: 'understudy stage down --purge ends what runs of that stage, and removes its files',
+  });
 }
 
 /** Whole or not at all: the keeper may be reading it. */

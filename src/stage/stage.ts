@@ -2,9 +2,9 @@
  * A whole cluster on one machine, of real processes. A stage is only a launcher: it writes what a server would have,
  * starts store and agents, and declares a small cluster. From there on the agents do what they do anywhere.
  */
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { findNode } from '../core/spec.ts';
-import { UnderstudyError } from '../errors/understudy-error.ts';
+import { isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
 import { findBinaries, supportedMajors } from '../postgres/binaries.ts';
 import { stageAccount, stageRoot, stageRunRoot } from './account.ts';
@@ -14,13 +14,15 @@ import { declare, isDeclared } from './declaration.ts';
 import { forgetFaults } from './fault-strikes.ts';
 import { isolate, refuseWhatCannotBe, release } from './isolation.ts';
 import { endKeeper, launchKeeper } from './keeper.ts';
+import { isUp } from './keeping.ts';
 import { launchAgent } from './launch.ts';
 import { chooseNetwork } from './network.ts';
 import { stageAuthority, writeNodeFiles, writeOperator } from './node-files.ts';
 import { makeNodeHome, prepare } from './premises.ts';
-import { endProcesses, endStrays, stageProcesses } from './processes.ts';
+import { endProcesses, endStrays } from './processes.ts';
 import { untilReady } from './readiness.ts';
 import { findStage, requireStage, type StageNode, type StageRecord, saveRecord, stageDirectory } from './record.ts';
+import { endRemains, endStage, removeFiles } from './remains.ts';
 import { enrolAgents, startStore } from './store.ts';
 import { chooseRoutedNetwork } from './wiring.ts';
 
@@ -52,7 +54,7 @@ export async function stageUp(request: StageRequest): Promise<StageRecord> {
 async function bringUp(request: StageRequest): Promise<StageRecord> {
   const existing = findStage(request.directory);
   // One that was killed while it came up may have agents, but no declaration: it is gone on with.
-  if (existing !== null && hasAgents(existing) && (await isDeclared(existing, request)) === 'yes') {
+  if (existing !== null && (await isUp(existing, request))) {
     throw new UnderstudyError('STAGE_EXISTS', `a stage runs in ${request.directory} already`);
   }
   await refuseWhatCannotBe(existing, request);
@@ -71,38 +73,42 @@ async function bringUp(request: StageRequest): Promise<StageRecord> {
   return record;
 }
 
-/** Ends every process; with `purge` every file goes too. Answers whether there was a stage. */
+export interface StageEnd {
+  /** How many processes. */
+  readonly ended: number;
+  /** Of a record that can't be read. */
+  readonly damage: UnderstudyError | null;
+}
+
+/** Ends every process; with `purge` every file goes too. `null`: there was no stage. Throws STAGE_FAILED. */
 export async function stageDown(request: {
   readonly directory: string;
   readonly purge: boolean;
   readonly clock: Clock;
-}): Promise<{ readonly ended: number } | null> {
-  await endClaimant(request.directory, request.clock);
-  const record = findStage(request.directory);
-  if (record === null) return await endWithoutRecord(request);
-  await endKeeper(record, request.clock);
-  await forgetFaults(record);
-  const ended = await endProcesses(record, request.clock);
-  const left = stageProcesses(record);
-  if (left.length > 0)
-    throw new UnderstudyError('STAGE_FAILED', `processes that did not end: ${left.map((one) => one.pid).join(', ')}`);
-  await release(record, request.clock);
-  if (request.purge) {
-    for (const path of [record.root, record.run, stageDirectory(request.directory)])
-      rmSync(path, { recursive: true, force: true });
+}): Promise<StageEnd | null> {
+  const { directory, purge, clock } = request;
+  await endClaimant(directory, clock);
+  const { record, damage } = readStage(directory);
+  if (record === null) {
+    const ended = await endRemains(request);
+    if (damage !== null && purge) removeFiles([stageDirectory(directory)]);
+    return ended === null && damage === null ? null : { ended: ended ?? 0, damage };
   }
-  return { ended };
+  const ended = await endStage(record, clock);
+  if (purge) removeFiles([record.root, record.run, stageDirectory(directory)]);
+  return { ended, damage };
 }
 
-/** Somebody removed the record of a stage that runs. */
-async function endWithoutRecord(request: {
-  readonly directory: string;
-  readonly clock: Clock;
-}): Promise<{ readonly ended: number } | null> {
-  const account = await stageAccount().catch(() => null); // no user it could have run as
-  if (account === null) return null;
-  const ended = await endStrays(stageRoot(request.directory, account), request.clock);
-  return ended === 0 ? null : { ended };
+function readStage(directory: string): {
+  readonly record: StageRecord | null;
+  readonly damage: UnderstudyError | null;
+} {
+  try {
+    return { record: findStage(directory), damage: null };
+  } catch (error) {
+    if (!isUnderstudyError(error, 'CONFIG_INVALID')) throw error;
+    return { record: null, damage: error };
+  }
 }
 
 /** Starts the agent of a node that the spec names and the stage has not. Throws NOT_FOUND, STAGE_MISSING. */
@@ -188,10 +194,6 @@ async function installedMajor(): Promise<number> {
     }
   }
   throw new UnderstudyError('POSTGRES_BINARIES_MISSING', 'no PostgreSQL server is installed', { cause: last });
-}
-
-function hasAgents(record: StageRecord): boolean {
-  return stageProcesses(record).some((found) => found.kind === 'agent');
 }
 
 /** Used by `stage up` when it failed or was interrupted half way: nothing may be left running. */
