@@ -240,6 +240,9 @@ export class DatabaseBackend implements AgentBackend {
     if (holderOf(this.#agent.mirror.image.lease?.value) === this.node) {
       return { accepted: false, because: `${this.node} is the primary: \`understudy switchover\` first` };
     }
+    if (this.identify(this.node) === 'witness') {
+      return { accepted: false, because: `${this.node} is a witness: it has no PostgreSQL` };
+    }
     const state = this.#agent.latest?.view.postgres.state ?? 'unknown';
     if (what === 'restart' && state !== 'standby')
       return { accepted: false, because: `PostgreSQL on ${this.node} is ${state}` };

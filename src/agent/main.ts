@@ -172,7 +172,7 @@ function startDatabase(foundation: Foundation): Running {
         ...(await Promise.all(latency)),
         ...(await examine()),
         ...lost,
-        checkFence(await fence.peek(), isService),
+        ...(file.role === 'witness' ? [] : [checkFence(await fence.peek(), isService)]),
       ];
     },
     disagreements: async (wanted) => {

@@ -85,7 +85,7 @@ class NodeProgress {
 
   constructor(call: Call, spec: Spec) {
     this.#call = call;
-    this.#nodes = spec.nodes.filter((node) => node.role !== 'witness').map((node) => node.name);
+    this.#nodes = spec.nodes.map((node) => node.name);
     const stage = findStage(call.io.cwd);
     this.#onStage = stage?.cluster === spec.cluster ? new Set(stage.nodes.map((node) => node.name)) : null;
   }

@@ -1,8 +1,8 @@
 /**
  * Is every node as the spec wants it, and if not, what is still owed? Pure, from a status.
  *
- * A database node has converged when its agent says that it carried this revision out and owes nothing; an app node when
- * its pooler runs with it. What waits for a restart is not owed: that is the operator's to choose.
+ * A database node has converged when its agent says that it carried this revision out and owes nothing; a witness when its
+ * agent has read it; an app node when its pooler runs with it. What waits for a restart is not owed: that is the operator's to choose.
  */
 import type { NodeSpec, Spec } from '../core/spec.ts';
 import type { ClusterStatus, NodeStatus } from '../core/status.ts';
@@ -16,7 +16,7 @@ export interface Owed {
 
 export function owedBy(status: ClusterStatus, spec: Spec, revision: number): readonly Owed[] {
   return spec.nodes.flatMap((node) => {
-    const owed = node.role === 'app' ? poolerOwes(status, node, revision) : databaseOwes(status, node, revision);
+    const owed = node.role === 'app' ? poolerOwes(status, node, revision) : memberOwes(status, node, revision);
     return owed === null ? [] : [{ node: node.name, ...owed }];
   });
 }
@@ -25,14 +25,15 @@ type Debt = Omit<Owed, 'node'> | null;
 
 const silent = { text: 'its agent does not answer', isSilent: true };
 
-function databaseOwes(status: ClusterStatus, { name, role }: NodeSpec, revision: number): Debt {
-  if (role === 'witness') return null;
+function memberOwes(status: ClusterStatus, { name, role }: NodeSpec, revision: number): Debt {
   const known = status.nodes.find((node) => node.node === name);
   if (known === undefined || known.reachable !== 'yes') return silent;
   if ((known.specRevision ?? 0) < revision)
     return { text: `has revision ${known.specRevision ?? 'none'}`, isSilent: false };
   if (known.unconverged.length > 0) return { text: known.unconverged.join(', '), isSilent: false };
-  return serves(known) ? null : { text: `is ${known.postgres?.state ?? 'unknown'}`, isSilent: false };
+  return role === 'witness' || serves(known)
+    ? null
+    : { text: `is ${known.postgres?.state ?? 'unknown'}`, isSilent: false };
 }
 
 function serves({ postgres }: NodeStatus): boolean {

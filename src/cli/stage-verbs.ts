@@ -17,6 +17,7 @@ import { countText } from './words.ts';
 export interface UpRequest {
   readonly nodes: number;
   readonly appNodes: number;
+  readonly witness?: boolean;
   readonly detach?: boolean;
   readonly net?: boolean;
   readonly smallDisks?: number;
@@ -53,12 +54,13 @@ async function start(
   report: (line: string) => void,
 ): Promise<StageRecord> {
   const { nodes, appNodes } = request;
+  const witness = request.witness === true;
   const isolation = { namespaces: request.net === true, diskMb: request.smallDisks ?? null };
   const { signal } = call;
   const { cwd: directory } = call.io;
   const clock = createLinuxClock();
   try {
-    const record = await stageUp({ directory, program, nodes, appNodes, ...isolation, clock, report, signal });
+    const record = await stageUp({ directory, program, nodes, appNodes, witness, ...isolation, clock, report, signal });
     signal.throwIfAborted();
     return record;
   } catch (error) {
@@ -79,11 +81,14 @@ function summaryJson(record: StageRecord) {
 
 function summaryLines({ terminal }: Call, record: StageRecord): readonly string[] {
   const databases = record.nodes.filter((node) => node.role === 'database');
+  const witnesses = record.nodes.filter((node) => node.role === 'witness');
   const apps = record.nodes.filter((node) => node.role === 'app');
+  const listed = (nodes: StageRecord['nodes']): string =>
+    nodes.map(({ name, address }) => `${name} ${address}`).join(', ');
   const bold = (text: string): string => terminal.paint('bold', text);
   return [
     '',
-    `${bold(record.cluster)}: ${countText(databases.length, 'database node')} (${databases.map((node) => `${node.name} ${node.address}`).join(', ')}), ${countText(apps.length, 'pooler')}`,
+    `${bold(record.cluster)}: ${countText(databases.length, 'database node')} (${listed(databases)}), ${witnesses.length === 0 ? '' : `${countText(witnesses.length, 'witness', 'witnesses')} (${listed(witnesses)}), `}${countText(apps.length, 'pooler')}`,
     `files    ${record.root}`,
     ...(apps.length === 0 ? [] : [`connect  ${bold(`psql "$(understudy uri)"`)}`]),
     `look     ${bold('understudy status --watch')}`,
@@ -139,6 +144,8 @@ export async function joinStage({ io, terminal }: Call, node: string): Promise<n
   terminal.print(
     `The agent of ${joined.name} (${joined.role}, ${joined.address}) runs. See understudy status --watch.`,
   );
+  if (joined.role === 'witness' && record?.storeMembers.includes(joined.name) !== true)
+    terminal.print('It carries no member of the store: where these are was settled by stage up.');
   if (context !== null) terminal.print(terminal.paint('dim', `Its address was added to ${context}.`));
   return exitCodes.done;
 }

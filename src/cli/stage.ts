@@ -1,5 +1,5 @@
 /** `understudy stage`: declares the verbs for a throw-away cluster; what they do is in stage-verbs.ts. */
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { CommonOptions, Perform } from './call.ts';
 import { countFrom, nodeName } from './option-values.ts';
 import { declareStageFaults, diskSize } from './stage-fault.ts';
@@ -8,6 +8,7 @@ import { declareStageLoad } from './stage-load.ts';
 interface UpOptions extends CommonOptions {
   readonly nodes: number;
   readonly appNodes: number;
+  readonly witness?: boolean;
   readonly detach?: boolean;
   readonly net?: boolean;
   readonly smallDisks?: number;
@@ -23,6 +24,7 @@ const upExamples = `
 Examples:
   understudy stage up
   understudy stage up --nodes 2 --app-nodes 3 --detach
+  understudy stage up --witness
   understudy stage up --net --small-disks 1G
 `;
 
@@ -41,6 +43,9 @@ export function declareStage(program: Command, perform: Perform): void {
     )
     .option('--nodes <count>', 'database nodes', countFrom(1, mostNodes), 3)
     .option('--app-nodes <count>', 'app nodes, each with its pooler', countFrom(0, mostAppNodes), 1)
+    .addOption(
+      new Option('--witness', 'two database nodes, and a host that only votes in the store').implies({ nodes: 2 }),
+    )
     .option('--net', 'every host in a network namespace of its own, so that it can be cut off (root only)')
     .option('--small-disks <size>', "each database node's data on a file system of this size (root only)", diskSize)
     .option('-d, --detach', 'return when it is healthy, and leave it running')

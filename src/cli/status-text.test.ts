@@ -132,6 +132,12 @@ describe('the status', () => {
     ]);
   });
 
+  it('shows a witness, and that it is silent', () => {
+    const witness: NodeStatus = { ...standby, node: 'mon0', role: 'witness', postgres: null, slot: null };
+    const lines = shown({ ...healthy, nodes: [primary, witness, { ...witness, node: 'mon1', reachable: 'no' }] });
+    expect(lines.slice(2, 4)).toEqual(['mon0  witness', 'mon1  witness          agent silent']);
+  });
+
   it('says how far a clone is, and what is under way', () => {
     const cloning: NodeStatus = { ...standby, postgres: { state: 'cloning', bytesDone: 512, bytesTotal: 2048 } };
     const { phases: _, ...moved } = receipt;

@@ -102,7 +102,7 @@ function notes(status: ClusterStatus, node: NodeStatus, paint: Paint): string {
   const follows = postgres?.state === 'standby' && postgres.streamingFrom !== status.primary;
   return [
     ...(node.reachable === 'no' ? [paint('red', 'agent silent')] : []),
-    ...(node.reachable === 'unknown' && node.role === 'database' ? [paint('yellow', 'agent not heard yet')] : []),
+    ...(node.reachable === 'unknown' ? [paint('yellow', 'agent not heard yet')] : []),
     ...(follows && postgres.streamingFrom === null ? [paint('yellow', 'not streaming')] : []),
     ...(follows && postgres.streamingFrom !== null ? [`from ${postgres.streamingFrom}`] : []),
     ...(slot === null ? [] : slotNotes(slot, paint)),

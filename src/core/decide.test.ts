@@ -208,6 +208,19 @@ describe('a node without the lease', () => {
     expect(cloned('diverged')).toMatchObject([{ do: 'clone', from: 'db1', diverged: true }]);
   });
 
+  it('does nothing but speak up where it is a witness, and is not forgotten', () => {
+    const spec = storedSpec(specOf(['db1', 'mon1']));
+    const unknown: LocalPostgres = { state: 'unknown', because: 'none', pid: null };
+    const { actions, reasons } = decide(seen('mon1', unknown, { spec }), memory);
+    expect(reasons).toMatchObject([{ code: 'witness' }]);
+    expect(actions).toMatchObject([{ do: 'publish-status', status: { node: 'mon1', unconverged: [], trouble: null } }]);
+    const known = members(memberStatus('mon1'), memberStatus('db9'));
+    const forgotten = decide(seen('db1', primary(), { spec, members: known }), memoryRenewed(10)).actions.filter(
+      (action) => action.do === 'forget-node',
+    );
+    expect(forgotten).toMatchObject([{ node: 'db9', role: 'member' }]);
+  });
+
   it('stops its standby when the spec no longer names it, and keeps a primary', () => {
     const spec = storedSpec(specOf(['db3']));
     expect(decided(seen('db2', standby(), { spec }), memory)).toBe('stop');

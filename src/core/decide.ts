@@ -181,7 +181,7 @@ function isDecisive(key: string): boolean {
   );
 }
 
-/** A node that the spec no longer names stops its standby and keeps its data. */
+/** A witness has nothing to do here. A node that the spec no longer names stops its standby and keeps its data. */
 function leave(situation: Situation): Verdict {
   if (situation.lease.is === 'mine') {
     return refuse({
@@ -189,6 +189,9 @@ function leave(situation: Situation): Verdict {
       blockedBy: 'holds-lease',
       text: 'the spec no longer names this node, but it is the primary',
     });
+  }
+  if (situation.me?.role === 'witness') {
+    return wait({ code: 'witness', text: 'a witness: it votes in the store and runs no PostgreSQL' });
   }
   if (situation.view.postgres.state !== 'standby') {
     return wait({ code: 'not-in-spec', text: 'the spec does not name this node as a database node' }, 1_000);

@@ -1,6 +1,6 @@
 /** Who would take over if db1 died now, by what each node is known to be. */
 import { describe, expect, it } from 'vitest';
-import { nodeSpec, spec3, storedSpec } from '../../test/fixtures/spec.ts';
+import { nodeSpec, spec3, specOf, storedSpec } from '../../test/fixtures/spec.ts';
 import {
   clusterView,
   memberPrimary,
@@ -106,6 +106,24 @@ describe('the forecast', () => {
   it('is nobody while hands are off', () => {
     const handsOff = stored({ by: 'kim', at: '2026-11-20T00:00:00.000Z', forMs: 60_000, leftMs: 60_000 });
     expect(forecast(seen({ store: { handsOff } }), heard)).toMatchObject({ takesOver: null, because: 'hands are off' });
+  });
+
+  it.each<[string, readonly string[], (node: string) => 'yes' | 'no', string | null]>([
+    ['beside the primary', ['10.0.1.1'], heard, 'every member of the store would be gone'],
+    ['on both nodes', ['10.0.1.1', '10.0.1.2'], heard, "1 of the store's 2 members would be gone"],
+    ['with a witness', ['10.0.1.1', '10.0.1.2', '10.0.2.1'], heard, null],
+    [
+      'with a witness that is silent',
+      ['10.0.1.1', '10.0.1.2', '10.0.2.1'],
+      allBut('mon1'),
+      "2 of the store's 3 members would be gone, with the silent mon1",
+    ],
+  ])('is nobody when the store is lost with the primary: %s', (_, addresses, reach, because) => {
+    const endpoints = addresses.map((address) => `https://${address}:2379`);
+    const spec = specOf(['db1', 'db2', 'mon1'], { store: { kind: 'etcd', endpoints, caFile: null } });
+    const durability = stored({ term: 5, standbys: ['db2'], k: 1 });
+    const view = seen({ spec, store: { durability } });
+    expect(forecast(view, reach)).toMatchObject({ because, takesOver: because === null ? 'db2' : null });
   });
 
   it('counts on the declared acceptance of a loss where nothing else helps', () => {

@@ -17,6 +17,7 @@ import { electionOf, electionWindowMs } from './rules/election.ts';
 import { freeInMs } from './rules/lease-watch.ts';
 import { assess } from './situation.ts';
 import { type NodeName, type NodeSpec, nodesOfRole, type Spec } from './spec.ts';
+import { lostStore } from './store-majority.ts';
 
 /** Cutting off, writing a ballot and promoting, in ms, beside what the lease takes. */
 const electionMs = 1_000;
@@ -70,9 +71,9 @@ export function forecast(view: ClusterView, reach: Reach): Forecast | null {
     plain.winner === null && acceptLossAfterMs !== null
       ? hold(view, { spec, lease, known, ballots, accepted: lossAfter(lease) })
       : plain;
-  const isInert = view.store.handsOff !== null;
   const elected = election.candidates.find(({ node }) => node === election.winner) ?? null;
-  const winner = isInert ? null : elected;
+  const stopped = whyNoElection(view, spec, lease.holder, reach);
+  const winner = stopped === null ? elected : null;
   const byAcceptance = winner?.byAcceptance ?? false;
   const windowMs = ballots.length < others.length ? electionWindowMs : 0;
   const waitMs = byAcceptance ? (acceptLossAfterMs ?? 0) : 0;
@@ -82,9 +83,16 @@ export function forecast(view: ClusterView, reach: Reach): Forecast | null {
     withinMs: winner === null ? null : lease.ttlMs + driftMs(lease.ttlMs) + windowMs + electionMs + waitMs,
     atRiskBytes: winner?.lacksBytes ?? null,
     byAcceptance,
-    because: isInert ? 'hands are off' : winner === null ? whyNobody(election, lease.holder) : null,
+    because: view.store.handsOff === null && elected === null ? whyNobody(election, lease.holder) : stopped,
     candidates: prospects(election, voices),
   };
+}
+
+/** Silent nodes are counted as gone, with their members of the store. `null`: an election would be held. */
+function whyNoElection(view: ClusterView, spec: Spec, primary: NodeName, reach: Reach): string | null {
+  if (view.store.handsOff !== null) return 'hands are off';
+  const silent = spec.nodes.filter(({ name }) => reach(name) === 'no').map(({ name }) => name);
+  return lostStore(spec, primary, silent);
 }
 
 /** Of the election that is being held, or of the one that would be. */

@@ -26,6 +26,7 @@ export function shortcomings(
     primaryShortcoming(primary, holder),
     durabilityShortcoming(view, durability ?? null, others, primary),
     ...others.map((node) => standbyShortcoming(node, primary)),
+    ...nodes.filter(({ role }) => role === 'witness').map(witnessShortcoming),
     ...nodes.map((node) => (node.trouble === null ? null : `${node.node}: ${node.trouble}`)),
     ...poolers.map((pooler) => poolerShortcoming(pooler, isHolder(view))),
     unreadable.length === 0 ? null : `values in the store can't be read: ${unreadable.join(', ')}`,
@@ -89,6 +90,12 @@ function standbyShortcoming(node: NodeStatus, primary: NodeName | null): string 
   if (node.postgres.streamingFrom === null) return `${node.node} is not streaming`;
   if (node.postgres.streamingFrom !== primary) return `${node.node} is not streaming from ${primary ?? 'a primary'}`;
   return node.slot?.walStatus === 'lost' ? `the slot of ${node.node} is lost` : null;
+}
+
+/** Its member of the store is likely as silent: the store may not bear the loss of another host. */
+function witnessShortcoming({ node, reachable }: NodeStatus): string | null {
+  if (reachable === 'no') return `the witness ${node} is silent`;
+  return reachable === 'unknown' ? `the agent of ${node} is not known yet` : null;
 }
 
 /**

@@ -39,7 +39,8 @@ const asPrimary = primary({
   slots: [{ name: 'understudy_db2', active: true, restartLsn: lsn('0/3000000'), walStatus: 'reserved' }],
   peers: [peer('db2', { replayLsn: lsn('0/30000F0') })],
 });
-const healthy = storeOf([writing, memberStatus('db2', { postgres: standby('0/3000000') })]);
+const voting = memberStatus('mon1', { postgres: { state: 'unknown' } });
+const healthy = storeOf([writing, memberStatus('db2', { postgres: standby('0/3000000') }), voting]);
 
 const viewOf = (store: StoreView, change: ViewChange = {}) =>
   clusterView({ postgres: asPrimary, reports: new Map([['web1', { report, atMs: nowMs - 900 }]]), ...change, store });
@@ -47,6 +48,7 @@ const viewOf = (store: StoreView, change: ViewChange = {}) =>
 const heard = new Map([
   ['db1', 100],
   ['db2', 1_900],
+  ['mon1', 1_900],
 ]);
 
 describe('summarise', () => {
@@ -57,7 +59,7 @@ describe('summarise', () => {
     expect(status.nodes.map(({ node: name, reachable }) => [name, reachable])).toEqual([
       ['db1', 'yes'],
       ['db2', 'yes'],
-      ['mon1', 'unknown'],
+      ['mon1', 'yes'],
       ['web1', 'yes'],
     ]);
   });
@@ -85,13 +87,24 @@ describe('summarise', () => {
 
   it('counts a member as gone only after 6 s, and as unknown when it was never heard', () => {
     const at = (ms: number | null) => {
-      const seen = new Map(ms === null ? [] : [['db2', ms]]);
+      const seen = new Map([['mon1', 100] as const, ...(ms === null ? [] : [['db2', ms] as const])]);
       const status = summarise(viewOf(healthy), seen);
       return [status.nodes.find(({ node: name }) => name === 'db2')?.reachable, status.verdict];
     };
     expect(at(6_000)).toEqual(['yes', 'HEALTHY']);
     expect(at(6_001)).toEqual(['no', 'DEGRADED']);
     expect(at(null)).toEqual(['unknown', 'DEGRADED']);
+  });
+
+  it('is degraded while the witness is silent or was never heard, and shows no PostgreSQL of it', () => {
+    const at = (ms: number | null) => {
+      const seen = new Map([['db2', 100] as const, ...(ms === null ? [] : [['mon1', ms] as const])]);
+      return summarise(viewOf(healthy), seen);
+    };
+    expect(at(6_000)).toMatchObject({ verdict: 'HEALTHY', because: [] });
+    expect(at(6_001)).toMatchObject({ verdict: 'DEGRADED', because: ['the witness mon1 is silent'] });
+    expect(at(null)).toMatchObject({ verdict: 'DEGRADED', because: ['the agent of mon1 is not known yet'] });
+    expect(at(6_001).nodes[2]).toMatchObject({ node: 'mon1', reachable: 'no', postgres: null, lastSeenAs: null });
   });
 
   it('does not call members silent while the store itself is', () => {

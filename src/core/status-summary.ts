@@ -85,7 +85,7 @@ function handsOffStatus({ store, nowMs }: ClusterView, sinceMs: number): HandsOf
 
 function nodeStatus(view: ClusterView, node: NodeSpec, primary: NodeName | null, reach: Reach): NodeStatus {
   const member = view.store.members.get(node.name)?.value ?? null;
-  const postgres = member?.postgres ?? null;
+  const postgres = node.role === 'witness' ? null : (member?.postgres ?? null);
   const reachable = node.role === 'app' ? poolerReach(view, node.name) : reach(node.name);
   return {
     node: node.name,

@@ -10,6 +10,7 @@ import { checkPeerClocks } from './peer-clocks.ts';
 import { checkPorts, type ExpectedPort } from './ports.ts';
 import { checkPgbouncer, checkPostgres } from './programs.ts';
 import { checkClockSource, checkDisk, checkOpenFiles, checkSharedMemory } from './resources.ts';
+import { checkStoreMembers } from './store-members.ts';
 
 /** What the spec may say otherwise. */
 export interface NodePorts {
@@ -38,6 +39,7 @@ export async function examineNode(file: NodeFile, ports: NodePorts = usualPorts)
     file.role === 'database' ? checkSharedMemory().then((finding) => [finding]) : [],
     typeof file.watchdog === 'string' ? [checkWatchdog(file.watchdog)] : [],
     checkPeerClocks(peers, tls),
+    store === null ? [] : checkStoreMembers(store),
   ]);
   return checks.flat();
 }

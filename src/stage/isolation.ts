@@ -23,7 +23,11 @@ export async function release(record: StageRecord, clock: Clock): Promise<void> 
 /** Throws REFUSED when this user may not have it, or when the stage in this directory was made otherwise. */
 export async function refuseWhatCannotBe(
   existing: StageRecord | null,
-  { namespaces, diskMb }: { readonly namespaces?: boolean; readonly diskMb?: number | null },
+  {
+    namespaces,
+    diskMb,
+    witness,
+  }: { readonly namespaces?: boolean; readonly diskMb?: number | null; readonly witness?: boolean },
 ): Promise<void> {
   const hasDisks = typeof diskMb === 'number';
   if (namespaces === true || existing?.namespaces === true) await requireNamespaces('--net');
@@ -32,6 +36,8 @@ export async function refuseWhatCannotBe(
   const hint = 'understudy stage down --purge removes it';
   if (namespaces === true && !existing.namespaces)
     throw new UnderstudyError('REFUSED', 'the stage in this directory was made without --net', { hint });
+  if (witness === true && !existing.nodes.some(({ role }) => role === 'witness'))
+    throw new UnderstudyError('REFUSED', 'the stage in this directory was made without --witness', { hint });
   if (hasDisks && existing.diskMb !== diskMb)
     throw new UnderstudyError('REFUSED', 'the stage in this directory was made with other disks', { hint });
 }

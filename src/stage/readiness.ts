@@ -74,6 +74,7 @@ function progressOf(status: ClusterStatus): readonly string[] {
       const state = status.poolers.find((pooler) => pooler.node === node.node)?.report?.state;
       return state === 'open' ? [`${node.node}: pooler is open`] : [];
     }
+    if (node.role === 'witness') return node.reachable === 'yes' ? [`${node.node}: witness`] : [];
     const { postgres } = node;
     if (postgres?.state === 'foreign') return [`${node.node}: ${node.trouble ?? 'its data directory is not ours'}`];
     if (postgres?.state === 'primary') return [`${node.node}: primary`];

@@ -24,6 +24,7 @@ import { untilReady } from './readiness.ts';
 import { findStage, requireStage, type StageNode, type StageRecord, saveRecord, stageDirectory } from './record.ts';
 import { endRemains, endStage, removeFiles } from './remains.ts';
 import { enrolAgents, startStore } from './store.ts';
+import { refuseIdleWitness, storePlaces, storeWarning } from './store-places.ts';
 import { chooseRoutedNetwork } from './wiring.ts';
 
 export interface StageRequest {
@@ -32,6 +33,8 @@ export interface StageRequest {
   readonly program: string;
   readonly nodes: number;
   readonly appNodes: number;
+  /** A host beside two database nodes that only votes in the store. */
+  readonly witness?: boolean;
   /** Every host in a network namespace of its own; only root may. */
   readonly namespaces?: boolean;
   /** Every data directory on a file system of its own, of this size; only root may. */
@@ -66,6 +69,8 @@ async function bringUp(request: StageRequest): Promise<StageRecord> {
   await isolate(record, request.clock);
   await startStore(record, request);
   request.report('store: etcd is up, with users and roles');
+  const warning = storeWarning(record);
+  if (warning !== null) request.report(warning);
   for (const node of record.nodes) await launchAgent(record, node);
   await launchKeeper(record, request.directory);
   if ((await isDeclared(record, request)) !== 'yes') await declare(record, major, request);
@@ -150,23 +155,25 @@ function withNode(record: StageRecord, node: StageNode): StageRecord {
 }
 
 async function newRecord(request: StageRequest): Promise<StageRecord> {
+  refuseIdleWitness(request);
+  const witnesses = request.witness === true ? 1 : 0;
   const user = await stageAccount();
   const root = stageRoot(request.directory, user);
   const namespaces = request.namespaces === true;
   const network = namespaces
     ? chooseRoutedNetwork(request.directory)
-    : await chooseNetwork(request.directory, request.nodes + request.appNodes);
+    : await chooseNetwork(request.directory, request.nodes + witnesses + request.appNodes);
   const named = (prefix: string, role: StageNode['role'], count: number, offset: number): StageNode[] =>
     Array.from({ length: count }, (_, index) => ({
       name: `${prefix}${index + 1}`,
       role,
       address: `${network}.${offset + index + 1}`,
     }));
-  const databases = named('db', 'database', request.nodes, 0);
-  // Two members would stop with the loss of either: one serves as well, three serve better.
-  const members = databases.slice(0, request.nodes >= 3 ? 3 : 1);
-  // With namespaces the store has hosts of its own, so that a node can be cut off from it and nothing else.
-  const stores = members.map((_, index) => ({ name: `store${index + 1}`, address: `${network}.${51 + index}` }));
+  const nodes = [
+    ...named('db', 'database', request.nodes, 0),
+    ...named('witness', 'witness', witnesses, 30),
+    ...named('app', 'app', request.appNodes, 100),
+  ];
   return {
     version: 1,
     cluster: 'stage',
@@ -177,9 +184,8 @@ async function newRecord(request: StageRequest): Promise<StageRecord> {
     namespaces,
     diskMb: request.diskMb ?? null,
     user,
-    storeMembers: (namespaces ? stores : members).map(({ name }) => name),
-    storeHosts: namespaces ? stores : [],
-    nodes: [...databases, ...named('app', 'app', request.appNodes, 100)],
+    ...storePlaces(nodes, { network, namespaces }),
+    nodes,
   };
 }
 

@@ -1,4 +1,4 @@
-/** What a database node says of itself in the store, and when it is worth a write. */
+/** What a database node or a witness says of itself in the store, and when it is worth a write. */
 import type { ClusterView, MemberPostgres, MemberStatus } from '../cluster-view.ts';
 import type { Refusal } from '../decision.ts';
 import type { LocalPostgres } from '../local-postgres.ts';
@@ -7,6 +7,7 @@ import type { DatabaseMemory } from '../memory.ts';
 import { inOneLine } from '../one-line.ts';
 import { cutTerm } from '../promise.ts';
 import { currentTerm, isMoving, type Situation } from '../situation.ts';
+import type { NodeSpec } from '../spec.ts';
 import { probeTrouble, type SeenProbe } from '../write-probe.ts';
 import { whyUnfit } from './failover.ts';
 
@@ -58,10 +59,15 @@ export function dueStatus(
 ): { readonly status: MemberStatus; readonly key: string } | null {
   const { view, memory } = situation;
   // Who left the spec is forgotten by the holder, and must not write itself in again.
-  if (situation.spec !== null && situation.me?.role !== 'database') return null;
+  if (situation.spec !== null && !speaks(situation.me)) return null;
   const status = compose(situation, facts, (memory.status?.counter ?? 0) + 1);
   const key = materialKey(status);
   return isDue(situation, key) && view.store.readAtMs !== null ? { status, key } : null;
+}
+
+/** A witness, too: that one of three members of the store may be gone is worth knowing before a second one is. */
+export function speaks(node: NodeSpec | null | undefined): boolean {
+  return node?.role === 'database' || node?.role === 'witness';
 }
 
 /** While the primary moves, a write to the store would take the disk from the first commits. */

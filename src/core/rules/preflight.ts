@@ -110,7 +110,12 @@ function chooseTarget(
     if (node.role !== 'database')
       return {
         node: null,
-        blockers: [block('not-a-database-node', `${to} is an ${node.role} node; database nodes are ${known}`)],
+        blockers: [
+          block(
+            'not-a-database-node',
+            `${to} is ${node.role === 'app' ? 'an app' : 'a witness'} node; database nodes are ${known}`,
+          ),
+        ],
       };
     if (to === situation.self)
       return { node: null, blockers: [block('already-primary', `${to} is the primary already`)] };

@@ -13,6 +13,7 @@ import { isMoving, liveMember, otherDatabaseNodes, type Situation } from '../sit
 import { findNode, slotName } from '../spec.ts';
 import { areHandsOff } from './hands-off.ts';
 import { retryAfterMs } from './job-retry.ts';
+import { speaks } from './member-status.ts';
 import { decideSyncStandbys, owedSettling, startingSet } from './sync-standbys.ts';
 
 /** How often idle slots are moved forward on standbys, and checked everywhere, in ms. */
@@ -116,13 +117,11 @@ function databases(situation: Situation): Upkeep {
 function forgotten(situation: Situation): Upkeep {
   const { view, spec } = situation;
   if (spec === null || situation.lease.is !== 'mine') return done;
-  const gone = (names: Iterable<string>, role: 'database' | 'app') =>
-    [...names].filter((name) => findNode(spec, name)?.role !== role);
-  const members = gone(view.store.members.keys(), 'database').map(
-    (node): Action => ({ do: 'forget-node', node, role: 'member', because: ['not-in-spec'] }),
-  );
-  const poolers = gone(view.store.poolers.keys(), 'app').map(
-    (node): Action => ({ do: 'forget-node', node, role: 'pooler', because: ['not-in-spec'] }),
-  );
+  const members = [...view.store.members.keys()]
+    .filter((name) => !speaks(findNode(spec, name)))
+    .map((node): Action => ({ do: 'forget-node', node, role: 'member', because: ['not-in-spec'] }));
+  const poolers = [...view.store.poolers.keys()]
+    .filter((name) => findNode(spec, name)?.role !== 'app')
+    .map((node): Action => ({ do: 'forget-node', node, role: 'pooler', because: ['not-in-spec'] }));
   return { actions: [...members, ...poolers], unconverged: [] };
 }
