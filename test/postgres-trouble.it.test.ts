@@ -1,6 +1,7 @@
 /** A server in trouble: clients that hang, no answer, what is not ours, and parameters that can not be used. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { isUnderstudyError } from '../src/errors/understudy-error.ts';
 import { findServer, readPostmasterFile } from '../src/postgres/postmaster-file.ts';
@@ -119,6 +120,21 @@ describe('start', () => {
     expect(readPostmasterFile(db1.layout.postmasterFile)?.status).not.toBe('ready');
     await starting;
     await db1.observe('primary');
+  }, 60_000);
+});
+
+describe('a promotion', () => {
+  it('fails as soon as its postmaster is gone, though a session lives on', async () => {
+    const { db2 } = await servers.replicate({ nodes: ['db1', 'db2'] });
+    await db2.observe('standby');
+    // It would end the recovery, or itself with the postmaster.
+    const startup = processesIn(db2.layout.data).find(({ pid }) => /\bstartup\b/.test(readCommandLine(pid)[0] ?? ''));
+    if (startup === undefined) throw new Error('no startup process');
+    sendSignal(startup, 'SIGSTOP');
+    const promoting = codeOf(db2.postgres.promote(null, { withinMs: 30_000 }));
+    await until('it was told', async () => existsSync(join(db2.layout.data, 'promote')));
+    sendSignal(postmasterOf(db2), 'SIGKILL');
+    expect(await promoting).toBe('POSTGRES_FAILED');
   }, 60_000);
 });
 

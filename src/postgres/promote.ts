@@ -2,11 +2,13 @@
  * Promotes a standby (documentation 9.27.4, `pg_promote`) and returns when it accepts writes.
  *
  * Told by the fence, which looks at the lease's deadline at that moment, and watched by asking a session that is open
- * already, because `pg_promote(true)` and `pg_ctl` look only every 100 ms. Does not decide who may be promoted.
+ * already, because `pg_promote(true)` and `pg_ctl` look only every 100 ms. That session may outlive its postmaster, and would
+ * go on saying that the server is a standby; so the postmaster is looked at, too. Does not decide who may be promoted.
  */
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Fence } from '../ports/fence.ts';
+import { isAlive } from '../process/identity.ts';
 import type { Layout } from './layout.ts';
 import { findServer } from './postmaster-file.ts';
 import { type Deadline, waitFor } from './waiting.ts';
@@ -27,7 +29,9 @@ export async function promote(
   const server = findServer(layout.data, layout.postmasterFile);
   if (server.alive !== 'postmaster') throw new UnderstudyError('POSTGRES_FAILED', 'there is no server to promote');
   await fence.promote(server.postmaster);
-  await waitFor(clock, deadline, 'the server does not accept writes yet', 1, async () =>
-    (await isPrimary(left())) ? true : undefined,
-  );
+  await waitFor(clock, deadline, 'the server does not accept writes yet', 1, async () => {
+    if (await isPrimary(left())) return true;
+    if (!isAlive(server.postmaster)) throw new UnderstudyError('POSTGRES_FAILED', 'its postmaster ended meanwhile');
+    return undefined;
+  });
 }
