@@ -8,38 +8,20 @@
 
 import { type PoolerConfiguration, pausable } from '../core/pooler-configuration.ts';
 import type { PauseFigures, PoolerBlocker, PoolerState } from '../core/pooler-report.ts';
-import { pauseHoldMs } from '../core/rules/pooler.ts';
 import type { PoolerAction } from '../core/rules/pooler-decision.ts';
+import { endsAtMs, isShut, limitAtMs, stateOf } from '../core/rules/pooler-gate.ts';
 import type { HeldGate, PoolerGateView, PoolerView, ShutGate } from '../core/rules/pooler-memory.ts';
 import { describeError, isUnderstudyError } from '../errors/understudy-error.ts';
-import type { Clock } from '../ports/clock.ts';
-import type { LocalPooler, Pooler } from '../ports/pooler.ts';
+import type { LocalPooler } from '../ports/pooler.ts';
 import { Drain } from './app-node-drain.ts';
 import { EndedPauses } from './app-node-ended-pauses.ts';
-import { FormerPrimaries, type LedTo } from './app-node-former-primaries.ts';
+import { FormerPrimaries } from './app-node-former-primaries.ts';
 import { PoolerLooks } from './app-node-looks.ts';
-import type { EmitEvent } from './app-node-ports.ts';
+import type { ActsDeps } from './app-node-ports.ts';
 
 const actWithinMs = 5_000;
 /** The rules end a drain at its limit; the pooler's own time is longer, for the case that they can't. */
 const drainGraceMs = 1_000;
-
-export interface ActsDeps {
-  readonly node: string;
-  readonly pooler: Pooler;
-  readonly clock: Clock;
-  readonly emit: EmitEvent;
-  /** Where writes go by the last decision, for events. */
-  primary(): LedTo;
-  /** What others wait to hear has changed. */
-  changed(): void;
-  /** The server may be gone: have it looked after. */
-  doubt(): void;
-  /** Decide again. */
-  wake(): void;
-  /** The gate has changed: write it down. */
-  remember(): void;
-}
 
 export class PoolerActs {
   readonly #deps: ActsDeps;
@@ -101,13 +83,8 @@ export class PoolerActs {
   }
 
   get state(): PoolerState {
-    if (this.process === 'stopped') return 'down';
-    if (this.#gate.state === 'draining') return 'pausing';
-    if (this.process === 'unknown') return 'unknown';
-    if (this.#gate.state === 'drained') return 'paused';
-    if (this.#gate.state === 'held') return this.#isHoldInForce ? 'held' : 'pausing';
-    // It runs, but was never told where to: clients can't use it.
-    return this.#loaded === null ? 'down' : 'open';
+    const { process } = this;
+    return stateOf(this.#gate, { process, isHoldInForce: this.#isHoldInForce, isLoaded: this.#loaded !== null });
   }
 
   /** The process or the connection to it is gone: nothing is known until the next look. */
@@ -235,7 +212,7 @@ export class PoolerActs {
     const gate: ShutGate = { ...this.#gate, state: 'draining' };
     this.#gate = gate;
     const { clock, changed, remember, wake } = this.#deps;
-    const withinMs = Math.max(1, gate.sinceMs + gate.limitMs - clock.boottimeMs()) + drainGraceMs;
+    const withinMs = Math.max(1, limitAtMs(gate) - clock.boottimeMs()) + drainGraceMs;
     this.#drain.start(withinMs, {
       blocked: changed,
       drained: (drainMs) => this.#drained(gate, drainMs),
@@ -268,7 +245,7 @@ export class PoolerActs {
   async #resume(action: Extract<PoolerAction, { do: 'resume' }>): Promise<void> {
     const gate = this.#gate;
     await this.#drain.end();
-    const isOverdue = this.#deps.clock.boottimeMs() >= endOf(gate);
+    const isOverdue = this.#deps.clock.boottimeMs() >= endsAtMs(gate);
     const figures = await this.#deps.pooler
       .resume(action.configuration, { withinMs: actWithinMs, isOverdue })
       .catch((error: unknown) => {
@@ -310,14 +287,4 @@ export class PoolerActs {
     const isLost = gate.state === 'draining' || (gate.state === 'drained' && local.paused.length === 0);
     if (isLost) this.#startDrain();
   }
-}
-
-/** How long clients may be kept waiting; one that nobody asked for, not at all. */
-function endOf(gate: PoolerGateView): number {
-  if (gate.state === 'open') return Number.NEGATIVE_INFINITY;
-  return gate.sinceMs + gate.limitMs + (gate.state === 'held' ? 0 : pauseHoldMs);
-}
-
-function isShut(gate: PoolerGateView): gate is ShutGate {
-  return gate.state === 'draining' || gate.state === 'drained';
 }

@@ -4,7 +4,10 @@ import type { PoolerReport } from '../core/pooler-report.ts';
 import type { AppNodeMemory } from '../core/rules/pooler-memory.ts';
 import type { NodeName } from '../core/spec.ts';
 import type { EventFacts, EventName } from '../events/catalogue.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Pooler } from '../ports/pooler.ts';
 import type { ActOptions } from '../ports/postgres.ts';
+import type { LedTo } from './app-node-former-primaries.ts';
 
 /** A database node's agent; `hostName` is the name to verify in its certificate. */
 export interface DatabaseAgent {
@@ -40,3 +43,21 @@ export interface AppNodeJournal {
 }
 
 export type EmitEvent = (name: EventName, facts: EventFacts) => void;
+
+/** What acts on the pooler (app-node-acts.ts) has of the rest of its agent. */
+export interface ActsDeps {
+  readonly node: string;
+  readonly pooler: Pooler;
+  readonly clock: Clock;
+  readonly emit: EmitEvent;
+  /** Where writes go by the last decision, for events. */
+  primary(): LedTo;
+  /** What others wait to hear has changed. */
+  changed(): void;
+  /** The server may be gone: have it looked after. */
+  doubt(): void;
+  /** Decide again. */
+  wake(): void;
+  /** The gate has changed: write it down. */
+  remember(): void;
+}

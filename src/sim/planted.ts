@@ -242,7 +242,7 @@ export const plants: readonly Plant[] = [
   ]),
   plant('pause-ends', 'No pooler stays paused', [
     'core/rules/pooler.ts',
-    "(view.nowMs >= limitAtMs ? 'pause-limit-passed' : null)",
+    "(view.nowMs >= overAtMs ? 'pause-limit-passed' : null)",
     'null',
   ]),
   plant('lost-watch-rereads', 'A watch that can not go on is begun anew', [

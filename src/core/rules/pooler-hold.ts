@@ -13,6 +13,7 @@ import { isSameConfiguration, type PoolerConfiguration } from '../pooler-configu
 import { knockWhileHeldMs, reachOf, whyNobodyWrites } from './outage.ts';
 import { configurationOf } from './pooler-aliases.ts';
 import { type Draft, decided, idleLookMs, lastKnownPrimary, type PoolerDecision, pointAt } from './pooler-decision.ts';
+import { limitAtMs } from './pooler-gate.ts';
 import type { HeldGate, PoolerMemory } from './pooler-memory.ts';
 import { type KnownPrimary, writablePrimary } from './sightings.ts';
 
@@ -50,14 +51,14 @@ export function decideHeld(draft: Draft, gate: HeldGate): PoolerDecision {
   const { view, memory, ranking } = draft;
   const known = writablePrimary(ranking, Math.max(gate.term, memory.term), view.nowMs);
   if (known !== null && isReachable(draft, gate, known)) return open(draft, known, memory, 'primary-writable');
-  const limitAtMs = gate.sinceMs + gate.limitMs;
-  if (view.nowMs >= limitAtMs) {
+  const overAtMs = limitAtMs(gate);
+  if (view.nowMs >= overAtMs) {
     const heldOut = { ...memory, heldOutTerm: Math.max(gate.term, ranking[0]?.topology.term ?? 0) };
     return open(draft, lastKnownPrimary(ranking), heldOut, 'hold-limit-passed');
   }
   const knock = known === null ? null : { ...at(known), everyMs: knockWhileHeldMs };
   const asking: Draft = { ...draft, knock };
-  const lookAgainInMs = Math.max(1, Math.min(limitAtMs - view.nowMs, idleLookMs));
+  const lookAgainInMs = Math.max(1, Math.min(overAtMs - view.nowMs, idleLookMs));
   const reason = { code: 'pooler-held', text: 'nobody accepts writes: writers wait' };
   if (memory.configuration === null) return decided(asking, memory, [], reason, lookAgainInMs);
   const { term, limitMs } = gate;

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { limitMs, nodes, Rehearsal, type Said } from '../../../test/fixtures/pooler-rehearsal.ts';
-import { pauseHoldMs } from './pooler.ts';
+import { pauseHoldMs } from './pooler-gate.ts';
 import type { PoolerGateView, ReachAnswer } from './pooler-memory.ts';
 
 type Command =

@@ -1,7 +1,7 @@
 /** An app node's agent through the course of things; what holds in every course: pooler-safety.test.ts. */
 import { describe, expect, it } from 'vitest';
 import { limitMs, Rehearsal, type Said, topology } from '../../../test/fixtures/pooler-rehearsal.ts';
-import { pauseHoldMs } from './pooler.ts';
+import { pauseHoldMs } from './pooler-gate.ts';
 import type { ReachAnswer } from './pooler-memory.ts';
 
 type Step = readonly [event: string | ((rehearsal: Rehearsal) => void), did: string];

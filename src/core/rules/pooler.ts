@@ -32,12 +32,10 @@ import {
   type PoolerDecision,
   pointAt,
 } from './pooler-decision.ts';
+import { endsAtMs, limitAtMs } from './pooler-gate.ts';
 import { decideHeld, decideHold } from './pooler-hold.ts';
 import type { PoolerMemory, PoolerView, ShutGate, Sighting } from './pooler-memory.ts';
 import { isHeard, isOver, isReadOnlyDeclared, type KnownPrimary, ranked, writablePrimary } from './sightings.ts';
-
-/** After the limit of a pause: how long to wait for a writable primary before opening towards the last known one. */
-export const pauseHoldMs = 10_000;
 
 /** How many operations that were served are remembered; one lasts seconds, and a message arrives late by less. */
 const servedKept = 16;
@@ -123,16 +121,16 @@ function decideShut(draft: Draft, gate: ShutGate): PoolerDecision {
   const { view, ranking } = draft;
   const seenBy = view.sightings.filter(shows(gate.operation)).map((sighting) => sighting.agent);
   const memory = { ...draft.memory, shownBy: [...new Set([...draft.memory.shownBy, ...seenBy])] };
-  const limitAtMs = gate.sinceMs + gate.limitMs;
-  const holdAtMs = limitAtMs + pauseHoldMs;
-  const over = isOver(gate, memory, view) ?? (view.nowMs >= limitAtMs ? 'pause-limit-passed' : null);
+  const overAtMs = limitAtMs(gate);
+  const holdAtMs = endsAtMs(gate);
+  const over = isOver(gate, memory, view) ?? (view.nowMs >= overAtMs ? 'pause-limit-passed' : null);
   const known = writablePrimary(ranking, Math.max(gate.term, memory.term), view.nowMs);
   // A drain that is given up changes nothing, as long as the term it began in goes on: the primary that it was pointed
   // at is still the one. In a higher term only a confirmed primary will do (a restarted agent may drain anew here).
   const changesNothing = gate.state === 'draining' && !ranking.some(({ topology }) => topology.term > gate.term);
   const target = known ?? (changesNothing || view.nowMs >= holdAtMs ? 'last-known' : null);
   if (over !== null && target !== null) return open(draft, memory, over, target);
-  const wait = over === null ? limitAtMs : holdAtMs;
+  const wait = over === null ? overAtMs : holdAtMs;
   const text = over === null ? `operation ${gate.operation} goes on` : `${over}; no primary is confirmed writable`;
   const lookAgainInMs = Math.max(1, Math.min(wait - view.nowMs, idleLookMs));
   if (view.process === 'stopped' && memory.configuration !== null) {

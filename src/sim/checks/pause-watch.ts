@@ -3,7 +3,7 @@
  * "Invariants" 5), whoever can be heard or not. While its agent does not run, nobody could open it.
  */
 import { pauseLimitMs } from '../../core/operation.ts';
-import { pauseHoldMs } from '../../core/rules/pooler.ts';
+import { pauseHoldMs } from '../../core/rules/pooler-gate.ts';
 import type { World } from '../world/world.ts';
 
 const lookEveryMs = 500;
