@@ -1,5 +1,11 @@
 /** Which way imports may point: docs/ARCHITECTURE.md, "One direction". tools/check-direction.mjs plants violations. */
-const adapters = ['etcd', 'postgres', 'pgbouncer', 'pki', 'process', 'doctor', 'timing'];
+const adapters = ['etcd', 'postgres', 'pgbouncer', 'pki', 'process', 'doctor', 'timing', 'applications', 'secrets'];
+
+/** What an adapter may know beside itself. */
+const exceptions = {
+  doctor: '^src/(doctor|pki|api/contract|config/node-file)',
+  secrets: '^src/(secrets|pki)/',
+};
 
 module.exports = {
   forbidden: [
@@ -34,7 +40,7 @@ module.exports = {
       from: { path: `^src/${name}/`, pathNot: '[.]test[.]ts$' },
       to: {
         path: '^src/(etcd|postgres|pgbouncer|pki|doctor|api|agent|cli|stage|sim|config)/',
-        pathNot: name === 'doctor' ? '^src/(doctor|pki|api/contract|config/node-file)' : `^src/${name}/`,
+        pathNot: exceptions[name] ?? `^src/${name}/`,
       },
     })),
     {

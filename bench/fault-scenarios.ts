@@ -6,7 +6,7 @@ import { request } from 'node:https';
 import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
-import { credentialFiles, readCredentials } from '../src/pki/credential-files.ts';
+import { combinedFiles, readCredentials } from '../src/pki/credential-files.ts';
 import { readCommandLine } from '../src/process/identity.ts';
 import type { FaultOrder } from '../src/stage/fault-words.ts';
 import { healFaults, strikeFault } from '../src/stage/faults.ts';
@@ -200,7 +200,7 @@ async function storeLeader(record: StageRecord): Promise<string> {
 }
 
 async function memberStatusOf(record: StageRecord, host: StageHost): Promise<z.infer<typeof memberStatus>> {
-  const tls = await readCredentials(credentialFiles(join(nodeDirectory(record, 'db1'), 'tls'), 'store'));
+  const tls = await readCredentials(combinedFiles(join(nodeDirectory(record, 'db1'), 'tls'), 'store'));
   const answer = new Promise<string>((resolve, reject) => {
     const options = {
       method: 'POST',

@@ -11,7 +11,7 @@ import { isUnderstudyError } from '../src/errors/understudy-error.ts';
 import { credentialFiles, readCredentials } from '../src/pki/credential-files.ts';
 import { type RunResult, run } from '../src/process/run.ts';
 import { stagePorts } from '../src/stage/network.ts';
-import { findStage, nodeDirectory, type StageRecord } from '../src/stage/record.ts';
+import { applicationFiles, findStage, type StageRecord } from '../src/stage/record.ts';
 import { stageDown, stageUp } from '../src/stage/stage.ts';
 import { createLinuxClock } from '../src/timing/linux-clock.ts';
 import { until } from './waiting.ts';
@@ -63,7 +63,7 @@ export class StageUnderTest {
     for (const signal of ends) process.on(signal, interrupted);
     try {
       const begun = performance.now();
-      const record = await stageUp({ directory, program, ...size, clock, report: () => undefined });
+      const { record } = await stageUp({ directory, program, ...size, clock, report: () => undefined });
       return await use(new StageUnderTest(directory, record, performance.now() - begun));
     } catch (error) {
       const record = findStage(directory);
@@ -78,7 +78,7 @@ export class StageUnderTest {
   /** How the demonstration's application connects through the pooler of an app node. */
   application(node = 'app1') {
     const { address } = this.#node(node);
-    const pgpass = readFileSync(join(nodeDirectory(this.record, node), 'state', 'apps', 'shop', 'pgpass'), 'utf8');
+    const pgpass = readFileSync(join(applicationFiles(this.record, node), 'shop', 'pgpass'), 'utf8');
     const password = pgpass.split('\n')[0]?.split(':').at(-1) ?? '';
     return { host: address, port: stagePorts.pooler, user: 'shop', database: 'shop', password };
   }

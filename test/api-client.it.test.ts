@@ -70,7 +70,7 @@ describe('a client', () => {
     expect((await app.topology()).configuration).toEqual(exampleConfiguration);
     const database = clientOf(callers.database);
     await database.checkpoint();
-    await database.switchover(request, { onBehalfOf: 'Zoë, ops' });
+    await database.switchover(request, { onBehalfOf: { kind: 'operator', name: 'Zoë, ops' } });
     expect(world.backend.calls).toEqual([
       ['apply', 'ernest'],
       ['switchover', 'ernest'],
@@ -107,7 +107,7 @@ describe('a client', () => {
 
   it('does not talk to an agent of another authority', async () => {
     const other = await issueCallers();
-    const stranger = clientOf({ ...callers.operator, caPem: other.authority.certificatePem });
+    const stranger = clientOf({ ...callers.operator, caPem: other.authority.rootsPem });
     await expect(stranger.restart()).rejects.toMatchObject({ code: 'CERTIFICATE_REFUSED' });
     expect(world.backend.calls).toEqual([]);
   });

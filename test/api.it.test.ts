@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { connect } from 'node:tls';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createAgentClient } from '../src/api/client.ts';
-import { onBehalfOfHeader, type RouteName, routes } from '../src/api/contract.ts';
+import { mayCall, onBehalfOfHeader, type RouteName, routes } from '../src/api/contract.ts';
 import { UnderstudyError } from '../src/errors/understudy-error.ts';
 import { type ApiWorld, type Callers, issueCallers, raw, startApi, until } from './fixtures/api-world.ts';
 import { exampleReport, exampleSpec } from './fixtures/fake-backend.ts';
@@ -34,6 +34,10 @@ const bodies: Partial<Record<RouteName, unknown>> = {
   readOnly: { on: true, reason: null },
   handsOff: { forMs: 60_000 },
   switchover,
+  certificate: { wishes: [{ purpose: 'node', request: 'request' }] },
+  rotateCredentials: { application: null, node: null },
+  revertDatabases: { name: null },
+  dropDatabase: { name: 'wiki' },
   report: exampleReport,
 };
 const isRouteName = (name: string): name is RouteName => Object.hasOwn(routes, name);
@@ -57,7 +61,7 @@ function ask(
 }
 
 describe('a caller with a certificate of the cluster', () => {
-  const kinds = ['operator', 'database', 'app', 'witness'] as const;
+  const kinds = ['operator', 'viewer', 'database', 'app', 'witness'] as const;
   const table = once.flatMap((name) =>
     kinds.map((kind) => ({ name, kind, may: routes[name].who.some((who) => who === kind) })),
   );
@@ -115,20 +119,20 @@ describe('a caller without one', () => {
     const { ExtendedKeyUsage, ExtendedKeyUsageExtension, SubjectAlternativeNameExtension } = await import(
       '@peculiar/x509'
     );
-    const { sign } = await import('../src/pki/authority.ts');
+    const { forge } = await import('./fixtures/authority.ts');
     const extensions = [
       new SubjectAlternativeNameExtension([{ type: 'url', value: 'understudy://psf/node/pg1' }]),
       new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth]),
     ];
-    return sign(callers.authority, { commonName: 'pg1', extensions }, { days: 1 });
+    return forge(callers.authority, 'pg1', extensions);
   }
 });
 
 describe('a node', () => {
   it('that leaves the spec may do nothing from then on, on the same connection', async () => {
-    expect(await ask('health', 'app')).toMatchObject({ status: 200 });
+    expect(await ask('topology', 'app')).toMatchObject({ status: 200 });
     world.backend.roles.delete('web0');
-    expect(await ask('health', 'app')).toMatchObject({ status: 403 });
+    expect(await ask('topology', 'app')).toMatchObject({ status: 403 });
   });
 
   it('reports for itself alone, in the path and in the report', async () => {
@@ -155,7 +159,7 @@ describe('a node', () => {
 });
 
 describe('acting for an operator', () => {
-  const header = { [onBehalfOfHeader]: encodeURIComponent('Ernest B., ops') };
+  const header = { [onBehalfOfHeader]: `operator/${encodeURIComponent('Ernest B., ops')}` };
 
   it("is a database node's alone", async () => {
     expect(await ask('switchover', 'database', header)).toMatchObject({ status: 200 });
@@ -170,11 +174,27 @@ describe('acting for an operator', () => {
     expect(await ask('report', 'app', header)).toMatchObject({ status: 403 });
   });
 
-  it.each(['', '%', '%00', 'a%0Ab', 'x'.repeat(201)])('needs a name, not %j', async (name) => {
-    const answer = await ask('switchover', 'database', { [onBehalfOfHeader]: name });
-    expect(answer).toMatchObject({ status: 400, json: { code: 'REQUEST_INVALID' } });
+  it.each(once)('takes nobody further than a viewer may go himself: %s', async (name) => {
+    const vera = { [onBehalfOfHeader]: 'viewer/vera' };
+    if (name === 'events') return;
+    const may = mayCall(name, 'database') && mayCall(name, 'viewer');
+    expect(await ask(name, 'database', vera)).toMatchObject({ status: may ? 200 : 403 });
     expect(world.backend.calls).toEqual([]);
   });
+
+  it('of an agent from before there were viewers names an operator', async () => {
+    expect(await ask('switchover', 'database', { [onBehalfOfHeader]: 'ernest' })).toMatchObject({ status: 200 });
+    expect(world.backend.calls).toEqual([['switchover', 'ernest']]);
+  });
+
+  it.each(['', '%', '%00', 'a%0Ab', 'x'.repeat(201), 'operator/', 'node/pg0', 'operator/a/b', 'viewer'.repeat(40)])(
+    'needs a name, not %j',
+    async (name) => {
+      const answer = await ask('switchover', 'database', { [onBehalfOfHeader]: name });
+      expect(answer).toMatchObject({ status: 400, json: { code: 'REQUEST_INVALID' } });
+      expect(world.backend.calls).toEqual([]);
+    },
+  );
 });
 
 describe('an error', () => {
@@ -277,7 +297,8 @@ describe('an order that takes its time', () => {
         ...{ cluster: 'psf', node: 'pg0', hostName: 'pg0.psf.io', address: '127.0.0.1', port },
         tls: callers.database,
       });
-      world.backend.switchover = (request, by, signal) => peer.switchover(request, { onBehalfOf: by, signal });
+      world.backend.switchover = (request, by, signal) =>
+        peer.switchover(request, { onBehalfOf: by.kind === 'agent' ? undefined : by, signal });
       const leaving = new AbortController();
       const operator = createAgentClient({
         ...{ cluster: 'psf', node: 'pg0', hostName: 'pg0.psf.io', address: '127.0.0.1', port: world.port },

@@ -4,11 +4,13 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { renderClusterFile } from '../src/config/render.ts';
 import { UnderstudyError } from '../src/errors/understudy-error.ts';
+import type { EventRecord } from '../src/events/catalogue.ts';
+import { until } from './fixtures/api-world.ts';
 import { cliSite } from './fixtures/cli-site.ts';
-import { exampleSpec } from './fixtures/fake-backend.ts';
+import { exampleEvent, exampleSpec } from './fixtures/fake-backend.ts';
 
 const site = cliSite();
-const { cli } = site;
+const { cli, start } = site;
 
 describe('plan and apply', () => {
   const clusterFile = () => join(site.directory, 'cluster.yaml');
@@ -44,6 +46,32 @@ describe('plan and apply', () => {
     expect(JSON.parse(out)).toMatchObject({ revision: 4, converged: false });
     expect(JSON.parse(err).message).toContain('pg0: its agent does not answer');
     expect(site.world.backend.calls).toEqual([['apply', 'ernest']]);
+  });
+
+  it('tells what an agent fails at meanwhile, once, and nothing of before', async () => {
+    writeFileSync(clusterFile(), renderClusterFile(exampleSpec).replace('8MB', '16MB'));
+    const failed = (sequence: number, because: string): EventRecord => ({
+      ...exampleEvent(sequence),
+      name: 'action.failed',
+      facts: { node: 'pg0', action: 'databases', because },
+    });
+    const { journal } = site.world.backend;
+    journal.take([failed(4, 'an old story')]);
+    const { ended, written, interrupt } = start('apply', clusterFile());
+    await until(() => site.world.backend.calls.length > 0, 'the order');
+    let looks = 0;
+    const { events } = site.world.backend;
+    site.world.backend.events = (after) => {
+      looks += 1;
+      return events(after);
+    };
+    await until(() => looks > 0, 'a look at events');
+    journal.take([failed(5, 'the extension x is missing'), failed(6, 'the extension x is missing')]);
+    await until(() => written.err.includes('missing'), 'the failure');
+    interrupt();
+    expect(await ended).toBe(1);
+    expect(written.err.match(/pg0: the extension x is missing/g)).toHaveLength(1);
+    expect(written.err).not.toContain('an old story');
   });
 
   it('passes a conflict on', async () => {

@@ -101,7 +101,7 @@ describe('reading', () => {
 
 describe('uri', () => {
   function writeConnection(application: string): void {
-    const state = join(site.directory, 'state', 'apps', application);
+    const state = join(site.directory, 'apps', application);
     mkdirSync(state, { recursive: true });
     const connection = {
       host: '127.0.0.9',
@@ -117,9 +117,40 @@ describe('uri', () => {
 
   it('names the passfile and no password', async () => {
     writeConnection('wiki');
-    const passfile = encodeURIComponent(join(site.directory, 'state', 'apps', 'wiki', 'pgpass'));
+    const passfile = encodeURIComponent(join(site.directory, 'apps', 'wiki', 'pgpass'));
     expect((await cli('uri')).out).toBe(`postgresql://wiki@127.0.0.9:6432/wiki?passfile=${passfile}&sslmode=disable\n`);
     expect((await cli('uri', '--read-only')).out).toContain('/wiki-ro?');
+  });
+
+  it('says the same as a service file and an environment, without the password', async () => {
+    writeConnection('wiki');
+    const passfile = join(site.directory, 'apps', 'wiki', 'pgpass');
+    const service = (await cli('uri', '--format', 'service')).out;
+    expect(service).toContain('[wiki-ro]\nhost=127.0.0.9');
+    expect(service.match(/^passfile=(.*)$/m)?.[1]).toBe(passfile);
+    const environment = (await cli('uri', '--format', 'env', '--read-only')).out;
+    expect(environment).toContain(`PGDATABASE=wiki-ro\nPGPASSFILE=${passfile}\n`);
+    expect(JSON.parse((await cli('uri', '--format', 'json')).out)).toMatchObject({ application: 'wiki', passfile });
+    expect(await cli('uri', '--format', 'libpq')).toMatchObject({ exit: 2, out: '' });
+    expect(await cli('uri', '--user', 'wiki')).toMatchObject({ exit: 2, out: '' });
+  });
+
+  it('leads straight to the servers, the primary first, or last for reads', async () => {
+    const { out } = await cli('uri', '--direct', '--app', 'wiki', '--user', 'report', '--format', 'libpq');
+    expect(out).toMatch(
+      /^host=postgresql\.psf\.io,postgresql\.psf\.io hostaddr=\S+,\S+ port=5432,5432 dbname=wiki user=report/,
+    );
+    const { hosts, targetSessionAttrs } = JSON.parse((await cli('uri', '--direct', '--json')).out);
+    const reading = JSON.parse((await cli('uri', '--direct', '--json', '--read-only')).out);
+    expect(targetSessionAttrs).toBe('read-write');
+    expect(reading).toMatchObject({
+      targetSessionAttrs: 'prefer-standby',
+      hosts: [...hosts].reverse(),
+      sslmode: 'verify-full',
+    });
+    expect((await cli('uri', '--direct')).out).toContain('postgresql:///?host=postgresql.psf.io');
+    expect((await cli('uri', '--direct', '--app', 'pay')).exit).toBe(2);
+    expect((await cli('uri', '--direct', '--format', 'env')).exit).toBe(2);
   });
 
   it('lists the applications when it has to be told which', async () => {

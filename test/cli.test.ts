@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { completionScript } from '../src/cli/completion.ts';
-import { createProgram, runCli } from '../src/cli/run-cli.ts';
+import { createProgram } from '../src/cli/run-cli.ts';
 import { version } from '../src/version.ts';
+import { runToEnd } from './fixtures/cli-run.ts';
 
 let directory: string;
 
@@ -15,16 +16,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
-async function cli(...argv: readonly string[]) {
-  const written = { out: '', err: '' };
-  const exit = await runCli(argv, {
-    stdout: { write: (text) => (written.out += text) },
-    stderr: { write: (text) => (written.err += text) },
-    env: {},
-    cwd: directory,
-  });
-  return { exit, ...written };
-}
+const cli = (...argv: readonly string[]) => runToEnd(argv, { directory });
 
 function verbsOf(command: Command): readonly Command[] {
   return command.commands.flatMap((verb) => [verb, ...verbsOf(verb)]);

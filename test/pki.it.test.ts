@@ -1,20 +1,23 @@
 /** Certificates as OpenSSL and Node judge them. */
-import { X509Certificate } from 'node:crypto';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Authority, createAuthority, sign } from '../src/pki/authority.ts';
+import { type Authority, createIssuing, createRoot } from '../src/pki/authority.ts';
 import { readCredentials, writeCredentials } from '../src/pki/credential-files.ts';
 import { describeCertificate } from '../src/pki/description.ts';
 import { identityFrom } from '../src/pki/identity.ts';
-import { type CertificateRequest, issue } from '../src/pki/issue.ts';
+import { type CertificateRequest, issue, issueFor } from '../src/pki/issue.ts';
+import { requestedKey } from '../src/pki/requested-key.ts';
+import { revocationList } from '../src/pki/revocation-list.ts';
+import { createSigningRequest, requestForKey } from '../src/pki/signing-request.ts';
 import { type JsonGeneralName, SubjectAlternativeNameExtension } from '../src/pki/x509.ts';
 import { run } from '../src/process/run.ts';
+import { createAuthority, dayMs, days, forge, past } from './fixtures/authority.ts';
 
 let directory: string;
 let authority: Authority;
-const hourMs = 3_600_000;
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'understudy-pki-'));
@@ -30,25 +33,25 @@ const pg0: CertificateRequest = {
   domain: 'psf.io',
   addresses: ['10.0.1.10', '::1'],
   extraNames: ['db.example.org'],
-  days: 7,
+  ...days(7),
 };
-const ernest: CertificateRequest = { kind: 'operator', cluster: 'psf', name: 'ernest', days: 7 };
+const ernest: CertificateRequest = { kind: 'operator', cluster: 'psf', name: 'ernest', ...days(7) };
 const etcd: CertificateRequest = {
   kind: 'store-server',
   cluster: 'psf',
   name: 'pg0',
   addresses: ['127.0.0.1'],
   extraNames: ['pg0.psf.io'],
-  days: 7,
+  ...days(7),
 };
 
 /** What `openssl verify` says; empty when it is content. */
 async function verify(certificatePem: string, options: readonly string[], by = authority): Promise<string> {
   const ca = join(directory, 'verify-ca.crt');
   const certificate = join(directory, 'verify.crt');
-  await writeFile(ca, by.certificatePem);
+  await writeFile(ca, by.rootsPem);
   await writeFile(certificate, certificatePem);
-  const args = ['verify', '-x509_strict', '-CAfile', ca, ...options, certificate];
+  const args = ['verify', '-x509_strict', '-CAfile', ca, '-untrusted', certificate, ...options, certificate];
   const { code, stderr, stdout } = await run('openssl', args, { withinMs: 10_000, anyExit: true });
   return code === 0 ? '' : stdout + stderr;
 }
@@ -67,7 +70,7 @@ describe('certificates', () => {
     for (const options of accepted) expect(await verify(certificatePem, options), options.join(' ')).toBe('');
     expect(await verify(certificatePem, ['-verify_hostname', 'pg1.iad1.psf.io'])).toContain('hostname mismatch');
     expect(await verify((await issue(authority, etcd)).certificatePem, ['-purpose', 'sslclient'])).toBe('');
-    const storeClient = await issue(authority, { kind: 'store-client', cluster: 'psf', name: 'pg0', days: 7 });
+    const storeClient = await issue(authority, { kind: 'store-client', cluster: 'psf', name: 'pg0', ...days(7) });
     expect(await verify(storeClient.certificatePem, ['-purpose', 'sslclient'])).toBe('');
     expect(describeCertificate(storeClient.certificatePem)).toMatchObject({
       holder: { kind: 'store-client' },
@@ -80,7 +83,7 @@ describe('certificates', () => {
     const node = describeCertificate((await issue(authority, pg0)).certificatePem);
     expect(node).toMatchObject({
       subject: 'CN=pg0.iad1',
-      issuer: 'CN=psf authority',
+      issuer: expect.stringMatching(/^CN=psf issuing authority \d{4}-\d{2}-\d{2}$/),
       holder: { cluster: 'psf', kind: 'node', name: 'pg0.iad1' },
       hostNames: ['pg0.iad1', 'pg0.iad1.psf.io', 'postgresql.psf.io', 'db.example.org'],
       addresses: ['10.0.1.10', '0:0:0:0:0:0:0:1'],
@@ -105,22 +108,33 @@ describe('certificates', () => {
   it("are refused for what they are not: a server's, an authority's, another authority's", async () => {
     const operator = await issue(authority, ernest);
     expect(await verify(operator.certificatePem, ['-purpose', 'sslserver'])).toContain('nsuitable certificate purpose');
+    expect(await verify(operator.certificatePem.replace(authority.certificatePem, ''), [])).toContain('unable to get');
+    const sealing = await issue(authority, {
+      kind: 'sealing',
+      cluster: 'psf',
+      node: 'pg0',
+      role: 'database',
+      ...days(7),
+    });
+    for (const purpose of ['sslserver', 'sslclient']) {
+      expect(await verify(sealing.certificatePem, ['-purpose', purpose])).toContain('nsuitable certificate purpose');
+    }
     const other = await createAuthority({ cluster: 'psf', days: 30 });
     expect(await verify(operator.certificatePem, [], other)).not.toBe('');
-    await expect(issue(operator, pg0)).rejects.toMatchObject({ code: 'CERTIFICATE_REFUSED' });
+    await expect(issue({ ...authority, ...operator }, pg0)).rejects.toMatchObject({ code: 'CERTIFICATE_REFUSED' });
     await expect(issue({ ...authority, keyPem: 'x' }, pg0)).rejects.toMatchObject({ code: 'CERTIFICATE_REFUSED' });
   });
 
   it('expire when they should, and never after their authority', async () => {
-    const old = await issue(authority, { ...ernest, days: 1, notBefore: new Date(Date.now() - 48 * hourMs) });
+    const old = await issue(authority, { ...ernest, ...past() });
     expect(await verify(old.certificatePem, [])).toContain('certificate has expired');
-    const long = await issue(authority, { ...ernest, days: 3_000 });
+    const long = await issue(authority, { ...ernest, lifeMs: 3_000 * dayMs });
     expect(describeCertificate(long.certificatePem).notAfter).toEqual(
       describeCertificate(authority.certificatePem).notAfter,
     );
-    const gone = await createAuthority({ cluster: 'psf', days: 1 / 86_400_000 });
-    await expect(issue(gone, ernest)).rejects.toMatchObject({ code: 'CERTIFICATE_REFUSED' });
-    await expect(issue(authority, { ...ernest, days: 0 })).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+    const later = { ...ernest, nowMs: Date.now() + 31 * dayMs };
+    await expect(issue(authority, later)).rejects.toMatchObject({ code: 'CERTIFICATE_REFUSED' });
+    await expect(issue(authority, { ...ernest, lifeMs: 0 })).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
   });
 
   it('never share a serial number or a key', async () => {
@@ -151,9 +165,9 @@ describe('certificates', () => {
   });
 
   it.each(['a,b', '#0c0161', '日本 "x"'])('come from an authority called %s too', async (commonName) => {
-    const odd = await createAuthority({ cluster: 'psf', commonName, days: 2 });
+    const odd = await createAuthority({ cluster: 'psf', subject: { commonName }, days: 2 });
     expect(await verify((await issue(odd, pg0)).certificatePem, [], odd)).toBe('');
-    expect(new X509Certificate(odd.certificatePem).toLegacyObject().subject).toEqual({ CN: commonName });
+    expect(new X509Certificate(odd.rootsPem).toLegacyObject().subject).toEqual({ CN: commonName });
   });
 
   it.each([
@@ -171,7 +185,7 @@ describe('certificates', () => {
 describe('identity', () => {
   async function forged(commonName: string, names: JsonGeneralName[]) {
     const extensions = [new SubjectAlternativeNameExtension(names)];
-    const { certificatePem } = await sign(authority, { commonName, extensions }, { days: 1 });
+    const { certificatePem } = await forge(authority, commonName, extensions);
     return identityFrom(new X509Certificate(certificatePem));
   }
   const url = (value: string): JsonGeneralName => ({ type: 'url', value });
@@ -238,4 +252,67 @@ describe('credentials on disk', () => {
   async function describeInPromise(pem: string) {
     return describeCertificate(pem);
   }
+});
+
+describe('a signing request', () => {
+  it('gives its key, and nothing else of it', async () => {
+    const { requestPem, keyPem } = createSigningRequest();
+    const certificatePem = await issueFor(authority, pg0, await requestedKey(requestPem));
+    const certificate = new X509Certificate(certificatePem);
+    expect(certificate.checkPrivateKey(createPrivateKey(keyPem))).toBe(true);
+    expect(describeCertificate(certificatePem)).toMatchObject({ subject: 'CN=pg0.iad1', server: true });
+    expect(await requestedKey(requestForKey(keyPem))).toMatchObject({ type: 'public' });
+    const { code } = await run('openssl', ['req', '-noout', '-verify'], { withinMs: 10_000, input: requestPem });
+    expect(code).toBe(0);
+  });
+
+  it('made by openssl with wishes of its own gets none of them', async () => {
+    const wishes = ['-subj', '/CN=operator:ernest', '-addext', 'basicConstraints=CA:TRUE', '-addext'];
+    const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', join(directory, 'x.key')];
+    const args = ['req', '-new', ...key, ...wishes, 'subjectAltName=URI:understudy://psf/operator/ernest'];
+    const { stdout } = await run('openssl', args, { withinMs: 10_000 });
+    const certificatePem = await issueFor(authority, pg0, await requestedKey(stdout));
+    expect(certificatePem).not.toBe('');
+    const { holder, isAuthority, subject } = describeCertificate(certificatePem);
+    expect({ holder, isAuthority, subject }).toEqual({
+      ...{ isAuthority: false, subject: 'CN=pg0.iad1', holder: { cluster: 'psf', kind: 'node', name: 'pg0.iad1' } },
+    });
+  });
+
+  it('is refused without a proof of its key, for another kind of key, and when it is none', async () => {
+    const text = createSigningRequest().requestPem.replace(/-----.*-----/g, '');
+    const stolen = Buffer.from(text, 'base64');
+    stolen[stolen.length - 1] = (stolen.at(-1) ?? 0) ^ 1; // the last byte of its signature
+    const pem = (der: Buffer) =>
+      `-----BEGIN CERTIFICATE REQUEST-----\n${der.toString('base64')}\n-----END CERTIFICATE REQUEST-----\n`;
+    const rsa = ['req', '-new', '-newkey', 'rsa:2048', '-nodes', '-keyout', join(directory, 'r.key'), '-subj', '/CN=x'];
+    const { stdout } = await run('openssl', rsa, { withinMs: 10_000 });
+    for (const wrong of ['', 'x', pem(Buffer.alloc(9)), pem(stolen), stdout, `${' '.repeat(20_000)}`]) {
+      await expect(requestedKey(wrong), wrong.slice(0, 40)).rejects.toMatchObject({ code: 'CERTIFICATE_REFUSED' });
+    }
+  });
+});
+
+describe('a list of revoked certificates', () => {
+  it('is read by openssl, and obeyed', async () => {
+    const validity = days(30);
+    const root = await createRoot({ cluster: 'psf', ...validity });
+    const issuing = await createIssuing(root, { cluster: 'psf', ...validity });
+    const [good, bad] = [await issue(issuing, pg0), await issue(issuing, pg0)];
+    const { serial } = describeCertificate(bad.certificatePem);
+    const lists = [
+      await revocationList(issuing, [{ serial, atMs: Date.now() }], Date.now()),
+      await revocationList(root, [], Date.now()),
+    ].join('');
+    expect(lists.match(/-----BEGIN X509 CRL-----/g)).toHaveLength(2);
+    const { stdout } = await run('openssl', ['crl', '-noout', '-text'], { withinMs: 10_000, input: lists });
+    expect(stdout).toContain(`Serial Number: ${serial}`);
+    const file = join(directory, 'lists.crl');
+    await writeFile(file, lists);
+    const options = ['-crl_check_all', '-CRLfile', file];
+    expect(await verify(good.certificatePem, options, issuing)).toBe('');
+    expect(await verify(bad.certificatePem, options, issuing)).toContain('certificate revoked');
+    const { validTo } = new X509Certificate(issuing.certificatePem);
+    expect(stdout).toContain(`Next Update: ${validTo}`);
+  });
 });

@@ -134,7 +134,7 @@ describe('a pooler that was killed', () => {
       const local = await app.pooler().observe(1_000);
       return local.state === 'running' && local.waiting > 0 ? true : undefined;
     });
-    expect(await db1.query("select 1 from pg_stat_activity where usename = 'shop'")).toEqual([]);
+    expect(await db1.query("select 1 from pg_stat_activity where usename = 'shop@web1:1'")).toEqual([]);
     app.say(2, db2, { ended: 'S-1' });
     expect(await waiting).toBe(db2.address);
     await app.awaitState('open', (report) => report.term === 2);
@@ -154,7 +154,7 @@ describe('an agent that was started again', () => {
     const paused = await app.awaitState('paused');
     expect(paused.operation).toBe('S-1');
     expect(await pidOfPooler()).toBe(before);
-    expect(await db1.query("select 1 from pg_stat_activity where usename = 'shop'")).toEqual([]);
+    expect(await db1.query("select 1 from pg_stat_activity where usename = 'shop@web1:1'")).toEqual([]);
     app.say(2, db2, { ended: 'S-1' });
     expect(await waiting).toBe(db2.address);
     await app.awaitState('open', (report) => report.lastPause?.operation === 'S-1');

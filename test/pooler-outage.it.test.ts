@@ -120,7 +120,9 @@ describe('a primary that is gone', () => {
 
 describe('a primary that is frozen while its kernel goes on', () => {
   const busy = async (server: TestServer): Promise<number> => {
-    const rows = await server.query("select 1 from pg_stat_activity where usename = 'shop' and state = 'active'");
+    const rows = await server.query(
+      "select 1 from pg_stat_activity where usename = 'shop@web1:1' and state = 'active'",
+    );
     return rows.length;
   };
 
@@ -214,7 +216,7 @@ describe('a hold', () => {
     await app.awaitState('held');
     const waiting = whereIs('shop');
     await aWaitingClient();
-    expect(await db1.query("select 1 from pg_stat_activity where usename = 'shop'")).toEqual([]);
+    expect(await db1.query("select 1 from pg_stat_activity where usename = 'shop@web1:1'")).toEqual([]);
     app.say(2, db2);
     expect(await waiting).toBe(db2.address);
   });

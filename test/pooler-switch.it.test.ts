@@ -106,7 +106,7 @@ describe('an app node', () => {
       expect(paused.blockers).toEqual([]);
       // Backends that have just lost their client may still be there for some ms.
       const active = await from.query(
-        "select state from pg_stat_activity where usename in ('shop', 'blog') and xact_start is not null",
+        "select state from pg_stat_activity where usename in ('shop@web1:1', 'blog@web1:1') and xact_start is not null",
       );
       expect(active).toEqual([]);
       app.say(round + 1, to, { ended: `S-${round}` });
@@ -131,7 +131,7 @@ describe('an app node', () => {
     }
     await writers.stop();
     expect(writers.failures).toEqual([]);
-    const left = "select 1 from pg_stat_activity where usename in ('shop', 'blog')";
+    const left = "select 1 from pg_stat_activity where usename in ('shop@web1:1', 'blog@web1:1')";
     await expect.poll(async () => await db2.query(left), { timeout: 10_000 }).toEqual([]);
   }, 60_000);
 });

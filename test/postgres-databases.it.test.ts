@@ -1,58 +1,79 @@
 import { readFileSync } from 'node:fs';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { TlsFiles } from '../src/postgres/layout.ts';
+import { type ApplicationRole, applicationRoles, loginRole } from '../src/core/application-roles.ts';
+import { type DatabaseSpec, defaultApplicationFiles, plainDatabase } from '../src/core/spec.ts';
+import { scramVerifier } from '../src/secrets/scram-verifier.ts';
 import { domain, installedMajors, soon, type TestCluster, until } from './fixtures/postgres-cluster.ts';
 import { testServers } from './fixtures/postgres-servers.ts';
 
-const databases = [
-  { name: 'shop', owner: 'shop' },
-  { name: 'Odd "name"', owner: 'odd-owner' },
-];
-const roles = [
-  { role: 'shop', database: 'shop', rights: 'rw' },
-  { role: 'shop-worker', database: 'shop', rights: 'rw' },
-  { role: 'shop-report', database: 'shop', rights: 'ro' },
-] as const;
+const databases = [plainDatabase('shop', 'keeper'), plainDatabase('Odd "name"', 'odd-owner')];
+const applications = (
+  [
+    ['migrate', 'owner'],
+    ['web', 'rw'],
+    ['worker', 'rw'],
+    ['report', 'ro'],
+  ] as const
+).map(([name, rights]) => ({
+  name,
+  database: 'shop',
+  rights,
+  nodes: ['web0'],
+  poolSize: null,
+  outage: 'hold' as const,
+  files: defaultApplicationFiles,
+  rotateEveryMs: null,
+}));
+const password = 'not a secret';
+
+/** Who may make things, and the role that they belong to then. */
+const makers = { migrate: 'keeper', web: 'web', worker: 'worker' } as const;
 
 describe.each(installedMajors())('databases and applications on PostgreSQL %i', (major) => {
   const servers = testServers('describe');
   let cluster: TestCluster;
+  let roles: readonly ApplicationRole[];
   const clients: pg.Client[] = [];
 
   beforeAll(async () => {
-    ({ cluster } = await servers.replicate({
-      nodes: ['db1'],
-      major,
-      databases,
-      applications: roles.map(({ role, database, rights }) => ({
-        name: role,
-        database,
-        rights,
-        nodes: ['web0'],
-        poolSize: null,
-        outage: 'hold',
-      })),
-    }));
-    await cluster.node('db1').postgres.applyDatabases(databases, roles, soon);
-  }, 60_000);
+    ({ cluster } = await servers.replicate({ nodes: ['db1', 'db2'], major, databases, applications }));
+    roles = applicationRoles(cluster.spec);
+    await apply();
+    await givePasswords();
+  }, 90_000);
   afterAll(async () => {
     for (const client of clients) await client.end().catch(() => undefined);
   });
 
-  const login = async (user: string, tls: TlsFiles, database = 'shop'): Promise<pg.Client> => {
+  const apply = (wanted = roles) => cluster.node('db1').postgres.applyDatabases(databases, wanted, soon);
+  /** As the credentials of a cluster do for the login that is in turn; here all have one. */
+  const givePasswords = async (): Promise<void> => {
+    const { postgres } = cluster.node('db1');
+    const verifier = scramVerifier(password, 4_096);
+    const logins = roles.flatMap((role) => role.logins.filter(({ mayLogIn }) => mayLogIn));
+    for (const { name } of logins) await postgres.openLogin(name, verifier, { ...soon, replayWithinMs: 10_000 });
+  };
+
+  const connect = async (
+    user: string,
+    at = { node: 'db1', tls: cluster.web0, database: 'shop' },
+    by = password,
+  ): Promise<pg.Client> => {
+    const { tls } = at;
     const client = new pg.Client({
-      host: cluster.node('db1').address,
+      host: cluster.node(at.node).address,
       port: cluster.spec.postgres.port,
       user,
-      database,
+      database: at.database,
+      password: by,
       ssl: {
         ca: readFileSync(tls.ca),
         cert: readFileSync(tls.certificate),
         key: readFileSync(tls.key),
-        servername: `db1.${domain}`,
+        servername: `${at.node}.${domain}`,
         checkServerIdentity: (_, certificate) =>
-          certificate.subject.CN === 'db1' ? undefined : new Error('another server'),
+          certificate.subject.CN === at.node ? undefined : new Error('another server'),
       },
     });
     client.on('error', () => undefined);
@@ -60,73 +81,366 @@ describe.each(installedMajors())('databases and applications on PostgreSQL %i', 
     clients.push(client);
     return client;
   };
+  const login = (application: string, node = 'db1') =>
+    connect(loginRole(application, 'web0', 1), { node, tls: cluster.web0, database: 'shop' });
 
-  it('let an application in by the certificate of its node, and share what it makes with the others', async () => {
-    const shop = await login('shop', cluster.web0);
-    const worker = await login('shop-worker', cluster.web0);
-    const report = await login('shop-report', cluster.web0);
-    await worker.query('create table orders (id serial primary key, what text)');
-    await shop.query("insert into orders (what) values ('tea')");
-    await worker.query('alter table orders add column n int');
-    expect((await report.query('select what from orders')).rows).toEqual([{ what: 'tea' }]);
-    await expect(report.query("insert into orders (what) values ('x')")).rejects.toMatchObject({ code: '42501' });
-    await expect(report.query('create table mine (i int)')).rejects.toMatchObject({ code: '42501' });
+  /** What became of a statement, undone again: `yes`, or that it was forbidden. */
+  const may = async (client: pg.Client, statement: string): Promise<'yes' | 'no'> => {
+    await client.query('begin');
+    try {
+      await client.query(statement);
+      return 'yes';
+    } catch (error) {
+      if (error instanceof pg.DatabaseError && error.code === '42501') return 'no';
+      throw error;
+    } finally {
+      await client.query('rollback');
+    }
+  };
+  const attempts: Readonly<Record<string, (maker: string) => string>> = {
+    read: (maker) => `select * from ${maker}_things`,
+    look: (maker) => `select * from ${maker}_view`,
+    write: (maker) => `insert into ${maker}_things (what) values ('x')`,
+    change: (maker) => `update ${maker}_things set what = 'y' where id = 1`,
+    remove: (maker) => `delete from ${maker}_things where id = 1`,
+    empty: (maker) => `truncate ${maker}_things`,
+    alter: (maker) => `alter table ${maker}_things add column more int`,
+    drop: (maker) => `drop table ${maker}_things cascade`,
+  };
+  const reading = { read: 'yes', look: 'yes', write: 'no', change: 'no', remove: 'no', empty: 'no' } as const;
+  const schema = { alter: 'no', drop: 'no' } as const;
+  const writing = { ...reading, write: 'yes', change: 'yes', remove: 'yes', ...schema } as const;
+  const all = { ...writing, empty: 'yes', alter: 'yes', drop: 'yes' } as const;
+
+  const tableOf = async (maker: string): Promise<Readonly<Record<string, Readonly<Record<string, string>>>>> => {
+    const table: Record<string, Record<string, string>> = {};
+    for (const { name } of applications) {
+      const client = await login(name);
+      const row: Record<string, string> = {};
+      for (const [what, statement] of Object.entries(attempts)) row[what] = await may(client, statement(maker));
+      table[name] = row;
+      await client.end();
+    }
+    return table;
+  };
+  const make = async (maker: string): Promise<void> => {
+    const client = await login(maker);
+    await client.query(`create table ${maker}_things (id serial primary key, what text);
+      insert into ${maker}_things (what) values ('tea');
+      create view ${maker}_view as select * from ${maker}_things`);
+    await client.end();
+  };
+
+  const expectedIn = (owner: string) =>
+    Object.fromEntries(
+      applications.map(({ name, rights }) => {
+        if (rights === 'ro') return [name, { ...reading, ...schema }];
+        return [name, rights === 'owner' || name === owner ? all : writing];
+      }),
+    );
+
+  it.each(Object.entries(makers))('give each application its rights in what %s makes', async (maker, owner) => {
+    await make(maker);
+    expect(await tableOf(maker)).toEqual(expectedIn(owner));
+    const owners = `select distinct relowner::regrole::text as owner from pg_class where relname ~ '^${maker}_'`;
+    const client = await login('report');
+    expect((await client.query(owners)).rows).toEqual([{ owner }]);
+  });
+
+  it('let only the owner make schemas, and everybody use them', async () => {
+    const made: Record<string, string> = {};
+    for (const { name } of applications) made[name] = await may(await login(name), `create schema of_${name}`);
+    expect(made).toEqual({ migrate: 'yes', web: 'no', worker: 'no', report: 'no' });
+    const migrate = await login('migrate');
+    await migrate.query('create schema more; create table more.things (id int)');
+    expect(await may(await login('report'), 'select * from more.things')).toBe('yes');
+    expect(await may(await login('report'), 'insert into more.things values (1)')).toBe('no');
+    expect(await may(await login('web'), 'insert into more.things values (1)')).toBe('yes');
+    expect(await may(await login('web'), 'create table more.mine (id int)')).toBe('no');
+    expect(await may(await login('report'), 'create table mine (id int)')).toBe('no');
+    expect(await may(await login('report'), 'create temporary table mine (id int)')).toBe('yes');
+  });
+
+  it('take in what was there before an application was declared', async () => {
+    const late = applications.filter(({ name }) => name !== 'worker');
+    await apply(applicationRoles({ ...cluster.spec, applications: late }));
+    const inside = await asSuperuser();
+    await inside.query(`create table worker_early (id int); alter table worker_early owner to worker`);
+    await apply();
+    expect(await may(await login('report'), 'select * from worker_early')).toBe('yes');
+    expect(await may(await login('web'), 'insert into worker_early values (1)')).toBe('yes');
+    expect(await may(await login('report'), 'insert into worker_early values (1)')).toBe('no');
+    // Tables of the superuser are nobody's but his.
+    await inside.query('create table secret (id int)');
+    await apply(roles.slice(0, 3));
+    await apply();
+    expect(await may(await login('report'), 'select * from secret')).toBe('no');
   });
 
   it('let nobody else in', async () => {
-    const db1: TlsFiles = {
-      ...cluster.web0,
-      certificate: `${cluster.directory}/db1.crt`,
-      key: `${cluster.directory}/db1.key`,
-    };
+    const web = loginRole('web', 'web0', 1);
+    const at = { node: 'db1', tls: cluster.web0, database: 'shop' };
     for (const attempt of [
-      () => login('shop', db1),
-      () => login('postgres', cluster.web0),
-      () => login('understudy_replication', cluster.web0),
-      () => login('shop', cluster.web0, 'Odd "name"'),
-      () => login('odd-owner', cluster.web0, 'Odd "name"'),
+      () => connect(web, { ...at, database: 'Odd "name"' }),
+      () => connect(web, { ...at, database: 'postgres' }),
+      // The group, the login that rests, the owner, the groups of rights, and roles of the cluster.
+      ...[
+        'web',
+        loginRole('web', 'web0', 2),
+        'keeper',
+        'shop:read',
+        'shop:write',
+        'postgres',
+        'understudy_replication',
+      ].map((user) => () => connect(user)),
     ]) {
-      await expect(attempt()).rejects.toMatchObject({ code: '28000' });
+      await expect(attempt()).rejects.toMatchObject({ code: expect.stringMatching(/^28(000|P01)$/) });
     }
   });
 
-  it('change nothing when nothing changed, and take the login from an application that is gone', async () => {
-    const { postgres, sql } = cluster.node('db1');
-    await postgres.applyDatabases(databases, roles, soon);
-    const report = await login('shop-report', cluster.web0);
-    let ended = false;
-    report.on('end', () => {
-      ended = true;
+  it('ask for a password besides', async () => {
+    const attempt = connect(loginRole('web', 'web0', 1), undefined, 'a guess');
+    await expect(attempt).rejects.toMatchObject({ code: '28P01' });
+  });
+
+  it('change nothing when nothing changed, and end the sessions of who is no longer let in, on standbys too', async () => {
+    await apply();
+    const ended = new Set<string>();
+    for (const node of ['db1', 'db2']) (await login('report', node)).on('end', () => ended.add(node));
+    await apply(roles.filter(({ name }) => name !== 'report'));
+    await until('the session on the primary is ended', async () => ended.has('db1'));
+    await expect(login('report')).rejects.toMatchObject({ code: '28000' });
+    const { postgres, observe } = cluster.node('db2');
+    await until('the standby sees that one is left', async () => (await observe('standby')).retiredSessions === 1);
+    await postgres.endRetiredSessions(soon);
+    await until('the session on the standby is ended', async () => ended.has('db2'));
+    await until('and none is left', async () => (await observe('standby')).retiredSessions === 0);
+    await expect(login('report', 'db2')).rejects.toMatchObject({ code: '28000' });
+    await apply();
+    expect((await (await login('report')).query('select 1 as one')).rows).toEqual([{ one: 1 }]);
+  });
+
+  it('bring a session to its end that would go on with rights of before', async () => {
+    const migrate = await login('migrate');
+    let isEnded = false;
+    migrate.on('end', () => {
+      isEnded = true;
     });
-    await postgres.applyDatabases(databases, roles.slice(0, 2), soon);
-    await until('the session is ended', async () => ended);
-    await expect(login('shop-report', cluster.web0)).rejects.toMatchObject({ code: '28000' });
-    await postgres.applyDatabases(databases, roles, soon);
-    expect((await (await login('shop-report', cluster.web0)).query('select 1 as one')).rows).toEqual([{ one: 1 }]);
-    // From writing to reading: membership goes, and with it every right.
-    const demoted = roles.map((role) => (role.role === 'shop-worker' ? { ...role, rights: 'ro' as const } : role));
-    await postgres.applyDatabases(databases, demoted, soon);
-    const worker = await login('shop-worker', cluster.web0);
-    await expect(worker.query("insert into orders (what) values ('x')")).rejects.toMatchObject({ code: '42501' });
-    expect((await worker.query('select count(*)::int as n from orders')).rows).toEqual([{ n: 1 }]);
-    await sql.execute('select 1', 1_000);
+    await apply(roles.map((role) => (role.name === 'migrate' ? { ...role, rights: 'ro' as const } : role)));
+    await until('the session is ended', async () => isEnded);
+    const reader = await login('migrate');
+    expect((await reader.query('select current_user as me')).rows).toEqual([{ me: 'migrate' }]);
+    expect(await may(reader, 'drop table migrate_things cascade')).toBe('no');
+    expect(await may(reader, 'set role keeper')).toBe('no');
+    expect(await may(reader, 'select * from migrate_things')).toBe('yes');
+    await apply();
+    expect((await (await login('migrate')).query('select current_user as me')).rows).toEqual([{ me: 'keeper' }]);
+  });
+
+  it('act as the application also when a pooler has cleared the session for the next client', async () => {
+    for (const [name, acts] of [
+      ['web', 'web'],
+      ['migrate', 'keeper'],
+    ] as const) {
+      const client = await login(name);
+      await client.query('discard all');
+      expect((await client.query('select current_user as me')).rows).toEqual([{ me: acts }]);
+    }
+  });
+
+  it('make groups of applications that an earlier version let in themselves', async () => {
+    const { sql } = cluster.node('db1');
+    await sql.execute(
+      `drop schema understudy cascade; revoke web from keeper; revoke "shop:write" from web; alter role web login; grant keeper to web;
+       alter role web in database shop set role = 'keeper'`,
+      5_000,
+    );
+    await apply();
+    const inside = await asSuperuser();
+    expect((await inside.query("select rolcanlogin from pg_roles where rolname = 'web'")).rows).toEqual([
+      { rolcanlogin: false },
+    ]);
+    const web = await login('web');
+    expect((await web.query('select current_user as me, session_user as login')).rows).toEqual([
+      { me: 'web', login: 'web@web0:1' },
+    ]);
+    expect(await may(web, 'drop table migrate_things cascade')).toBe('no');
+  });
+
+  describe('with options', () => {
+    const wiki: DatabaseSpec = {
+      ...plainDatabase('wiki', 'keeper'),
+      encoding: 'LATIN1',
+      locale: 'C',
+      extensions: ['pg_trgm', 'earthdistance'],
+      connectionLimit: 7,
+      settings: { statement_timeout: '30s', search_path: 'public, pg_catalog', jit: 'off' },
+    };
+    const declare = (...specs: readonly DatabaseSpec[]) =>
+      cluster.node('db1').postgres.applyDatabases([...databases, ...specs], roles, soon);
+    const state = async (...specs: readonly DatabaseSpec[]) =>
+      cluster.node('db1').postgres.databaseState([...databases, ...specs], roles, soon);
+    const revert = async (name: string, ...specs: readonly DatabaseSpec[]) =>
+      cluster.node('db1').postgres.applyDatabases([...databases, ...specs], roles, {
+        ...soon,
+        reverts: (each) => each === name,
+      });
+    const inWiki = async (sql: string) => (await (await asSuperuser('wiki')).query<Record<string, unknown>>(sql)).rows;
+
+    it('make what is declared, and find nothing wrong with it', async () => {
+      await declare(wiki);
+      expect(
+        await inWiki(
+          `select pg_encoding_to_char(encoding) as encoding, datcollate as locale, datconnlimit as most,
+            current_setting('statement_timeout') as timeout, current_schemas(false)::text as path,
+            (select string_agg(extname, ' ' order by extname) from pg_extension) as extensions,
+            (select nspname from pg_namespace n join pg_extension e on extnamespace = n.oid where extname = 'pg_trgm') as at
+          from pg_database where datname = 'wiki'`,
+        ),
+      ).toEqual([
+        {
+          encoding: 'LATIN1',
+          locale: 'C',
+          most: 7,
+          timeout: '30s',
+          path: '{public,pg_catalog}',
+          extensions: 'cube earthdistance pg_trgm plpgsql',
+          at: 'public',
+        },
+      ]);
+      expect(await state(wiki)).toEqual({ drift: [], retired: [] });
+    });
+
+    it('say which package is missing, with everything else done', async () => {
+      const missing = { ...wiki, extensions: ['no_such_thing', ...wiki.extensions], connectionLimit: 8 };
+      await expect(declare(missing)).rejects.toMatchObject({
+        code: 'EXTENSION_MISSING',
+        message: expect.stringContaining(
+          `no_such_thing of wiki is not installed here: its package may be postgresql-${major}-no-such-thing`,
+        ),
+        hint: expect.stringContaining('what is there now: '),
+      });
+      expect(await inWiki("select datconnlimit as most from pg_database where datname = 'wiki'")).toEqual([
+        { most: 8 },
+      ]);
+      await declare(wiki);
+    });
+
+    it('leave alone what somebody changed by hand, say so, and undo it when asked', async () => {
+      const { sql } = cluster.node('db1');
+      await sql.execute('alter database wiki connection limit 5', 5_000);
+      await sql.execute("alter database wiki set statement_timeout = '1h'", 5_000);
+      await sql.execute("alter database wiki set work_mem = '64MB'", 5_000);
+      await sql.execute('grant "wiki:read" to report', 5_000);
+      await (await asSuperuser('wiki')).query('drop extension pg_trgm');
+      const drift = [
+        { name: 'connection limit of wiki', kind: 'changed', actual: '5', declared: '7' },
+        { name: 'statement_timeout of wiki', kind: 'changed', actual: '1h', declared: '30s' },
+        { name: 'work_mem of wiki', kind: 'changed', actual: '64MB', declared: null },
+        { name: 'memberships of report', kind: 'changed', actual: 'shop:read, wiki:read', declared: 'shop:read' },
+        { name: 'extension pg_trgm of wiki', kind: 'changed', actual: null, declared: 'installed' },
+      ];
+      expect((await state(wiki)).drift).toEqual(drift);
+      await declare(wiki);
+      // Whoever becomes primary knows as much: it stands in the database.
+      const next = cluster.node('db1').reborn();
+      expect((await next.postgres.databaseState([...databases, wiki], roles, soon)).drift).toEqual(drift);
+      await revert('connection limit of wiki', wiki);
+      expect((await state(wiki)).drift).toEqual(drift.slice(1));
+      await cluster.node('db1').postgres.applyDatabases([...databases, wiki], roles, { ...soon, reverts: () => true });
+      expect((await state(wiki)).drift).toEqual([]);
+    });
+
+    it('take a change of the declaration for a decision', async () => {
+      await cluster.node('db1').sql.execute('alter database wiki connection limit 5', 5_000);
+      await declare({ ...wiki, connectionLimit: 9, settings: { jit: 'off' } });
+      expect(
+        await inWiki(
+          `select datconnlimit as most, (select setconfig::text from pg_db_role_setting where setdatabase = d.oid and setrole = 0)
+            as settings from pg_database d where datname = 'wiki'`,
+        ),
+      ).toEqual([{ most: 9, settings: '{jit=off}' }]);
+      await declare(wiki);
+    });
+
+    it('keep an extension that is no longer declared, and what can not be changed', async () => {
+      const less: DatabaseSpec = { ...wiki, extensions: ['pg_trgm'], encoding: 'UTF8' };
+      await declare(less);
+      expect((await state(less)).drift).toEqual([
+        { name: 'encoding of wiki', kind: 'fixed', actual: 'LATIN1', declared: 'UTF8' },
+        { name: 'extension earthdistance of wiki', kind: 'kept', actual: 'installed', declared: null },
+      ]);
+      await declare(wiki);
+    });
+
+    it('do not make a database again that was dropped by hand, until somebody asks', async () => {
+      for (const client of clients.splice(0)) await client.end().catch(() => undefined);
+      await cluster.node('db1').sql.execute('drop database wiki with (force)', 20_000);
+      await declare(wiki);
+      expect((await state(wiki)).drift).toEqual([
+        { name: 'database wiki', kind: 'changed', actual: null, declared: 'open' },
+      ]);
+      await revert('database wiki', wiki);
+      expect(await state(wiki)).toEqual({ drift: [], retired: [] });
+      expect(await inWiki("select count(*)::int as n from pg_extension where extname = 'pg_trgm'")).toEqual([{ n: 1 }]);
+    });
+
+    it('close a database that is no longer declared, keep its data, open it again, and drop it when asked', async () => {
+      const reader = applicationRoles({
+        ...cluster.spec,
+        applications: [{ ...applications[3], name: 'reader', database: 'wiki' }].map((each) => ({
+          ...each,
+          rights: 'ro' as const,
+          nodes: ['web0'],
+          poolSize: null,
+          outage: 'hold' as const,
+          files: defaultApplicationFiles,
+          rotateEveryMs: null,
+        })),
+      });
+      const { postgres, sql } = cluster.node('db1');
+      const both = [...roles, ...reader];
+      await postgres.applyDatabases([...databases, wiki], both, soon);
+      await (await asSuperuser('wiki')).query('create table kept as select 1 as one');
+      await sql.execute('create role person login; grant connect on database wiki to person', 5_000);
+      await declare();
+      expect(await state()).toEqual({ drift: [], retired: ['wiki'] });
+      const allowed = `select count(*)::int as n from pg_roles r where not rolsuper
+        and has_database_privilege(r.oid, (select oid from pg_database where datname = 'wiki'), 'connect')`;
+      // pg_database_owner and the like are no roles to log in with.
+      expect(await inWiki(`${allowed} and r.rolname !~ '^pg_'`)).toEqual([{ n: 0 }]);
+      await expect(postgres.dropDatabase('shop', databases, roles, soon)).rejects.toMatchObject({ code: 'REFUSED' });
+      await expect(postgres.dropDatabase('nope', databases, roles, soon)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+      await postgres.applyDatabases([...databases, wiki], both, soon);
+      expect(await inWiki('select one from kept')).toEqual([{ one: 1 }]);
+      expect(await inWiki(`${allowed} and r.rolname in ('keeper', 'wiki:read', 'reader@web0:1')`)).toEqual([{ n: 3 }]);
+      await declare();
+      expect(await postgres.dropDatabase('wiki', databases, roles, soon)).toEqual({
+        roles: ['reader@web0:1', 'reader@web0:2', 'reader', 'wiki:write', 'wiki:read'],
+        kept: [],
+      });
+      expect(await state()).toEqual({ drift: [], retired: [] });
+      const left = `select rolname from pg_roles where rolname ~ '^(reader|wiki)'`;
+      expect((await (await asSuperuser('shop')).query(left)).rows).toEqual([]);
+    });
   });
 
   it('refuse an application with the name of a superuser', async () => {
-    const { postgres } = cluster.node('db1');
-    await expect(
-      postgres.applyDatabases(databases, [{ role: 'postgres', database: 'shop', rights: 'rw' }], soon),
-    ).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+    const [role] = roles;
+    if (role === undefined) throw new Error('no roles');
+    await expect(apply([{ ...role, name: 'postgres', rights: 'rw' }])).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+    });
   });
 
   it('show open transactions of clients, and end them', async () => {
     const { postgres } = cluster.node('db1');
-    const shop = await login('shop', cluster.web0);
-    await shop.query('begin');
-    await shop.query('select 1');
+    const web = await login('web');
+    await web.query('begin');
+    await web.query('select 1');
     const open = await postgres.openTransactions(soon);
     expect(open).toMatchObject([
-      { user: 'shop', database: 'shop', state: 'idle in transaction', clientAddress: '127.0.0.1' },
+      { user: 'web@web0:1', database: 'shop', state: 'idle in transaction', clientAddress: '127.0.0.1' },
     ]);
     await postgres.endSessions(
       open.map(({ pid }) => pid),
@@ -134,4 +448,18 @@ describe.each(installedMajors())('databases and applications on PostgreSQL %i', 
     );
     await until('it is ended', async () => (await postgres.openTransactions(soon)).length === 0);
   });
+
+  const asSuperuser = async (database = 'shop'): Promise<pg.Client> => {
+    const { layout } = cluster.node('db1');
+    const client = new pg.Client({
+      host: layout.run,
+      port: cluster.spec.postgres.port,
+      user: 'postgres',
+      database,
+    });
+    client.on('error', () => undefined);
+    await client.connect();
+    clients.push(client);
+    return client;
+  };
 });

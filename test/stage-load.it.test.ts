@@ -3,9 +3,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import { expect, test } from 'vitest';
-import { runCli } from '../src/cli/run-cli.ts';
-import type { Interruptor } from '../src/cli/terminal.ts';
+import { tablesOf } from '../src/load/tables.ts';
 import { sendSignal } from '../src/process/signal.ts';
+import { startCli } from './fixtures/cli-run.ts';
 import { type TestStage, withStage } from './fixtures/stage.ts';
 import { startStageLoad } from './fixtures/stage-load.ts';
 
@@ -82,29 +82,20 @@ async function stoodStill(writing: Awaited<ReturnType<typeof startStageLoad>>): 
 
 /** By Ctrl-C, and judged all the same. */
 async function endedEarly(stage: TestStage): Promise<void> {
-  const written = { out: '', err: '' };
-  let interrupt: (how: Interruptor) => void = () => undefined;
   let isOver = false;
   const primary = (await stage.status()).primary ?? '';
   const begun = new Date().toISOString(); // one machine, one clock
-  const loading = runCli(['stage', 'load', '--for', '10min', '--writers', '2', '--json'], {
-    stdout: { write: (text) => (written.out += text) },
-    stderr: { write: (text) => (written.err += text) },
-    env: {},
-    cwd: stage.directory,
-    onInterrupt(listener) {
-      interrupt = listener;
-      return () => undefined;
-    },
-  }).finally(() => {
+  const argv = ['stage', 'load', '--for', '10min', '--writers', '2', '--json'];
+  const { ended, interrupt, written } = startCli(argv, { directory: stage.directory });
+  const loading = ended.finally(() => {
     isOver = true;
   });
   // A writer's statement, not one that makes the tables; a session of the pooler shows what the load before asked last.
-  const own = `usename = 'shop' and query ~ '^(update|insert into) understudy_load' and query_start > '${begun}'`;
+  const own = `usename like 'shop@%' and query ~ '^(update|insert into) public.understudy_load' and query_start > '${begun}'`;
   const sessions = `select 1 from pg_stat_activity where ${own}`;
   await expect.poll(async () => isOver || (await stage.local(primary, sessions)).length > 0, soon).toBe(true);
-  interrupt('asked');
-  expect(await loading, written.err).toBe(0);
+  interrupt();
+  expect(await loading, written.err + written.out).toBe(0);
   const report: unknown = JSON.parse(written.out);
   expect(report).toMatchObject({ endedEarly: 'asked', kept: null, verdict: { outcome: 'sound' } });
   const documented = readFileSync(join(import.meta.dirname, '../docs/cli.md'), 'utf8').split(
@@ -129,12 +120,12 @@ async function broken(stage: TestStage): Promise<void> {
   const [lost, doubled] = rows.map(({ id }) => id);
   const client = new pg.Client(stage.application());
   await client.connect();
-  await client.query(`set search_path to understudy_load_${writing.load.run};
-    delete from inserts where id = ${lost};
-    insert into inserts values (${doubled});
-    update lists set items = items[2:] || items[1]
-      where key = (select key from lists where cardinality(items) > 2 order by key limit 1);
-    update accounts set balance = balance + 1 where id = 0`);
+  const tables = tablesOf(writing.load.run);
+  await client.query(`delete from ${tables.inserts} where id = ${lost};
+    insert into ${tables.inserts} values (${doubled});
+    update ${tables.lists} set items = items[2:] || items[1]
+      where key = (select key from ${tables.lists} where cardinality(items) > 2 order by key limit 1);
+    update ${tables.accounts} set balance = balance + 1 where id = 0`);
   await client.end();
   const { kept, verdict } = await writing.judged();
   expect(kept).toBe('the verdict is broken');

@@ -64,7 +64,7 @@ test('a stage comes up, moves its primary under load without a failed transactio
     await idler.query('select 1');
     const [seen] = await stage.local(
       'db1',
-      "select pid from pg_stat_activity where usename = 'shop' and state = 'idle in transaction'",
+      "select pid from pg_stat_activity where usename like 'shop@%' and state = 'idle in transaction'",
     );
     expect(seen).toBeDefined();
     const shortly = await stage.cli('switchover', '--force-after', '1', '--json');

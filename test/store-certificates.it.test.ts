@@ -3,14 +3,14 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createEtcdStore } from '../src/etcd/store.ts';
-import { type Authority, createAuthority } from '../src/pki/authority.ts';
+import type { Authority } from '../src/pki/authority.ts';
 import { issue } from '../src/pki/issue.ts';
 import { createLinuxClock } from '../src/timing/linux-clock.ts';
+import { createAuthority, days, past } from './fixtures/authority.ts';
 import { type EtcdFixture, etcdUser, startEtcd } from './fixtures/etcd.ts';
 
-const dayMs = 24 * 60 * 60_000;
 const bad = [
-  ['has expired', { addresses: ['127.0.0.1'], notBefore: new Date(Date.now() - 5 * dayMs) }, /expired/],
+  ['has expired', { addresses: ['127.0.0.1'], ...past() }, /expired/],
   ['names another host', { addresses: ['127.0.0.9'] }, /127\.0\.0\.9/],
 ] as const;
 
@@ -29,8 +29,8 @@ describe('an endpoint whose certificate', () => {
     server = null;
   });
 
-  async function serve(served: { readonly addresses: readonly string[]; readonly notBefore?: Date }): Promise<string> {
-    const request = { kind: 'store-server', cluster: 'test', name: 'm', days: 1 } as const;
+  async function serve(served: { readonly addresses: readonly string[] }): Promise<string> {
+    const request = { kind: 'store-server', cluster: 'test', name: 'm', ...days(1) } as const;
     const { certificatePem, keyPem } = await issue(authority, { ...request, ...served });
     server = createServer({ cert: certificatePem, key: keyPem }, (socket) => socket.destroy());
     server.on('tlsClientError', () => undefined);
@@ -42,7 +42,7 @@ describe('an endpoint whose certificate', () => {
   }
 
   const open = (endpoints: readonly string[]) => {
-    const tls = { ...etcd.tls, ca: `${authority.certificatePem}\n${etcd.tls.ca}` };
+    const tls = { ...etcd.tls, ca: `${authority.rootsPem}\n${etcd.tls.ca}` };
     return createEtcdStore({ endpoints, tls, prefix: '/understudy/', user: etcdUser, clock: createLinuxClock() });
   };
 

@@ -13,6 +13,7 @@ export interface AppBackendParts {
   readonly databaseNodes: () => ReadonlySet<NodeName>;
   readonly doctor: () => Promise<readonly DoctorFinding[]>;
   readonly now: () => Date;
+  readonly audit: AgentBackend['audit'];
 }
 
 export function createAppBackend(parts: AppBackendParts): AgentBackend {
@@ -27,7 +28,13 @@ export function createAppBackend(parts: AppBackendParts): AgentBackend {
   return {
     node,
     cluster,
-    doctor: parts.doctor,
+    doctor: async () => {
+      const { trouble } = app.report();
+      const hint = 'it is tried again by itself; mend what it names';
+      const told: readonly DoctorFinding[] =
+        trouble === null ? [] : [{ check: 'pooler', verdict: 'failure', text: trouble, hint }];
+      return [...(await parts.doctor()), ...told];
+    },
     identify: (name) => (parts.databaseNodes().has(name) ? 'database' : name === node ? 'app' : 'unknown'),
     health: () => ({ node, version, term: app.report().term, storeAgeMs: null }),
     why: (): WhyAnswer => {
@@ -55,6 +62,11 @@ export function createAppBackend(parts: AppBackendParts): AgentBackend {
     failover: elsewhereLater,
     handsOff: elsewhereLater,
     readOnly: elsewhereLater,
+    credentials: elsewhere,
+    rotateCredentials: elsewhereLater,
+    databases: elsewhereLater,
+    revertDatabases: elsewhereLater,
+    dropDatabase: elsewhereLater,
     operation: elsewhere,
     receipts: elsewhereLater,
     receipt: elsewhereLater,
@@ -62,8 +74,11 @@ export function createAppBackend(parts: AppBackendParts): AgentBackend {
     checkpoint: elsewhereLater,
     promise: elsewhereLater,
     lastWords: elsewhereLater,
+    issue: elsewhereLater,
+    certificates: elsewhere,
     reinit: elsewhereLater,
     restart: elsewhereLater,
     member: () => null,
+    audit: parts.audit,
   };
 }

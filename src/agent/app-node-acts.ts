@@ -6,7 +6,7 @@
  * force that the pooler turns out to have lost is begun again.
  */
 
-import { type PoolerConfiguration, pausable } from '../core/pooler-configuration.ts';
+import { credentialsInUse, type PoolerConfiguration, pausable } from '../core/pooler-configuration.ts';
 import type { PauseFigures, PoolerBlocker, PoolerState } from '../core/pooler-report.ts';
 import type { PoolerAction } from '../core/rules/pooler-decision.ts';
 import { endsAtMs, isShut, limitAtMs, stateOf } from '../core/rules/pooler-gate.ts';
@@ -34,6 +34,7 @@ export class PoolerActs {
   #isHoldInForce = false;
   #loaded: PoolerConfiguration | null = null;
   #trouble: string | null = null;
+  #credentials: Readonly<Record<string, number>> = {};
 
   constructor(deps: ActsDeps) {
     this.#deps = deps;
@@ -72,6 +73,11 @@ export class PoolerActs {
 
   get trouble(): string | null {
     return this.#trouble;
+  }
+
+  /** By application, the generation that every server connection is of, as it was seen last. */
+  get credentials(): Readonly<Record<string, number>> {
+    return this.#credentials;
   }
 
   get blockers(): readonly PoolerBlocker[] {
@@ -265,12 +271,23 @@ export class PoolerActs {
 
   #observe(): Promise<void> {
     const gate = this.#gate;
+    const loaded = this.#loaded;
     return this.#looks.look((local, isGone) => {
+      // What was seen of connections counts for the configuration that was in force from beginning to end.
+      if (local.state === 'running' && loaded === this.#loaded) this.#seenCredentials(loaded, local.straggling);
       if (local.state === 'stopped') this.#loaded = null;
       if (isGone) this.#deps.emit('pooler.lost', { node: this.#deps.node });
       if (local.state !== 'running' || gate !== this.#gate || this.#drain.isUnderWay) return;
       this.#seenRunning(local, gate);
     });
+  }
+
+  /** A rotation goes on by this word: it is said at once. */
+  #seenCredentials(loaded: PoolerConfiguration | null, straggling: readonly string[]): void {
+    const seen = credentialsInUse(loaded, straggling);
+    if (JSON.stringify(seen) === JSON.stringify(this.#credentials)) return;
+    this.#credentials = seen;
+    this.#deps.changed();
   }
 
   /** Seen in one and the same gate from beginning to end, so that no pause or resume of our own came in between. */

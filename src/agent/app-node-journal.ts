@@ -9,6 +9,7 @@ import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import type { AppNodeMemory } from '../core/rules/pooler-memory.ts';
+import { tlsPolicies } from '../core/tls-policy.ts';
 import type { AppNodeJournal } from './app-node-ports.ts';
 
 const alias = z.object({
@@ -16,6 +17,7 @@ const alias = z.object({
   application: z.string(),
   database: z.string(),
   role: z.string(),
+  generation: z.number(),
   addresses: z.array(z.string()).min(1),
   port: z.number(),
   poolSize: z.number(),
@@ -29,6 +31,10 @@ const configuration = z.object({
   mode: z.enum(['transaction', 'session']),
   maxClients: z.number(),
   queryWaitTimeoutS: z.number(),
+  // Of an earlier version.
+  tls: z
+    .object({ clients: z.enum(tlsPolicies), servers: z.enum(tlsPolicies) })
+    .default({ clients: 'compatible', servers: 'compatible' }),
   aliases: z.array(alias),
 });
 

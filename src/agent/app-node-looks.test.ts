@@ -2,7 +2,15 @@ import { describe, expect, it } from 'vitest';
 import type { LocalPooler } from '../ports/pooler.ts';
 import { PoolerLooks } from './app-node-looks.ts';
 
-const running: LocalPooler = { state: 'running', pid: 7, version: '1.24.1', paused: [], clients: 1, waiting: 0 };
+const running: LocalPooler = {
+  state: 'running',
+  pid: 7,
+  version: '1.24.1',
+  paused: [],
+  clients: 1,
+  waiting: 0,
+  straggling: [],
+};
 const stopped: LocalPooler = { state: 'stopped' };
 const unknown: LocalPooler = { state: 'unknown', because: 'no answer' };
 

@@ -19,12 +19,13 @@ export interface DatabaseAgent {
 export interface TopologySource {
   /**
    * Connects once and passes on each message, parsed and in order, until the stream breaks or the signal fires.
-   * `onBreak` is called once, and not after the signal. Connecting again is the caller's part.
+   * `onBreak` is called once, and not after the signal; `isStranger`: the agent says that this is no app node of its
+   * cluster. Connecting again is the caller's part.
    */
   follow(
     agent: DatabaseAgent,
     onMessage: (message: TopologyMessage) => void,
-    onBreak: (because: string) => void,
+    onBreak: (because: string, isStranger: boolean) => void,
     signal: AbortSignal,
   ): void;
 }

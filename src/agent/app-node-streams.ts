@@ -18,6 +18,8 @@ interface Stream {
   readonly ended: AbortController;
   sighting: Sighting | null;
   isConnected: boolean;
+  /** The last that was heard of its agent: this node is none of the cluster's. */
+  isStranger: boolean;
 }
 
 export class TopologyStreams {
@@ -42,7 +44,13 @@ export class TopologyStreams {
     }
     for (const agent of agents) {
       if (this.#streams.has(agent.node)) continue;
-      const stream: Stream = { agent, ended: new AbortController(), sighting: null, isConnected: false };
+      const stream: Stream = {
+        agent,
+        ended: new AbortController(),
+        sighting: null,
+        isConnected: false,
+        isStranger: false,
+      };
       this.#streams.set(agent.node, stream);
       this.#run(stream).catch(() => {
         // `#run` ends by its signal alone; the sleep in it rejects then.
@@ -57,6 +65,16 @@ export class TopologyStreams {
   /** Agents whose stream is alive. */
   get connected(): readonly DatabaseAgent[] {
     return [...this.#streams.values()].filter((stream) => stream.isConnected).map((stream) => stream.agent);
+  }
+
+  /**
+   * Is this node none of the cluster's any more? By the word of more than half of the agents, and nobody's against it: one
+   * alone may have an older spec.
+   */
+  get isExpelled(): boolean {
+    const streams = [...this.#streams.values()];
+    const strangers = streams.filter((stream) => stream.isStranger).length;
+    return 2 * strangers > streams.length && !streams.some((stream) => stream.isConnected);
   }
 
   stop(): void {
@@ -78,6 +96,10 @@ export class TopologyStreams {
   async #once(stream: Stream): Promise<boolean> {
     const attempt = new AbortController();
     const stop = (): void => attempt.abort();
+    const broke = (_because: string, isStranger: boolean): void => {
+      if (isStranger) stream.isStranger = true;
+      stop();
+    };
     stream.ended.signal.addEventListener('abort', stop);
     let lastMs = this.#clock.boottimeMs();
     let heard = false;
@@ -86,11 +108,12 @@ export class TopologyStreams {
       lastMs = this.#clock.boottimeMs();
       heard = true;
       stream.isConnected = true;
+      stream.isStranger = false;
       stream.sighting = { agent: stream.agent.node, topology: message.topology, atMs: lastMs };
       this.#onMessage(message);
     };
     try {
-      this.#source.follow(stream.agent, onMessage, stop, attempt.signal);
+      this.#source.follow(stream.agent, onMessage, broke, attempt.signal);
       // A stream that sends nothing for this long is dead, whatever TCP thinks of it.
       while (!attempt.signal.aborted && this.#clock.boottimeMs() - lastMs < heardForMs) {
         await this.#clock.sleep(heardForMs - (this.#clock.boottimeMs() - lastMs), attempt.signal).catch(() => {});

@@ -3,14 +3,19 @@ import type { Topology } from '@understudy/client';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { TopologyMessage } from '../api/contract.ts';
 import type { AppNodeMemory } from '../core/rules/pooler-memory.ts';
+import { defaultApplicationFiles } from '../core/spec.ts';
+import { defaultTlsRules } from '../core/tls-policy.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { Pooler, PoolerConfiguration } from '../ports/pooler.ts';
+import { fakeCredentialKeeper } from '../sim/fakes/credential-keeper.ts';
 import { type AppNode, startAppNode } from './app-node.ts';
 
 const agent = { node: 'db1', address: '127.0.0.1', hostName: 'db1.test.internal' };
 
 /** A pooler that takes everything at once, but can't be told anything new while its disk is full. */
 class MemoryPooler implements Pooler {
+  async renewCertificate(): Promise<void> {}
+
   isFull = false;
   isPaused = false;
   leadsTo: string | null = null;
@@ -22,6 +27,7 @@ class MemoryPooler implements Pooler {
     paused: this.isPaused ? ['shop'] : [],
     clients: 0,
     waiting: 0,
+    straggling: [],
   });
 
   configure: Pooler['configure'] = async (configuration) => {
@@ -87,7 +93,9 @@ class Scene {
             signal.addEventListener('abort', () => clearInterval(repeat));
           },
         },
+        files: { keep: async () => null, leave: async () => null },
         reporter: { report: async () => undefined },
+        secrets: fakeCredentialKeeper(),
         journal: {
           read: () => null,
           write: (memory) => {
@@ -127,8 +135,11 @@ class Scene {
     };
     const poolers = { port: 6432, mode: 'transaction' as const, poolSize: 1, maxClients: 9, queryWaitTimeoutS: 30 };
     const shop = { name: 'shop', database: 'shop', rights: 'rw' as const, nodes: ['web1'], poolSize: null };
-    const applications = [{ ...shop, outage: 'hold' as const }];
-    const configuration = { specRevision: 1, poolers, applications, databaseAgents: [agent] };
+    const rest = { outage: 'hold' as const, files: defaultApplicationFiles, rotateEveryMs: null };
+    const applications = [{ ...shop, ...rest }];
+    const credentials = [{ application: 'shop', generation: 1, sealed: 'sealed' }];
+    const tls = defaultTlsRules;
+    const configuration = { specRevision: 1, poolers, tls, applications, credentials, databaseAgents: [agent] };
     this.#message = { topology, configuration };
   }
 

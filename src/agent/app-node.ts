@@ -6,6 +6,7 @@
  * waits for a timer. What it refuses: to judge the topology itself, see core/rules/.
  */
 import type { TopologyMessage } from '../api/contract.ts';
+import { newerCredentials } from '../core/credential.ts';
 import type { PoolerReport } from '../core/pooler-report.ts';
 import { decidePooler } from '../core/rules/pooler.ts';
 import type { PoolerDecision } from '../core/rules/pooler-decision.ts';
@@ -13,9 +14,12 @@ import { noPoolerMemory, type PoolerMemory } from '../core/rules/pooler-memory.t
 import { ranked } from '../core/rules/sightings.ts';
 import type { NodeName } from '../core/spec.ts';
 import { describeError } from '../errors/understudy-error.ts';
+import type { ApplicationFiles } from '../ports/application-files.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { CredentialKeeper } from '../ports/credentials.ts';
 import type { Pooler } from '../ports/pooler.ts';
 import { PoolerActs } from './app-node-acts.ts';
+import { ApplicationFilesUpkeep, type FilesWish } from './app-node-files.ts';
 import { Knocks } from './app-node-knocks.ts';
 import type { AppNodeJournal, DatabaseAgent, EmitEvent, PoolerReporter, TopologySource } from './app-node-ports.ts';
 import { PoolerReports } from './app-node-reports.ts';
@@ -34,11 +38,15 @@ export interface AppNodeDeps {
   /** From the node file; the configuration message names them all later. */
   readonly agents: readonly DatabaseAgent[];
   readonly pooler: Pooler;
+  readonly files: ApplicationFiles;
   readonly source: TopologySource;
   readonly reporter: PoolerReporter;
   readonly journal: AppNodeJournal;
+  readonly secrets: CredentialKeeper;
   readonly clock: Clock;
   readonly emit: EmitEvent;
+  /** What else is wrong on this node, in one line; nothing unless given. */
+  readonly otherTrouble?: () => string | null;
 }
 
 export interface AppNode {
@@ -47,6 +55,10 @@ export interface AppNode {
   report(): PoolerReport;
   /** The last one; `null` before the first. */
   decision(): PoolerDecision | null;
+  /** What database agents said last that this node should be; `null` before the first. */
+  configuration(): TopologyMessage['configuration'] | null;
+  /** Database agents say that this node is none of the cluster's any more. */
+  isExpelled(): boolean;
 }
 
 type Wanted = NonNullable<TopologyMessage['configuration']>;
@@ -57,6 +69,7 @@ class RunningAppNode {
   readonly #reports: PoolerReports;
   readonly #acts: PoolerActs;
   readonly #knocks: Knocks;
+  readonly #files: ApplicationFilesUpkeep;
   readonly #stopping = new AbortController();
   #memory: PoolerMemory = noPoolerMemory;
   #wanted: Wanted | null = null;
@@ -75,6 +88,7 @@ class RunningAppNode {
     this.#streams = new TopologyStreams(deps.source, clock, (message) => this.#heard(message));
     this.#reports = new PoolerReports(deps.reporter, clock, this.#stopping.signal);
     this.#knocks = new Knocks(pooler, clock, this.#stopping.signal, () => this.#wakeUp());
+    this.#files = new ApplicationFilesUpkeep(deps.files, clock, () => this.#reportChange());
     this.#acts = new PoolerActs({
       node,
       pooler,
@@ -120,8 +134,17 @@ class RunningAppNode {
     return this.#decision;
   }
 
+  get isExpelled(): boolean {
+    return this.#streams.isExpelled;
+  }
+
+  get configuration(): Wanted | null {
+    return this.#wanted;
+  }
+
   report(): PoolerReport {
     const { gate, local, state, blockers, lastPause, trouble } = this.#acts;
+    const { otherTrouble } = this.#deps;
     const running = local.state === 'running' ? local : null;
     return {
       node: this.#deps.node,
@@ -137,7 +160,14 @@ class RunningAppNode {
       blockers,
       poolerVersion: running?.version ?? null,
       lastPause,
-      trouble: trouble ?? this.#journalTrouble,
+      trouble:
+        trouble ??
+        this.#deps.secrets.trouble ??
+        this.#journalTrouble ??
+        this.#files.trouble ??
+        otherTrouble?.() ??
+        null,
+      credentials: this.#acts.credentials,
     };
   }
 
@@ -159,7 +189,10 @@ class RunningAppNode {
     const { configuration } = message;
     // Agents differ for a moment after an apply: a lower revision is an older one.
     if (configuration !== undefined && configuration.specRevision >= (this.#wanted?.specRevision ?? 0)) {
-      this.#wanted = configuration;
+      const isLater = configuration.specRevision > (this.#wanted?.specRevision ?? 0);
+      const credentials = newerCredentials(this.#wanted?.credentials ?? [], configuration.credentials, isLater);
+      this.#wanted = { ...configuration, credentials };
+      this.#deps.secrets.keep(credentials);
       if (configuration.databaseAgents.length > 0) this.#streams.follow(configuration.databaseAgents);
     }
     this.#wakeUp();
@@ -198,6 +231,7 @@ class RunningAppNode {
     this.#decision = decision;
     this.#memory = decision.memory;
     this.#knocks.want(decision.knock);
+    this.#files.tend(this.#wantedFiles());
     // A pause writes it itself, with its gate; all else must be known before it is acted on.
     if (!decision.actions.some(({ do: act }) => act === 'pause' || act === 'hold')) this.#writeJournal();
     const succeeded = await this.#acts.perform(decision.actions);
@@ -210,6 +244,14 @@ class RunningAppNode {
     if (!succeeded) return againAfterFailureMs;
     if (this.#acts.process !== before) this.#wakeUp();
     return this.#acts.process === 'unknown' ? againWhileUnknownMs : decision.lookAgainInMs;
+  }
+
+  #wantedFiles(): FilesWish {
+    if (this.#streams.isExpelled) return 'leave';
+    const wanted = this.#wanted;
+    if (wanted === null) return 'none';
+    const { applications, poolers } = wanted;
+    return { listenAddress: this.#deps.listenAddress, port: poolers.port, applications };
   }
 
   /** To all that are heard: the driver of a switchover waits for it, and the next driver needs it too. */
@@ -274,5 +316,7 @@ export function startAppNode(deps: AppNodeDeps, onBroken: (error: unknown) => vo
     },
     report: () => node.report(),
     decision: () => node.decision,
+    configuration: () => node.configuration,
+    isExpelled: () => node.isExpelled,
   };
 }

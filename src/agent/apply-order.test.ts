@@ -1,10 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { orderWorld } from '../../test/fixtures/order-world.ts';
 import { spec3, storedSpec } from '../../test/fixtures/spec.ts';
 import { stored } from '../../test/fixtures/view.ts';
-import type { EventFacts, EventName } from '../events/catalogue.ts';
-import type { StoreCondition, StoreWrite } from '../ports/store.ts';
 import { keys } from '../records/keys.ts';
-import { emptyImage, type StoreImage } from '../records/store-image.ts';
+import type { StoreImage } from '../records/store-image.ts';
 import { orderApply } from './apply-order.ts';
 
 const spec = spec3();
@@ -16,24 +15,9 @@ interface Otherwise {
   readonly disagreements?: readonly string[];
 }
 
-function world(change: Partial<StoreImage> = {}, { committed = true, disagreements = [] }: Otherwise = {}) {
-  const asked: { readonly conditions: readonly StoreCondition[]; readonly writes: readonly StoreWrite[] }[] = [];
-  const told: (readonly [EventName, EventFacts])[] = [];
-  const parts: Parameters<typeof orderApply>[0] = {
-    cluster: spec.cluster,
-    disagreements: async () => disagreements,
-    clock: { boottimeMs: () => 0, wallClock: () => new Date(0), sleep: async () => {} },
-    mirror: {
-      image: { ...emptyImage(), spec: current, ...change },
-      transact: async (conditions, writes) => {
-        asked.push({ conditions, writes });
-        return committed ? { committed, revision: 9 } : { committed, revision: 9, found: new Map() };
-      },
-    },
-    signal: new AbortController().signal,
-    emit: (name, facts) => void told.push([name, facts]),
-  };
-  return { parts, asked, told };
+function world(image: Partial<StoreImage> = {}, { committed = true, disagreements = [] }: Otherwise = {}) {
+  const { parts, asked, told } = orderWorld({ spec: current, ...image }, committed);
+  return { parts: { ...parts, cluster: spec.cluster, disagreements: async () => disagreements }, asked, told };
 }
 
 describe('apply', () => {

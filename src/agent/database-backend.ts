@@ -8,17 +8,26 @@ import type {
   Accepted,
   AgentBackend,
   ApplyRequest,
+  CredentialListing,
   DoctorFinding,
+  DropAnswer,
+  DropRequest,
   FailoverAnswer,
   FailoverRequest,
   HandsOffRequest,
+  Orderer,
   ReadOnlyRequest,
+  RevertRequest,
+  RotationAnswer,
+  RotationRequest,
   SpecAnswer,
   SwitchoverAnswer,
   SwitchoverRequest,
   TopologyMessage,
   WhyAnswer,
 } from '../api/contract.ts';
+import type { DatabaseState } from '../core/applied.ts';
+import type { CertificateRecord } from '../core/certificates.ts';
 import type { MemberStatus } from '../core/cluster-view.ts';
 import { candidatesNow } from '../core/forecast.ts';
 import type { WalPiece, WalRequest } from '../core/last-words.ts';
@@ -35,7 +44,9 @@ import { summarise } from '../core/status-summary.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { EventRecord } from '../events/catalogue.ts';
 import { type ApplyOrderParts, orderApply } from './apply-order.ts';
+import { listCredentials, orderRotation } from './credential-order.ts';
 import type { DatabaseNode } from './database-node.ts';
+import { databaseState, dropDatabase, revertDatabases } from './database-orders.ts';
 import { orderFailover } from './failover-order.ts';
 import { handsAreOff, orderHandsOff } from './hands-off-order.ts';
 import type { PeerAgent } from './peers.ts';
@@ -51,6 +62,8 @@ export interface BackendParts {
   readonly peer: (node: NodeName) => PeerAgent;
   readonly doctor: () => Promise<readonly DoctorFinding[]>;
   readonly disagreements: ApplyOrderParts['disagreements'];
+  readonly issue: AgentBackend['issue'];
+  readonly audit: Omit<AgentBackend['audit'], 'anchors'>;
 }
 
 /** Each may list a thousand transactions; an answer has its limit. */
@@ -60,6 +73,7 @@ export class DatabaseBackend implements AgentBackend {
   readonly cluster: string;
   readonly node: NodeName;
   readonly doctor: () => Promise<readonly DoctorFinding[]>;
+  readonly audit: AgentBackend['audit'];
   readonly #parts: BackendParts;
   readonly #agent: DatabaseNode;
   readonly #switchovers: SwitchoverOrders;
@@ -68,6 +82,9 @@ export class DatabaseBackend implements AgentBackend {
     this.cluster = parts.cluster;
     this.node = parts.agent.node;
     this.doctor = parts.doctor;
+    const { audit, agent } = parts;
+    const anchors = () => [...agent.mirror.image.audits].map(([node, { value }]) => ({ node, ...value }));
+    this.audit = { log: () => audit.log(), read: (file, offset) => audit.read(file, offset), anchors };
     this.#parts = parts;
     this.#agent = parts.agent;
     this.#switchovers = new SwitchoverOrders(parts.agent, parts.peer);
@@ -135,7 +152,7 @@ export class DatabaseBackend implements AgentBackend {
     const topology = buildTopology(view, memory);
     const record = view.store.spec?.value;
     if (forNode === null || record === undefined) return { topology };
-    const configuration = appNodeConfiguration(record.spec, record.revision, forNode);
+    const configuration = appNodeConfiguration(record, view.store.credentials, forNode);
     return configuration === null ? { topology } : { topology, configuration };
   }
 
@@ -144,7 +161,9 @@ export class DatabaseBackend implements AgentBackend {
     return this.#agent.onChange(() => {
       const fresh = this.#agent.freshView;
       if (fresh === null) return;
-      const key = `${fresh.view.store.spec?.revision ?? 0} ${topologyKey(buildTopology(fresh.view, fresh.memory))}`;
+      const { credentials, spec } = fresh.view.store;
+      const passwords = [...credentials.values()].map(({ revision }) => revision).join();
+      const key = `${spec?.revision ?? 0} ${passwords} ${topologyKey(buildTopology(fresh.view, fresh.memory))}`;
       if (key === told) return;
       told = key;
       listener();
@@ -155,11 +174,11 @@ export class DatabaseBackend implements AgentBackend {
     if (this.#agent.reports.accept(report)) this.#agent.reported();
   }
 
-  switchover(request: SwitchoverRequest, by: string, signal: AbortSignal): Promise<SwitchoverAnswer> {
+  switchover(request: SwitchoverRequest, by: Orderer, signal: AbortSignal): Promise<SwitchoverAnswer> {
     return this.#switchovers.start(request, by, signal);
   }
 
-  cancel(operation: string, by: string): Promise<Accepted> {
+  cancel(operation: string, by: Orderer): Promise<Accepted> {
     return this.#switchovers.cancel(operation, by);
   }
 
@@ -176,6 +195,27 @@ export class DatabaseBackend implements AgentBackend {
   handsOff(request: HandsOffRequest, by: string): Promise<Accepted> {
     const { mirror, clock, signal, emit } = this.#agent;
     return orderHandsOff({ mirror, clock, signal, emit }, request, by);
+  }
+
+  credentials(): readonly CredentialListing[] {
+    return listCredentials(this.#fresh().view);
+  }
+
+  rotateCredentials(request: RotationRequest, by: string): Promise<RotationAnswer> {
+    const { mirror, clock, signal, emit } = this.#agent;
+    return orderRotation({ mirror, clock, signal, emit }, request, by);
+  }
+
+  databases(signal: AbortSignal): Promise<DatabaseState> {
+    return databaseState(this.#agent, signal);
+  }
+
+  revertDatabases({ name }: RevertRequest, by: string, signal: AbortSignal): Promise<Accepted> {
+    return revertDatabases(this.#agent, name, by, signal);
+  }
+
+  dropDatabase({ name }: DropRequest, by: string, signal: AbortSignal): Promise<DropAnswer> {
+    return dropDatabase(this.#agent, name, by, signal);
   }
 
   operation(): Operation | null {
@@ -221,6 +261,12 @@ export class DatabaseBackend implements AgentBackend {
     const databases = this.#agent.spec().databases.map(({ name }) => name);
     // Only of use to the first logins after a promotion: its failure is theirs to notice.
     await this.#agent.postgres.warm(databases, { ...options, withinMs: 2_000 }).catch(() => undefined);
+  }
+
+  issue: AgentBackend['issue'] = (node, wishes) => this.#parts.issue(node, wishes);
+
+  certificates(): readonly CertificateRecord[] {
+    return [...this.#agent.mirror.image.certificates.values()].map(({ value }) => value);
   }
 
   reinit(by: string): Promise<Accepted> {

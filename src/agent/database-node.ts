@@ -46,12 +46,15 @@ export interface DatabaseNodeParts {
   readonly promises: PromiseFile;
   readonly askPromise: ExecutionContext['askPromise'];
   readonly checkpointOn: ExecutionContext['checkpointOn'];
+  readonly credentials: ExecutionContext['credentials'];
   /** Left out: the usual ones. */
   readonly keptWal?: KeptWalLimits;
   readonly askWal: ExecutionContext['askWal'];
   /** The kernel's name for this boot. */
   readonly bootId: string;
   readonly diskFreeBytes: () => Promise<number | null>;
+  /** Hears every event when it happens. */
+  readonly heard?: ExecutionContext['emit'];
 }
 
 export interface Latest {
@@ -127,7 +130,7 @@ export class DatabaseNode {
       disk: new FreeDisk(parts.clock, parts.diskFreeBytes),
       requests: () => this.#requests,
       before: server,
-      isMoving: () => this.#isMoving(),
+      isMoving: () => this.isMoving(),
     });
     this.#events = new EventWriter({
       self: parts.node,
@@ -135,7 +138,7 @@ export class DatabaseNode {
       clock: parts.clock,
       log: parts.log,
       signal: this.signal,
-      isBusy: () => this.#isMoving(),
+      isBusy: () => this.isMoving(),
     });
   }
 
@@ -196,7 +199,10 @@ export class DatabaseNode {
   /** See ExecutionContext. */
   bind: ExecutionContext['bind'] = (change) => this.#binding.change(change);
 
-  emit: ExecutionContext['emit'] = (name, facts) => this.#events.emit(name, facts);
+  emit: ExecutionContext['emit'] = (name, facts) => {
+    this.#parts.heard?.(name, facts);
+    this.#events.emit(name, facts);
+  };
 
   /** Calls back whenever something changed that others may want to know. */
   onChange(listener: () => void): () => void {
@@ -228,10 +234,11 @@ export class DatabaseNode {
     if (lost !== null) this.emit('lease.lost', { node: this.node, ...lost });
     this.#latest = { view, memory, decision, at: this.clock.wallClock() };
     this.#notify();
-    if (isHolder(view) && !this.#isMoving()) this.reports.storeWhenDue(this.mirror, this.signal);
+    if (isHolder(view) && !this.isMoving()) this.reports.storeWhenDue(this.mirror, this.signal);
   }
 
-  #isMoving(): boolean {
+  /** Is a switchover under way? */
+  isMoving(): boolean {
     const operation = this.mirror.image.operation?.value;
     return operation !== undefined && isUnderWay(operation, this.mirror.image.lease?.value ?? null);
   }
@@ -276,6 +283,7 @@ export class DatabaseNode {
       bind: this.bind,
       askPromise: this.#parts.askPromise,
       checkpointOn: this.#parts.checkpointOn,
+      credentials: this.#parts.credentials,
       keptWal: this.#parts.keptWal ?? keptWalLimits,
       askWal: this.#parts.askWal,
       spec: () => this.spec(),

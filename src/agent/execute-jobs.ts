@@ -3,12 +3,15 @@
  * of the next view.
  */
 import type { Action } from '../core/actions.ts';
+import { applicationRoles } from '../core/application-roles.ts';
 import type { ClusterView, JobKind } from '../core/cluster-view.ts';
 import { unreachable } from '../core/exhausted-union.ts';
 import type { WalRequest } from '../core/last-words.ts';
 import { cutFor } from '../core/promise.ts';
+import { openGenerations } from '../core/rules/credential-chore.ts';
 import { slotName } from '../core/spec.ts';
 import { describeError, UnderstudyError } from '../errors/understudy-error.ts';
+import { credentialsWork } from './execute-credentials.ts';
 import { requireHolder, rescueWork, rewindWork } from './execute-rejoin.ts';
 import type { ExecutionContext } from './execution-context.ts';
 import type { JobWork } from './jobs.ts';
@@ -29,7 +32,8 @@ type JobAction = Extract<
       | 'restart-standby'
       | 'stop'
       | 'promote'
-      | 'apply-databases';
+      | 'apply-databases'
+      | 'apply-credentials';
   }
 >;
 
@@ -76,7 +80,9 @@ function jobOf(context: ExecutionContext, action: JobAction, view: ClusterView):
     case 'promote':
       return { kind: 'promote', work: (signal) => promote(context, action, signal, view) };
     case 'apply-databases':
-      return { kind: 'databases', work: (signal) => applyDatabases(context, action, signal) };
+      return { kind: 'databases', work: (signal) => applyDatabases(context, action, signal, view) };
+    case 'apply-credentials':
+      return { kind: 'credentials', work: credentialsWork(context, action, view) };
     default:
       return unreachable(action);
   }
@@ -234,8 +240,9 @@ async function applyDatabases(
   context: ExecutionContext,
   action: Extract<JobAction, { do: 'apply-databases' }>,
   signal: AbortSignal,
+  view: ClusterView,
 ): Promise<void> {
-  const roles = action.spec.applications.map(({ name, database, rights }) => ({ role: name, database, rights }));
+  const roles = applicationRoles(action.spec, openGenerations({ ...view, store: context.mirror.view }));
   await context.postgres.applyDatabases(action.spec.databases, roles, { signal, withinMs: databasesWithinMs });
   context.achieved({ kind: 'databases-applied', specRevision: action.specRevision });
 }

@@ -74,6 +74,9 @@ async function performLocally(
       context.emit('durability.changed', { set: describeSyncSet(action.set) });
       return { ...done, outcomes: [{ kind: 'sync-effective', effect }], lookAgain: true };
     }
+    case 'end-retired-sessions':
+      await postgres.endRetiredSessions(options);
+      return done;
     case 'apply-slots': {
       await postgres.applySlots(action.targets, options);
       const key = slotsKey(action.targets, view.postgres.state);

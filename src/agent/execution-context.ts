@@ -8,6 +8,7 @@ import type { Instant, PromiseAnswer, PromiseRecord, PromiseRequest } from '../c
 import type { NodeName, Spec } from '../core/spec.ts';
 import type { EventFacts, EventName } from '../events/catalogue.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { CredentialMaker } from '../ports/credentials.ts';
 import type { Fence } from '../ports/fence.ts';
 import type { Postgres, ServerConfiguration, Upstream } from '../ports/postgres.ts';
 import type { Jobs } from './jobs.ts';
@@ -41,6 +42,7 @@ export interface ExecutionContext {
   bind(change: (record: PromiseRecord, now: Instant) => PromiseRecord | null): Promise<PromiseRecord | null>;
   /** Asks another node's agent for its promise. Throws when it can't be asked. */
   askPromise(node: NodeName, request: PromiseRequest, withinMs: number): Promise<PromiseAnswer>;
+  readonly credentials: CredentialMaker;
   /** Of WAL that diverged. */
   readonly keptWal: KeptWalLimits;
   /** Asks another node's agent for a checkpoint of its server. */

@@ -27,6 +27,7 @@ export function createLatePostgres(create: () => Postgres | null): Postgres {
     lostReports: async () => (await made?.lostReports()) ?? [],
     discardKept: async (options) => await known().discardKept(options),
     configure: async (...all) => await known().configure(...all),
+    renewCertificate: async () => await made?.renewCertificate(),
     start: async (...all) => await known().start(...all),
     follow: async (...all) => await known().follow(...all),
     promote: async (...all) => await known().promote(...all),
@@ -40,8 +41,14 @@ export function createLatePostgres(create: () => Postgres | null): Postgres {
     checkpoint: async (options) => await known().checkpoint(options),
     applySlots: async (...all) => await known().applySlots(...all),
     applyDatabases: async (...all) => await known().applyDatabases(...all),
+    logins: async (options) => await known().logins(options),
+    openLogin: async (...all) => await known().openLogin(...all),
+    closeLogin: async (...all) => await known().closeLogin(...all),
+    databaseState: async (...all) => await known().databaseState(...all),
+    dropDatabase: async (...all) => await known().dropDatabase(...all),
     openTransactions: async (options) => await known().openTransactions(options),
     endSessions: async (...all) => await known().endSessions(...all),
+    endRetiredSessions: async (options) => await known().endRetiredSessions(options),
     close: async () => await made?.close(),
   };
 }

@@ -3,13 +3,13 @@
  *
  * Invariant: one link to each, made when it is first needed; only to nodes that the spec names.
  */
-import type { Accepted, SwitchoverAnswer, SwitchoverRequest } from '../api/contract.ts';
+import type { Accepted, Orderer, SwitchoverAnswer, SwitchoverRequest } from '../api/contract.ts';
 import { findNode, hostName, type NodeName, type Spec } from '../core/spec.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 
 export interface PeerAgent {
-  switchover(request: SwitchoverRequest, onBehalfOf: string, signal: AbortSignal): Promise<SwitchoverAnswer>;
-  cancel(operation: string, onBehalfOf: string): Promise<Accepted>;
+  switchover(request: SwitchoverRequest, by: Orderer, signal: AbortSignal): Promise<SwitchoverAnswer>;
+  cancel(operation: string, by: Orderer): Promise<Accepted>;
   checkpoint(signal: AbortSignal): Promise<void>;
 }
 

@@ -1,30 +1,12 @@
 import { describe, expect, it } from 'vitest';
+import { orderWorld } from '../../test/fixtures/order-world.ts';
 import { held, operation, stored } from '../../test/fixtures/view.ts';
-import type { EventFacts, EventName } from '../events/catalogue.ts';
-import type { StoreCondition, StoreWrite } from '../ports/store.ts';
 import { keys } from '../records/keys.ts';
-import { emptyImage, type StoreImage } from '../records/store-image.ts';
+import type { StoreImage } from '../records/store-image.ts';
 import { orderHandsOff } from './hands-off-order.ts';
 import { orderReadOnly } from './read-only-order.ts';
-import type { StandingOrderParts } from './standing-order.ts';
 
-function world(change: Partial<StoreImage>, committed = true) {
-  const asked: { readonly conditions: readonly StoreCondition[]; readonly writes: readonly StoreWrite[] }[] = [];
-  const told: (readonly [EventName, EventFacts])[] = [];
-  const parts: StandingOrderParts = {
-    clock: { boottimeMs: () => 0, wallClock: () => new Date(0), sleep: async () => {} },
-    mirror: {
-      image: { ...emptyImage(), lease: held('db1'), ...change },
-      transact: async (conditions, writes) => {
-        asked.push({ conditions, writes });
-        return committed ? { committed, revision: 9 } : { committed, revision: 9, found: new Map() };
-      },
-    },
-    signal: new AbortController().signal,
-    emit: (name, facts) => void told.push([name, facts]),
-  };
-  return { parts, asked, told };
-}
+const world = (image: Partial<StoreImage>, committed = true) => orderWorld({ lease: held('db1'), ...image }, committed);
 
 const order = { by: 'ernest', at: new Date(0).toISOString() };
 const readOnly = stored({ ...order, reason: 'disks' }, 4);

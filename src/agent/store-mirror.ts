@@ -52,7 +52,7 @@ export class StoreMirror {
 
   get view(): StoreView {
     const { spec, cluster, lease, renewal, operation, members, poolers, unreadable } = this.#image;
-    const { durability, handsOff, readOnly, acceptedLoss, ballots, timelines } = this.#image;
+    const { durability, handsOff, readOnly, acceptedLoss, ballots, timelines, credentials, sealing } = this.#image;
     return {
       readAtMs: this.#readAtMs,
       confirmedAtMs: this.#confirmedAtMs,
@@ -70,6 +70,8 @@ export class StoreMirror {
       timelines,
       members,
       poolers,
+      credentials,
+      sealing,
       unreadable,
     };
   }
@@ -172,6 +174,7 @@ function isMaterialChange(before: StoreImage, after: StoreImage): boolean {
   if (before.durability !== durability || before.ballots !== ballots || before.timelines !== timelines) return true;
   if (before.spec !== spec || before.cluster !== cluster || before.lease !== lease) return true;
   if (before.handsOff !== after.handsOff) return true;
+  if (before.credentials !== after.credentials || before.sealing !== after.sealing) return true;
   if (before.operation !== operation || before.members.size !== members.size) return true;
   if (before.members === members) return false;
   return [...members].some(([node, { value }]) => {

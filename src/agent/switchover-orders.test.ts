@@ -7,6 +7,7 @@ import { emptyImage, type StoreImage } from '../records/store-image.ts';
 import { type OrderedAgent, SwitchoverOrders } from './switchover-orders.ts';
 
 const request = { to: 'db2', forceAfterMs: null, without: [], dryRun: false, paceMs: 0 };
+const ernest = { kind: 'operator', name: 'ernest' } as const;
 const nobodyLeft = new AbortController().signal;
 
 /** Orders given to db1; what it passes on to others, and what it asks of its own loop. */
@@ -33,12 +34,12 @@ function world(image: Partial<StoreImage>, openTransactions: OrderedAgent['postg
   };
   const orders = new SwitchoverOrders(agent, (node) => ({
     switchover: async ({ to }, by) => {
-      passedOn.push([node, 'switchover', String(to), by]);
+      passedOn.push([node, 'switchover', String(to), by.name]);
       const preflight = { from: node, to, poolers: [], blockers: [], warnings: [] };
       return { outcome: 'refused', preflight };
     },
     cancel: async (id, by) => {
-      passedOn.push([node, 'cancel', id, by]);
+      passedOn.push([node, 'cancel', id, by.name]);
       return { accepted: true, because: 'it is being undone' };
     },
     checkpoint: async () => {},
@@ -51,7 +52,7 @@ const noneOpen = async () => [];
 describe('a switchover', () => {
   it("is passed on to the lease's holder", async () => {
     const { orders, passedOn } = world({ lease: held('db3') });
-    expect(await orders.start(request, 'ernest', nobodyLeft)).toMatchObject({ preflight: { from: 'db3' } });
+    expect(await orders.start(request, ernest, nobodyLeft)).toMatchObject({ preflight: { from: 'db3' } });
     expect(passedOn).toEqual([['db3', 'switchover', 'db2', 'ernest']]);
   });
 
@@ -61,7 +62,7 @@ describe('a switchover', () => {
     ['it waits for an election', released('db3', null), 'released to whoever is elected, and nobody is yet'],
   ])('is refused while nobody holds the lease: %s', async (_, lease, text) => {
     const { orders } = world({ lease });
-    await expect(orders.start(request, 'ernest', nobodyLeft)).rejects.toMatchObject({
+    await expect(orders.start(request, ernest, nobodyLeft)).rejects.toMatchObject({
       code: 'REFUSED',
       message: expect.stringContaining(text),
     });
@@ -71,7 +72,7 @@ describe('a switchover', () => {
     const looking: (() => void)[] = [];
     const { orders } = world({}, () => new Promise((resolve) => looking.push(() => resolve([]))));
     // Nobody of that name is there, so that each preparation ends with its first look.
-    const ask = () => orders.start({ ...request, to: 'db9' }, 'ernest', nobodyLeft);
+    const ask = () => orders.start({ ...request, to: 'db9' }, ernest, nobodyLeft);
     const first = ask();
     expect(await ask()).toMatchObject({ preflight: { blockers: [{ blockedBy: 'operation-active' }] } });
     looking.shift()?.();
@@ -87,10 +88,10 @@ describe('an undo', () => {
 
   it('is asked of the own loop by who began the operation, and passed on to it by others', async () => {
     const own = world({ operation: stored(operation({ phase: 'pausing' })) });
-    expect(await own.orders.cancel(id, 'ernest')).toMatchObject({ accepted: true });
+    expect(await own.orders.cancel(id, ernest)).toMatchObject({ accepted: true });
     expect([own.requested, own.passedOn]).toEqual([[{ cancelOperation: id }], []]);
     const other = world({ operation: stored(operation({ phase: 'pausing' }, { from: 'db2', to: 'db1' })) });
-    expect(await other.orders.cancel(id, 'ernest')).toMatchObject({ accepted: true });
+    expect(await other.orders.cancel(id, ernest)).toMatchObject({ accepted: true });
     expect([other.requested, other.passedOn]).toEqual([[], [['db2', 'cancel', id, 'ernest']]]);
   });
 
@@ -102,7 +103,7 @@ describe('an undo', () => {
         stored(operation({ phase: 'finished', receipt: id })),
       ].map(async (active) => {
         const { orders, requested, passedOn } = world({ operation: active });
-        const answer = await orders.cancel(id, 'ernest');
+        const answer = await orders.cancel(id, ernest);
         expect([requested, passedOn]).toEqual([[], []]);
         return answer;
       }),

@@ -4,7 +4,7 @@
  * Invariant: only the holder of the lease begins one, and prepares one at a time; an operation is undone by who began it, and
  * not after its target has taken over.
  */
-import type { Accepted, Preflight, SwitchoverAnswer, SwitchoverRequest } from '../api/contract.ts';
+import type { Accepted, Orderer, Preflight, SwitchoverAnswer, SwitchoverRequest } from '../api/contract.ts';
 import type { Lease } from '../core/lease.ts';
 import type { NodeName } from '../core/spec.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
@@ -26,17 +26,17 @@ export class SwitchoverOrders {
   }
 
   /** `signal`: nobody waits for the answer any more. Throws REFUSED while nobody holds the lease. */
-  async start(request: SwitchoverRequest, by: string, signal: AbortSignal): Promise<SwitchoverAnswer> {
+  async start(request: SwitchoverRequest, by: Orderer, signal: AbortSignal): Promise<SwitchoverAnswer> {
     const { node, mirror, emit } = this.#agent;
     const holder = holderOf(mirror.image.lease?.value);
     if (holder !== node) return await this.#peer(holder).switchover(request, by, signal);
     if (this.#isStarting) return this.#busy(request);
     this.#isStarting = true;
     try {
-      const answer = await startSwitchover(this.#parts(signal), request, by);
+      const answer = await startSwitchover(this.#parts(signal), request, by.name);
       if (answer.outcome === 'started') {
         const { from, to } = answer.preflight;
-        emit('switchover.started', { operation: answer.operation, from, to, by });
+        emit('switchover.started', { operation: answer.operation, from, to, by: by.name });
       }
       return answer;
     } finally {
@@ -44,7 +44,7 @@ export class SwitchoverOrders {
     }
   }
 
-  async cancel(operation: string, by: string): Promise<Accepted> {
+  async cancel(operation: string, by: Orderer): Promise<Accepted> {
     const current = this.#agent.mirror.image.operation?.value;
     if (current === undefined || current.id !== operation)
       return { accepted: false, because: `there is no operation ${operation} under way` };

@@ -6,10 +6,12 @@
  */
 import type { Topology, TopologyPrimary, TopologyStandby } from '@understudy/client';
 import type { AppNodeConfiguration } from '../api/contract.ts';
-import type { ClusterView } from '../core/cluster-view.ts';
+import type { ClusterView, SpecRecord } from '../core/cluster-view.ts';
+import { type CredentialRecords, credentialsOf } from '../core/credential.ts';
 import { bytesBehind, parseLsn } from '../core/lsn.ts';
 import type { DatabaseMemory } from '../core/memory.ts';
 import { isActive, pauseLimitMs } from '../core/operation.ts';
+import { ownCertificatesOf } from '../core/own-certificates.ts';
 import { assess, isWritable, liveMember, type Situation } from '../core/situation.ts';
 import { findNode, hostName, type NodeName, type NodeSpec, nodesOfRole, type Spec } from '../core/spec.ts';
 
@@ -77,12 +79,20 @@ function address(spec: Spec, node: NodeSpec) {
 }
 
 /** `null`: that node is no app node of the spec. */
-export function appNodeConfiguration(spec: Spec, specRevision: number, node: NodeName): AppNodeConfiguration | null {
+export function appNodeConfiguration(
+  { spec, revision: specRevision }: SpecRecord,
+  records: CredentialRecords,
+  node: NodeName,
+): AppNodeConfiguration | null {
   if (findNode(spec, node)?.role !== 'app') return null;
   return {
     specRevision,
+    certificateLifeMs: spec.tls.certificateLifeMs,
     poolers: spec.poolers,
+    tls: { policy: spec.tls.policy, exceptions: spec.tls.exceptions },
     applications: spec.applications.filter((application) => application.nodes.includes(node)),
+    certificates: ownCertificatesOf(spec, node),
+    credentials: credentialsOf(node, records),
     databaseAgents: nodesOfRole(spec, 'database').map((other) => ({
       node: other.name,
       address: other.address,

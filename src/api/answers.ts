@@ -4,12 +4,13 @@
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { Caller } from './caller.ts';
 import type { AgentBackend, RouteName } from './contract.ts';
-import { requests } from './schemas.ts';
+import { auditQuery, requests } from './schemas.ts';
 
 export interface Call {
   readonly caller: Caller;
   readonly parameters: readonly string[];
   readonly body: unknown;
+  readonly query: Readonly<Record<string, string>>;
   /** Fires when nobody waits for the answer any more: the caller has gone, or the route's time is over. */
   readonly signal: AbortSignal;
 }
@@ -30,15 +31,23 @@ export const answersByRoute: Readonly<Record<Exclude<RouteName, StreamRoute>, An
     backend.topologyMessage(identity.kind === 'node' && identity.role === 'app' ? identity.name : null),
   report: takeReport,
   switchover: (backend, { body, caller, signal }) =>
-    backend.switchover(requests.switchover.parse(body), caller.by, signal),
+    backend.switchover(requests.switchover.parse(body), caller.orderer, signal),
   operation: (backend) => backend.operation(),
   cancel: (backend, { body, caller, parameters: [id = ''] }) => {
     requests.cancel.parse(body);
-    return backend.cancel(id, caller.by);
+    return backend.cancel(id, caller.orderer);
   },
   failover: (backend, { body, caller }) => backend.failover(requests.failover.parse(body), caller.by),
   readOnly: (backend, { body, caller }) => backend.readOnly(requests.readOnly.parse(body), caller.by),
   handsOff: (backend, { body, caller }) => backend.handsOff(requests.handsOff.parse(body), caller.by),
+  credentials: (backend) => backend.credentials(),
+  rotateCredentials: (backend, { body, caller }) =>
+    backend.rotateCredentials(requests.rotateCredentials.parse(body), caller.by),
+  databases: (backend, { signal }) => backend.databases(signal),
+  revertDatabases: (backend, { body, caller, signal }) =>
+    backend.revertDatabases(requests.revertDatabases.parse(body), caller.by, signal),
+  dropDatabase: (backend, { body, caller, signal }) =>
+    backend.dropDatabase(requests.dropDatabase.parse(body), caller.by, signal),
   receipts: (backend) => backend.receipts(),
   receipt: async (backend, { parameters: [id = ''] }) => {
     const receipt = await backend.receipt(id);
@@ -53,6 +62,15 @@ export const answersByRoute: Readonly<Record<Exclude<RouteName, StreamRoute>, An
   },
   promise: (backend, { body, caller: { identity } }) => backend.promise(requests.promise.parse(body), identity.name),
   lastWords: (backend, { body }) => backend.lastWords(requests.lastWords.parse(body)),
+  certificate: async (backend, { body, caller: { identity } }) => {
+    const { wishes } = requests.certificate.parse(body);
+    return { issued: await backend.issue(identity.name, wishes) };
+  },
+  certificates: (backend) => backend.certificates(),
+  audit: (backend) => backend.audit.log(),
+  auditAnchors: (backend) => backend.audit.anchors(),
+  auditFile: (backend, { parameters: [file = ''], query }) =>
+    backend.audit.read(file, auditQuery.parse(query).offset ?? 0),
   reinit: (backend, { body, caller }) => {
     requests.reinit.parse(body);
     return backend.reinit(caller.by);

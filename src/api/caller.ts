@@ -3,15 +3,27 @@
  *
  * Invariant: an identity comes from the certificate that TLS verified, and its role from the spec as this agent knows it
  * now; a node that left the spec may do nothing from that moment on. Only a database node is believed when it says that it
- * acts for somebody: it forwards what operators ask.
+ * acts for somebody: it forwards what people ask, and never more than that person may do.
  */
 import type { X509Certificate } from 'node:crypto';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import { type IdentityReading, identityFrom } from '../pki/identity.ts';
-import { type AgentBackend, type Identity, onBehalfOfHeader, type RouteName, routes } from './contract.ts';
+import {
+  type AgentBackend,
+  type CallerKind,
+  type Identity,
+  mayCall,
+  type Orderer,
+  onBehalfOfHeader,
+  type Person,
+  type RouteName,
+  routes,
+} from './contract.ts';
 
 export interface Caller {
   readonly identity: Identity;
+  /** Who wants it: the caller, or for whom it forwards. */
+  readonly orderer: Orderer;
   /** Whom to name in records. */
   readonly by: string;
 }
@@ -19,10 +31,12 @@ export interface Caller {
 /** What is kept of a connection, so that its certificate is read once. */
 export interface Peer {
   readonly reading: IdentityReading;
+  readonly address: string | undefined;
+  readonly serial: string | undefined;
 }
 
-export function peerOf(certificate: X509Certificate | undefined): Peer {
-  return { reading: identityFrom(certificate) };
+export function peerOf(certificate: X509Certificate | undefined, address: string | undefined): Peer {
+  return { reading: identityFrom(certificate), address, serial: certificate?.serialNumber };
 }
 
 /** Throws CERTIFICATE_REFUSED for certificates of others or of yesterday, FORBIDDEN for nodes that are not in the spec. */
@@ -35,7 +49,7 @@ export function identify(peer: Peer, backend: AgentBackend, now: number): Identi
     const message = `the certificate is of cluster ${identity.cluster}, this is ${backend.cluster}`;
     throw new UnderstudyError('CERTIFICATE_REFUSED', message);
   }
-  if (identity.kind === 'operator') return { kind: 'operator', name: identity.name };
+  if (identity.kind !== 'node') return { kind: identity.kind, name: identity.name };
   const role = backend.identify(identity.name);
   if (role === 'unknown') {
     throw new UnderstudyError('FORBIDDEN', `${identity.name} is no node of ${backend.cluster}`, {
@@ -47,31 +61,52 @@ export function identify(peer: Peer, backend: AgentBackend, now: number): Identi
 
 /** Throws FORBIDDEN. */
 export function authorise(identity: Identity, route: RouteName): void {
-  const who: readonly string[] = routes[route].who;
-  const kind = identity.kind === 'operator' ? 'operator' : identity.role;
-  if (who.includes(kind)) return;
-  const caller = identity.kind === 'operator' ? 'an operator' : `a node of role ${kind}`;
-  throw new UnderstudyError('FORBIDDEN', `${caller} may not call ${routes[route].method} ${routes[route].path}`);
+  requireRole(identity.kind === 'node' ? identity.role : identity.kind, route);
+}
+
+function requireRole(kind: CallerKind | 'unknown', route: RouteName): void {
+  if (mayCall(route, kind)) return;
+  const { method, path } = routes[route];
+  if (kind === 'viewer' && mayCall(route, 'operator')) {
+    throw new UnderstudyError('FORBIDDEN', `a viewer may not call ${method} ${path}: it takes the role operator`, {
+      hint: "use an operator's certificate: --context FILE or UNDERSTUDY_CONTEXT names its context file",
+    });
+  }
+  const caller = kind === 'operator' ? 'an operator' : kind === 'viewer' ? 'a viewer' : `a node of role ${kind}`;
+  throw new UnderstudyError('FORBIDDEN', `${caller} may not call ${method} ${path}`);
 }
 
 /** `behalf`: the header as it came. Throws FORBIDDEN, REQUEST_INVALID. */
-export function callerOf(identity: Identity, behalf: string | undefined): Caller {
-  if (behalf === undefined) return { identity, by: identity.name };
+export function callerOf(identity: Identity, behalf: string | undefined, route: RouteName): Caller {
+  if (behalf === undefined) {
+    const { kind, name } = identity;
+    return { identity, orderer: { kind: kind === 'node' ? 'agent' : kind, name }, by: name };
+  }
   if (identity.kind !== 'node' || identity.role !== 'database') {
     throw new UnderstudyError('FORBIDDEN', `only a database node's agent may send ${onBehalfOfHeader}`);
   }
-  return { identity, by: decodeName(behalf) };
+  const person = personIn(behalf);
+  // Forwarding takes nobody further than he would get himself.
+  requireRole(person.kind, route);
+  return { identity, orderer: person, by: person.name };
 }
 
-function decodeName(encoded: string): string {
+/** As `personIn` reads it. */
+export function behalfOf({ kind, name }: Person): string {
+  return `${kind}/${encodeURIComponent(name)}`;
+}
+
+/** Agents of before there were viewers send a name alone, and only operators could order. */
+function personIn(behalf: string): Person {
+  const match = /^(?:(operator|viewer)\/)?([^/]+)$/.exec(behalf);
   let name = '';
   try {
-    name = decodeURIComponent(encoded);
+    name = decodeURIComponent(match?.[2] ?? '');
   } catch {
     // told below: an empty name is none either
   }
   if (name === '' || name.length > 200 || /[\p{C}\u2028\u2029]/u.test(name)) {
-    throw new UnderstudyError('REQUEST_INVALID', `${onBehalfOfHeader} is no percent-encoded name`);
+    throw new UnderstudyError('REQUEST_INVALID', `${onBehalfOfHeader} names no operator or viewer`);
   }
-  return name;
+  return { kind: match?.[1] === 'viewer' ? 'viewer' : 'operator', name };
 }

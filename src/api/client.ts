@@ -6,6 +6,11 @@
  */
 
 import type { z } from 'zod';
+import type { AuditPiece } from '../audit/files.ts';
+import type { AuditState } from '../audit/log.ts';
+import type { DatabaseState } from '../core/applied.ts';
+import type { NodeAnchor } from '../core/audit-anchor.ts';
+import type { CertificateRecord, CertificateWish, IssuedCertificate } from '../core/certificates.ts';
 import type { WalPiece, WalRequest } from '../core/last-words.ts';
 import type { LostReport } from '../core/lost-report.ts';
 import type { Operation } from '../core/operation.ts';
@@ -14,17 +19,25 @@ import type { PromiseAnswer, PromiseRequest } from '../core/promise.ts';
 import type { Receipt } from '../core/receipt.ts';
 import type { ClusterStatus } from '../core/status.ts';
 import type { EventRecord } from '../events/catalogue.ts';
+import { behalfOf } from './caller.ts';
 import { Connection, type ConnectionOptions } from './connection.ts';
 import {
   type Accepted,
   type AgentBackend,
   type ApplyRequest,
+  type CredentialListing,
   type DoctorFinding,
+  type DropAnswer,
+  type DropRequest,
   type FailoverAnswer,
   type FailoverRequest,
   type HandsOffRequest,
   onBehalfOfHeader,
+  type Person,
   type ReadOnlyRequest,
+  type RevertRequest,
+  type RotationAnswer,
+  type RotationRequest,
   type RouteName,
   routes,
   type SpecAnswer,
@@ -45,8 +58,8 @@ export interface AskOptions {
 }
 
 export interface ForwardOptions extends AskOptions {
-  /** The operator who asked; only a database node's agent may say so. */
-  readonly onBehalfOf?: string;
+  /** The person who asked; only a database node's agent may say so. */
+  readonly onBehalfOf?: Person | undefined;
 }
 
 export interface AgentClient {
@@ -66,6 +79,13 @@ export interface AgentClient {
   failover(request: FailoverRequest, options?: AskOptions): Promise<FailoverAnswer>;
   readOnly(request: ReadOnlyRequest, options?: AskOptions): Promise<Accepted>;
   handsOff(request: HandsOffRequest, options?: AskOptions): Promise<Accepted>;
+  credentials(options?: AskOptions): Promise<readonly CredentialListing[]>;
+  /** Throws NOT_FOUND, CONFLICT. */
+  rotateCredentials(request: RotationRequest, options?: AskOptions): Promise<RotationAnswer>;
+  /** Of the primary's agent alone. */
+  databases(options?: AskOptions): Promise<DatabaseState>;
+  revertDatabases(request: RevertRequest, options?: AskOptions): Promise<Accepted>;
+  dropDatabase(request: DropRequest, options?: AskOptions): Promise<DropAnswer>;
   receipts(options?: AskOptions): Promise<readonly Receipt[]>;
   /** Throws NOT_FOUND. */
   receipt(id: string, options?: AskOptions): Promise<Receipt>;
@@ -73,6 +93,12 @@ export interface AgentClient {
   checkpoint(options?: AskOptions): Promise<void>;
   promise(request: PromiseRequest, options?: AskOptions): Promise<PromiseAnswer>;
   lastWords(request: WalRequest, options?: AskOptions): Promise<{ readonly piece: WalPiece | null }>;
+  /** For the node that asks. */
+  certificate(wishes: readonly CertificateWish[], options?: AskOptions): Promise<readonly IssuedCertificate[]>;
+  certificates(options?: AskOptions): Promise<readonly CertificateRecord[]>;
+  audit(options?: AskOptions): Promise<AuditState>;
+  auditAnchors(options?: AskOptions): Promise<readonly NodeAnchor[]>;
+  auditFile(file: string, offset: number, options?: AskOptions): Promise<AuditPiece>;
   reinit(options?: AskOptions): Promise<Accepted>;
   restart(options?: AskOptions): Promise<Accepted>;
   /** Returns when the signal fires; throws when the stream breaks or is silent for 3 s. Connects once. */
@@ -103,7 +129,7 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
       method: routes[name].method,
       path: pathOf(name, what.parameter),
       ...(what.body === undefined ? {} : { body: what.body }),
-      ...(onBehalfOf === undefined ? {} : { headers: { [onBehalfOfHeader]: encodeURIComponent(onBehalfOf) } }),
+      ...(onBehalfOf === undefined ? {} : { headers: { [onBehalfOfHeader]: behalfOf(onBehalfOf) } }),
     };
     return exchange(connection, ask, (value) => schema.parse(value), { withinMs, signal });
   };
@@ -133,6 +159,13 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
     failover: (body, asked) => call('failover', answers.failover, asked, { body }),
     readOnly: (body, asked) => call('readOnly', answers.readOnly, asked, { body }),
     handsOff: (body, asked) => call('handsOff', answers.handsOff, asked, { body }),
+    credentials: (asked) => call('credentials', answers.credentials, asked),
+    rotateCredentials: (body, asked) => call('rotateCredentials', answers.rotateCredentials, asked, { body }),
+    databases: (asked) => call('databases', answers.databases, asked),
+    revertDatabases: (body, asked) =>
+      call('revertDatabases', answers.revertDatabases, asked, { body, usuallyMs: patienceFor('revertDatabases') }),
+    dropDatabase: (body, asked) =>
+      call('dropDatabase', answers.dropDatabase, asked, { body, usuallyMs: patienceFor('dropDatabase') }),
     receipts: (asked) => call('receipts', answers.receipts, asked),
     receipt: (parameter, asked) => call('receipt', answers.receipt, asked, { parameter }),
     lost: (asked) => call('lost', answers.lost, asked),
@@ -141,6 +174,17 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
     },
     promise: (body, asked) => call('promise', answers.promise, asked, { body }),
     lastWords: (body, asked) => call('lastWords', answers.lastWords, asked, { body }),
+    async certificate(wishes, asked) {
+      const usuallyMs = patienceFor('certificate');
+      return (await call('certificate', answers.certificate, asked, { body: { wishes }, usuallyMs })).issued;
+    },
+    certificates: (asked) => call('certificates', answers.certificates, asked),
+    audit: (asked) => call('audit', answers.audit, asked),
+    auditAnchors: (asked) => call('auditAnchors', answers.auditAnchors, asked),
+    auditFile(file, offset, asked) {
+      const ask = { method: routes.auditFile.method, path: `${pathOf('auditFile', file)}?offset=${offset}` };
+      return exchange(connection, ask, (value) => answers.auditFile.parse(value), { withinMs: usualMs, ...asked });
+    },
     reinit: (asked) => call('reinit', answers.reinit, asked),
     restart: (asked) => call('restart', answers.restart, asked),
     followTopology(onMessage, signal) {

@@ -3,12 +3,14 @@
  *
  * Invariant: nothing is sent before the peer has shown a certificate of the cluster's authority, for the host name asked
  * for, whose identity is the very node that was meant. Connections are kept for the next request; sessions are not resumed,
- * since a resumed one is not verified again. Nothing is tried twice here.
+ * since a resumed one is not verified again. New credentials are used from the next request on, and what is under way comes to
+ * its end with the former ones. Nothing is tried twice here.
  */
 import { X509Certificate } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { Agent, request as httpsRequest } from 'node:https';
 import { checkServerIdentity, createSecureContext, type PeerCertificate } from 'node:tls';
+import { tlsLimits } from '../core/tls-policy.ts';
 import { describeError, UnderstudyError } from '../errors/understudy-error.ts';
 import type { Credentials } from '../pki/credential-files.ts';
 import { identityFrom, readCertificate } from '../pki/identity.ts';
@@ -23,7 +25,8 @@ export interface AgentAddress {
 }
 
 export interface ConnectionOptions extends AgentAddress {
-  readonly tls: Credentials;
+  /** A function answers those of now: the same object as long as they are the same. */
+  readonly tls: Credentials | (() => Credentials);
 }
 
 export interface Outgoing {
@@ -44,23 +47,18 @@ const reasons: Readonly<Record<string, string>> = {
 
 export class Connection {
   readonly #to: AgentAddress;
-  readonly #agent: Agent;
-  readonly #ownValidToMs: number;
+  readonly #credentials: () => Credentials;
+  #tls: Credentials;
+  #agent: Agent;
+  readonly #former = new Set<Agent>();
 
   /** Throws CERTIFICATE_REFUSED when the own credentials can't be used. */
   constructor(options: ConnectionOptions) {
     const { tls, ...to } = options;
     this.#to = to;
-    this.#ownValidToMs = Date.parse(readCertificate(tls.certificatePem).validTo);
-    this.#agent = new Agent({
-      keepAlive: true,
-      maxFreeSockets: keptConnections,
-      maxCachedSessions: 0,
-      noDelay: true,
-      // Read once, not for every connection.
-      secureContext: contextOf(tls),
-      checkServerIdentity: (host, certificate) => checkServerIdentity(host, certificate) ?? checkNode(to, certificate),
-    });
+    this.#credentials = typeof tls === 'function' ? tls : () => tls;
+    this.#tls = this.#credentials();
+    this.#agent = agentFor(to, this.#tls);
   }
 
   /** Settles when the head of the answer has come. Throws AGENT_UNREACHABLE, CERTIFICATE_REFUSED. */
@@ -69,7 +67,7 @@ export class Connection {
     const { body, headers = {}, method, path, signal } = outgoing;
     return new Promise((resolve, reject) => {
       const request = httpsRequest({
-        agent: this.#agent,
+        agent: this.#current(),
         host: address,
         port,
         servername: hostName,
@@ -92,7 +90,7 @@ export class Connection {
     if (signal.aborted) {
       return new UnderstudyError('AGENT_UNREACHABLE', `${who} ${describeError(signal.reason)}`, { cause: error });
     }
-    if (this.#ownValidToMs <= Date.now()) {
+    if (Date.parse(readCertificate(this.#tls.certificatePem).validTo) <= Date.now()) {
       return new UnderstudyError('CERTIFICATE_REFUSED', 'the own certificate has expired', { cause: error });
     }
     const code = codeOf(error);
@@ -107,13 +105,45 @@ export class Connection {
   }
 
   close(): void {
-    this.#agent.destroy();
+    for (const agent of [this.#agent, ...this.#former]) agent.destroy();
   }
+
+  #current(): Agent {
+    const tls = this.#credentials();
+    if (tls === this.#tls) return this.#agent;
+    const former = this.#agent;
+    this.#agent = agentFor(this.#to, tls);
+    this.#tls = tls;
+    retire(former);
+    for (const one of this.#former) if (Object.keys(one.sockets).length === 0) this.#former.delete(one);
+    this.#former.add(former);
+    return this.#agent;
+  }
+}
+
+function agentFor(to: AgentAddress, tls: Credentials): Agent {
+  return new Agent({
+    keepAlive: true,
+    maxFreeSockets: keptConnections,
+    maxCachedSessions: 0,
+    noDelay: true,
+    // Read once, not for every connection.
+    secureContext: contextOf(tls),
+    checkServerIdentity: (host, certificate) => checkServerIdentity(host, certificate) ?? checkNode(to, certificate),
+  });
+}
+
+/** Idle connections end now, the others with their request. */
+function retire(agent: Agent): void {
+  agent.maxFreeSockets = 0;
+  for (const sockets of Object.values(agent.freeSockets)) for (const socket of sockets ?? []) socket.destroy();
 }
 
 function contextOf(tls: Credentials) {
   try {
-    return createSecureContext({ ca: tls.caPem, cert: tls.certificatePem, key: tls.keyPem, minVersion: 'TLSv1.2' });
+    // Every agent speaks the best there is, whatever it lets others speak.
+    const { minVersion } = tlsLimits('modern');
+    return createSecureContext({ ca: tls.caPem, cert: tls.certificatePem, key: tls.keyPem, minVersion });
   } catch {
     // OpenSSL's text may quote a key.
     throw new UnderstudyError('CERTIFICATE_REFUSED', "the own certificate, its key or the authority's can't be used");

@@ -2,11 +2,18 @@
  * The agent's API: routes, who may call them, and what goes over the wire. Both ends import this file.
  *
  * All of it is HTTPS with certificates verified on both sides. Identities come from the client certificate's URI
- * name: `understudy://<cluster>/node/<name>` or `understudy://<cluster>/operator/<name>`.
+ * name: `understudy://<cluster>/<node|operator|viewer>/<name>`; a node's role is what the spec says of it now.
+ * docs/api.md shows who may call what; a test holds it against the table below.
  */
 
 import type { Topology } from '@understudy/client';
+import type { AuditPiece } from '../audit/files.ts';
+import type { AuditState } from '../audit/log.ts';
+import type { DatabaseState } from '../core/applied.ts';
+import type { NodeAnchor } from '../core/audit-anchor.ts';
+import type { CertificateRecord, CertificateWish, IssuedCertificate } from '../core/certificates.ts';
 import type { MemberStatus } from '../core/cluster-view.ts';
+import type { SealedCredential } from '../core/credential.ts';
 import type { Reason, Refusal } from '../core/decision.ts';
 import type { Prospect } from '../core/forecast.ts';
 import type { WalPiece, WalRequest } from '../core/last-words.ts';
@@ -16,19 +23,39 @@ import type { PoolerReport } from '../core/pooler-report.ts';
 import type { PromiseAnswer, PromiseRequest } from '../core/promise.ts';
 import type { Receipt } from '../core/receipt.ts';
 import type { FailoverPlan } from '../core/rules/failover-order.ts';
-import type { ApplicationSpec, NodeName, PoolerSpec, Spec } from '../core/spec.ts';
+import type { ApplicationName, ApplicationSpec, NodeName, OwnCertificateSpec, PoolerSpec, Spec } from '../core/spec.ts';
 import type { ClusterStatus } from '../core/status.ts';
+import type { TlsRules } from '../core/tls-policy.ts';
 import type { EventRecord } from '../events/catalogue.ts';
 
 export type Identity =
   | { readonly kind: 'node'; readonly name: NodeName; readonly role: 'database' | 'app' | 'witness' | 'unknown' }
-  | { readonly kind: 'operator'; readonly name: string };
+  | Person;
+
+/** `operator`: may do all that a person may; `viewer`: may look, and change nothing. */
+export interface Person {
+  readonly kind: 'operator' | 'viewer';
+  readonly name: string;
+}
+
+/** Whom a right is given to: a person by role, or a node by role. */
+export type CallerKind = 'operator' | 'viewer' | 'database' | 'app' | 'witness';
+
+/** Who wants something done: a person, or an agent of its own accord. */
+export type Orderer = Person | { readonly kind: 'agent'; readonly name: string };
 
 /** What an app node's agent is told beside the topology: only its own applications. */
 export interface AppNodeConfiguration {
   readonly specRevision: number;
+  /** How long its certificate shall live; an agent of an earlier version does not say it. */
+  readonly certificateLifeMs?: number | undefined;
   readonly poolers: PoolerSpec;
   readonly applications: readonly ApplicationSpec[];
+  readonly tls: TlsRules;
+  /** Own ones that this node shall have; an agent of an earlier version does not say. */
+  readonly certificates?: readonly OwnCertificateSpec[] | undefined;
+  /** By which its pooler logs in, sealed to it. */
+  readonly credentials: readonly SealedCredential[];
   /** Where every database agent listens. */
   readonly databaseAgents: readonly { readonly node: NodeName; readonly address: string; readonly hostName: string }[];
 }
@@ -73,6 +100,35 @@ export interface HandsOffRequest {
 export interface ReadOnlyRequest {
   readonly on: boolean;
   readonly reason: string | null;
+}
+
+export interface RotationRequest {
+  /** `null`: all. */
+  readonly application: ApplicationName | null;
+  readonly node: NodeName | null;
+}
+
+export interface RotationAnswer {
+  readonly ordered: readonly {
+    readonly application: ApplicationName;
+    readonly node: NodeName;
+    /** The one that is to come. */
+    readonly generation: number;
+  }[];
+}
+
+export interface CredentialListing {
+  readonly application: ApplicationName;
+  readonly node: NodeName;
+  /** `null`: there is none yet. */
+  readonly generation: number | null;
+  readonly wanted: number | null;
+  /** That all server connections of the node's pooler are of; `null`: not known. */
+  readonly inUse: number | null;
+  readonly issuedAt: string | null;
+  readonly issuedBy: NodeName | null;
+  /** Has the node published a certificate that a password can be sealed for? */
+  readonly isSealable: boolean;
 }
 
 export interface Preflight {
@@ -120,10 +176,36 @@ export interface DoctorFinding {
   readonly hint: string | null;
 }
 
+export interface RevertRequest {
+  /** As `databases` names it; `null`: everything that was changed by hand. */
+  readonly name: string | null;
+}
+
+export interface DropRequest {
+  readonly name: string;
+}
+
+export interface DropAnswer {
+  readonly database: string;
+  /** What went with it. */
+  readonly roles: readonly string[];
+  /** What has something in another database. */
+  readonly kept: readonly string[];
+}
+
 /** What became of an order that is refused without anything being changed, or taken on. */
 export interface Accepted {
   readonly accepted: boolean;
   readonly because: string;
+}
+
+/** An agent's own audit log, as it stands in its files, and what the store knows of all of them. */
+export interface AuditAnswers {
+  log(): AuditState;
+  /** `text`: lines as they stand there, from that byte on. */
+  read(file: string, offset: number): Promise<AuditPiece>;
+  /** Empty on nodes without a store. */
+  anchors(): readonly NodeAnchor[];
 }
 
 /** What the routes call; the agent implements it. Every method may throw `UnderstudyError`. */
@@ -153,14 +235,21 @@ export interface AgentBackend {
    * Answered by the lease's holder; other agents forward the request to it. Once the signal fires nothing is begun any
    * more: what it answers or throws after that is the truth about it.
    */
-  switchover(request: SwitchoverRequest, by: string, signal: AbortSignal): Promise<SwitchoverAnswer>;
-  cancel(operation: string, by: string): Promise<Accepted>;
+  switchover(request: SwitchoverRequest, by: Orderer, signal: AbortSignal): Promise<SwitchoverAnswer>;
+  cancel(operation: string, by: Orderer): Promise<Accepted>;
   /** Says who would be elected and what would be lost, or records that a person accepts it. */
   failover(request: FailoverRequest, by: string): Promise<FailoverAnswer>;
   /** Has poolers serve from standbys while nobody may write, or ends that; any database node's agent writes it. */
   readOnly(request: ReadOnlyRequest, by: string): Promise<Accepted>;
   /** Keeps the automation from acting, or lets it act again; likewise. */
   handsOff(request: HandsOffRequest, by: string): Promise<Accepted>;
+  credentials(): readonly CredentialListing[];
+  /** Any database node's agent writes the order; the holder's carries it out. */
+  rotateCredentials(request: RotationRequest, by: string): Promise<RotationAnswer>;
+  /** What somebody changed by hand in the databases; only the primary's agent knows. */
+  databases(signal: AbortSignal): Promise<DatabaseState>;
+  revertDatabases(request: RevertRequest, by: string, signal: AbortSignal): Promise<Accepted>;
+  dropDatabase(request: DropRequest, by: string, signal: AbortSignal): Promise<DropAnswer>;
   operation(): Operation | null;
   receipts(): Promise<readonly Receipt[]>;
   receipt(id: string): Promise<Receipt | null>;
@@ -171,52 +260,76 @@ export interface AgentBackend {
   promise(request: PromiseRequest, by: NodeName): Promise<PromiseAnswer>;
   /** A piece of this node's WAL, once it has released the lease with its PostgreSQL down; `null`: there is none. */
   lastWords(request: WalRequest): Promise<{ readonly piece: WalPiece | null }>;
+  /** New certificates for that node, by signing requests of its own; see agent/issuing.ts. */
+  issue(node: NodeName, wishes: readonly CertificateWish[]): Promise<readonly IssuedCertificate[]>;
+  /** What is remembered of certificates that were issued. */
+  certificates(): readonly CertificateRecord[];
   reinit(by: string): Promise<Accepted>;
   restart(by: string): Promise<Accepted>;
   member(): MemberStatus | null;
+  readonly audit: AuditAnswers;
 }
 
 /** Answers from memory, or with one short act. */
 const atOnceMs = 10_000;
+const people = ['operator', 'viewer'] as const;
+const readers = [...people, 'database'] as const;
 
 /** `withinMs`: how long the agent may take for its answer; whoever asks waits a little longer. Streams have no end. */
 export const routes = {
-  health: { method: 'GET', path: '/v1/health', who: ['operator', 'database', 'app', 'witness'], withinMs: atOnceMs },
-  status: { method: 'GET', path: '/v1/status', who: ['operator', 'database'], withinMs: atOnceMs },
-  why: { method: 'GET', path: '/v1/why', who: ['operator', 'database'], withinMs: atOnceMs },
+  health: { method: 'GET', path: '/v1/health', who: [...readers, 'witness'], withinMs: atOnceMs },
+  status: { method: 'GET', path: '/v1/status', who: readers, withinMs: atOnceMs },
+  why: { method: 'GET', path: '/v1/why', who: readers, withinMs: atOnceMs },
   /** It runs programs, and asks other agents for the time. */
-  doctor: { method: 'GET', path: '/v1/doctor', who: ['operator'], withinMs: 29_000 },
-  spec: { method: 'GET', path: '/v1/spec', who: ['operator', 'database'], withinMs: atOnceMs },
+  doctor: { method: 'GET', path: '/v1/doctor', who: people, withinMs: 29_000 },
+  spec: { method: 'GET', path: '/v1/spec', who: readers, withinMs: atOnceMs },
   apply: { method: 'POST', path: '/v1/spec', who: ['operator'], withinMs: atOnceMs },
   /** Newline-delimited JSON of EventRecord; `?after=N`, `?follow=true`. */
-  events: { method: 'GET', path: '/v1/events', who: ['operator', 'database'], withinMs: atOnceMs },
-  topology: { method: 'GET', path: '/v1/topology', who: ['operator', 'database', 'app'], withinMs: atOnceMs },
+  events: { method: 'GET', path: '/v1/events', who: readers, withinMs: atOnceMs },
+  topology: { method: 'GET', path: '/v1/topology', who: [...readers, 'app'], withinMs: atOnceMs },
   topologyStream: {
     method: 'GET',
     path: '/v1/topology/stream',
-    who: ['operator', 'database', 'app'],
+    who: [...readers, 'app'],
     withinMs: atOnceMs,
   },
   /** Only the app node itself may report for itself. */
   report: { method: 'POST', path: '/v1/poolers/:node/report', who: ['app'], withinMs: atOnceMs },
   /** Two checkpoints come first, of up to 110 s each (agent/switchover-start.ts). */
   switchover: { method: 'POST', path: '/v1/switchover', who: ['operator', 'database'], withinMs: 235_000 },
-  operation: { method: 'GET', path: '/v1/operation', who: ['operator', 'database'], withinMs: atOnceMs },
+  operation: { method: 'GET', path: '/v1/operation', who: readers, withinMs: atOnceMs },
   cancel: { method: 'POST', path: '/v1/operations/:id/cancel', who: ['operator', 'database'], withinMs: atOnceMs },
   failover: { method: 'POST', path: '/v1/failover', who: ['operator'], withinMs: atOnceMs },
   readOnly: { method: 'POST', path: '/v1/read-only', who: ['operator'], withinMs: atOnceMs },
   handsOff: { method: 'POST', path: '/v1/hands-off', who: ['operator'], withinMs: atOnceMs },
-  receipts: { method: 'GET', path: '/v1/receipts', who: ['operator', 'database'], withinMs: atOnceMs },
-  receipt: { method: 'GET', path: '/v1/receipts/:id', who: ['operator', 'database'], withinMs: atOnceMs },
-  lost: { method: 'GET', path: '/v1/lost', who: ['operator', 'database'], withinMs: atOnceMs },
+  credentials: { method: 'GET', path: '/v1/credentials', who: readers, withinMs: atOnceMs },
+  rotateCredentials: { method: 'POST', path: '/v1/credentials/rotate', who: ['operator'], withinMs: atOnceMs },
+  databases: { method: 'GET', path: '/v1/databases', who: readers, withinMs: atOnceMs },
+  revertDatabases: { method: 'POST', path: '/v1/databases/revert', who: ['operator'], withinMs: 60_000 },
+  dropDatabase: { method: 'POST', path: '/v1/databases/drop', who: ['operator'], withinMs: 60_000 },
+  receipts: { method: 'GET', path: '/v1/receipts', who: readers, withinMs: atOnceMs },
+  receipt: { method: 'GET', path: '/v1/receipts/:id', who: readers, withinMs: atOnceMs },
+  lost: { method: 'GET', path: '/v1/lost', who: readers, withinMs: atOnceMs },
   checkpoint: { method: 'POST', path: '/v1/checkpoint', who: ['database'], withinMs: 115_000 },
   promise: { method: 'POST', path: '/v1/promise', who: ['database'], withinMs: atOnceMs },
   lastWords: { method: 'POST', path: '/v1/last-words', who: ['database'], withinMs: atOnceMs },
+  /** A node for itself alone, by its certificate. It starts a program, on a machine that may be busy. */
+  certificate: { method: 'POST', path: '/v1/certificate', who: ['database', 'app', 'witness'], withinMs: 25_000 },
+  certificates: { method: 'GET', path: '/v1/certificates', who: readers, withinMs: atOnceMs },
+  audit: { method: 'GET', path: '/v1/audit', who: people, withinMs: atOnceMs },
+  auditAnchors: { method: 'GET', path: '/v1/audit/anchors', who: people, withinMs: atOnceMs },
+  /** `?offset=N`, in bytes. */
+  auditFile: { method: 'GET', path: '/v1/audit/files/:file', who: people, withinMs: atOnceMs },
   reinit: { method: 'POST', path: '/v1/reinit', who: ['operator'], withinMs: atOnceMs },
   restart: { method: 'POST', path: '/v1/restart', who: ['operator'], withinMs: atOnceMs },
 } as const;
 
 export type RouteName = keyof typeof routes;
 
-/** Percent-encoded name of the operator for whom a database node's agent forwards a request. */
+export function mayCall(route: RouteName, kind: CallerKind | 'unknown'): boolean {
+  const who: readonly string[] = routes[route].who;
+  return who.includes(kind);
+}
+
+/** `operator/<percent-encoded name>`: for whom a database node's agent forwards a request. */
 export const onBehalfOfHeader = 'x-understudy-on-behalf-of';

@@ -17,7 +17,7 @@ function fromNewerVersion(value: unknown): Json {
 }
 
 /** Their keys are the user's. */
-const freeForm = new Set(['parameters', 'datacenters', 'facts']);
+const freeForm = new Set(['parameters', 'settings', 'datacenters', 'facts']);
 
 const backend = createFakeBackend();
 

@@ -8,31 +8,48 @@
  */
 import { parseTopology } from '@understudy/client';
 import { z } from 'zod';
+import type { AuditPiece } from '../audit/files.ts';
+import type { AuditState } from '../audit/log.ts';
+import type { DatabaseState } from '../core/applied.ts';
+import type { NodeAnchor } from '../core/audit-anchor.ts';
+import { purposes } from '../core/certificates.ts';
 import { handsOffAtMostMs } from '../core/hands-off.ts';
+import { defaultApplicationFiles } from '../core/spec.ts';
 import { errorCatalogue } from '../errors/catalogue.ts';
 import { type EventRecord, isEventName } from '../events/catalogue.ts';
+import { certificate } from '../records/certificate-schema.ts';
 import { lostReport } from '../records/lost-schema.ts';
 import {
+  applicationFilesSpec,
   applicationSpec,
   count,
   duration,
+  formerTlsRules,
   name,
+  ownCertificateSpec,
   poolerSpec,
   positive,
   spec,
   storedSpec,
   text,
+  tlsException,
+  tlsRules,
 } from '../records/spec-schema.ts';
-import { clusterStatus, operation, poolerReport, prospect, receipt } from '../records/status-schemas.ts';
+import { auditAnchor, clusterStatus, operation, poolerReport, prospect, receipt } from '../records/status-schemas.ts';
 import type {
   ApplyRequest,
   AppNodeConfiguration,
+  CredentialListing,
   DoctorFinding,
+  DropAnswer,
+  DropRequest,
   FailoverAnswer,
   FailoverRequest,
   HandsOffRequest,
   Preflight,
   ReadOnlyRequest,
+  RevertRequest,
+  RotationRequest,
   SpecAnswer,
   SwitchoverAnswer,
   SwitchoverRequest,
@@ -71,6 +88,20 @@ const handsOff = z.strictObject({
   forMs: positive.max(handsOffAtMostMs).nullable(),
 }) satisfies z.ZodType<HandsOffRequest>;
 
+/** A signing request of ours has 400 bytes. */
+const certificateWish = z.strictObject({
+  purpose: z.enum(purposes),
+  request: z.string().max(16_384),
+  name: name.optional(),
+});
+const rotateCredentials = z.strictObject({
+  application: name.nullable(),
+  node: name.nullable(),
+}) satisfies z.ZodType<RotationRequest>;
+
+const revertDatabases = z.strictObject({ name: text.max(500).nullable() }) satisfies z.ZodType<RevertRequest>;
+const dropDatabase = z.strictObject({ name }) satisfies z.ZodType<DropRequest>;
+
 /** Nothing, or an empty object. */
 const nothing = z.union([z.undefined(), z.strictObject({})]);
 
@@ -80,32 +111,49 @@ export const requests = {
   failover,
   handsOff,
   readOnly,
+  rotateCredentials,
+  revertDatabases,
+  dropDatabase,
   report: poolerReport,
   cancel: nothing,
   checkpoint: nothing,
   promise: z.strictObject({ term: positive, round: positive, forMs: positive }),
   lastWords: z.strictObject({ file: z.string().regex(/^[0-9A-F]{24}$/), offset: count }),
+  certificate: z.strictObject({ wishes: z.array(certificateWish).min(1).max(purposes.length) }),
   reinit: nothing,
   restart: nothing,
 } as const;
 
 const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
 
+const wholeNumber = z
+  .string()
+  .regex(/^\d{1,15}$/, 'must be a whole number')
+  .transform(Number);
+
 /** Of `GET /v1/events`; values come as text. */
-export const eventsQuery = z.strictObject({
-  after: z
-    .string()
-    .regex(/^\d{1,15}$/, 'must be a sequence number')
-    .transform(Number)
-    .optional(),
-  follow: flag.optional(),
-});
+export const eventsQuery = z.strictObject({ after: wholeNumber.optional(), follow: flag.optional() });
+
+/** Of `GET /v1/audit/files/:file`. */
+export const auditQuery = z.strictObject({ offset: wholeNumber.optional() });
 
 /** The same keys as in a declaration, where an unknown one is an error; here a newer agent has sent it. */
 export const configuration = z.object({
   specRevision: count,
+  certificateLifeMs: positive.optional(),
   poolers: z.object(poolerSpec.shape),
-  applications: z.array(z.object(applicationSpec.shape)),
+  applications: z.array(
+    z.object({
+      ...applicationSpec.shape,
+      files: z.object(applicationFilesSpec.shape).default(defaultApplicationFiles),
+    }),
+  ),
+  tls: z.object({ ...tlsRules.shape, exceptions: z.array(z.object(tlsException.shape)) }).default(formerTlsRules),
+  certificates: z
+    .array(z.object({ ...ownCertificateSpec.shape, files: z.object(applicationFilesSpec.shape) }))
+    .optional(),
+  // An agent of an earlier version sends none.
+  credentials: z.array(z.object({ application: name, generation: positive, sealed: text })).default([]),
   databaseAgents: z.array(z.object({ node: name, address: name, hostName: name })),
 }) satisfies z.ZodType<AppNodeConfiguration>;
 
@@ -195,7 +243,44 @@ const specAnswer = z.object({
   appliedBy: text,
 }) satisfies z.ZodType<SpecAnswer>;
 
+/** Before the first line there is a head of number 0. */
+const auditState = z.object({
+  files: z.array(z.object({ file: text, bytes: count })),
+  head: z.object({ sequence: count, hash: text }),
+  waiting: count,
+  missed: count,
+  trouble: text.nullable(),
+}) satisfies z.ZodType<AuditState>;
+
+const credentialListing = z.object({
+  application: name,
+  node: name,
+  generation: positive.nullable(),
+  wanted: positive.nullable(),
+  inUse: count.nullable(),
+  issuedAt: text.nullable(),
+  issuedBy: name.nullable(),
+  isSealable: z.boolean(),
+}) satisfies z.ZodType<CredentialListing>;
+
 const accepted = z.object({ accepted: z.boolean(), because: text });
+
+const databases = z.object({
+  drift: z.array(
+    z.object({
+      name: text,
+      kind: z.enum(['changed', 'kept', 'fixed']),
+      actual: text.nullable(),
+      declared: text.nullable(),
+    }),
+  ),
+  retired: z.array(text),
+}) satisfies z.ZodType<DatabaseState>;
+const dropAnswer = z.object({
+  database: text,
+  roles: z.array(text),
+  kept: z.array(text),
+}) satisfies z.ZodType<DropAnswer>;
 
 export const answers = {
   health: z.object({ node: name, version: text, term: count, storeAgeMs: z.number().nullable() }),
@@ -210,9 +295,21 @@ export const answers = {
   failover: failoverAnswer,
   handsOff: accepted,
   readOnly: accepted,
+  credentials: z.array(credentialListing),
+  rotateCredentials: z.object({ ordered: z.array(z.object({ application: name, node: name, generation: positive })) }),
+  databases,
+  revertDatabases: accepted,
+  dropDatabase: dropAnswer,
   receipts: z.array(receipt),
   receipt,
   lost: z.array(lostReport),
+  certificate: z.object({
+    issued: z.array(z.object({ purpose: z.enum(purposes), chain: z.string().max(65_536) })),
+  }),
+  certificates: z.array(certificate),
+  audit: auditState,
+  auditAnchors: z.array(auditAnchor.extend({ node: name })) satisfies z.ZodType<readonly NodeAnchor[]>,
+  auditFile: z.object({ text: z.string(), next: count.nullable() }) satisfies z.ZodType<AuditPiece>,
   reinit: accepted,
   restart: accepted,
   done: z.object({}),

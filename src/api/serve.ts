@@ -4,10 +4,13 @@
  * Invariant: of a request by anybody who may not make it nothing is read but its head, and every one is answered or cut.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import { describeError, UnderstudyError } from '../errors/understudy-error.ts';
+import type { AuditTrail } from '../audit/trail.ts';
+import { describeError, isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
 import { answerInTime } from './answer-time.ts';
 import { answersByRoute } from './answers.ts';
+import { audited, whoCalls, whoIs } from './audited.ts';
 import { authorise, callerOf, identify, type Peer, peerOf } from './caller.ts';
 import { type AgentBackend, type Identity, onBehalfOfHeader, type RouteName, routes } from './contract.ts';
 import { type EventStream, lineOf } from './event-stream.ts';
@@ -28,7 +31,8 @@ export interface Serving {
   readonly answerWithinMs: (route: RouteName) => number;
   readonly topology: TopologyStream;
   readonly events: EventStream;
-  readonly peers: WeakMap<TLSSocket, Peer>;
+  readonly audit: AuditTrail;
+  readonly peers: WeakMap<Socket, Peer>;
 }
 
 /** How long the rest of a refused body is read and thrown away. */
@@ -36,24 +40,32 @@ const discardMs = 1_000;
 
 /** Never rejects. */
 export async function serve(serving: Serving, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  let peer: Peer | null = null;
   try {
-    const peer = connectedPeer(serving, request);
+    const isNew = !serving.peers.has(request.socket);
+    peer = connectedPeer(serving, request);
     const identity = identify(peer, serving.backend, Date.now());
+    if (isNew && identity.kind !== 'node') serving.audit.record('login', whoIs(peer), {});
     const target = targetOf(request.method ?? '', request.url ?? '');
     authorise(identity, target.route);
     if (target.route === 'events' || target.route === 'topologyStream') {
       stream(serving, target, peer, identity, response);
       return;
     }
-    const caller = callerOf(identity, headerOf(request, onBehalfOfHeader));
+    const caller = callerOf(identity, headerOf(request, onBehalfOfHeader), target.route);
     const body = routes[target.route].method === 'POST' ? await readJsonBody(request) : undefined;
     const answer = answersByRoute[target.route];
-    const { parameters } = target;
-    const value = await answerInTime(response, serving.answerWithinMs(target.route), async (signal) =>
-      answer(serving.backend, { caller, parameters, body, signal }),
+    const { parameters, query } = target;
+    const who = whoCalls(caller, peer);
+    const value = await audited(serving.audit, target.route, { body, parameters, who }, () =>
+      answerInTime(response, serving.answerWithinMs(target.route), async (signal) =>
+        answer(serving.backend, { caller, parameters, query, body, signal }),
+      ),
     );
     send(response, 200, value);
   } catch (error) {
+    if (isUnderstudyError(error) && (error.code === 'FORBIDDEN' || error.code === 'CERTIFICATE_REFUSED'))
+      recordRefusal(serving, peer, request, error);
     sendFailure(serving, error, request, response);
   }
 }
@@ -62,9 +74,15 @@ function connectedPeer({ peers }: Serving, { socket }: IncomingMessage): Peer {
   if (!(socket instanceof TLSSocket) || !socket.authorized) {
     throw new UnderstudyError('CERTIFICATE_REFUSED', 'the connection is not verified');
   }
-  const peer = peers.get(socket) ?? peerOf(socket.getPeerX509Certificate());
+  const peer = peers.get(socket) ?? peerOf(socket.getPeerX509Certificate(), socket.remoteAddress);
   peers.set(socket, peer);
   return peer;
+}
+
+function recordRefusal({ audit }: Serving, peer: Peer | null, request: IncomingMessage, error: UnderstudyError): void {
+  const who = peer === null ? { as: 'nobody known', from: request.socket.remoteAddress } : whoIs(peer);
+  const [path] = (request.url ?? '').split('?');
+  audit.record('request.refused', who, { route: `${request.method} ${path}`, because: error.message });
 }
 
 /** Headers that came twice are joined with a comma, which no percent-encoded name contains. */

@@ -9,10 +9,13 @@
 import { constants } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:https';
+import type { AuditTrail } from '../audit/trail.ts';
+import { type TlsPolicy, tls13Suites, tlsLimits } from '../core/tls-policy.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { Credentials } from '../pki/credential-files.ts';
 import { type AgentBackend, type RouteName, routes } from './contract.ts';
 import { EventStream } from './event-stream.ts';
+import { onRefusedHandshake } from './handshakes.ts';
 import { type ApiLog, serve } from './serve.ts';
 import { defaultStreamLimits, type StreamLimits } from './stream-writer.ts';
 import { TopologyStream } from './topology-stream.ts';
@@ -20,10 +23,13 @@ import { TopologyStream } from './topology-stream.ts';
 export interface ApiServerOptions {
   readonly backend: AgentBackend;
   readonly tls: Credentials;
+  /** Of now: asked before each connection. Default: modern. */
+  readonly policy?: () => TlsPolicy;
   readonly address: string;
   /** 0: any free one. */
   readonly port: number;
   readonly log: ApiLog;
+  readonly audit: AuditTrail;
   readonly streams?: Partial<StreamLimits>;
   /** Of a route, in ms; default: the route's own. */
   readonly answerWithinMs?: (route: RouteName) => number;
@@ -32,6 +38,8 @@ export interface ApiServerOptions {
 export interface ApiServer {
   /** Where it listens. Throws PORT_IN_USE, CONFIG_INVALID. */
   listen(): Promise<{ readonly address: string; readonly port: number }>;
+  /** New connections get this certificate; those that stand go on. Throws CERTIFICATE_REFUSED. */
+  renew(tls: Credentials): void;
   /** Ends streams, waits a moment for answers under way, and closes every connection. */
   close(): Promise<void>;
 }
@@ -50,33 +58,46 @@ const limits = {
 /** A stream and a connection for reports from each of hundreds of app nodes, and room. */
 const maxConnections = 4_096;
 
-function tlsOptions(tls: Credentials) {
+function tlsOptions(tls: Credentials, policy: TlsPolicy) {
+  const { ciphers, minVersion } = tlsLimits(policy);
   return {
     ca: tls.caPem,
     cert: tls.certificatePem,
     key: tls.keyPem,
-    minVersion: 'TLSv1.2' as const,
+    minVersion,
+    ciphers: `${tls13Suites}:${ciphers}`,
     // A resumed session is not verified again, and could outlive its certificate.
     secureOptions: constants.SSL_OP_NO_TICKET,
   };
 }
 
 export function createApiServer(options: ApiServerOptions): ApiServer {
-  const { answerWithinMs = (route: RouteName) => routes[route].withinMs, backend, log } = options;
+  const { answerWithinMs = (route: RouteName) => routes[route].withinMs, audit, backend, log } = options;
   const streamLimits = { ...defaultStreamLimits, ...options.streams };
   const topology = new TopologyStream(backend, streamLimits);
   const events = new EventStream(backend, streamLimits);
-  const serving = { backend, log, answerWithinMs, topology, events, peers: new WeakMap() };
+  const serving = { backend, log, audit, answerWithinMs, topology, events, peers: new WeakMap() };
+  const { policy = () => 'modern' } = options;
+  let spoken = policy();
+  let credentials = options.tls;
   const server = createServer(
-    { ...limits, ...tlsOptions(options.tls), requestCert: true, rejectUnauthorized: true },
+    { ...limits, ...tlsOptions(options.tls, spoken), requestCert: true, rejectUnauthorized: true },
     (request, response) => {
       // It never rejects: it answers its errors.
       void serve(serving, request, response);
     },
   );
   server.maxConnections = maxConnections;
-  server.on('tlsClientError', (error, socket) => {
-    log.debug({ from: socket.remoteAddress, because: error.message }, 'TLS handshake failed');
+  // Before TLS has a look at it.
+  server.prependListener('connection', () => {
+    const wanted = policy();
+    if (wanted === spoken) return;
+    spoken = wanted;
+    server.setSecureContext(tlsOptions(credentials, wanted));
+  });
+  onRefusedHandshake(server, ({ because, from }) => {
+    log.debug({ from, because }, 'TLS handshake failed');
+    audit.record('handshake.refused', { as: 'nobody known', from }, { because });
   });
   server.on('error', (error) => {
     // Of listening, which `listen` throws too; or of accepting, as when there are no file descriptors left.
@@ -97,6 +118,18 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       const bound = server.address();
       const port = typeof bound === 'object' && bound !== null ? bound.port : options.port;
       return { address: options.address, port };
+    },
+    renew(tls) {
+      try {
+        server.setSecureContext(tlsOptions(tls, spoken));
+        credentials = tls;
+      } catch {
+        // OpenSSL's text may quote a key.
+        throw new UnderstudyError(
+          'CERTIFICATE_REFUSED',
+          "the new certificate, its key or the authority's can't be used",
+        );
+      }
     },
     async close() {
       topology.close();

@@ -1,24 +1,26 @@
 /**
- * Finds what the agents of app nodes on this machine wrote about their applications' connections:
- * `<state>/apps/<application>/connection.json`.
+ * Finds what the agents of app nodes on this machine wrote about their applications' connections (application-files.ts).
  *
  * Asks no agent. Knows an application by its name and its nodes; which of them to take is for the caller.
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describeError, UnderstudyError } from '../errors/understudy-error.ts';
+import { fileNames } from './connection-texts.ts';
 import { connectionUri, type PoolerConnection, readPoolerConnection } from './pooler-connection.ts';
 
 export interface AppNode {
   readonly node: string;
-  /** The node's state directory. */
-  readonly state: string;
+  /** Where its agent writes the applications' files, a directory for each. */
+  readonly files: string;
 }
 
 /** One application on one app node. */
 export interface ConnectionFile {
   readonly node: string;
   readonly application: string;
+  /** Of its files. */
+  readonly directory: string;
   readonly file: string;
 }
 
@@ -33,14 +35,12 @@ export interface ApplicationConnection {
 
 /** Throws CONFIG_UNREADABLE when one may not be read; an agent that has written nothing yet has none. */
 export function connectionFiles(nodes: readonly AppNode[]): readonly ConnectionFile[] {
-  return nodes.flatMap(({ node, state }) => {
-    const directory = join(state, 'apps');
-    return applicationsIn(directory).map((application) => ({
-      node,
-      application,
-      file: join(directory, application, 'connection.json'),
-    }));
-  });
+  return nodes.flatMap(({ node, files }) =>
+    applicationsIn(files).map((application) => {
+      const directory = join(files, application);
+      return { node, application, directory, file: join(directory, fileNames.json) };
+    }),
+  );
 }
 
 /**
@@ -78,9 +78,11 @@ export function readConnection({ application, file, node }: ConnectionFile, purp
   throw new UnderstudyError('NOT_FOUND', `${application} has no alias for ${purpose}s on ${node}`);
 }
 
+/** Those that have the file: a directory alone may be somebody else's, or unfinished. */
 function applicationsIn(directory: string): readonly string[] {
   try {
-    return readdirSync(directory).sort();
+    const names = readdirSync(directory).sort();
+    return names.filter((name) => existsSync(join(directory, name, fileNames.json)));
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
     throw unreadable(directory, error);
@@ -97,6 +99,6 @@ function contentOf(file: string): string {
 
 function unreadable(path: string, cause: unknown): UnderstudyError {
   return new UnderstudyError('CONFIG_UNREADABLE', `${path} can't be read: ${describeError(cause)}`, {
-    hint: 'run it as root, or as the user that the agent on that node runs as',
+    hint: 'run it as root, or as the user that these files belong to (applications.*.files)',
   });
 }

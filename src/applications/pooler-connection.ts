@@ -1,4 +1,4 @@
-/** What the agent of an app node writes for each application: `<state>/apps/<application>/connection.json`. */
+/** What the agent of an app node writes for each application in its connection.json, but for the password. */
 import { z } from 'zod';
 import { describeError, UnderstudyError } from '../errors/understudy-error.ts';
 

@@ -5,9 +5,10 @@ import type { ClusterStatus } from '../core/status.ts';
 import { exitCodes } from '../errors/exit-codes.ts';
 import { describeError, isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
 import { findStage } from '../stage/record.ts';
+import { Troubles } from './apply-troubles.ts';
 import type { Call } from './call.ts';
 import type { ClusterAccess } from './cluster-access.ts';
-import { type Owed, owedBy } from './convergence.ts';
+import { type Owed, owedBy, type Wanted } from './convergence.ts';
 import { planFile, planLines, refusalOf, type SpecInForce, specInForce } from './plan-file.ts';
 import { todo } from './status-text.ts';
 import { countText, spanText } from './words.ts';
@@ -17,15 +18,16 @@ const applyWithinMs = 10_000;
 
 export async function applyFile(call: Call, file: string, timeoutMs: number): Promise<number> {
   const { terminal } = call;
-  const { base, plan, spec } = await planFile(call, file);
+  const planned = await planFile(call, file);
+  const { base, plan, spec } = planned;
   const access = await call.cluster();
-  if (!terminal.json) terminal.print(...planLines(plan, terminal.paint));
+  if (!terminal.json) terminal.print(...planLines(planned, terminal.paint));
   const refusal = refusalOf(plan);
   if (refusal !== null) throw refusal;
   const isNew = !isDeepStrictEqual(base.spec, spec);
   const revision = isNew ? await send(access, base, spec) : base.revision;
   if (!terminal.json && isNew) terminal.print(`Declared as revision ${revision}.`);
-  const outcome = await untilConverged(call, access, { spec, revision, timeoutMs });
+  const outcome = await untilConverged(call, access, { spec, revision, before: base.spec, timeoutMs });
   return conclude(call, revision, outcome);
 }
 
@@ -42,9 +44,7 @@ async function send(access: ClusterAccess, { revision: baseRevision }: SpecInFor
   }
 }
 
-interface Wanted {
-  readonly spec: Spec;
-  readonly revision: number;
+interface Awaited extends Wanted {
   readonly timeoutMs: number;
 }
 
@@ -54,14 +54,16 @@ interface Outcome {
   readonly tookMs: number;
 }
 
-async function untilConverged(call: Call, access: ClusterAccess, wanted: Wanted): Promise<Outcome> {
+async function untilConverged(call: Call, access: ClusterAccess, wanted: Awaited): Promise<Outcome> {
   const begunAtMs = performance.now();
   const progress = new NodeProgress(call, wanted.spec);
+  const troubles = new Troubles(call, access);
   let last: Omit<Outcome, 'tookMs'> = { status: null, owed: [] };
   for (;;) {
     try {
+      await troubles.look(performance.now());
       const status = await access.status();
-      last = { status, owed: owedBy(status, wanted.spec, wanted.revision) };
+      last = { status, owed: owedBy(status, wanted) };
       progress.show(last.owed);
       if ((status.specRevision ?? 0) >= wanted.revision && last.owed.length === 0) break;
     } catch (error) {

@@ -2,13 +2,14 @@
  * The context file: which cluster the command line speaks to, and as whom.
  *
  * It is looked for in this order: `--context FILE`, UNDERSTUDY_CONTEXT, the stage of the current directory,
- * /etc/understudy/context.json. Refuses to guess beyond that. Relative paths in it start at its own directory.
+ * /etc/understudy/context.json. Refuses to guess beyond that. Relative paths in it start at its own directory. In a stage's
+ * directory `operator` and `viewer` name the files of the people that it made credentials for.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { z } from 'zod';
 import { describeError, UnderstudyError } from '../errors/understudy-error.ts';
-import { contextFile, findStage } from '../stage/record.ts';
+import { contextFile, findStage, stagePeople } from '../stage/record.ts';
 import type { CliIo } from './terminal.ts';
 
 const port = z.int().min(1).max(65_535);
@@ -21,10 +22,10 @@ export const contextSchema = z.object({
   agents: z
     .array(z.object({ node: text, role: z.enum(['database', 'app', 'witness']), address: text, port }))
     .refine((agents) => agents.some((agent) => agent.role === 'database'), 'at least one database agent is needed'),
-  /** The operator's certificate and key, and the authority that signed the agents'. */
+  /** The certificate and key of an operator or a viewer, and the authority that signed the agents'. */
   tls: z.object({ ca: text, certificate: text, key: text }),
-  /** App nodes whose state directory is on this machine: `understudy uri` reads their connection files. */
-  apps: z.array(z.object({ node: text, address: text, state: text })).default([]),
+  /** App nodes of this machine, each with the directory of its applications' files: `understudy uri` reads them. */
+  apps: z.array(z.object({ node: text, address: text, files: text })).default([]),
 });
 
 export type Context = z.infer<typeof contextSchema>;
@@ -40,10 +41,13 @@ export interface ContextPlace {
 /** `null`: none was named, and there is none in the usual places. */
 export function findContextFile({ named, io }: ContextPlace): string | null {
   const wanted = named ?? io.env.UNDERSTUDY_CONTEXT;
+  const person = stagePeople.find((one) => one === wanted);
   // A directory that was removed is missed only where it matters.
-  if (wanted !== undefined && wanted !== '') return resolve(isAbsolute(wanted) ? '/' : io.cwd, wanted);
+  if (wanted !== undefined && wanted !== '' && person === undefined)
+    return resolve(isAbsolute(wanted) ? '/' : io.cwd, wanted);
   const stage = findStage(io.cwd);
-  if (stage !== null) return contextFile(stage);
+  if (stage !== null) return contextFile(stage, person);
+  if (person !== undefined) return resolve(io.cwd, person);
   return existsSync(systemContextFile) ? systemContextFile : null;
 }
 
@@ -90,6 +94,6 @@ export function parseContext(content: string, file: string): Context {
   return {
     ...context,
     tls: { ca: from(ca), certificate: from(certificate), key: from(key) },
-    apps: context.apps.map((app) => ({ ...app, state: from(app.state) })),
+    apps: context.apps.map((app) => ({ ...app, files: from(app.files) })),
   };
 }

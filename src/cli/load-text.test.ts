@@ -32,7 +32,7 @@ const verdict: Verdict = {
 const report: LoadReport = {
   run: 'a1',
   database: 'shop',
-  schema: 'understudy_load_a1',
+  tables: 'understudy_load_a1_',
   commit: 'on',
   workloads: ['inserts', 'append', 'bank'],
   writers: 8,
@@ -104,7 +104,7 @@ db2  primary`);
     expect(text).toContain('8 writers at 1 pooler, ended early;');
     expect(text).toContain('db1  standby  holds something else');
     expect(text).toContain('3 failed: 08P01 server conn crashed?');
-    expect(text).toMatch(/The tables were left in schema understudy_load_a1: the verdict is broken\.$/);
+    expect(text).toMatch(/The tables understudy_load_a1_\* were left: the verdict is broken\.$/);
   });
 
   it('of one that could not be judged says what is not known', () => {

@@ -24,7 +24,7 @@ export function loadLines(report: LoadReport, paint: Paint): readonly string[] {
     '',
     ...columns(verdict.nodes.map(nodeRow)),
     ...(verdict.troubles.length === 0 ? [] : ['', ...verdict.troubles.map(troubleText)]),
-    ...(report.kept === null ? [] : ['', `The tables were left in schema ${report.schema}: ${report.kept}.`]),
+    ...(report.kept === null ? [] : ['', `The tables ${report.tables}* were left: ${report.kept}.`]),
   ];
 }
 

@@ -37,6 +37,43 @@ async function ask(question: string, signal: AbortSignal): Promise<string> {
   }
 }
 
+/** In raw mode nothing is shown, and Ctrl-C is a key like any other: it is passed on as what it means. */
+function askSecret(question: string, signal: AbortSignal): Promise<string> {
+  const { stdin, stderr } = process;
+  stderr.write(question);
+  stdin.setRawMode(true);
+  stdin.resume();
+  return new Promise((resolve, reject) => {
+    let typed = '';
+    const end = (): void => {
+      stdin.off('data', take);
+      signal.removeEventListener('abort', cancel);
+      stdin.setRawMode(false);
+      stdin.pause();
+      stderr.write('\n');
+    };
+    const cancel = (): void => {
+      end();
+      reject(signal.reason);
+    };
+    const take = (chunk: Buffer): void => {
+      for (const key of chunk.toString('utf8')) {
+        if (key === '\r' || key === '\n' || key === '\u0004') {
+          end();
+          resolve(typed);
+          return;
+        }
+        if (key === '\u0003') tell('asked');
+        else if (key === '\u007f' || key === '\b') typed = [...typed].slice(0, -1).join('');
+        else if (key >= ' ') typed += key;
+      }
+    };
+    stdin.on('data', take);
+    signal.addEventListener('abort', cancel, { once: true });
+    if (signal.aborted) cancel();
+  });
+}
+
 // A reader that went away (`understudy events | head`), a terminal that was closed, or a full disk under a log: a verb
 // without an end shall find one, and one that has begun something brings it to its end.
 let isLost = false;
@@ -59,6 +96,7 @@ const exit = await runCli(process.argv.slice(2), {
   },
   program: fileURLToPath(import.meta.url),
   ask: process.stdin.isTTY ? ask : undefined,
+  askSecret: process.stdin.isTTY ? askSecret : undefined,
   onInterrupt: listen,
 });
 // What was to be told is lost, however well it was done.

@@ -1,11 +1,13 @@
 /** Compares a cluster file with the spec in force. The file is read first: a mistake in it needs no cluster. */
 import { resolve } from 'node:path';
 import { formatIssues, loadClusterFile } from '../config/load.ts';
+import type { DatabaseState } from '../core/applied.ts';
 import { type Plan, planChanges, renderPlan } from '../core/plan.ts';
 import type { Spec } from '../core/spec.ts';
 import { isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
 import type { Call } from './call.ts';
 import type { ClusterAccess } from './cluster-access.ts';
+import { databaseState, driftLines } from './database-drift.ts';
 import type { Paint, Tone } from './terminal.ts';
 import { countText } from './words.ts';
 
@@ -19,14 +21,20 @@ export interface PlannedFile {
   readonly spec: Spec;
   readonly base: SpecInForce;
   readonly plan: Plan;
+  readonly primary: string | null;
+  /** What nobody but the primary's agent knows. */
+  readonly databases: DatabaseState;
 }
 
 /** Throws CONFIG_INVALID. */
 export async function planFile(call: Call, file: string): Promise<PlannedFile> {
   const spec = readClusterFile(call, file);
   const access = await call.cluster();
-  const [base, status] = [await specInForce(access), await access.status()];
-  return { spec, base, plan: planChanges(base.spec, spec, { primary: status.primary }) };
+  const [base, { primary }] = [await specInForce(access), await access.status()];
+  const { state, unknownBecause } = await databaseState(access, primary);
+  if (unknownBecause !== null && base.spec !== null)
+    call.terminal.note(`what was changed by hand in the databases is not known: ${unknownBecause}`);
+  return { spec, base, plan: planChanges(base.spec, spec, { primary }), primary, databases: state };
 }
 
 /** Prints what is doubtful. Throws CONFIG_INVALID with every mistake and its place. */
@@ -61,8 +69,8 @@ export function refusalOf({ refusals }: Plan): UnderstudyError | null {
 
 const tones: Readonly<Record<string, Tone>> = { '+': 'green', '-': 'red', '~': 'yellow', '!': 'red' };
 
-export function planLines(plan: Plan, paint: Paint): readonly string[] {
-  return renderPlan(plan).map((line) => {
+export function planLines({ plan, primary, databases }: PlannedFile, paint: Paint): readonly string[] {
+  return [...renderPlan(plan), ...driftLines(primary, databases, plan)].map((line) => {
     if (line.startsWith('Refused:')) return paint('red', line);
     return line.replace(
       /^(\S.*? +)([-+~!]) /,

@@ -30,8 +30,8 @@ async function plan(call: Call, file: string): Promise<number> {
   const { terminal } = call;
   const { planFile, planLines, refusalOf } = await import('./plan-file.ts');
   const planned = await planFile(call, file);
-  if (terminal.json) terminal.printJson({ revision: planned.base.revision, ...planned.plan });
-  else terminal.print(...planLines(planned.plan, terminal.paint));
+  if (terminal.json) terminal.printJson({ revision: planned.base.revision, ...planned.plan, ...planned.databases });
+  else terminal.print(...planLines(planned, terminal.paint));
   const refusal = refusalOf(planned.plan);
   if (refusal === null) return exitCodes.done;
   terminal.fail(refusal);

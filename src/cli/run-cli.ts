@@ -9,9 +9,13 @@ import { exitCodeFor, exitCodes } from '../errors/exit-codes.ts';
 import { version } from '../version.ts';
 import { declareAgent } from './agent.ts';
 import { declareApply } from './apply.ts';
+import { declareAudit } from './audit.ts';
 import { declareByHand } from './by-hand.ts';
+import { declareCa } from './ca.ts';
 import { type Perform, withCall } from './call.ts';
+import { declareCertificates } from './certificates.ts';
 import { declareCompletion } from './completion.ts';
+import { declareCredentials } from './credentials.ts';
 import { declareDoctor } from './doctor.ts';
 import { declareEvents } from './events.ts';
 import { declareFailover } from './failover.ts';
@@ -42,12 +46,16 @@ const verbs = [
   declareReadOnly,
   declareByHand,
   declareUri,
+  declareCredentials,
   declareEvents,
   declareWhy,
   declareReceipts,
   declareLost,
   declareNodeOrders,
+  declareCertificates,
+  declareCa,
   declareDoctor,
+  declareAudit,
   declareSchema,
   declareCompletion,
   declareVersion,
@@ -89,7 +97,7 @@ export function createProgram(io: CliIo, perform: Perform): Command {
     .usage('VERB [options]')
     .option(
       '--context <file>',
-      'the cluster to speak to; otherwise UNDERSTUDY_CONTEXT, the stage of this directory, or /etc/understudy/context.json',
+      'the cluster to speak to, and as whom (on a stage also: operator, viewer); otherwise UNDERSTUDY_CONTEXT, the stage of this directory, or /etc/understudy/context.json',
     )
     .version(version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'show this help')

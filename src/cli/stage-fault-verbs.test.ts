@@ -2,10 +2,10 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { runToEnd } from '../../test/fixtures/cli-run.ts';
 import { exitCodes } from '../errors/exit-codes.ts';
 import { enterFault, readFaults } from '../stage/fault-ledger.ts';
 import { recordFile, type StageRecord, stageDirectory } from '../stage/record.ts';
-import { runCli } from './run-cli.ts';
 
 let directory: string;
 let record: StageRecord;
@@ -36,16 +36,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
-async function fault(...argv: readonly string[]) {
-  const written = { out: '', err: '' };
-  const exit = await runCli(['stage', 'fault', ...argv], {
-    stdout: { write: (text) => (written.out += text) },
-    stderr: { write: (text) => (written.err += text) },
-    env: {},
-    cwd: directory,
-  });
-  return { exit, ...written };
-}
+const fault = (...argv: readonly string[]) => runToEnd(['stage', 'fault', ...argv], { directory });
 
 function storeIsDown(node: string): void {
   enterFault(record, { fault: 'kill', node, what: 'store', untilMs: null }, new Date());

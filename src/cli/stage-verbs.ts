@@ -6,9 +6,8 @@
  */
 import { exitCodes } from '../errors/exit-codes.ts';
 import { describeError, UnderstudyError } from '../errors/understudy-error.ts';
-import { keepAgain } from '../stage/keeping.ts';
 import { contextFile, findStage, type StageRecord } from '../stage/record.ts';
-import { abandonStage, stageDown, stageJoin, stageUp } from '../stage/stage.ts';
+import { stageDown, stageJoin, stageUp } from '../stage/stage.ts';
 import { createLinuxClock } from '../timing/linux-clock.ts';
 import type { Call } from './call.ts';
 import { watchStatus } from './status.ts';
@@ -33,44 +32,25 @@ export async function upStage(call: Call, request: UpRequest): Promise<number> {
     const seconds = ((performance.now() - begun) / 1_000).toFixed(1).padStart(5);
     terminal.print(`${terminal.paint('dim', `${seconds} s`)}  ${line}`);
   };
-  const kept = await keepAgain(io.cwd, { clock: createLinuxClock(), report, signal: call.signal });
-  if (kept !== null) {
-    if (terminal.json) terminal.printJson({ ...summaryJson(kept), keeperStarted: true });
+  const { nodes, appNodes, witness = false, net: namespaces = false, smallDisks: diskMb = null } = request;
+  const { signal } = call;
+  const { record, keeperStarted } = await stageUp({
+    ...{ directory: io.cwd, program: io.program, nodes, appNodes, witness, namespaces, diskMb },
+    ...{ clock: createLinuxClock(), report, signal },
+    onAbandon() {
+      if (signal.aborted) terminal.note('ending what was started');
+    },
+  });
+  if (keeperStarted) {
+    if (terminal.json) terminal.printJson({ ...summaryJson(record), keeperStarted });
     else terminal.print('The stage runs already. Its keeper had ended, and was started again.');
     return exitCodes.done;
   }
-  const record = await start(call, io.program, request, report);
   report(terminal.paint('green', 'healthy'));
-  if (terminal.json) terminal.printJson({ ...summaryJson(record), keeperStarted: false });
+  if (terminal.json) terminal.printJson({ ...summaryJson(record), keeperStarted });
   else terminal.print(...summaryLines(call, record));
   if (request.detach === true) return exitCodes.done;
   return await keepUntilInterrupted(call);
-}
-
-async function start(
-  call: Call,
-  program: string,
-  request: UpRequest,
-  report: (line: string) => void,
-): Promise<StageRecord> {
-  const { nodes, appNodes } = request;
-  const witness = request.witness === true;
-  const isolation = { namespaces: request.net === true, diskMb: request.smallDisks ?? null };
-  const { signal } = call;
-  const { cwd: directory } = call.io;
-  const clock = createLinuxClock();
-  try {
-    const record = await stageUp({ directory, program, nodes, appNodes, witness, ...isolation, clock, report, signal });
-    signal.throwIfAborted();
-    return record;
-  } catch (error) {
-    // A stage that was up before is not this call's to end.
-    if (!(error instanceof UnderstudyError && (error.code === 'STAGE_EXISTS' || error.code === 'REFUSED'))) {
-      if (signal.aborted) call.terminal.note('ending what was started');
-      await abandonStage(directory, clock);
-    }
-    throw error;
-  }
 }
 
 function summaryJson(record: StageRecord) {

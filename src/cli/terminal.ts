@@ -26,6 +26,8 @@ export interface CliIo {
   readonly program?: string;
   /** Puts a question to whoever sits at the terminal; absent where nobody does. The signal ends the wait with its reason. */
   readonly ask?: ((question: string, signal: AbortSignal) => Promise<string>) | undefined;
+  /** The same, and what is typed is not shown. */
+  readonly askSecret?: ((question: string, signal: AbortSignal) => Promise<string>) | undefined;
   /** Calls back at each interruption until the answered function is called; without it Ctrl-C ends the process. */
   readonly onInterrupt?: (listener: (how: Interruptor) => void) => () => void;
 }

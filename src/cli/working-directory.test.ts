@@ -1,25 +1,19 @@
 /** A shell stands in a directory that somebody removed: only what needs a directory fails there, and says why. */
 import { describe, expect, it } from 'vitest';
-import { runCli } from './run-cli.ts';
+import { type CliSeat, runToEnd } from '../../test/fixtures/cli-run.ts';
 import { workingDirectory } from './working-directory.ts';
 
 function removed(): string {
   throw Object.assign(new Error('ENOENT: no such file or directory, uv_cwd'), { code: 'ENOENT', syscall: 'uv_cwd' });
 }
 
-async function cli(...argv: readonly string[]) {
-  const written = { out: '', err: '' };
-  const exit = await runCli(argv, {
-    stdout: { write: (text) => (written.out += text) },
-    stderr: { write: (text) => (written.err += text) },
-    env: {},
-    program: '/none/understudy.mjs',
-    get cwd() {
-      return workingDirectory(removed);
-    },
-  });
-  return { exit, ...written };
-}
+const seat: CliSeat = {
+  program: '/none/understudy.mjs',
+  get directory() {
+    return workingDirectory(removed);
+  },
+};
+const cli = (...argv: readonly string[]) => runToEnd(argv, seat);
 
 describe('in a directory that was removed', () => {
   it.each([['version'], ['schema'], ['completion', 'bash'], ['stage', '--help']])('%s %s works', async (...argv) => {

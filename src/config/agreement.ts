@@ -3,8 +3,9 @@
  * and times that must fit into each other. Pure.
  */
 import { leaseDeadlineMs, renewEveryMs } from '../core/lease.ts';
-import { whyOwned } from '../core/owned-parameters.ts';
 import { type ApplicationSpec, nodesOfRole, readAlias, type Spec } from '../core/spec.ts';
+import { accessDisagreements, parameterDisagreements } from './access-agreement.ts';
+import { certificateDisagreements, roleDisagreements } from './certificate-agreement.ts';
 import { durabilityDisagreements, durabilityDoubts } from './durability-agreement.ts';
 import { type Finding, quote } from './issue.ts';
 import { nodeDisagreements, nodeDoubts } from './node-agreement.ts';
@@ -60,6 +61,11 @@ function databaseOf(spec: Spec, application: ApplicationSpec): readonly Finding[
     const message = `may only read, but the role ${quote(name)} owns the database ${database.name}, and an owner may write. Another name for the application`;
     return [{ path: ['applications', name], at: 'key', message }];
   }
+  const other = spec.databases.find((each) => each.owner === name);
+  if (database.owner !== name && other !== undefined) {
+    const message = `uses ${database.name}, while the role ${quote(name)} owns the database ${other.name}. Another name for the application, or for the owner`;
+    return [{ path: ['applications', name], at: 'key', message }];
+  }
   return [];
 }
 
@@ -88,27 +94,6 @@ function applications(file: ClusterFile, spec: Spec): readonly Finding[] {
     ...databaseOf(spec, application),
     ...aliasesOf(spec, application),
   ]);
-}
-
-function parameters(file: ClusterFile): readonly Finding[] {
-  const written = typeof file.postgres === 'object' ? Object.keys(file.postgres.parameters ?? {}) : [];
-  const seen = new Map<string, string>();
-  return written.flatMap((name) => {
-    const path = ['postgres', 'parameters', name];
-    const key = name.toLowerCase();
-    const earlier = seen.get(key);
-    seen.set(key, name);
-    const reason = whyOwned(name);
-    const message =
-      earlier !== undefined
-        ? `is the same parameter as ${earlier}. Keep one of them`
-        : !/^[a-z_][a-z0-9_$]*(\.[a-z_][a-z0-9_$]*)?$/.test(key) || key.length > 127
-          ? `${quote(name)} is no name of a parameter. Such as work_mem or pg_stat_statements.max`
-          : reason !== undefined
-            ? `is set by Understudy: ${reason}. Remove it`
-            : undefined;
-    return message === undefined ? [] : [{ path, at: 'key' as const, message }];
-  });
 }
 
 /** A client that came just before a switchover must still be waiting when it ends, also if it has to be undone. */
@@ -155,12 +140,15 @@ export function disagreements(file: ClusterFile, spec: Spec): readonly Finding[]
   return [
     ...nodeDisagreements(file, spec),
     ...applications(file, spec),
-    ...parameters(file),
+    ...parameterDisagreements(file),
+    ...accessDisagreements(file, spec),
     ...times(file, spec),
     ...lease(spec),
     ...durabilityDisagreements(file, spec),
     ...endpoints(file),
     ...portDisagreements(spec),
+    ...roleDisagreements(spec),
+    ...certificateDisagreements(file, spec),
   ];
 }
 

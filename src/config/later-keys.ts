@@ -5,13 +5,12 @@
 
 type Path = readonly (string | number)[];
 
-const everywhere = ['extensions', 'outage', 'hold', 'maintenance', 'alarms'] as const;
+const everywhere = ['outage', 'hold', 'maintenance', 'alarms'] as const;
 
 /** By what stands before the key; `*` is any name. */
 const below: Readonly<Record<string, readonly string[]>> = {
   '': [
     'backups',
-    'certificates',
     'dashboard',
     'discovery',
     'edge',
@@ -22,7 +21,6 @@ const below: Readonly<Record<string, readonly string[]>> = {
     'services',
     'sessions',
     'templates',
-    'tls',
     'webhooks',
   ],
   'nodes.*.*': ['cascade', 'delay', 'upstream', 'services', 'pooler'],
@@ -30,10 +28,11 @@ const below: Readonly<Record<string, readonly string[]>> = {
   postgres: ['archive', 'backups', 'synchronous', 'upgrade'],
   store: ['managed', 'members'],
   poolers: ['sessions', 'session_port', 'listen', 'tls'],
-  'databases.*': ['backups', 'durability', 'lag_limit', 'encoding', 'locale'],
-  'applications.*': ['durability', 'read_lag', 'rotate', 'sessions', 'weight', 'routes'],
+  'databases.*': ['backups', 'durability', 'lag_limit'],
+  'applications.*': ['durability', 'read_lag', 'sessions', 'weight', 'routes'],
   switchover: ['window', 'announce'],
   lease: ['promises'],
+  tls: ['ciphers', 'protocols'],
 };
 
 export function isLaterKey(path: Path, key: string): boolean {

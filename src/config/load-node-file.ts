@@ -20,8 +20,20 @@ const schema = z.strictObject({
   node: z.string().min(1),
   role: z.enum(['database', 'app', 'witness']),
   api: z.strictObject({ address: z.string().min(1), port: port.default(defaultApiPort) }),
-  directories: z.strictObject({ data: path, run: path, log: path, state: path }),
-  tls: z.strictObject({ ca: path, certificate: path, key: path }),
+  directories: z.strictObject({
+    data: path,
+    run: path,
+    log: path,
+    state: path,
+    apps: path.optional(),
+    certificates: path.optional(),
+  }),
+  tls: z.strictObject({
+    ca: path,
+    certificate: path,
+    key: path,
+    sealing: z.strictObject({ certificate: path, key: path }).optional(),
+  }),
   store: z
     .strictObject({
       endpoints: z.array(z.url({ protocol: /^https$/ })).min(1),
@@ -30,6 +42,7 @@ const schema = z.strictObject({
       key: path,
       user: z.string().min(1),
       passwordFile: path,
+      server: z.strictObject({ certificate: path, key: path }).optional(),
     })
     .nullable()
     .default(null),
@@ -37,7 +50,12 @@ const schema = z.strictObject({
   binaries: z
     .strictObject({ postgres: path.nullable().default(null), pgbouncer: path.nullable().default(null) })
     .default({ postgres: null, pgbouncer: null }),
-  pooler: z.strictObject({ listenAddress: z.string().min(1) }).default({ listenAddress: '127.0.0.1' }),
+  pooler: z
+    .strictObject({
+      listenAddress: z.string().min(1),
+      plainFrom: z.array(z.union([z.cidrv4(), z.cidrv6()], 'must be a network such as 10.0.0.9/32')).default([]),
+    })
+    .default({ listenAddress: '127.0.0.1', plainFrom: [] }),
   watchdog: path.nullable().default(null),
   divergedWal: z
     .strictObject({ maxMb: z.int().min(0), keepDays: z.int().min(7) })

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { plainDatabase } from '../core/spec.ts';
 import { formatIssues, loadClusterFile, parseClusterText } from './load.ts';
 
 const minimal = `cluster: psf
@@ -45,6 +46,7 @@ applications: { shop: { nodes: [web0] } }
           binaryDirectory: null,
           parameters: {},
           walBudgetMb: 8192,
+          hba: [],
         },
         poolers: { port: 6432, mode: 'transaction', poolSize: 20, maxClients: 200, queryWaitTimeoutS: 120 },
         switchover: {
@@ -54,9 +56,10 @@ applications: { shop: { nodes: [web0] } }
           longTransactionMs: 5_000,
         },
         lease: { ttlMs: 6_000 },
+        tls: { certificateLifeMs: 604_800_000 },
         durability: { commit: 'local', k: 1, withoutStandby: 'wait', acceptLossAfterMs: null },
         failover: { lossLimitBytes: 16 * 1024 * 1024 },
-        databases: [{ name: 'shop', owner: 'keeper' }],
+        databases: [plainDatabase('shop', 'keeper')],
       },
     });
   });
@@ -131,9 +134,10 @@ describe('a mistake is named with its place and what would be right', () => {
       `${minimal}durability: { k: 2 }\n`,
       `c.yaml:9:18 durability.k: 2 can't acknowledge: there is one standby. At most 1`,
     ],
+    [`${minimal}tls: { life: 1min }\n`, `c.yaml:9:14 tls.life: '1min' is out of bounds. A duration from 2min to 398d`],
     [
       `${minimal}durability: { unheard: { accept_loss_after: 1s } }\n`,
-      `c.yaml:9:45 durability.unheard.accept_loss_after: '1s' is out of bounds. A duration from 10s to 168h`,
+      `c.yaml:9:45 durability.unheard.accept_loss_after: '1s' is out of bounds. A duration from 10s to 7d`,
     ],
     [
       `${minimal}lease: { ttl: 10s }\ndurability: { unheard: { accept_loss_after: 20s } }\n`,
@@ -179,6 +183,38 @@ describe('a mistake is named with its place and what would be right', () => {
     ],
     [minimal.replace('shop: keeper', 'postgres: keeper'), `c.yaml:8:14 databases.postgres: 'postgres' is reserved`],
     [minimal.replace('shop: keeper', 'shop: pg_x'), `c.yaml:8:20 databases.shop: 'pg_x' is reserved`],
+    [
+      minimal.replace('shop: keeper', `'shop"; drop role x': keeper`),
+      `c.yaml:8:14 databases.shop"; drop role x: 'shop"; drop role x' can't be a name in PostgreSQL`,
+    ],
+    [
+      minimal.replace('shop: keeper', 'shop: { encoding: utf-8 }'),
+      `c.yaml:8:32 databases.shop.encoding: 'utf-8' is not supported here`,
+    ],
+    [
+      minimal.replace('shop: keeper', `shop: { locale: "C' x" }`),
+      `c.yaml:8:30 databases.shop.locale: 'C' x' is no name of a locale`,
+    ],
+    [
+      minimal.replace('shop: keeper', `shop: { extensions: ['pg_trgm; x'] }`),
+      `c.yaml:8:35 databases.shop.extensions.0: 'pg_trgm; x' can't be the name of an extension`,
+    ],
+    [
+      minimal.replace('shop: keeper', 'shop: { connection_limit: 0 }'),
+      `c.yaml:8:40 databases.shop.connection_limit: 0 can't stand here. A whole number from 1`,
+    ],
+    [
+      minimal.replace('shop: keeper', 'shop: { settings: { role: postgres } }'),
+      'c.yaml:8:34 databases.shop.settings.role: is set by Understudy: logins act',
+    ],
+    [
+      minimal.replace('shop: keeper', 'shop: { settings: { Work_Mem: 1MB, work_mem: 2MB } }'),
+      'c.yaml:8:49 databases.shop.settings.work_mem: is the same parameter as Work_Mem',
+    ],
+    [
+      `${minimal.replace('shop: keeper', 'shop: keeper, blog: shop')}applications: { shop: { nodes: [web0] } }\n`,
+      `c.yaml:9:17 applications.shop: uses shop, while the role 'shop' owns the database blog`,
+    ],
     [
       `${minimal}applications: { shop: { nodes: [web2] } }\n`,
       `c.yaml:9:33 applications.shop.nodes.0: 'web2' is no node. Did you mean 'web0'?`,
@@ -247,6 +283,33 @@ describe('a mistake is named with its place and what would be right', () => {
     ],
   ])('%j', (text, expected) => {
     expect(issues(text).map((issue) => issue.slice(0, expected.length))).toEqual([expected]);
+  });
+
+  it.each([
+    ['{ user: eve, database: shop, from: 0.0.0.0/0 }', '0.from', 'is no address and no network'],
+    [
+      '{ user: eve, database: shop, from: 10.0.9.0/24, method: trust }',
+      '0.method',
+      "Write 'scram-sha-256' or 'cert' or 'peer'",
+    ],
+    [
+      '{ user: eve, database: shop, from: 10.0.9.7, method: md5 }',
+      '0.method',
+      "Write 'scram-sha-256' or 'cert' or 'peer'",
+    ],
+    ['{ user: eve, database: shop, from: 10.0.9.7, method: peer }', '0.method', 'is for the socket alone'],
+    ['{ user: eve, database: shop, method: cert }', '0.method', 'cert is for connections over TLS'],
+    ['{ user: postgres, database: shop, from: 10.0.9.7 }', '0.user', "'postgres' is reserved"],
+    ['{ user: all, database: shop, from: 10.0.9.7 }', '0.user', "'all' is reserved"],
+    ['{ user: eve, database: replication, from: 10.0.9.7 }', '0.database', "'replication' is reserved"],
+    ['{ user: eve, database: wiki, from: 10.0.9.7 }', '0.database', "names the database 'wiki', which is not"],
+    ['{ user: eve, database: shop, type: host }', '0.type', 'this key is not known'],
+  ])('rule of access %s', (rule, place, mistake) => {
+    const [issue = '', ...more] = issues(minimal.replace('postgres: 17', `postgres: { version: 17, hba: [${rule}] }`));
+    expect(more).toEqual([]);
+    expect(issue).toMatch(/^c\.yaml:7:\d+ /);
+    expect(issue).toContain(`postgres.hba.${place}: `);
+    expect(issue).toContain(mistake);
   });
 
   it('all at once and in order, also behind a misspelt key', () => {

@@ -14,11 +14,13 @@ export function unbearablePaths(node: Pick<NodeFile, 'directories' | 'role' | 't
   if (role === 'witness') return []; // starts no program
   const found: UnbearablePath[] = [];
   const refuse = (path: UnbearablePath['path'], message: string): void => void found.push({ path, message });
-  const all = { directories, tls };
+  const { ca, certificate, key } = tls; // the sealing key is the agent's alone
+  const all = { directories, tls: { ca, certificate, key } };
   for (const section of ['directories', 'tls'] as const) {
     for (const [name, value] of Object.entries(all[section])) {
       // initdb refuses it, and so does a line of postgresql.conf or pgbouncer.ini.
-      if (/[\n\r\0]/.test(value)) refuse([section, name], 'PostgreSQL and pgbouncer take no path with a line break');
+      if (typeof value === 'string' && /[\n\r\0]/.test(value))
+        refuse([section, name], 'PostgreSQL and pgbouncer take no path with a line break');
     }
   }
   if (/\s$/.test(directories.run))
@@ -26,7 +28,7 @@ export function unbearablePaths(node: Pick<NodeFile, 'directories' | 'role' | 't
   // postgresql.conf could quote it; in the `host` of a libpq client it always separates.
   if (directories.run.includes(','))
     refuse(['directories', 'run'], "PostgreSQL and its clients take ',' for the border between two directories");
-  for (const [name, value] of Object.entries(tls)) {
+  for (const [name, value] of Object.entries(all.tls)) {
     if (role === 'app' && /\s$/.test(value)) refuse(['tls', name], 'pgbouncer cuts off the blank at its end');
   }
   // Documentation 34.1.2, `sslkey`; a standby is such a client.

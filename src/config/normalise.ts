@@ -10,14 +10,32 @@ import {
   defaultFailover,
   type FailoverSpec,
 } from '../core/declared-durability.ts';
-import type { ApplicationSpec, DatabaseSpec, NodeRole, NodeSpec, PostgresSpec, Spec, StoreSpec } from '../core/spec.ts';
+import {
+  type AccessRule,
+  type ApplicationFilesSpec,
+  type ApplicationSpec,
+  type DatabaseSpec,
+  defaultApplicationFiles,
+  defaultTls,
+  type NodeRole,
+  type NodeSpec,
+  type OwnCertificateSpec,
+  type PostgresSpec,
+  plainDatabase,
+  type Spec,
+  type StoreSpec,
+  type TlsSpec,
+} from '../core/spec.ts';
+import { tlsServices } from '../core/tls-policy.ts';
 import type { ClusterFile } from './schema.ts';
 
 const mebibyte = 1024 ** 2;
 const storePort = 2379;
 
 export const defaultPriority = 100;
+const defaultOwnDays = 7;
 
+type WrittenAccessRule = NonNullable<Exclude<ClusterFile['postgres'], number>['hba']>[number];
 type Written = Partial<Exclude<NonNullable<ClusterFile['nodes']['database']>[string], string>> & { address: string };
 
 /** The part after the first dot, if it is a declared datacenter. */
@@ -40,6 +58,7 @@ function nodesOf(file: ClusterFile, role: NodeRole): readonly NodeSpec[] {
       failover: node.failover ?? 'allowed',
       purpose: node.purpose ?? null,
       contact: node.contact ?? null,
+      roles: node.roles ?? [],
     };
   });
 }
@@ -72,7 +91,15 @@ function postgresOf(written: ClusterFile['postgres']): PostgresSpec {
     binaryDirectory: postgres.binaries ?? null,
     parameters: Object.fromEntries(parameters.map(([name, value]) => [name.toLowerCase(), parameterText(value)])),
     walBudgetMb: (postgres.wal_budget ?? 8 * 1024 * mebibyte) / mebibyte,
+    hba: (postgres.hba ?? []).map(accessRuleOf),
   };
+}
+
+/** With its prefix: `10.0.9.7` is one host. */
+function accessRuleOf({ user, database, from, method }: WrittenAccessRule): AccessRule {
+  if (from === null || from === undefined) return { user, database, from: null, method: method ?? 'peer' };
+  const prefixed = from.includes('/') ? from : `${from}/${from.includes(':') ? 128 : 32}`;
+  return { user, database, from: prefixed, method: method ?? 'scram-sha-256' };
 }
 
 function storeOf(written: ClusterFile['store'], nodes: readonly NodeSpec[]): StoreSpec {
@@ -86,10 +113,29 @@ function storeOf(written: ClusterFile['store'], nodes: readonly NodeSpec[]): Sto
 }
 
 function databasesOf(written: ClusterFile['databases']): readonly DatabaseSpec[] {
-  return Object.entries(written ?? {}).map(([name, value]) => ({
-    name,
-    owner: (typeof value === 'string' ? value : value?.owner) ?? name,
-  }));
+  return Object.entries(written ?? {}).map(([name, value]) => {
+    if (typeof value === 'string' || value === null) return plainDatabase(name, value ?? name);
+    const settings = Object.entries(value.settings ?? {});
+    return {
+      name,
+      owner: value.owner ?? name,
+      encoding: value.encoding ?? null,
+      locale: value.locale ?? null,
+      extensions: value.extensions ?? [],
+      connectionLimit: value.connection_limit ?? null,
+      settings: Object.fromEntries(settings.map(([key, each]) => [key.toLowerCase(), parameterText(each)])),
+    };
+  });
+}
+
+type WrittenFiles = NonNullable<ClusterFile['applications']>[string]['files'];
+
+function filesOf(written: WrittenFiles): ApplicationFilesSpec {
+  return {
+    owner: written?.owner ?? defaultApplicationFiles.owner,
+    group: written?.group ?? defaultApplicationFiles.group,
+    mode: written?.mode ?? defaultApplicationFiles.mode,
+  };
 }
 
 function applicationsOf(written: ClusterFile['applications'], nodes: readonly NodeSpec[]): readonly ApplicationSpec[] {
@@ -100,6 +146,8 @@ function applicationsOf(written: ClusterFile['applications'], nodes: readonly No
     nodes: application.nodes.map((node) => fullName(nodes, node)),
     poolSize: application.pool_size ?? null,
     outage: application.outage ?? 'hold',
+    files: filesOf(application.files),
+    rotateEveryMs: application.rotate ?? null,
   }));
 }
 
@@ -118,6 +166,29 @@ function failoverOf(written: ClusterFile['failover'], commit: DurabilitySpec['co
   const limit = written?.loss_limit;
   if (limit === null || limit === undefined) return defaultFailover(commit);
   return { lossLimitBytes: limit === 'unlimited' ? null : limit };
+}
+
+function tlsOf(written: ClusterFile['tls']): TlsSpec {
+  return {
+    certificateLifeMs: written?.life ?? defaultTls.certificateLifeMs,
+    policy: written?.policy ?? defaultTls.policy,
+    exceptions: tlsServices.flatMap((service) => {
+      const exception = written?.exceptions?.[service];
+      return exception === undefined ? [] : [{ service, ...exception }];
+    }),
+  };
+}
+
+const dayMs = 24 * 60 * 60_000;
+
+function certificatesOf(written: ClusterFile['certificates']): readonly OwnCertificateSpec[] {
+  return Object.entries(written ?? {}).map(([name, { days, life, roles, reload, files }]) => ({
+    name,
+    lifeMs: life ?? (days ?? defaultOwnDays) * dayMs,
+    roles,
+    reload: reload ?? null,
+    files: filesOf(files),
+  }));
 }
 
 export function normalise(file: ClusterFile): Spec {
@@ -156,5 +227,7 @@ export function normalise(file: ClusterFile): Spec {
       maxLagBytes: switchover?.max_lag ?? 16 * mebibyte,
     },
     lease: { ttlMs: file.lease?.ttl ?? 6_000 },
+    tls: tlsOf(file.tls),
+    certificates: certificatesOf(file.certificates),
   };
 }

@@ -5,8 +5,16 @@
  * written out. Only what has no value is left out.
  */
 import { stringify } from 'yaml';
-import type { ApplicationSpec, NodeRole, NodeSpec, Spec } from '../core/spec.ts';
-import { nodesOfRole } from '../core/spec.ts';
+import {
+  type ApplicationSpec,
+  type DatabaseSpec,
+  type NodeRole,
+  type NodeSpec,
+  nodesOfRole,
+  type OwnCertificateSpec,
+  type Spec,
+  type TlsSpec,
+} from '../core/spec.ts';
 import { defaultPriority, impliedDatacenter } from './normalise.ts';
 import { formatDuration, formatSize } from './units.ts';
 
@@ -20,7 +28,7 @@ function withoutAbsent(entries: Written): Written {
 
 function node(
   spec: Spec,
-  { name, address, datacenter, priority, failover, purpose, contact, role }: NodeSpec,
+  { name, address, datacenter, priority, failover, purpose, contact, role, roles }: NodeSpec,
 ): unknown {
   const declared = impliedDatacenter(name, spec.datacenters);
   const written = {
@@ -30,6 +38,7 @@ function node(
       failover: role === 'database' && failover === 'never' ? failover : null,
       purpose,
       contact,
+      roles: roles.length === 0 ? null : roles,
     }),
     ...(datacenter === declared ? {} : { datacenter }),
   };
@@ -41,13 +50,46 @@ function nodes(spec: Spec, role: NodeRole): Written | null {
   return own.length === 0 ? null : Object.fromEntries(own.map((each) => [each.name, node(spec, each)]));
 }
 
-function application({ database, rights, nodes: on, poolSize, outage }: ApplicationSpec): unknown {
-  return withoutAbsent({ database, rights, nodes: on, pool_size: poolSize, outage });
+function database({ owner, encoding, locale, extensions, connectionLimit, settings }: DatabaseSpec): unknown {
+  return withoutAbsent({
+    owner,
+    encoding,
+    locale,
+    extensions: extensions.length === 0 ? null : extensions,
+    connection_limit: connectionLimit,
+    settings: Object.keys(settings).length === 0 ? null : settings,
+  });
+}
+
+function application(spec: ApplicationSpec): unknown {
+  const { database, rights, nodes: on, poolSize, outage, files, rotateEveryMs } = spec;
+  return withoutAbsent({
+    database,
+    rights,
+    nodes: on,
+    pool_size: poolSize,
+    outage,
+    files: withoutAbsent({ ...files }),
+    rotate: rotateEveryMs === null ? null : formatDuration(rotateEveryMs),
+  });
+}
+
+function renderTls({ certificateLifeMs, policy, exceptions }: TlsSpec): Written {
+  const named = exceptions.map(({ service, ...exception }) => [service, exception]);
+  return withoutAbsent({
+    life: formatDuration(certificateLifeMs),
+    policy,
+    exceptions: named.length === 0 ? null : Object.fromEntries(named),
+  });
+}
+
+function certificate({ lifeMs, roles, reload, files }: OwnCertificateSpec): Written {
+  return withoutAbsent({ life: formatDuration(lifeMs), roles, reload, files: withoutAbsent({ ...files }) });
 }
 
 /** Nodes are written by role: database, witness, app. */
 export function renderClusterFile(spec: Spec): string {
-  const { postgres, store, poolers, durability, failover, switchover, lease } = spec;
+  const { postgres, store, poolers, durability, failover, switchover, lease, tls, certificates } = spec;
   const datacenters = Object.entries(spec.datacenters).map(([name, value]) => [name, withoutAbsent(value)]);
   return stringify(
     withoutAbsent({
@@ -68,9 +110,10 @@ export function renderClusterFile(spec: Spec): string {
         binaries: postgres.binaryDirectory,
         parameters: Object.keys(postgres.parameters).length === 0 ? null : postgres.parameters,
         wal_budget: formatSize(postgres.walBudgetMb * mebibyte),
+        hba: postgres.hba.length === 0 ? null : postgres.hba.map((rule) => withoutAbsent({ ...rule })),
       }),
       store: withoutAbsent({ kind: store.kind, endpoints: store.endpoints, ca: store.caFile }),
-      databases: Object.fromEntries(spec.databases.map(({ name, owner }) => [name, { owner }])),
+      databases: Object.fromEntries(spec.databases.map((each) => [each.name, database(each)])),
       applications: Object.fromEntries(spec.applications.map((each) => [each.name, application(each)])),
       poolers: {
         port: poolers.port,
@@ -99,6 +142,11 @@ export function renderClusterFile(spec: Spec): string {
         max_lag: formatSize(switchover.maxLagBytes),
       },
       lease: { ttl: formatDuration(lease.ttlMs) },
+      tls: renderTls(tls),
+      certificates:
+        certificates.length === 0
+          ? null
+          : Object.fromEntries(certificates.map((each) => [each.name, certificate(each)])),
     }),
     // The loader refuses aliases.
     { aliasDuplicateObjects: false },

@@ -5,6 +5,7 @@
  * rules `agreement.ts`'s.
  */
 import { z } from 'zod';
+import { tlsPolicies, tlsServices } from '../core/tls-policy.ts';
 import * as words from './words.ts';
 
 const mebibyte = 1024 ** 2;
@@ -23,6 +24,9 @@ const plainNode = {
     .describe('Its datacenter; by default the part of its name after the first dot, if that is a declared datacenter'),
   purpose: optional(words.freeText).describe('What it is for, for people'),
   contact: optional(words.freeText).describe('Whom to ask about it'),
+  roles: optional(z.array(words.roleName).max(64, 'has too many roles. At most 64')).describe(
+    'What it serves as, for own certificates, such as [web]',
+  ),
 };
 
 const databaseNode = z.strictObject({
@@ -54,6 +58,13 @@ const parameterValue = z.union(
   `can't stand here. A text, a number, true or false`,
 );
 
+const accessRule = z.strictObject({
+  user: words.identifier,
+  database: z.union([z.enum(['all', 'postgres']), words.identifier], `can't stand here. A database, or all`),
+  from: optional(words.network),
+  method: optional(z.enum(['scram-sha-256', 'cert', 'peer'])),
+});
+
 const postgres = z.strictObject({
   version: words.wholeNumber(13, 18).describe('The major version, from 13 to 18'),
   port: optional(words.port).describe('The port of every server; 5432 by default'),
@@ -66,6 +77,9 @@ const postgres = z.strictObject({
   ),
   wal_budget: optional(words.size(64 * mebibyte, 1024 ** 4 * 1_000, mebibyte)).describe(
     'How much WAL one standby may make the primary keep (max_slot_wal_keep_size); 8GB by default',
+  ),
+  hba: optional(z.array(accessRule)).describe(
+    'Who else may connect: user, database, from (address or network), method (scram-sha-256, cert; without from: peer)',
   ),
 });
 
@@ -99,6 +113,21 @@ const store = z.strictObject({
 
 const database = z.strictObject({
   owner: optional(words.identifier).describe('The role that owns it; the same name by default'),
+  encoding: optional(words.encoding).describe(`Its encoding, for good; the server's own, UTF8, by default`),
+  locale: optional(words.locale).describe(`Its collation and character types, for good; the server's own by default`),
+  extensions: optional(z.array(words.extension)).describe(
+    'Extensions that it is to have; their packages must be there',
+  ),
+  connection_limit: optional(words.wholeNumber(1, 100_000)).describe(
+    'How many connections it takes; no limit by default',
+  ),
+  settings: optional(z.record(z.string(), parameterValue)).describe('What its sessions begin with, by parameter'),
+});
+
+const applicationFiles = z.strictObject({
+  owner: optional(words.accountName).describe(`A user of its nodes; the agent's own by default`),
+  group: optional(words.accountName).describe(`A group of its nodes; the agent's own by default`),
+  mode: optional(words.secretFileMode).describe('0400, 0440, 0600 or 0640; 0600 by default'),
 });
 
 const application = z.strictObject({
@@ -107,10 +136,16 @@ const application = z.strictObject({
     .min(1, 'is empty. At least one app node')
     .describe('The app nodes it runs on; short names will do'),
   database: optional(words.identifier).describe('Its database; the one of the same name by default'),
-  rights: optional(z.enum(['rw', 'ro'])).describe('rw reads and writes, ro only reads; rw by default'),
+  rights: optional(z.enum(['owner', 'rw', 'ro'])).describe(
+    'owner acts as the owner of the database, rw reads and writes, ro only reads; rw by default',
+  ),
   pool_size: optional(words.wholeNumber(1, 10_000)).describe(`Server connections per alias; the poolers' by default`),
   outage: optional(z.enum(['hold', 'read_only'])).describe(
     'While nobody accepts writes: hold makes writers wait, read_only lets them read from a standby; hold by default',
+  ),
+  files: optional(applicationFiles).describe('Who may read the files by which it connects'),
+  rotate: optional(words.duration(60_000, 366 * dayMs)).describe(
+    'How old its credentials at the servers become before others are made, such as 30d; by default only on order',
   ),
 });
 
@@ -161,6 +196,37 @@ const lease = z.strictObject({
   ),
 });
 
+const tlsException = z.strictObject({
+  policy: z.enum(tlsPolicies).describe('The policy of this service'),
+  because: words.freeText.describe('Who needs it, and until when'),
+});
+
+const tls = z.strictObject({
+  life: optional(words.duration(120_000, 398 * dayMs)).describe(
+    'How long a certificate of a node is good for; the agents renew it after two thirds; 7d by default',
+  ),
+  policy: optional(z.enum(tlsPolicies)).describe(
+    'modern: TLS 1.3 alone; compatible: TLS 1.2 with ephemeral keys, too; modern by default',
+  ),
+  exceptions: optional(
+    z.partialRecord(z.enum(tlsServices, 'is no service. postgresql, pooler, api or store'), tlsException),
+  ).describe('Services with another policy, by name: postgresql, pooler, api, store'),
+});
+
+const ownCertificate = z.strictObject({
+  days: optional(words.wholeNumber(1, 398)).describe('How long it is good for; 7 by default'),
+  life: optional(words.duration(120_000, 398 * dayMs)).describe('The same as a duration, such as 36h, instead of days'),
+  roles: z
+    .array(words.roleName)
+    .min(1, 'is empty. At least one role of nodes')
+    .max(64, 'has too many roles. At most 64')
+    .describe('The nodes of these roles have it'),
+  reload: optional(words.reloadHook).describe(
+    'What takes up a new one: a program with its arguments, or the path of a local one; nobody by default',
+  ),
+  files: optional(applicationFiles).describe('Who may read its files with the key'),
+});
+
 const datacenter = z.strictObject({
   provider: optional(words.freeText).describe('Who runs it'),
   region: optional(words.freeText).describe(`The provider's name for the place`),
@@ -208,6 +274,10 @@ export const clusterFile = z
     failover: optional(failover).describe('The limits of a failover'),
     switchover: optional(switchover).describe('The limits of a switchover'),
     lease: optional(lease).describe('The right to be primary'),
+    tls: optional(tls).describe('The certificates of the nodes, and what connections are encrypted with'),
+    certificates: optional(z.record(words.certificateName, ownCertificate)).describe(
+      'Certificates for services of your own, by host name',
+    ),
   })
   .describe(`A cluster of Understudy, version 1`);
 

@@ -5,6 +5,7 @@
  * program are milliseconds in the next.
  */
 const durationUnits: ReadonlyMap<string, number> = new Map([
+  ['d', 86_400_000],
   ['h', 3_600_000],
   ['min', 60_000],
   ['s', 1_000],
@@ -19,7 +20,7 @@ const sizeUnits: ReadonlyMap<string, number> = new Map([
   ['B', 1],
 ]);
 
-export const durationPattern = /^(\d{1,15}(?:\.\d{1,6})?) ?(ms|s|min|h)$/;
+export const durationPattern = /^(\d{1,15}(?:\.\d{1,6})?) ?(ms|s|min|h|d)$/;
 export const sizePattern = /^(\d{1,15}(?:\.\d{1,6})?) ?(B|kB|MB|GB|TB)$/;
 
 function parse(text: string, pattern: RegExp, units: ReadonlyMap<string, number>): number | undefined {

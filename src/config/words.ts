@@ -6,6 +6,7 @@
  */
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { applicationFileModes } from '../core/spec.ts';
 import { durationPattern, formatDuration, formatSize, parseDuration, parseSize, sizePattern } from './units.ts';
 
 const label = '[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?';
@@ -71,7 +72,127 @@ export const address = z
   .string()
   .refine(usableAddress, `is no address of one host. An IPv4 or IPv6 address, such as 10.0.1.10 or 'fd00::10'`);
 
+/** An address, or a network: `10.0.9.0/24`. Never everywhere. */
+export const network = z.string().refine((text) => {
+  const [address = '', length, ...more] = text.split('/');
+  const bits = isIP(address) === 6 ? 128 : 32;
+  if (isIP(address) === 0 || address.includes('%') || more.length > 0) return false;
+  return length === undefined || (/^\d{1,3}$/.test(length) && Number(length) >= 1 && Number(length) <= bits);
+}, `is no address and no network. Such as 10.0.9.7, 10.0.9.0/24 or 'fd00:9::/64'`);
+
+export const encoding = z.enum(
+  // Those of a server (documentation 24.3.1); what only clients may use is not among them.
+  [
+    'UTF8',
+    'SQL_ASCII',
+    'EUC_CN',
+    'EUC_JIS_2004',
+    'EUC_JP',
+    'EUC_KR',
+    'EUC_TW',
+    'ISO_8859_5',
+    'ISO_8859_6',
+    'ISO_8859_7',
+    'ISO_8859_8',
+    'KOI8R',
+    'KOI8U',
+    'LATIN1',
+    'LATIN2',
+    'LATIN3',
+    'LATIN4',
+    'LATIN5',
+    'LATIN6',
+    'LATIN7',
+    'LATIN8',
+    'LATIN9',
+    'LATIN10',
+    'MULE_INTERNAL',
+    'WIN1250',
+    'WIN1251',
+    'WIN1252',
+    'WIN1253',
+    'WIN1254',
+    'WIN1255',
+    'WIN1256',
+    'WIN1257',
+    'WIN1258',
+    'WIN866',
+    'WIN874',
+  ],
+);
+export const locale = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9_.@-]{0,62}$/, `is no name of a locale. Such as C.UTF-8 or en_US.UTF-8`);
+export const extension = z
+  .string()
+  .regex(
+    /^[a-z_][a-z0-9_-]{0,62}$/,
+    `can't be the name of an extension. Lower case letters, digits, '_' and '-', such as pg_trgm`,
+  );
+
 export const absolutePath = z.string().regex(/^\/[^\0\n\r]*$/, `is no absolute path. A path that begins with '/'`);
+/** A user or group of a server (useradd(8), with Debian's dots). */
+export const accountName = z
+  .string()
+  .regex(
+    /^[A-Za-z_][A-Za-z0-9_.-]{0,31}$/,
+    'is no name of a user or group. Letters, digits, _, . or -, at most 32, such as www-data',
+  );
+
+/** YAML reads 0640 as a number, and people write it with and without quotes. */
+export const secretFileMode = z
+  .union(
+    [z.string().regex(/^0?[46][04]0$/), z.literal([400, 440, 600, 640])],
+    `is no mode for a file with a password. 0400, 0440, 0600 or 0640`,
+  )
+  .transform((mode) => z.enum(applicationFileModes).parse(String(mode).padStart(4, '0')));
+
+/** What a node serves as. */
+export const roleName = z
+  .string()
+  .regex(labelPattern, `is no role. Lower case letters, digits and hyphens, at most 63, such as 'web'`);
+
+/** As it may stand in a certificate (RFC 5280, 4.2.1.6): at most 253 letters, and a wildcard as first label (RFC 9525, 6.3). */
+export const certificateName = z
+  .string()
+  .regex(
+    /^(?!.{254})(?:\*\.(?=[^.]+\.))?[^*]*$/,
+    `is no name for a certificate. A host name of at most 253 letters, or a wildcard such as '*.example.org'`,
+  )
+  .refine(
+    (text) => hostPattern.test(text.replace(/^\*\./, '')),
+    `is no name for a certificate. ${hostHint}, such as 'web.example.org' or '*.example.org'`,
+  )
+  .refine(
+    (text) => /[a-z]/.test(text.split('.').at(-1) ?? ''),
+    `is an address. A host name, such as 'web.example.org'`,
+  );
+
+/** Those that run a text that they are given. */
+const shells = /(?:^|\/)(?:sh|bash|dash|ash|ksh|mksh|zsh|fish|csh|tcsh|busybox|env|eval)$/;
+const argument = z
+  .string()
+  .regex(/^[^\0\n\r]{0,1000}$/, 'has control characters or is too long. One line of at most 1000 characters');
+export const reloadHook = z.union(
+  [
+    z
+      .array(argument)
+      .min(1, 'is empty. A program and its arguments')
+      .max(32, 'is too long. At most 32 arguments')
+      .refine(
+        ([program = '']) =>
+          /^(?:\/[^/]|[A-Za-z0-9_])/.test(program) && (program.startsWith('/') || !program.includes('/')),
+        'begins with no program. Its name, or its path',
+      )
+      .refine(
+        ([program = '']) => !shells.test(program),
+        'begins with a shell, which this never runs. A program and its arguments, or the path of a script on the nodes',
+      ),
+    z.string().regex(/^\/[^\0\n\r]{1,1000}$/, `is no absolute path. A path that begins with '/', or a list`),
+  ],
+  `can't stand here. A list such as [systemctl, reload, nginx], or the path of a program on the nodes`,
+);
+
 export const freeText = z
   .string()
   .regex(/^[^\p{Cc}]{1,500}$/u, 'is empty, too long or has control characters. One line of at most 500 characters');
@@ -93,7 +214,7 @@ export function duration(fromMs: number, toMs: number, options: { readonly whole
       error: ({ input }) =>
         typeof input === 'number' ? 'has no unit. A duration such as 10s, 500ms or 5min' : undefined,
     })
-    .regex(durationPattern, 'is no duration. A number with ms, s, min or h, such as 10s or 500ms')
+    .regex(durationPattern, 'is no duration. A number with ms, s, min, h or d, such as 10s or 500ms')
     .transform((text, context) => {
       const ms = parseDuration(text);
       if (ms !== undefined && ms >= fromMs && ms <= toMs && (!whole || ms % 1_000 === 0)) return ms;

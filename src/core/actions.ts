@@ -210,7 +210,11 @@ export type Action = Because &
     | { readonly do: 'follow'; readonly from: NodeName }
     | { readonly do: 'configure'; readonly spec: Spec; readonly specRevision: number; readonly sync: SyncSet }
     | { readonly do: 'apply-slots'; readonly targets: readonly SlotTarget[] }
+    /** Of roles that may not log in any more. */
+    | { readonly do: 'end-retired-sessions' }
     | { readonly do: 'apply-databases'; readonly spec: Spec; readonly specRevision: number }
+    /** Makes, opens and closes logins of applications as rules/credentials.ts plans it. */
+    | { readonly do: 'apply-credentials'; readonly spec: Spec; readonly key: string }
     | { readonly do: 'discard-kept' }
     /** Removes what a node that left the spec has in the store. */
     | { readonly do: 'forget-node'; readonly node: NodeName; readonly role: 'member' | 'pooler' }

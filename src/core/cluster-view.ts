@@ -6,6 +6,7 @@
  */
 import type { AcceptedLoss } from './accepted-loss.ts';
 import type { Ballot } from './ballot.ts';
+import type { CredentialRecords } from './credential.ts';
 import type { DurabilityRecord } from './durability.ts';
 import type { HandsOff } from './hands-off.ts';
 import type { Lease, Renewal } from './lease.ts';
@@ -13,6 +14,7 @@ import type { LocalPostgres, PendingRestart } from './local-postgres.ts';
 import type { Operation } from './operation.ts';
 import type { PoolerReport } from './pooler-report.ts';
 import type { PromiseRecord } from './promise.ts';
+import type { SealingRecord } from './sealing-record.ts';
 import type { NodeName, Spec } from './spec.ts';
 import type { TimelineRecord } from './timelines.ts';
 import type { SeenProbe } from './write-probe.ts';
@@ -111,6 +113,9 @@ export interface StoreView {
   readonly timelines: ReadonlyMap<number, Stored<TimelineRecord>>;
   readonly members: ReadonlyMap<NodeName, Stored<MemberStatus>>;
   readonly poolers: ReadonlyMap<NodeName, Stored<PoolerReport>>;
+  readonly credentials: CredentialRecords;
+  /** Whose sealing certificate stands in the store, verified or not, and at which revision. */
+  readonly sealing: ReadonlyMap<NodeName, Stored<SealingRecord>>;
   /** Values that did not pass their schema: their keys. They count as unknown. */
   readonly unreadable: readonly string[];
 }
@@ -127,6 +132,7 @@ export type JobKind =
   | 'stop'
   | 'promote'
   | 'databases'
+  | 'credentials'
   | 'restart';
 
 export interface JobView {

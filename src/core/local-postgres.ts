@@ -58,6 +58,8 @@ export interface ServerFacts {
   readonly peers: readonly ReplicationPeer[];
   readonly pendingRestart: readonly PendingRestart[];
   readonly standbyMinimums: Readonly<Record<string, number>>;
+  /** Sessions of roles that may not log in any more: an application's node was taken from it. */
+  readonly retiredSessions: number;
 }
 
 export type LocalPostgres =

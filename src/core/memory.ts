@@ -106,6 +106,8 @@ export interface DatabaseMemory {
   /** Whom a standby's files name for its time as primary. */
   readonly configuredSync: SyncSet | null;
   readonly databasesRevision: number | null;
+  readonly credentialsDoneAtMs: number | null;
+  readonly credentialsKey: string | null;
   readonly slotsDoneAtMs: number | null;
   readonly slotsKey: string | null;
   readonly keptDiscarded: boolean;
@@ -148,6 +150,8 @@ export function emptyMemory(nowMs: number): DatabaseMemory {
     configuredRevision: null,
     configuredSync: null,
     databasesRevision: null,
+    credentialsDoneAtMs: null,
+    credentialsKey: null,
     slotsDoneAtMs: null,
     slotsKey: null,
     keptDiscarded: false,
@@ -185,6 +189,7 @@ export type Outcome =
   | { readonly kind: 'examined'; readonly key: string; readonly found: Divergence }
   | { readonly kind: 'rewind-failed'; readonly key: string; readonly because: string }
   | { readonly kind: 'databases-applied'; readonly specRevision: number }
+  | { readonly kind: 'credentials-applied'; readonly key: string; readonly atMs: number }
   | { readonly kind: 'status-published'; readonly key: string; readonly counter: number; readonly atMs: number }
   | { readonly kind: 'act-failed'; readonly act: string; readonly atMs: number };
 
@@ -227,6 +232,8 @@ export function learn(memory: DatabaseMemory, outcome: Outcome): DatabaseMemory 
       return { ...forgive(memory, 'apply-slots'), slotsKey: outcome.key, slotsDoneAtMs: outcome.atMs };
     case 'databases-applied':
       return { ...memory, databasesRevision: outcome.specRevision };
+    case 'credentials-applied':
+      return { ...memory, credentialsKey: outcome.key, credentialsDoneAtMs: outcome.atMs };
     case 'kept-discarded':
       return { ...forgive(memory, 'discard-kept'), keptDiscarded: true };
     case 'kept-again':

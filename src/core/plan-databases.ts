@@ -1,6 +1,77 @@
 /** The plan's part about databases and the applications that use them. Pure. */
 import type { Change, PlanFacts, PlanPart } from './plan-change.ts';
-import { type ApplicationSpec, type NodeName, nodesOfRole, type Spec } from './spec.ts';
+import {
+  type ApplicationFilesSpec,
+  type ApplicationSpec,
+  type DatabaseSpec,
+  type NodeName,
+  nodesOfRole,
+  plainDatabase,
+  type Spec,
+} from './spec.ts';
+
+type DatabasePart = Pick<PlanPart, 'changes' | 'refusals'>;
+
+function planDatabase(before: DatabaseSpec | undefined, after: DatabaseSpec, nodes: readonly NodeName[]): DatabasePart {
+  const { name, owner } = after;
+  const old = before ?? plainDatabase(name, owner);
+  const change = (what: string, from: string | null, to: string | null, effect: Change['effect'] = 'now') =>
+    from === to ? [] : [{ kind: 'change' as const, nodes, what: `${what} of ${name}`, from, to, effect }];
+  const added: readonly Change[] =
+    before !== undefined
+      ? []
+      : [
+          {
+            kind: 'add',
+            nodes,
+            what: `database ${name}`,
+            from: null,
+            to: owner === name ? null : `owned by ${owner}`,
+            effect: 'now',
+          },
+        ];
+  const isFixed = (key: 'encoding' | 'locale') => before !== undefined && before[key] !== null && after[key] !== null;
+  const limit = (value: number | null) => (value === null ? null : String(value));
+  const fixed = (['encoding', 'locale'] as const).flatMap((key) =>
+    change(key, old[key], after[key], isFixed(key) ? 'refused' : 'now'),
+  );
+  const settings = [...new Set([...Object.keys(old.settings), ...Object.keys(after.settings)])].sort();
+  return {
+    changes: [
+      ...added,
+      ...change('owner', old.owner, owner),
+      ...fixed,
+      ...change('connection limit', limit(old.connectionLimit), limit(after.connectionLimit)),
+      ...settings.flatMap((key) => change(key, old.settings[key] ?? null, after.settings[key] ?? null)),
+      ...extensionChanges(old, after, nodes),
+    ],
+    refusals: fixed
+      .filter(({ effect }) => effect === 'refused')
+      .map(({ what }) => ({
+        what,
+        reason: 'A database keeps the characters that it was made with: declare a new one, and move the data there',
+      })),
+  };
+}
+
+function extensionChanges(before: DatabaseSpec, after: DatabaseSpec, nodes: readonly NodeName[]): readonly Change[] {
+  const added = after.extensions.filter((name) => !before.extensions.includes(name));
+  const gone = before.extensions.filter((name) => !after.extensions.includes(name));
+  const what = (name: string) => `extension ${name} of ${after.name}`;
+  return [
+    ...added.map((name): Change => ({ kind: 'add', nodes, what: what(name), from: null, to: null, effect: 'now' })),
+    ...gone.map(
+      (name): Change => ({
+        kind: 'remove',
+        nodes,
+        what: what(name),
+        from: '(stays until dropped by hand)',
+        to: null,
+        effect: 'now',
+      }),
+    ),
+  ];
+}
 
 export function planDatabases(current: Spec | null, next: Spec, facts: PlanFacts): PlanPart {
   const nodes =
@@ -11,14 +82,7 @@ export function planDatabases(current: Spec | null, next: Spec, facts: PlanFacts
       : [facts.primary];
   const before = new Map((current?.databases ?? []).map((database) => [database.name, database]));
   const after = new Map(next.databases.map((database) => [database.name, database]));
-  const written = next.databases.flatMap(({ name, owner }): readonly Change[] => {
-    const what = `database ${name}`;
-    const old = before.get(name);
-    if (old === undefined)
-      return [{ kind: 'add', nodes, what, from: null, to: owner === name ? null : `owned by ${owner}`, effect: 'now' }];
-    if (old.owner === owner) return [];
-    return [{ kind: 'change', nodes, what: `owner of ${name}`, from: old.owner, to: owner, effect: 'now' }];
-  });
+  const planned = next.databases.map((database) => planDatabase(before.get(database.name), database, nodes));
   const removed = [...before.keys()]
     .filter((name) => !after.has(name))
     .map(
@@ -26,36 +90,51 @@ export function planDatabases(current: Spec | null, next: Spec, facts: PlanFacts
         kind: 'remove',
         nodes,
         what: `database ${name}`,
-        from: '(its data stay until dropped by hand)',
+        from: '(nobody may connect; its data stays until apply --drop)',
         to: null,
         effect: 'now',
       }),
     );
-  return { changes: [...written, ...removed], destroyed: [], interrupted: [], refusals: [] };
+  return {
+    changes: [...planned.flatMap((part) => part.changes), ...removed],
+    destroyed: [],
+    interrupted: removed.map(({ what }) => `connections to ${what}`),
+    refusals: planned.flatMap((part) => part.refusals),
+  };
 }
 
-const fields = ['database', 'rights', 'poolSize', 'outage'] as const;
-const words = { database: 'database', rights: 'rights', poolSize: 'pool size', outage: 'outage policy' } as const;
+const fields = ['database', 'rights', 'poolSize', 'outage', 'rotateEveryMs'] as const;
+const words = {
+  database: 'database',
+  rights: 'rights',
+  poolSize: 'pool size',
+  outage: 'outage policy',
+  rotateEveryMs: 'rotation (ms)',
+} as const;
 
 function access(name: string, kind: 'add' | 'remove', nodes: readonly NodeName[]): readonly Change[] {
   return nodes.length === 0 ? [] : [{ kind, nodes, what: `application ${name}`, from: null, to: null, effect: 'now' }];
 }
 
+/** `www-data:agent's 0640` */
+function filesText({ owner, group, mode }: ApplicationFilesSpec): string {
+  return `${owner ?? "agent's"}:${group ?? "agent's"} ${mode}`;
+}
+
 function changed(before: ApplicationSpec, after: ApplicationSpec): readonly Change[] {
-  const values = fields.flatMap((field): readonly Change[] => {
-    if (before[field] === after[field]) return [];
-    const [from, to] = [before[field], after[field]].map((value) => (value === null ? null : String(value)));
-    return [
-      {
-        kind: 'change',
-        nodes: after.nodes,
-        what: `${words[field]} of ${after.name}`,
-        from: from ?? null,
-        to: to ?? null,
-        effect: 'now',
-      },
-    ];
-  });
+  const change = (what: string, from: string | null, to: string | null): readonly Change[] =>
+    from === to
+      ? []
+      : [{ kind: 'change', nodes: after.nodes, what: `${what} of ${after.name}`, from, to, effect: 'now' }];
+  const values = [
+    ...fields.flatMap((field) => {
+      const [from = null, to = null] = [before[field], after[field]].map((value) =>
+        value === null ? null : String(value),
+      );
+      return change(words[field], from, to);
+    }),
+    ...change('files', filesText(before.files), filesText(after.files)),
+  ];
   return [
     ...access(
       after.name,
@@ -77,7 +156,10 @@ function lost(before: ApplicationSpec, after: ApplicationSpec | undefined): read
   const gone = before.nodes.filter((node) => !after.nodes.includes(node));
   return [
     ...(gone.length === 0 ? [] : [`access of ${before.name} on ${gone.join(', ')}`]),
-    ...(before.rights === 'rw' && after.rights === 'ro' ? [`writes of ${before.name}`] : []),
+    ...(before.rights !== 'ro' && after.rights === 'ro' ? [`writes of ${before.name}`] : []),
+    ...(before.rights !== after.rights && [before.rights, after.rights].includes('owner')
+      ? [`sessions of ${before.name}`]
+      : []),
     ...(before.database === after.database ? [] : [`access of ${before.name} to ${before.database}`]),
   ];
 }

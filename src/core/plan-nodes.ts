@@ -17,7 +17,8 @@ function whyFixed(field: 'address' | 'role', node: NodeSpec): Refusal {
 }
 
 function changesOf(before: NodeSpec, after: NodeSpec): readonly Change[] {
-  return [...fixed, ...free].flatMap((field) =>
+  const roles = [before.roles.join(' '), after.roles.join(' ')] as const;
+  const named = [...fixed, ...free].flatMap((field) =>
     before[field] === after[field]
       ? []
       : [
@@ -31,6 +32,12 @@ function changesOf(before: NodeSpec, after: NodeSpec): readonly Change[] {
           },
         ],
   );
+  if (roles[0] === roles[1]) return named;
+  const [from, to] = roles.map((text) => (text === '' ? 'none' : text));
+  return [
+    ...named,
+    { kind: 'change', nodes: [after.name], what: 'roles', from: from ?? null, to: to ?? null, effect: 'now' },
+  ];
 }
 
 function whyKept(node: NodeSpec, facts: PlanFacts): Refusal | null {

@@ -1,7 +1,8 @@
 /** The plan's part about everything that isn't a server, a database or an application. Pure. */
 import type { Change, Effect, PlanPart, Refusal } from './plan-change.ts';
 import { needsRestart } from './postmaster-parameters.ts';
-import { type NodeName, nodesOfRole, type Spec } from './spec.ts';
+import { type AccessRule, type NodeName, nodesOfRole, type Spec } from './spec.ts';
+import { type TlsService, tlsPolicyOf } from './tls-policy.ts';
 
 type Value = string | number | null;
 
@@ -72,7 +73,22 @@ const settings: readonly Setting[] = [
   { what: 'long transaction (ms)', where: 'cluster', effect: 'now', of: (spec) => spec.switchover.longTransactionMs },
   { what: 'max lag (bytes)', where: 'cluster', effect: 'now', of: (spec) => spec.switchover.maxLagBytes },
   { what: 'lease TTL (ms)', where: 'cluster', effect: 'now', of: (spec) => spec.lease.ttlMs },
+  { what: 'life of certificates (ms)', where: 'cluster', effect: 'now', of: (spec) => spec.tls.certificateLifeMs },
+  { what: 'TLS of PostgreSQL', where: 'database', effect: 'reload', of: (spec) => tlsText(spec, 'postgresql') },
+  { what: 'TLS of poolers', where: 'app', effect: 'reload', of: (spec) => tlsText(spec, 'pooler') },
+  { what: 'TLS of the API', where: 'cluster', effect: 'now', of: (spec) => tlsText(spec, 'api') },
+  {
+    what: "TLS of the store's clients",
+    where: 'database',
+    effect: 'now',
+    of: (spec) => tlsText(spec, 'store'),
+  },
 ];
+
+function tlsText({ tls }: Spec, service: TlsService): string {
+  const because = tls.exceptions.find((exception) => exception.service === service)?.because;
+  return `${tlsPolicyOf(tls, service)}${because === undefined ? '' : ` (${because})`}`;
+}
 
 /** New nodes start with the new value; nothing changes on them. */
 function placesIn(current: Spec, next: Spec, where: Setting['where']): readonly NodeName[] {
@@ -98,6 +114,37 @@ function parameterChanges(current: Spec, next: Spec): readonly Change[] {
       to: text(after[name]),
       effect: needsRestart(name) ? 'restart, deferred' : 'reload',
     }));
+}
+
+function ruleText({ user, database, from, method }: AccessRule): string {
+  return `access of ${user} to ${database === 'all' ? 'all databases' : database} from ${from ?? 'the socket'} by ${method}`;
+}
+
+function accessChanges(current: Spec, next: Spec): readonly Change[] {
+  const nodes = placesIn(current, next, 'database');
+  const [before, after] = [current.postgres.hba.map(ruleText), next.postgres.hba.map(ruleText)];
+  const of = (kind: 'add' | 'remove', texts: readonly string[]) =>
+    texts.map((what): Change => ({ kind, nodes, what, from: null, to: null, effect: 'reload' }));
+  const added = of(
+    'add',
+    after.filter((each) => !before.includes(each)),
+  );
+  const gone = of(
+    'remove',
+    before.filter((each) => !after.includes(each)),
+  );
+  if (added.length + gone.length > 0 || before.join() === after.join()) return [...added, ...gone];
+  // The first rule that fits decides.
+  return [
+    {
+      kind: 'change',
+      nodes,
+      what: 'order of postgres.hba',
+      from: before.join('; '),
+      to: after.join('; '),
+      effect: 'reload',
+    },
+  ];
 }
 
 function datacenterChanges(current: Spec, next: Spec): readonly Change[] {
@@ -131,7 +178,12 @@ export function planSettings(current: Spec, next: Spec): PlanPart {
     reason === undefined ? [] : [{ what: `${what} ${of(current) ?? 'default'} -> ${of(next) ?? 'default'}`, reason }],
   );
   return {
-    changes: [...changes, ...parameterChanges(current, next), ...datacenterChanges(current, next)],
+    changes: [
+      ...changes,
+      ...parameterChanges(current, next),
+      ...accessChanges(current, next),
+      ...datacenterChanges(current, next),
+    ],
     destroyed: [],
     interrupted: [],
     refusals,

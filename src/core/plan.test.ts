@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { nodeSpec, spec2 } from '../../test/fixtures/spec.ts';
 import { planChanges, renderPlan } from './plan.ts';
-import type { Spec } from './spec.ts';
+import { plainDatabase, type Spec } from './spec.ts';
 
 const base = spec2({
   postgres: { ...spec2().postgres, parameters: { max_connections: '100' } },
@@ -32,7 +32,7 @@ describe('a plan', () => {
     const parameters = { max_connections: '200', work_mem: '16MB' };
     const next = plan({
       postgres: { ...base.postgres, parameters },
-      databases: [...base.databases, { name: 'wiki', owner: 'wiki' }],
+      databases: [...base.databases, plainDatabase('wiki', 'wiki')],
     });
     expect(renderPlan(next)).toEqual([
       'Interruption: none now. Destroyed: nothing.',
@@ -57,7 +57,7 @@ describe('a plan', () => {
   it('keeps a database that is no longer declared', () => {
     const next = plan({ databases: [] });
     expect(next).toMatchObject({ destroyed: [], refusals: [] });
-    expect(renderPlan(next)).toContain('db1  - database shop (its data stay until dropped by hand)');
+    expect(renderPlan(next)).toContain('db1  - database shop (nobody may connect; its data stays until apply --drop)');
   });
 
   it('says that running agents stay with the store of their node files', () => {
@@ -131,7 +131,7 @@ it('mentions every difference', () => {
     { durability: { ...base.durability, withoutStandby: 'degrade' } },
     { durability: { ...base.durability, acceptLossAfterMs: 600_000 } },
     { failover: { lossLimitBytes: null } },
-    { databases: [{ name: 'shop', owner: 'x' }] },
+    { databases: [plainDatabase('shop', 'x')] },
     { applications: [{ ...shop, poolSize: 1 }] },
     { applications: [{ ...shop, database: 'x' }] },
     { applications: [{ ...shop, nodes: [] }] },

@@ -5,6 +5,7 @@
  * it as refused. Data is never destroyed by a plan: a database or a data directory that is no longer declared stays
  * until someone removes it by hand.
  */
+import { planCertificates } from './plan-certificates.ts';
 import type { Change, PlanFacts, Refusal } from './plan-change.ts';
 import { planApplications, planDatabases } from './plan-databases.ts';
 import { planNodes } from './plan-nodes.ts';
@@ -30,6 +31,7 @@ export function planChanges(current: Spec | null, next: Spec, facts: PlanFacts):
     planNodes(current, next, facts),
     planDatabases(current, next, facts),
     planApplications(current, next),
+    planCertificates(current, next),
   ];
   return {
     changes: parts.flatMap((part) => part.changes),

@@ -2,6 +2,7 @@
  * What a pooler is to serve: its aliases, and where each leads. Decided by rules/pooler.ts, written down by the adapter.
  */
 import type { ApplicationName, PoolMode } from './spec.ts';
+import type { TlsPolicy } from './tls-policy.ts';
 
 export interface PoolerAlias {
   /** What the application names as its database. */
@@ -10,6 +11,8 @@ export interface PoolerAlias {
   readonly database: string;
   /** The login role at the server. */
   readonly role: string;
+  /** Of its password. */
+  readonly generation: number;
   /** Server addresses, tried in turn; never empty. */
   readonly addresses: readonly string[];
   readonly port: number;
@@ -26,7 +29,15 @@ export interface PoolerConfiguration {
   readonly mode: PoolMode;
   readonly maxClients: number;
   readonly queryWaitTimeoutS: number;
+  readonly tls: PoolerTls;
   readonly aliases: readonly PoolerAlias[];
+}
+
+export interface PoolerTls {
+  /** Towards applications that ask for it. */
+  readonly clients: TlsPolicy;
+  /** Towards PostgreSQL. */
+  readonly servers: TlsPolicy;
 }
 
 /** Compared as text: both come from the same function, so that equal ones have equal texts. */
@@ -44,3 +55,19 @@ export function pausable(aliases: readonly PoolerAlias[]): readonly PoolerAlias[
  * reaches a server before `resume`. A running pooler is left as it is.
  */
 export type PoolerGate = 'open' | 'shut';
+
+/**
+ * By application, the generation of the credential that all of its server connections are of. `straggling`: aliases with
+ * connections that are closed when they are free, since they were made by an earlier configuration; `null`: not known.
+ */
+export function credentialsInUse(
+  loaded: PoolerConfiguration | null,
+  straggling: readonly string[] | null,
+): Readonly<Record<ApplicationName, number>> {
+  if (loaded === null || straggling === null) return {};
+  const left = new Set(
+    loaded.aliases.filter(({ name }) => straggling.includes(name)).map((alias) => alias.application),
+  );
+  const all = loaded.aliases.filter(({ application }) => !left.has(application));
+  return Object.fromEntries(all.map(({ application, generation }) => [application, generation]));
+}

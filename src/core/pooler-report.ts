@@ -4,6 +4,7 @@
  * Invariant: it speaks of the pooler as it is, not as it was asked to be: a switchover goes on by this word alone. It carries
  * no time: when it was heard is for the listener to say.
  */
+import type { AnchoredHead } from './audit-anchor.ts';
 import type { NodeName } from './spec.ts';
 
 /** `held`: nobody accepts writes, and writers wait. */
@@ -35,6 +36,13 @@ export interface PoolerReport {
   /** Of the last pause: how long it lasted, and what waited. */
   readonly lastPause: PauseFigures | null;
   readonly trouble: string | null;
+  /** How far the app node's audit log is: it has no store to say so in. */
+  readonly audit?: AnchoredHead | undefined;
+  /**
+   * By application: the generation of the credential that every server connection of it is of. One that is being gone over to
+   * is not named. Absent: of an older version.
+   */
+  readonly credentials?: Readonly<Record<string, number>> | undefined;
 }
 
 export interface PauseFigures {

@@ -5,6 +5,7 @@
  * optional behaviour left in it. Order matters in one place only: the first database node initialises.
  */
 import type { DurabilitySpec, FailoverSpec } from './declared-durability.ts';
+import { defaultTlsRules, type TlsRules } from './tls-policy.ts';
 
 export type NodeName = string;
 export type ApplicationName = string;
@@ -22,6 +23,8 @@ export interface NodeSpec {
   readonly failover: 'allowed' | 'never';
   readonly purpose: string | null;
   readonly contact: string | null;
+  /** What it serves as, for own certificates. */
+  readonly roles: readonly string[];
 }
 
 export interface PostgresSpec {
@@ -34,6 +37,18 @@ export interface PostgresSpec {
   readonly parameters: Readonly<Record<string, string>>;
   /** How much WAL one slot may hold back, in MiB (`max_slot_wal_keep_size`). */
   readonly walBudgetMb: number;
+  /** Who else may connect: after the cluster's own lines in pg_hba.conf. */
+  readonly hba: readonly AccessRule[];
+}
+
+/** A role that somebody made by hand, and where it comes from. */
+export interface AccessRule {
+  readonly user: string;
+  /** `all`: every database. */
+  readonly database: string;
+  /** Addresses with their prefix, over TLS; `null`: the socket of the server's own account. */
+  readonly from: string | null;
+  readonly method: 'scram-sha-256' | 'cert' | 'peer';
 }
 
 export interface StoreSpec {
@@ -58,17 +73,49 @@ export interface PoolerSpec {
 export interface DatabaseSpec {
   readonly name: DatabaseName;
   readonly owner: string;
+  /** Both are for good; `null`: the server's own. */
+  readonly encoding: string | null;
+  readonly locale: string | null;
+  readonly extensions: readonly string[];
+  /** `null`: no limit of its own. */
+  readonly connectionLimit: number | null;
+  /** What its sessions begin with (`ALTER DATABASE ... SET`). */
+  readonly settings: Readonly<Record<string, string>>;
 }
+
+/** One about which nothing is said but its owner. */
+export function plainDatabase(name: DatabaseName, owner: string): DatabaseSpec {
+  return { name, owner, encoding: null, locale: null, extensions: [], connectionLimit: null, settings: {} };
+}
+
+/** `owner`: changes the schema as the database's owner; `rw`: reads and writes, and makes things of its own; `ro`: reads. */
+export type Rights = 'owner' | 'rw' | 'ro';
 
 export interface ApplicationSpec {
   readonly name: ApplicationName;
   readonly database: DatabaseName;
-  readonly rights: 'rw' | 'ro';
+  readonly rights: Rights;
   readonly nodes: readonly NodeName[];
   /** `null`: the poolers' default. */
   readonly poolSize: number | null;
   readonly outage: OutagePolicy;
+  readonly files: ApplicationFilesSpec;
+  /** Its credentials are replaced when they are this old, in ms; `null`: when somebody orders it. */
+  readonly rotateEveryMs: number | null;
 }
+
+/** Of the files by which an application on a node reaches its pooler. Never for everybody: they hold its password. */
+export interface ApplicationFilesSpec {
+  /** A user and a group of the node; `null`: the agent's own. */
+  readonly owner: string | null;
+  readonly group: string | null;
+  readonly mode: ApplicationFileMode;
+}
+
+export const applicationFileModes = ['0400', '0440', '0600', '0640'] as const;
+export type ApplicationFileMode = (typeof applicationFileModes)[number];
+
+export const defaultApplicationFiles: ApplicationFilesSpec = { owner: null, group: null, mode: '0600' };
 
 /** What its writers get while nobody accepts writes: they wait, or they read from a standby and each write fails at once. */
 export type OutagePolicy = 'hold' | 'read_only';
@@ -91,6 +138,28 @@ export interface LeaseSpec {
   readonly ttlMs: number;
 }
 
+export interface TlsSpec extends TlsRules {
+  /** How long the certificates of nodes are good for, in ms; renewed after two thirds of it. */
+  readonly certificateLifeMs: number;
+}
+
+/** Seven days: a revocation that nobody hears of is over in a week, and a weekend is slept through. */
+export const defaultTls: TlsSpec = { certificateLifeMs: 7 * 24 * 60 * 60_000, ...defaultTlsRules };
+
+/** A certificate that the nodes of some roles have for services of their own. */
+export interface OwnCertificateSpec {
+  /** A host name, or a wildcard for the hosts of one domain. */
+  readonly name: string;
+  readonly lifeMs: number;
+  readonly roles: readonly string[];
+  readonly reload: ReloadHook;
+  /** Of the files with the key. */
+  readonly files: ApplicationFilesSpec;
+}
+
+/** What takes up a new certificate: a program with its arguments, the path of a local one, or nobody. Never a shell's text. */
+export type ReloadHook = readonly string[] | string | null;
+
 export interface Spec {
   readonly version: 1;
   readonly cluster: string;
@@ -107,6 +176,8 @@ export interface Spec {
   readonly failover: FailoverSpec;
   readonly switchover: SwitchoverSpec;
   readonly lease: LeaseSpec;
+  readonly tls: TlsSpec;
+  readonly certificates: readonly OwnCertificateSpec[];
 }
 
 export function findNode(spec: Spec, name: NodeName): NodeSpec | undefined {

@@ -14,6 +14,7 @@ import {
   primary,
   released,
   shutdownLsn,
+  stopped,
   stored,
   storeView,
   type ViewChange,
@@ -160,8 +161,7 @@ describe('summarise', () => {
     const seen = (flushed: Record<string, string>, standbys: readonly string[]) => {
       const durability = stored({ term: 5, standbys, k: 1 });
       const store = storeOf([said(flushed), memberStatus('db2', { postgres: standby('0/3000000') })], { durability });
-      return summarise({ ...viewOf(store), self: 'db2', postgres: { state: 'stopped' } as LocalPostgres }, heard)
-        .because;
+      return summarise(viewOf(store, { self: 'db2', postgres: stopped() }), heard).because;
     };
     expect(seen({ db2: '0/3000000' }, ['db2'])).toEqual([]);
     expect(seen({}, ['db2'])).toContain('replicated commits wait: 0 of db2 stream, 1 must');

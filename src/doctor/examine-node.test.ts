@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { NodeFile } from '../config/node-file.ts';
-import { createAuthority } from '../pki/authority.ts';
+import { createIssuing, createRoot } from '../pki/authority.ts';
 import { writeCredentials } from '../pki/credential-files.ts';
 import { issue } from '../pki/issue.ts';
 import { examineNode } from './examine-node.ts';
@@ -15,7 +15,9 @@ let file: NodeFile;
 
 beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), 'understudy-doctor-'));
-  const authority = await createAuthority({ cluster: 'psf', days: 30 });
+  const validity = { lifeMs: 30 * dayMs, nowMs: Date.now() };
+  const root = await createRoot({ cluster: 'psf', ...validity });
+  const authority = await createIssuing(root, { cluster: 'psf', ...validity });
   const node = {
     kind: 'node',
     role: 'app',
@@ -24,7 +26,11 @@ beforeEach(async () => {
     domain: 'psf.io',
     addresses: ['127.0.0.1'],
   } as const;
-  const tls = await writeCredentials(join(directory, 'tls'), 'node', await issue(authority, { ...node, days: 7 }));
+  const tls = await writeCredentials(
+    join(directory, 'tls'),
+    'node',
+    await issue(authority, { ...node, ...validity, lifeMs: 7 * dayMs }),
+  );
   file = {
     cluster: 'psf',
     domain: 'psf.io',

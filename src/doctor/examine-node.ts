@@ -38,7 +38,7 @@ export async function examineNode(file: NodeFile, ports: NodePorts = usualPorts)
     [checkRunDirectory(directories.run), checkOpenFiles(), checkClockSource()],
     file.role === 'database' ? checkSharedMemory().then((finding) => [finding]) : [],
     typeof file.watchdog === 'string' ? [checkWatchdog(file.watchdog)] : [],
-    checkPeerClocks(peers, tls),
+    checkPeerClocks(peers, tls, file.role === 'app' ? '/v1/topology' : '/v1/health'),
     store === null ? [] : checkStoreMembers(store),
   ]);
   return checks.flat();

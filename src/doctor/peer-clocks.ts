@@ -4,11 +4,11 @@
  * Asked of the agents' own API, whose answers carry a `date` in whole seconds (RFC 9110 section 6.6.1), over the same
  * verified TLS as everything else. An agent that does not answer is not judged here.
  */
-import { readFileSync } from 'node:fs';
-import { request } from 'node:https';
 import type { DoctorFinding } from '../api/contract.ts';
 import { describeError } from '../errors/understudy-error.ts';
+import type { CredentialFiles } from '../pki/credential-files.ts';
 import { bad, ok } from './finding.ts';
+import { askHead, readTls, type Tls } from './https-answer.ts';
 
 export interface ClockPeer {
   readonly node: string;
@@ -17,31 +17,21 @@ export interface ClockPeer {
   readonly port: number;
 }
 
-export interface ClockCredentials {
-  readonly ca: string;
-  readonly certificate: string;
-  readonly key: string;
-}
-
-const withinMs = 2_000;
 /** Whole seconds and the way there make up to 2 s; more is a clock that is not kept. */
 const toleranceMs = 3_000;
 
-/** `tls`: paths. */
+/** `path`: what this node may ask of them (docs/api.md). */
 export async function checkPeerClocks(
   peers: readonly ClockPeer[],
-  tls: ClockCredentials,
+  files: CredentialFiles,
+  path: '/v1/health' | '/v1/topology',
 ): Promise<readonly DoctorFinding[]> {
-  let credentials: { readonly ca: Buffer; readonly cert: Buffer; readonly key: Buffer };
-  try {
-    credentials = { ca: readFileSync(tls.ca), cert: readFileSync(tls.certificate), key: readFileSync(tls.key) };
-  } catch {
-    return []; // told by the checks of these files
-  }
+  const tls = readTls(files);
+  if (tls === null) return [];
   const offsets = await Promise.all(
     peers.map(async (peer) => ({
       peer,
-      offsetMs: await offsetOf(peer, credentials).catch((error: unknown) => describeError(error)),
+      offsetMs: await offsetOf(peer, tls, path).catch((error: unknown) => describeError(error)),
     })),
   );
   const off = offsets.flatMap(({ peer, offsetMs }) =>
@@ -65,30 +55,16 @@ export async function checkPeerClocks(
 }
 
 /** How far the peer's wall clock is ahead, in ms, to a second or two. */
-function offsetOf(
-  peer: ClockPeer,
-  credentials: { readonly ca: Buffer; readonly cert: Buffer; readonly key: Buffer },
-): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const sent = request({
-      ...credentials,
-      agent: false,
-      host: peer.address,
-      port: peer.port,
-      servername: peer.hostName,
-      path: '/v1/health',
-      headers: { host: peer.hostName },
-      signal: AbortSignal.timeout(withinMs),
-    });
-    sent.on('error', reject);
-    sent.on('response', (response) => {
-      response.resume();
-      response.on('error', reject);
-      const peerMs = Date.parse(response.headers.date ?? '');
-      if (Number.isNaN(peerMs)) reject(new Error('the answer has no date'));
-      // The date was cut to whole seconds: half a second is its mean error.
-      else resolve(peerMs + 500 - Date.now());
-    });
-    sent.end();
+async function offsetOf({ address, hostName, port }: ClockPeer, tls: Tls, path: string): Promise<number> {
+  const { headers } = await askHead(tls, {
+    host: address,
+    port,
+    servername: hostName,
+    path,
+    headers: { host: hostName },
   });
+  const peerMs = Date.parse(headers.date ?? '');
+  if (Number.isNaN(peerMs)) throw new Error('the answer has no date');
+  // The date was cut to whole seconds: half a second is its mean error.
+  return peerMs + 500 - Date.now();
 }

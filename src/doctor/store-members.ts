@@ -5,15 +5,14 @@
  * Asks etcd's `/health` (etcd documentation, "Monitoring etcd"), which a member answers with 200 only while it can reach a
  * majority itself. Reads only.
  */
-import { readFileSync } from 'node:fs';
-import { request } from 'node:https';
+import { urlToHttpOptions } from 'node:url';
 import type { DoctorFinding } from '../api/contract.ts';
 import type { NodeFile } from '../config/node-file.ts';
 import { describeError } from '../errors/understudy-error.ts';
 import { bad, ok } from './finding.ts';
+import { askHead, readTls, type Tls } from './https-answer.ts';
 
 const check = 'store members';
-const withinMs = 2_000;
 
 export interface MemberAnswer {
   readonly endpoint: string;
@@ -22,40 +21,18 @@ export interface MemberAnswer {
 }
 
 export async function checkStoreMembers(store: NonNullable<NodeFile['store']>): Promise<readonly DoctorFinding[]> {
-  let credentials: Credentials;
-  try {
-    const { ca, certificate, key } = store;
-    credentials = { ca: readFileSync(ca), cert: readFileSync(certificate), key: readFileSync(key) };
-  } catch {
-    return []; // told by the checks of these files
-  }
+  const tls = readTls(store);
+  if (tls === null) return [];
   const ask = async (endpoint: string): Promise<MemberAnswer> => ({
     endpoint,
-    trouble: await troubleOf(endpoint, credentials).catch((error: unknown) => describeError(error)),
+    trouble: await troubleOf(endpoint, tls).catch((error: unknown) => describeError(error)),
   });
   return [judgeMembers(await Promise.all(store.endpoints.map(ask)))];
 }
 
-interface Credentials {
-  readonly ca: Buffer;
-  readonly cert: Buffer;
-  readonly key: Buffer;
-}
-
-function troubleOf(endpoint: string, credentials: Credentials): Promise<string | null> {
-  return new Promise((resolve, reject) => {
-    const sent = request(new URL('/health', endpoint), {
-      ...credentials,
-      agent: false,
-      signal: AbortSignal.timeout(withinMs),
-    });
-    sent.on('error', reject);
-    sent.on('response', ({ statusCode }) => {
-      resolve(statusCode === 200 ? null : `it is not healthy (${statusCode})`);
-      sent.destroy();
-    });
-    sent.end();
-  });
+async function troubleOf(endpoint: string, tls: Tls): Promise<string | null> {
+  const { status } = await askHead(tls, urlToHttpOptions(new URL('/health', endpoint)));
+  return status === 200 ? null : `it is not healthy (${status})`;
 }
 
 /** At least one answer. */

@@ -25,6 +25,7 @@ export const errorCatalogue = {
   POSTGRES_WRONG_MAJOR: { hint: 'the data directory belongs to another major version', retry: 'operator' },
   POSTGRES_FAILED: { hint: "read PostgreSQL's log on that node", retry: 'later' },
   POSTGRES_TIMEOUT: { hint: "read PostgreSQL's log on that node", retry: 'later' },
+  EXTENSION_MISSING: { hint: 'install its package on every database node', retry: 'operator' },
   PORT_IN_USE: { hint: 'end the process that listens there, or declare another port', retry: 'operator' },
   DATA_DIRECTORY_FOREIGN: {
     hint: 'move the directory away by hand, or declare another one; it is never touched',
@@ -52,6 +53,10 @@ export const errorCatalogue = {
   // agents and their API
   AGENT_UNREACHABLE: { hint: 'check that the agent runs on that node', retry: 'later' },
   CERTIFICATE_REFUSED: { hint: "use a certificate that this cluster's CA issued for this purpose", retry: 'operator' },
+  SEALING_FAILED: {
+    hint: "check `tls.sealing` in that node's file, and that its certificate stands in the store: understudy doctor",
+    retry: 'later',
+  },
   ANSWER_INVALID: { hint: 'compare the versions of both sides: understudy version', retry: 'operator' },
   FORBIDDEN: { hint: 'this certificate may not do that', retry: 'never' },
   REQUEST_INVALID: { hint: 'see the message for what would be right', retry: 'never' },

@@ -5,8 +5,9 @@
  * Invariants: no request waits longer than `durations.storeEndpointMs`; the password travels only in a body over
  * verified TLS and into no message; at most one authentication is under way. Doesn't choose endpoints; see endpoints.ts.
  */
-import { Agent, type Dispatcher, request } from 'undici';
+import { Agent, buildConnector, type Dispatcher, request } from 'undici';
 import { z } from 'zod';
+import { type TlsPolicy, tls13Suites, tlsLimits } from '../core/tls-policy.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { CallOptions } from '../ports/store.ts';
 import { withDeadline } from '../timing/deadline.ts';
@@ -18,6 +19,8 @@ export interface EtcdTls {
   readonly ca: string;
   readonly certificate?: string;
   readonly key?: string;
+  /** Default: compatible. The store may be older than this. */
+  readonly policy?: TlsPolicy;
 }
 
 export interface EtcdCredentials {
@@ -35,13 +38,11 @@ export class Gateway {
   #token: string | null = null;
   #authenticating: Promise<string> | null = null;
 
-  /** `user: null` while authentication is off, on a new etcd. */
-  constructor(tls: EtcdTls, user: EtcdCredentials | null) {
-    const { ca, certificate, key } = tls;
-    const identity = certificate === undefined || key === undefined ? {} : { cert: certificate, key };
+  /** A function is asked for each new connection: those that stand outlive a certificate. `user: null` while authentication is off, on a new etcd. */
+  constructor(tls: EtcdTls | (() => EtcdTls), user: EtcdCredentials | null) {
     this.#user = user;
     this.#agent = new Agent({
-      connect: { ca, ...identity, timeout: durations.storeEndpointMs },
+      connect: connector(typeof tls === 'function' ? tls : () => tls),
       connections: connectionsPerEndpoint,
       keepAliveTimeout: 60_000,
       // Streams are silent for long; every other request has its deadline here.
@@ -133,6 +134,32 @@ export class Gateway {
       signal,
     });
   }
+}
+
+function connector(current: () => EtcdTls): buildConnector.connector {
+  let made: { readonly tls: EtcdTls; readonly connect: buildConnector.connector } | null = null;
+  return (options, callback) => {
+    try {
+      const tls = current();
+      made = made?.tls === tls ? made : { tls, connect: connectorFor(tls) };
+    } catch (error) {
+      callback(error instanceof Error ? error : new Error('no certificate'), null);
+      return;
+    }
+    made.connect(options, callback);
+  };
+}
+
+function connectorFor({ ca, certificate, key, policy = 'compatible' }: EtcdTls): buildConnector.connector {
+  const { ciphers, minVersion } = tlsLimits(policy);
+  const identity = certificate === undefined || key === undefined ? {} : { cert: certificate, key };
+  return buildConnector({
+    ca,
+    ...identity,
+    minVersion,
+    ciphers: `${tls13Suites}:${ciphers}`,
+    timeout: durations.storeEndpointMs,
+  });
 }
 
 export interface TokenedStream {

@@ -1,5 +1,6 @@
 /** The configuration file of one etcd member, for 3.4 and 3.5: TLS for clients and peers, tokens, compaction. */
 import { stringify } from 'yaml';
+import { goSuites } from '../core/tls-policy.ts';
 
 export interface EtcdMember {
   readonly name: string;
@@ -28,6 +29,8 @@ export function etcdConfiguration(member: EtcdMember, members: readonly EtcdMemb
     'initial-cluster-state': 'new',
     'client-transport-security': security,
     'peer-transport-security': security,
+    // Of TLS 1.2: which of 1.3 are used nobody can say to Go. 3.4.23, of Debian 12, can't be held to 1.3.
+    'cipher-suites': goSuites,
     // With --config-file etcd 3.4 serves no gateway unless told so.
     'enable-grpc-gateway': true,
     'enable-v2': false,

@@ -35,7 +35,8 @@ export interface EtcdStoreOptions {
   readonly endpoints: readonly string[];
   /** Of this cluster's keys; ends with a slash. */
   readonly prefix: string;
-  readonly tls: EtcdTls;
+  /** A function is asked for each new connection; the same object as long as they are the same. */
+  readonly tls: EtcdTls | (() => EtcdTls);
   readonly user: EtcdCredentials;
   readonly clock: Clock;
 }

@@ -101,11 +101,48 @@ export const eventCatalogue = {
     sentence: 'pooler on {node} could not pause for {operation}: {because}',
   },
   'pooler.lost': { severity: 'warning', sentence: 'pooler on {node} is gone' },
+  'credential.ordered': { severity: 'notice', sentence: '{by} ordered another credential of {application} on {node}' },
+  'credential.issued': {
+    severity: 'info',
+    sentence: '{application} has credential {generation} on {node}: {because}',
+  },
+  'credential.closed': { severity: 'info', sentence: 'the login {role} is closed' },
   'read_only.began': { severity: 'warning', sentence: '{by} ordered that nobody may write: {reason}' },
   'read_only.ended': { severity: 'notice', sentence: '{by} ended read-only: writes go on' },
   'hands_off.began': { severity: 'warning', sentence: '{by} took the automation off for {minutes} min' },
   'hands_off.ended': { severity: 'notice', sentence: 'the automation acts again: {because}' },
+  'certificate.renewed': { severity: 'info', sentence: '{node} renewed its certificates: {purposes}' },
+  'certificate.not_renewed': { severity: 'warning', sentence: '{node} could not renew its certificates: {because}' },
+  'database.reverted': { severity: 'notice', sentence: '{by} had made as declared again: {what}' },
+  'database.dropped': { severity: 'warning', sentence: '{by} dropped the database {database} with its data' },
+  'certificate.placed': { severity: 'info', sentence: '{node} put a new certificate of {certificate} in place' },
+  'certificate.not_placed': {
+    severity: 'warning',
+    sentence: '{node} has no new certificate of {certificate}: {because}',
+  },
+  'certificate.reload_failed': {
+    severity: 'warning',
+    sentence: 'on {node} nobody took up the new certificate of {certificate}: {because}',
+  },
+  'certificate.withdrawn': { severity: 'info', sentence: '{node} took away the files of {certificate}' },
+  'certificate.not_withdrawn': {
+    severity: 'warning',
+    sentence: '{node} could not take away the files of {certificate}: {because}',
+  },
   'request.accepted': { severity: 'notice', sentence: '{by} asked {node} for {what}' },
+  'audit.unwritable': { severity: 'alarm', sentence: 'the audit log of {node} can not be written: {because}' },
+  'audit.writable': {
+    severity: 'notice',
+    sentence: 'the audit log of {node} is written again; {missed} lines are lost',
+  },
+  'audit.healed': {
+    severity: 'warning',
+    sentence: 'the audit log of {node} ended in {bytes} B of a line that a crash had cut short',
+  },
+  'audit.contradicted': {
+    severity: 'alarm',
+    sentence: 'the audit log of {node} is not the one that {by} knew at line {sequence}: understudy audit verify',
+  },
   'action.failed': { severity: 'warning', sentence: '{node} could not {action}: {because}' },
 } as const satisfies Record<string, EventEntry>;
 

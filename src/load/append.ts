@@ -6,7 +6,7 @@
  */
 import { z } from 'zod';
 import type { ListRead } from '../history/attempt.ts';
-import { schemaOf } from './tables.ts';
+import { tablesOf } from './tables.ts';
 import { type Draw, drawBelow, type Task } from './task.ts';
 import { transact } from './transaction.ts';
 
@@ -15,7 +15,7 @@ const longestList = 32;
 const row = z.object({ items: z.array(z.int()) });
 
 export function dealAppends(run: string, draw: Draw): () => Task {
-  const lists = `${schemaOf(run)}.lists`;
+  const { lists } = tablesOf(run);
   // As JSON, since a bigint[] would come as texts.
   const append = `insert into ${lists} as list (key, items) values ($1, array[$2::bigint])
     on conflict (key) do update set items = list.items || excluded.items returning to_json(items) as items`;

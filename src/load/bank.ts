@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import type { History } from '../history/attempt.ts';
 import type { Session } from './session.ts';
-import { schemaOf } from './tables.ts';
+import { tablesOf } from './tables.ts';
 import { type Draw, drawBelow, type Task } from './task.ts';
 import { transact } from './transaction.ts';
 
@@ -13,10 +13,10 @@ const mostMoved = 5;
 const row = z.object({ balances: z.array(z.int()) });
 
 export function dealTransfers(run: string, bank: History['bank'], draw: Draw): () => Task {
-  const schema = schemaOf(run);
-  const look = `select coalesce(json_agg(balance order by id), '[]') as balances from ${schema}.accounts`;
-  const change = `update ${schema}.accounts set balance = balance + $2 where id = $1`;
-  const enter = `insert into ${schema}.transfers (id, from_account, to_account, amount) values ($1, $2, $3, $4)`;
+  const { accounts, transfers } = tablesOf(run);
+  const look = `select coalesce(json_agg(balance order by id), '[]') as balances from ${accounts}`;
+  const change = `update ${accounts} set balance = balance + $2 where id = $1`;
+  const enter = `insert into ${transfers} (id, from_account, to_account, amount) values ($1, $2, $3, $4)`;
   const changeBy = async (session: Session, account: number, amount: number): Promise<void> => {
     const { rowCount } = await session.query(change, [account, amount]);
     if (rowCount !== 1) throw new Error(`account ${account} is not there`);

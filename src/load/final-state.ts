@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { describeError } from '../errors/understudy-error.ts';
 import type { Contents, NodeState } from '../history/node-state.ts';
 import type { Node } from './node-access.ts';
+import { tablesOf } from './tables.ts';
 
 const there = z.object({ recovery: z.boolean(), made: z.boolean() });
 const row = z.object({
@@ -24,7 +25,7 @@ const nothing: Contents = { inserts: [], lists: new Map(), bank: null };
 export async function readNodeStates(
   nodes: readonly Node[],
   database: string,
-  schema: string,
+  run: string,
   caughtUp: ReadonlySet<string>,
 ): Promise<readonly NodeState[]> {
   const states: NodeState[] = [];
@@ -32,7 +33,7 @@ export async function readNodeStates(
   for (const { node, query } of nodes) {
     try {
       const asking = (sql: string): Promise<readonly unknown[]> => query(database, sql, readWithinMs);
-      const read = await readContents(asking, schema);
+      const read = await readContents(asking, run);
       states.push({ node, read: 'yes', caughtUp: caughtUp.has(node), ...read });
     } catch (error) {
       states.push({ node, read: 'no', because: describeError(error) });
@@ -43,18 +44,19 @@ export async function readNodeStates(
 
 async function readContents(
   query: (sql: string) => Promise<readonly unknown[]>,
-  schema: string,
+  run: string,
 ): Promise<{ readonly writable: boolean; readonly contents: Contents }> {
+  const tables = tablesOf(run);
   const [first] = await query(
-    `select pg_is_in_recovery() as recovery, to_regclass('${schema}.transfers') is not null as made`,
+    `select pg_is_in_recovery() as recovery, to_regclass('${tables.transfers}') is not null as made`,
   );
   const { made, recovery } = there.parse(first);
   if (!made) return { writable: !recovery, contents: nothing };
   const [second] = await query(`select
-    (select coalesce(json_agg(id), '[]') from ${schema}.inserts) as inserts,
-    (select coalesce(json_agg(json_build_array(key, to_json(items))), '[]') from ${schema}.lists) as lists,
-    (select coalesce(json_agg(balance order by id), '[]') from ${schema}.accounts) as balances,
-    (select coalesce(json_agg(id), '[]') from ${schema}.transfers) as transfers`);
+    (select coalesce(json_agg(id), '[]') from ${tables.inserts}) as inserts,
+    (select coalesce(json_agg(json_build_array(key, to_json(items))), '[]') from ${tables.lists}) as lists,
+    (select coalesce(json_agg(balance order by id), '[]') from ${tables.accounts}) as balances,
+    (select coalesce(json_agg(id), '[]') from ${tables.transfers}) as transfers`);
   const { balances, inserts, lists, transfers } = row.parse(second);
   return { writable: !recovery, contents: { inserts, lists: new Map(lists), bank: { balances, transfers } } };
 }

@@ -1,11 +1,11 @@
 /** Unique rows, one per transaction. For local commits a single statement that commits by itself, as most programs do. */
 
-import { schemaOf } from './tables.ts';
+import { tablesOf } from './tables.ts';
 import type { Task } from './task.ts';
 import { autocommit, transact } from './transaction.ts';
 
 export function dealInserts(run: string): () => Task {
-  const insert = `insert into ${schemaOf(run)}.inserts (id) values ($1)`;
+  const insert = `insert into ${tablesOf(run).inserts} (id) values ($1)`;
   let next = 0;
   return () => {
     const id = next++;

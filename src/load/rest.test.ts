@@ -38,7 +38,7 @@ async function waitFor(
       return silent ? Promise.reject(new Error('no answer')) : Promise.resolve([row]);
     },
   }));
-  const wanted = { nodes, database: 'shop', schema: 'load', withinMs: 2_000, clock, hurry };
+  const wanted = { nodes, database: 'shop', tables: 'load_', withinMs: 2_000, clock, hurry };
   const rest = await untilRest({ ...wanted, report: (missing) => told.push(...missing) });
   return { ...rest, told, looks };
 }

@@ -16,8 +16,8 @@ import type { Node } from './node-access.ts';
 export interface RestWanted {
   readonly nodes: readonly Node[];
   readonly database: string;
-  /** The schema with the load's tables. */
-  readonly schema: string;
+  /** How the names of the load's tables begin. */
+  readonly tables: string;
   readonly withinMs: number;
   readonly clock: Clock;
   /** When it fires, it is not waited any longer. */
@@ -63,7 +63,7 @@ interface Target {
 export async function untilRest(wanted: RestWanted): Promise<Rest> {
   const { clock, hurry, nodes, report, withinMs } = wanted;
   const startedMs = clock.boottimeMs();
-  const sql = positionQuery(wanted.schema);
+  const sql = positionQuery(wanted.tables);
   let target: Target | null = null;
   let told = '';
   for (;;) {
@@ -84,13 +84,14 @@ export async function untilRest(wanted: RestWanted): Promise<Rest> {
 }
 
 /** CASE keeps a server from calling what only the other kind may call (PostgreSQL documentation 9.27.3, 9.27.4). */
-function positionQuery(schema: string): string {
+function positionQuery(tables: string): string {
   return `select pg_is_in_recovery() as recovery,
     (case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_flush_lsn() end)::text as lsn,
     case when pg_is_in_recovery() then (select received_tli from pg_stat_wal_receiver where status = 'streaming')
       else ('x' || substr(pg_walfile_name(pg_current_wal_flush_lsn()), 1, 8))::bit(32)::int end as timeline,
     (select count(*)::int from pg_locks l
-      where l.relation in (select oid from pg_class where relnamespace = to_regnamespace('${schema}'))
+      where l.relation in (select oid from pg_class
+          where relnamespace = to_regnamespace('public') and starts_with(relname, '${tables}'))
         and l.database = (select oid from pg_database where datname = current_database())
         and l.mode = 'RowExclusiveLock') as writing`;
 }

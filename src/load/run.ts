@@ -14,7 +14,7 @@ import { readNodeStates } from './final-state.ts';
 import { type Load, type LoadOptions, startLoad } from './load.ts';
 import type { Node } from './node-access.ts';
 import { type Rest, untilRest } from './rest.ts';
-import { schemaOf } from './tables.ts';
+import { prefixOf } from './tables.ts';
 
 export type LoadProgress =
   | { readonly stage: 'writing'; readonly leftMs: number; readonly counts: LoadCounts }
@@ -35,7 +35,8 @@ export interface RunOptions extends LoadOptions {
 export interface LoadReport {
   readonly run: string;
   readonly database: string;
-  readonly schema: string;
+  /** How the names of its tables begin. */
+  readonly tables: string;
   readonly commit: LoadOptions['commit'];
   readonly workloads: LoadOptions['workloads'];
   readonly writers: number;
@@ -91,22 +92,22 @@ export async function judgeLoad(
   signal.throwIfAborted();
   report?.({ stage: 'resting', missing: [] });
   const { database, run } = load;
-  const schema = schemaOf(run);
+  const tables = prefixOf(run);
   const rest = await untilRest({
     nodes,
     database,
-    schema,
+    tables,
     withinMs: restWithinMs,
     clock,
     hurry: AbortSignal.any([hurry, signal]),
     report: (missing) => report?.({ stage: 'resting', missing }),
   });
   signal.throwIfAborted();
-  const verdict = judge(history, await readNodeStates(nodes, database, schema, rest.caughtUp));
+  const verdict = judge(history, await readNodeStates(nodes, database, run, rest.caughtUp));
   return {
     run,
     database,
-    schema,
+    tables,
     commit: history.commit,
     workloads: history.workloads,
     writers: history.writers,

@@ -9,6 +9,7 @@ const alias = (more: Partial<PoolerAlias> = {}): PoolerAlias => ({
   application: 'shop',
   database: 'shop',
   role: 'shop',
+  generation: 1,
   addresses: ['10.0.0.1', '10.0.0.2'],
   port: 5432,
   poolSize: 7,
@@ -21,7 +22,7 @@ function places(version: string): FilePlaces {
   const parsed = parseVersion(`PgBouncer ${version}\nlibevent 2.1.12-stable`);
   if (parsed === null) throw new Error(version);
   const tls = { ca: '/t/ca', certificate: '/t/crt', key: '/t/key' };
-  return { userlist: '/u', pidFile: '/p', socketDirectory: '/s', tls, version: parsed };
+  return { userlist: '/u', access: '/a', pidFile: '/p', socketDirectory: '/s', tls, version: parsed };
 }
 
 function render(
@@ -35,6 +36,7 @@ function render(
     mode: 'transaction',
     maxClients: 100,
     queryWaitTimeoutS: 60,
+    tls: { clients: 'modern', servers: 'modern' },
     aliases,
   };
   return renderConfiguration(configuration, places(version), gate).split('\n');
@@ -57,7 +59,7 @@ describe('renderConfiguration', () => {
   it('verifies the server fully, and has no password anywhere', () => {
     const lines = render([alias()]);
     expect(lines).toContain('server_tls_sslmode = verify-full');
-    expect(lines).toContain('auth_type = scram-sha-256');
+    expect(lines).toContain('auth_type = hba');
     expect(lines.join('\n')).not.toContain('password');
   });
 

@@ -1,16 +1,18 @@
 /**
  * pgbouncer.ini: a pure function of what is wanted (pgbouncer documentation, "config").
  *
- * Invariant: towards the server every connection is TLS with the certificate verified by address, and this node's own
- * certificate is the login; no password stands in this file. Refuses names that pgbouncer 1.18 can't read: its keys
+ * Invariant: towards the server every connection is TLS with the certificate verified by address, and shows this node's own;
+ * no password stands in this file (server-logins.ts). Refuses names that pgbouncer 1.18 can't read: its keys
  * take letters, digits and `_.-` only, and have no quoting.
  */
+import { type TlsPolicy, tlsLimits } from '../core/tls-policy.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { PoolerAlias, PoolerConfiguration, PoolerGate } from '../ports/pooler.ts';
 import { isAtLeast, type PgbouncerVersion } from './version.ts';
 
 export interface FilePlaces {
   readonly userlist: string;
+  readonly access: string;
   readonly pidFile: string;
   readonly socketDirectory: string;
   readonly tls: { readonly ca: string; readonly certificate: string; readonly key: string };
@@ -54,6 +56,10 @@ function databaseLine(alias: PoolerAlias, places: FilePlaces, gate: PoolerGate):
   return `${key(alias.name)} = ${target} dbname=${value(alias.database)} user=${value(alias.role)} pool_size=${alias.poolSize}${alias.standsIn ? ` connect_query=${value(readOnlyQuery)}` : ''}`;
 }
 
+function protocols(policy: TlsPolicy): string {
+  return tlsLimits(policy).minVersion === 'TLSv1.3' ? 'tlsv1.3' : 'tlsv1.2,tlsv1.3';
+}
+
 function settings(
   configuration: PoolerConfiguration,
   places: FilePlaces,
@@ -63,7 +69,9 @@ function settings(
     ['listen_port', configuration.port],
     ['unix_socket_dir', places.socketDirectory],
     ['pidfile', places.pidFile],
-    ['auth_type', 'scram-sha-256'],
+    // Who may open which alias, and how (client-access.ts).
+    ['auth_type', 'hba'],
+    ['auth_hba_file', places.access],
     ['auth_file', places.userlist],
     ['pool_mode', configuration.mode],
     ['max_client_conn', configuration.maxClients],
@@ -80,10 +88,20 @@ function settings(
     ['server_idle_timeout', 600],
     // After a repoint, session pools leave the old server at the end of the transaction, not of the session.
     ['server_fast_close', 1],
+    // Whoever asks for TLS gets it; client-access.ts says who must. No certificate is needed, and one that is shown
+    // all the same must be of the cluster's authority (tls_config_verify_client_optional in pgbouncer's source).
+    ['client_tls_sslmode', 'allow'],
+    ['client_tls_ca_file', places.tls.ca],
+    ['client_tls_cert_file', places.tls.certificate],
+    ['client_tls_key_file', places.tls.key],
+    ['client_tls_protocols', protocols(configuration.tls.clients)],
+    ['client_tls_ciphers', tlsLimits(configuration.tls.clients).ciphers],
     ['server_tls_sslmode', 'verify-full'],
     ['server_tls_ca_file', places.tls.ca],
     ['server_tls_cert_file', places.tls.certificate],
     ['server_tls_key_file', places.tls.key],
+    ['server_tls_protocols', protocols(configuration.tls.servers)],
+    ['server_tls_ciphers', tlsLimits(configuration.tls.servers).ciphers],
     // A vanished host answers nothing: unacknowledged data ends the connection after 5 s, silence after 6. The first
     // probe goes out at 5 s, and the next look, a second later, finds tcp_user_timeout exceeded: that counts instead of
     // tcp_keepcnt (tcp(7), TCP_USER_TIMEOUT; tcp_keepalive_timer in Linux's source), with which it would be 8 s.

@@ -1,18 +1,20 @@
 /**
- * What the agent keeps for pgbouncer on disk: its configuration, its userlist, and the applications' credentials.
+ * What the agent keeps for pgbouncer on disk: its configuration, its userlist and who may open what.
  *
  * Invariant: all of it is private to this user, and a file that would not change is not written.
  */
 import { join } from 'node:path';
 import type { PoolerConfiguration, PoolerGate } from '../ports/pooler.ts';
-import { ApplicationCredentials } from './application-credentials.ts';
+import { renderClientAccess } from './client-access.ts';
+import type { ClientPasswords } from './client-passwords.ts';
 import { renderConfiguration } from './configuration-file.ts';
 import type { ProcessPlaces } from './daemon-process.ts';
 import { readPrivateFile, writePrivateFile } from './private-file.ts';
+import { type PasswordOf, serverLogins } from './server-logins.ts';
 import type { PgbouncerVersion } from './version.ts';
 
 export interface PgbouncerPlaces {
-  /** The node's state directory: configuration under `pgbouncer/`, credentials under `apps/`. */
+  /** The node's state directory: configuration under `pgbouncer/`, clients' passwords under `apps/`. */
   readonly state: string;
   /** For the pid file and the Unix socket; exists, and is short. */
   readonly run: string;
@@ -20,42 +22,45 @@ export interface PgbouncerPlaces {
   readonly tls: { readonly ca: string; readonly certificate: string; readonly key: string };
   /** `null`: found in the usual places and on the PATH. */
   readonly program: string | null;
-}
-
-/** Where clients on this node connect when pgbouncer listens there. */
-function clientHost(listenAddress: string): string {
-  return listenAddress === '*' || listenAddress === '0.0.0.0' ? '127.0.0.1' : listenAddress;
+  /** Beside this host: networks from which clients may come in plain text. */
+  readonly plainFrom: readonly string[];
+  /** By which it logs in to servers. */
+  readonly passwordOf: PasswordOf;
 }
 
 export class PgbouncerFiles {
   readonly #places: PgbouncerPlaces;
   readonly #process: ProcessPlaces;
   readonly #userlist: string;
-  readonly #credentials: ApplicationCredentials;
+  readonly #access: string;
+  readonly #passwords: ClientPasswords;
 
-  constructor(places: PgbouncerPlaces, process: ProcessPlaces) {
+  constructor(places: PgbouncerPlaces, process: ProcessPlaces, passwords: ClientPasswords) {
     this.#places = places;
     this.#process = process;
     this.#userlist = join(process.directory, 'userlist.txt');
-    this.#credentials = new ApplicationCredentials(places.state);
+    this.#access = join(process.directory, 'access.conf');
+    this.#passwords = passwords;
   }
 
   /** Answers whether pgbouncer has something new to read. */
   write(configuration: PoolerConfiguration, gate: PoolerGate, version: PgbouncerVersion): boolean {
-    const { listenAddress, port } = configuration;
-    const socketDirectory = this.#places.run;
-    const endpoint = { host: clientHost(listenAddress), port, socketDirectory };
-    const users = writePrivateFile(this.#userlist, this.#credentials.prepare(configuration, endpoint));
+    const applications = configuration.aliases.map((alias) => alias.application);
+    const clients = this.#passwords.userlist(applications);
+    const servers = serverLogins(configuration, this.#places.passwordOf);
+    const users = writePrivateFile(this.#userlist, clients + servers);
+    const access = writePrivateFile(this.#access, renderClientAccess(configuration, this.#places.plainFrom));
     const places = {
       userlist: this.#userlist,
+      access: this.#access,
       pidFile: this.#process.pidFile,
-      socketDirectory,
+      socketDirectory: this.#places.run,
       tls: this.#places.tls,
       version,
     };
     const text = renderConfiguration(configuration, places, gate);
     const settings = writePrivateFile(this.#process.configurationFile, text);
-    return users || settings;
+    return users || access || settings;
   }
 
   /** Does a running pgbouncer listen at another place than this? */

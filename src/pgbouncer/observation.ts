@@ -8,7 +8,7 @@ import type { LocalPooler } from '../ports/pooler.ts';
 import { isAlive } from '../process/identity.ts';
 import type { Consoles } from './consoles.ts';
 import type { OwnProcess } from './own-process.ts';
-import { showDatabases, showPools } from './views.ts';
+import { showDatabases, showPools, showStraggling } from './views.ts';
 
 /** `consoles` is `null` before the first configuration. */
 export async function observePooler(
@@ -27,7 +27,11 @@ export async function observePooler(
   try {
     const options = { withinMs };
     const console = await consoles.main(options);
-    const [databases, pools] = await Promise.all([showDatabases(console, options), showPools(console, options)]);
+    const [databases, pools, straggling] = await Promise.all([
+      showDatabases(console, options),
+      showPools(console, options),
+      showStraggling(console, options),
+    ]);
     return {
       state: 'running',
       pid: running.pid,
@@ -35,6 +39,7 @@ export async function observePooler(
       paused: databases.filter((database) => database.paused).map((database) => database.name),
       clients: pools.reduce((sum, pool) => sum + pool.clients, 0),
       waiting: pools.reduce((sum, pool) => sum + pool.waiting, 0),
+      straggling,
     };
   } catch (error) {
     return isAlive(running) ? { state: 'unknown', because: describeError(error) } : { state: 'stopped' };

@@ -9,6 +9,7 @@ const alias = (name: string, application: string, writes: boolean) => ({
   standsIn: false,
   database: 'd',
   role: 'r',
+  generation: 1,
   addresses: ['10.0.0.1'],
   port: 5432,
   poolSize: 5,
@@ -20,6 +21,7 @@ const configuration: PoolerConfiguration = {
   mode: 'transaction',
   maxClients: 100,
   queryWaitTimeoutS: 60,
+  tls: { clients: 'modern', servers: 'modern' },
   aliases: [alias('shop', 'shop', true), alias('shop-ro', 'shop', false), alias('blog', 'blog', true)],
 };
 

@@ -21,6 +21,7 @@ import type {
   ServerPlace,
 } from '../ports/pooler.ts';
 import type { ActOptions } from '../ports/postgres.ts';
+import { ClientPasswords } from './client-passwords.ts';
 import { ConfigurationInForce } from './configuration-in-force.ts';
 import { Consoles } from './consoles.ts';
 import { endProcess } from './daemon-process.ts';
@@ -43,6 +44,8 @@ export class Pgbouncer implements Pooler {
   readonly #places: PgbouncerPlaces;
   readonly #own: OwnProcess;
   readonly #files: PgbouncerFiles;
+  /** By which its clients log in. */
+  readonly passwords: ClientPasswords;
   readonly #inForce: ConfigurationInForce;
   readonly #listeners = new Set<() => void>();
   #consoles: Consoles | null = null;
@@ -66,7 +69,8 @@ export class Pgbouncer implements Pooler {
       logFile: join(places.log, 'pgbouncer.log'),
     };
     this.#own = new OwnProcess(process, places.program);
-    this.#files = new PgbouncerFiles(places, process);
+    this.passwords = new ClientPasswords(places.state);
+    this.#files = new PgbouncerFiles(places, process, this.passwords);
     this.#inForce = new ConfigurationInForce(this.#files, () => this.#own.requireVersion());
   }
 
@@ -162,6 +166,15 @@ export class Pgbouncer implements Pooler {
       },
       signal,
     });
+  }
+
+  async renewCertificate(options: ActOptions): Promise<void> {
+    const { wanted } = this.#inForce;
+    this.#own.look();
+    if (wanted === null || this.#own.running === null) return; // it reads them when it starts
+    const console = await this.#requireConsoles().main(options);
+    await letLoginsFinish(console, wanted.aliases, options);
+    await console.query('RELOAD', options);
   }
 
   async reach(address: string, port: number, withinMs: number): Promise<ReachAnswer> {

@@ -158,6 +158,12 @@ export async function showServerConnections(
   }));
 }
 
+/** Aliases with server connections that are closed as soon as they are free. */
+export async function showStraggling(console: Console, options: ActOptions): Promise<readonly string[]> {
+  const servers = z.array(socketRow).parse(await console.query('SHOW SERVERS', options));
+  return [...new Set(servers.filter((row) => row.close_needed === 1).map((row) => row.database))];
+}
+
 function describeClient(row: SocketRow | undefined): string {
   if (row === undefined) return 'unknown';
   const name = row.application_name ?? '';

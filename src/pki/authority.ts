@@ -1,12 +1,16 @@
 /**
- * The cluster's own certificate authority: makes it, and signs with it.
+ * The cluster's own certificate authority, of two parts (docs/adr/0026): a root, which signs issuing authorities and nothing
+ * else, and an issuing authority, which signs leaves.
  *
- * Invariant: whatever it signs is verifiable by its certificate alone, ends no later than that certificate, and can issue
- * nothing itself (path length 0). It gives no names: see issue.ts. Costs 13 MB of memory, so agents at rest don't load it.
+ * Invariant: whatever is signed ends no later than its issuer, and has a path length one less: the root's is 1, an issuing
+ * authority's 0, and leaves issue nothing. It gives no names: see issue.ts. Costs 13 MB of memory, so agents at rest don't
+ * load it.
  */
 import { createPrivateKey, randomBytes, webcrypto } from 'node:crypto';
 import { UnderstudyError } from '../errors/understudy-error.ts';
+import { type AuthoritySubject, authorityName, nameOf } from './authority-subject.ts';
 import { uriOf } from './certificate-name.ts';
+import { backdateMs } from './life.ts';
 import {
   AuthorityKeyIdentifierExtension,
   BasicConstraintsExtension,
@@ -14,7 +18,6 @@ import {
   type Extension,
   KeyUsageFlags,
   KeyUsagesExtension,
-  Name,
   PemConverter,
   SubjectKeyIdentifierExtension,
   X509Certificate,
@@ -29,80 +32,113 @@ export interface CertificateAndKey {
   readonly keyPem: string;
 }
 
-export type Authority = CertificateAndKey;
+export type Root = CertificateAndKey;
 
-export interface AuthorityRequest {
-  readonly cluster: string;
-  /** `<cluster> authority` unless given. */
-  readonly commonName?: string;
-  readonly days: number;
+/** An issuing authority. */
+export interface Authority extends CertificateAndKey {
+  /** What everyone trusts who is to trust what it signs. */
+  readonly rootsPem: string;
 }
 
 export interface Validity {
-  readonly days: number;
-  /** A few minutes ago unless given: clocks of other nodes may be behind. */
-  readonly notBefore?: Date;
+  readonly lifeMs: number;
+  /** Wall clock. */
+  readonly nowMs: number;
 }
 
-const backdateMs = 5 * 60_000;
-const dayMs = 24 * 60 * 60_000;
-const curve = { name: 'ECDSA', namedCurve: 'P-256' } as const;
-const signature = { name: 'ECDSA', hash: 'SHA-256' } as const;
+export interface RootRequest extends Validity {
+  readonly cluster: string;
+  readonly subject?: AuthoritySubject;
+}
+
+const longestLifeMs = 36_500 * 24 * 60 * 60_000;
+export const curve = { name: 'ECDSA', namedCurve: 'P-256' } as const;
+export const signature = { name: 'ECDSA', hash: 'SHA-256' } as const;
 
 /** Throws CONFIG_INVALID when a name can't stand in a certificate. */
-export async function createAuthority(request: AuthorityRequest): Promise<Authority> {
+export async function createRoot(request: RootRequest): Promise<Root> {
   uriOf({ cluster: request.cluster, kind: 'store', name: 'x' }); // for its check of the cluster's name
   const keys = await newKeys();
-  const name = nameOf(request.commonName ?? `${request.cluster} authority`);
+  const subject = authorityName(request.subject ?? { commonName: `${request.cluster} root` });
   const certificate = await X509CertificateGenerator.create({
-    subject: name,
-    issuer: name,
-    publicKey: keys.publicKey,
-    signingKey: keys.privateKey,
-    serialNumber: newSerial(),
-    signingAlgorithm: signature,
     ...span(request, null),
-    extensions: [
-      new BasicConstraintsExtension(true, 0, true),
-      new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
-      await SubjectKeyIdentifierExtension.create(keys.publicKey),
-      await AuthorityKeyIdentifierExtension.create(keys.publicKey),
-    ],
+    ...{ subject, issuer: subject, publicKey: keys.publicKey, signingKey: keys.privateKey },
+    ...{ serialNumber: newSerial(), signingAlgorithm: signature },
+    extensions: [...authorityExtensions(1), ...(await identifiers(keys.publicKey, keys.publicKey))],
   });
   return { certificatePem: pemOf(certificate), keyPem: await exportKey(keys.privateKey) };
 }
 
-/** A new key and its certificate. Throws CERTIFICATE_REFUSED when the authority can't sign (any more). */
-export async function sign(
-  authority: Authority,
-  subject: { readonly commonName: string; readonly extensions: readonly Extension[] },
-  validity: Validity,
-): Promise<CertificateAndKey> {
-  const issuer = readAuthority(authority);
+/** Its name tells it from its predecessors: lists and `openssl` show no more of an issuer. */
+export async function createIssuing(root: Root, request: Validity & { readonly cluster: string }): Promise<Authority> {
+  const issuer = readAuthority(root);
   const keys = await newKeys();
+  const day = new Date(request.nowMs).toISOString().slice(0, 10);
   const certificate = await X509CertificateGenerator.create({
-    subject: nameOf(subject.commonName),
-    issuer: issuer.subjectName,
-    publicKey: keys.publicKey,
-    signingKey: await importKey(authority.keyPem),
-    serialNumber: newSerial(),
-    signingAlgorithm: signature,
+    ...span(request, issuer),
+    ...{ subject: nameOf(`${request.cluster} issuing authority ${day}`), issuer: issuer.subjectName },
+    ...{ publicKey: keys.publicKey, signingKey: await importKey(root.keyPem) },
+    ...{ serialNumber: newSerial(), signingAlgorithm: signature },
+    extensions: [...authorityExtensions(0), ...(await identifiers(keys.publicKey, issuer.publicKey))],
+  });
+  return {
+    certificatePem: pemOf(certificate),
+    keyPem: await exportKey(keys.privateKey),
+    rootsPem: root.certificatePem,
+  };
+}
+
+export interface LeafSubject {
+  readonly commonName: string;
+  readonly usages: KeyUsageFlags;
+  readonly extensions: readonly Extension[];
+}
+
+/** The chain, leaf first. Throws CERTIFICATE_REFUSED when the authority can't sign (any more). */
+export async function signLeaf(
+  authority: Authority,
+  subject: LeafSubject,
+  publicKey: webcrypto.CryptoKey,
+  validity: Validity,
+): Promise<string> {
+  const issuer = readAuthority(authority);
+  if (issuer.getExtension(BasicConstraintsExtension)?.pathLength !== 0) {
+    throw new UnderstudyError('CERTIFICATE_REFUSED', `${issuer.subject} is a root: it signs no leaves`);
+  }
+  const certificate = await X509CertificateGenerator.create({
     ...span(validity, issuer),
+    ...{ subject: nameOf(subject.commonName), issuer: issuer.subjectName },
+    ...{ publicKey, signingKey: await importKey(authority.keyPem) },
+    ...{ serialNumber: newSerial(), signingAlgorithm: signature },
     extensions: [
       new BasicConstraintsExtension(false, undefined, true),
-      new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
-      await SubjectKeyIdentifierExtension.create(keys.publicKey),
-      await AuthorityKeyIdentifierExtension.create(issuer.publicKey),
+      new KeyUsagesExtension(subject.usages, true),
+      ...(await identifiers(publicKey, issuer.publicKey)),
       ...subject.extensions,
     ],
   });
-  return { certificatePem: pemOf(certificate), keyPem: await exportKey(keys.privateKey) };
+  return `${pemOf(certificate)}${pemOf(issuer)}`;
 }
 
-function readAuthority(authority: Authority): X509Certificate {
+function authorityExtensions(pathLength: 0 | 1): readonly Extension[] {
+  return [
+    new BasicConstraintsExtension(true, pathLength, true),
+    new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
+  ];
+}
+
+async function identifiers(
+  own: webcrypto.CryptoKey,
+  issuer: webcrypto.CryptoKey | X509Certificate['publicKey'],
+): Promise<readonly Extension[]> {
+  return [await SubjectKeyIdentifierExtension.create(own), await AuthorityKeyIdentifierExtension.create(issuer)];
+}
+
+/** Throws CERTIFICATE_REFUSED. */
+export function readAuthority({ certificatePem }: Pick<CertificateAndKey, 'certificatePem'>): X509Certificate {
   let certificate: X509Certificate;
   try {
-    certificate = new X509Certificate(authority.certificatePem);
+    certificate = new X509Certificate(certificatePem);
   } catch (cause) {
     throw new UnderstudyError('CERTIFICATE_REFUSED', "the authority's certificate can't be read", { cause });
   }
@@ -112,23 +148,18 @@ function readAuthority(authority: Authority): X509Certificate {
   return certificate;
 }
 
-function span(validity: Validity, issuer: X509Certificate | null): { notBefore: Date; notAfter: Date } {
-  if (!(validity.days > 0) || validity.days > 36_500) {
-    throw new UnderstudyError('CONFIG_INVALID', `a certificate can't be good for ${validity.days} days`);
+function span({ lifeMs, nowMs }: Validity, issuer: X509Certificate | null): { notBefore: Date; notAfter: Date } {
+  if (!(lifeMs > 0) || lifeMs > longestLifeMs) {
+    throw new UnderstudyError('CONFIG_INVALID', `a certificate can't be good for ${lifeMs} ms`);
   }
-  const nowMs = Date.now();
-  const wantedMs = (validity.notBefore?.getTime() ?? nowMs) + validity.days * dayMs;
-  const notBefore = validity.notBefore ?? new Date(nowMs - backdateMs);
-  const notAfter = new Date(Math.min(wantedMs, issuer?.notAfter.getTime() ?? wantedMs));
   if (issuer !== null && issuer.notAfter.getTime() <= nowMs) {
     throw new UnderstudyError('CERTIFICATE_REFUSED', `the authority ${issuer.subject} has expired`);
   }
-  return { notBefore, notAfter };
-}
-
-/** As a typed string: in plain ones the library reads `#` and backslashes as syntax. */
-function nameOf(commonName: string): Name {
-  return new Name(commonName === '' ? [] : [{ CN: [{ utf8String: commonName }] }]);
+  const wantedMs = nowMs + lifeMs;
+  return {
+    notBefore: new Date(nowMs - backdateMs),
+    notAfter: new Date(Math.min(wantedMs, issuer?.notAfter.getTime() ?? wantedMs)),
+  };
 }
 
 /** 127 random bits; positive, and never shortened by leading zeros. */
@@ -138,11 +169,12 @@ function newSerial(): string {
   return bytes.toString('hex');
 }
 
-function newKeys(): Promise<webcrypto.CryptoKeyPair> {
+export function newKeys(): Promise<webcrypto.CryptoKeyPair> {
   return webcrypto.subtle.generateKey(curve, true, ['sign', 'verify']);
 }
 
-function importKey(keyPem: string): Promise<webcrypto.CryptoKey> {
+/** Throws CERTIFICATE_REFUSED. */
+export function importKey(keyPem: string): Promise<webcrypto.CryptoKey> {
   let der: Buffer;
   try {
     der = createPrivateKey(keyPem).export({ format: 'der', type: 'pkcs8' });
@@ -152,7 +184,7 @@ function importKey(keyPem: string): Promise<webcrypto.CryptoKey> {
   return webcrypto.subtle.importKey('pkcs8', der, curve, false, ['sign']);
 }
 
-async function exportKey(key: webcrypto.CryptoKey): Promise<string> {
+export async function exportKey(key: webcrypto.CryptoKey): Promise<string> {
   return `${PemConverter.encode(await webcrypto.subtle.exportKey('pkcs8', key), 'PRIVATE KEY')}\n`;
 }
 

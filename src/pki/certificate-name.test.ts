@@ -11,7 +11,10 @@ describe('the name in a certificate', () => {
       'understudy://p%20s%2Ff/operator/a%2Fb%2Cc%40d',
       'operator:a/b,c@d',
     ],
+    [{ cluster: 'psf', kind: 'viewer', name: 'vera' }, 'understudy://psf/viewer/vera', 'viewer:vera'],
     [{ cluster: 'psf', kind: 'store', name: 'pg0' }, 'understudy://psf/store/pg0', 'store:pg0'],
+    [{ cluster: 'psf', kind: 'viewer', name: 'kim' }, 'understudy://psf/viewer/kim', 'viewer:kim'],
+    [{ cluster: 'psf', kind: 'sealer', name: 'pg0' }, 'understudy://psf/sealer/pg0', ''],
   ] as const)('of %j is %s', (holder, uri, commonName) => {
     expect(uriOf(holder)).toBe(uri);
     expect(commonNameOf(holder)).toBe(commonName);

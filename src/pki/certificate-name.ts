@@ -6,9 +6,13 @@
  */
 import { UnderstudyError } from '../errors/understudy-error.ts';
 
-const kinds = ['node', 'operator', 'store', 'store-client'] as const;
+const kinds = ['node', 'operator', 'viewer', 'store', 'store-client', 'sealer', 'recipient', 'own'] as const;
 
-/** `store` is a store's server, which calls nobody but its peers; `store-client` is a node towards the store. */
+/**
+ * An `operator` may order, a `viewer` only look (docs/api.md). `store` is a store's server, which calls nobody but its peers;
+ * `store-client` is a node towards the store. `sealer` and `recipient` are sealing certificates, of database nodes and of
+ * others (sealing-key.ts). `own` is a service of the user's own, which is nobody to the cluster.
+ */
 export type HolderKind = (typeof kinds)[number];
 
 export interface CertificateHolder {
@@ -25,11 +29,23 @@ const longestCommonName = 64;
 /**
  * PostgreSQL maps a certificate to a role by its common name alone (documentation 21.12 "Certificate Authentication"),
  * so only a node's is its plain name: `:` can't stand in a node's name, and no operator can pass for one. etcd's gateway
- * refuses client certificates that have a common name at all: towards the store there is none.
+ * refuses client certificates that have a common name at all: towards the store there is none. Sealing certificates need none,
+ * since nobody but us reads them, and own certificates have none, so that they are no role of PostgreSQL's.
  */
 export function commonNameOf(holder: Pick<CertificateHolder, 'kind' | 'name'>): string {
-  if (holder.kind === 'store-client') return '';
-  return holder.kind === 'node' ? holder.name : `${holder.kind}:${holder.name}`;
+  switch (holder.kind) {
+    case 'node':
+      return holder.name;
+    case 'operator':
+    case 'viewer':
+    case 'store':
+      return `${holder.kind}:${holder.name}`;
+    case 'store-client':
+    case 'sealer':
+    case 'recipient':
+    case 'own':
+      return '';
+  }
 }
 
 /** Throws CONFIG_INVALID when a name can't stand in a certificate. */
@@ -37,7 +53,8 @@ export function uriOf(holder: CertificateHolder): string {
   const { cluster, kind, name } = holder;
   requireName('cluster', cluster);
   requireName(kind, name);
-  if (kind === 'node') requireHostName('node', name);
+  if (kind === 'node' || kind === 'sealer' || kind === 'recipient') requireHostName('node', name);
+  if (kind === 'own') requireHostName('certificate', name.replace(/^\*\.(?=.+\.)/, ''));
   const commonName = commonNameOf(holder);
   if ([...commonName].length > longestCommonName) {
     throw new UnderstudyError(

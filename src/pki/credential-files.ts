@@ -1,8 +1,9 @@
 /**
- * Keeps a certificate, its key and the authority's certificate as three files.
+ * Keeps a certificate, its key and the roots: as three files, or with chain and key in one.
  *
  * Invariant: a reader sees a whole old or a whole new file, and no key is readable by others for an instant. Two files
- * can't be replaced at once: whoever reads between them finds that key and certificate don't match, and is told so.
+ * can't be replaced at once: whoever reads between them finds that key and certificate don't match, and is told so. What is
+ * renewed under running programs is one file therefore: PostgreSQL, libpq, pgbouncer, etcd and Node each take their part of it.
  */
 import { createPrivateKey } from 'node:crypto';
 import { chown, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
@@ -38,6 +39,41 @@ export function credentialFiles(directory: string, name: string): CredentialFile
   };
 }
 
+/** Chain and key in one file, which can be replaced at once: `<name>.pem`; beside `ca.crt`. */
+export function combinedFiles(directory: string, name: string): CredentialFiles {
+  const both = join(directory, `${name}.pem`);
+  return { ca: join(directory, 'ca.crt'), certificate: both, key: both };
+}
+
+/** Into a directory that is there. Throws what the file system throws. */
+export async function writeCombined(
+  directory: string,
+  name: string,
+  credentials: Credentials,
+  owner: CredentialOwner | null = null,
+): Promise<CredentialFiles> {
+  requireMatch(credentials, name);
+  const files = combinedFiles(directory, name);
+  await replaceFile(files.ca, credentials.caPem, 0o644, owner);
+  await replaceFile(files.key, `${credentials.certificatePem}${credentials.keyPem}`, 0o600, owner);
+  return files;
+}
+
+/** The certificates of a file in PEM, in their order; empty: none. */
+export function certificatesIn(pem: string): string {
+  return blocksIn(pem, 'CERTIFICATE');
+}
+
+/** The private key of a file in PEM; empty: none. */
+export function keyIn(pem: string): string {
+  return blocksIn(pem, '(?:[A-Z]+ )*PRIVATE KEY');
+}
+
+function blocksIn(pem: string, label: string): string {
+  const blocks = pem.match(new RegExp(`-----BEGIN ${label}-----[^-]+-----END ${label}-----`, 'g')) ?? [];
+  return blocks.map((block) => `${block}\n`).join('');
+}
+
 /**
  * Creates the directory (mode 0755) when it is missing; the key gets mode 0600, certificates 0644. `owner`: whose the
  * files become, which only root can ask for. Throws what the file system throws.
@@ -52,9 +88,9 @@ export async function writeCredentials(
   const created = await mkdir(directory, { recursive: true, mode: 0o755 });
   if (created !== undefined && owner !== null) await chown(directory, owner.uid, owner.gid);
   const files = credentialFiles(directory, name);
-  await replace(files.ca, credentials.caPem, 0o644, owner);
-  await replace(files.key, credentials.keyPem, 0o600, owner);
-  await replace(files.certificate, credentials.certificatePem, 0o644, owner);
+  await replaceFile(files.ca, credentials.caPem, 0o644, owner);
+  await replaceFile(files.key, credentials.keyPem, 0o600, owner);
+  await replaceFile(files.certificate, credentials.certificatePem, 0o644, owner);
   const handle = await open(directory, 'r');
   try {
     await handle.sync();
@@ -71,7 +107,8 @@ export async function readCredentials(files: CredentialFiles): Promise<Credentia
     readPem(files.certificate),
     readPem(files.key),
   ]);
-  const credentials = { caPem, certificatePem, keyPem };
+  // One file may hold both: of each only its own part is passed on.
+  const credentials = { caPem, certificatePem: certificatesIn(certificatePem), keyPem: keyIn(keyPem) };
   requireMatch(credentials, files.certificate);
   return credentials;
 }
@@ -100,7 +137,13 @@ async function readPem(path: string): Promise<string> {
   }
 }
 
-async function replace(path: string, content: string, mode: number, owner: CredentialOwner | null): Promise<void> {
+/** `owner`: whose it becomes, which only root can ask for. Throws what the file system throws. */
+export async function replaceFile(
+  path: string,
+  content: string,
+  mode: number,
+  owner: CredentialOwner | null,
+): Promise<void> {
   const fresh = `${path}.new`;
   await rm(fresh, { force: true }); // so that its mode is ours
   const handle = await open(fresh, 'wx', 0o600);

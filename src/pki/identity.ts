@@ -9,7 +9,7 @@ import { UnderstudyError } from '../errors/understudy-error.ts';
 import { readAlternativeNames } from './alternative-names.ts';
 import { type CertificateHolder, commonNameOf, parseUri, uriScheme } from './certificate-name.ts';
 
-export type PeerIdentity = CertificateHolder & { readonly kind: 'node' | 'operator' };
+export type PeerIdentity = CertificateHolder & { readonly kind: 'node' | 'operator' | 'viewer' };
 
 export type IdentityReading =
   | {
@@ -34,6 +34,8 @@ export function identityFrom(certificate: X509Certificate | undefined): Identity
   if (holder === null) return refuse(`${JSON.stringify(uri.value)} is no name of ours`);
   const { kind } = holder;
   if (kind === 'store' || kind === 'store-client') return refuse("a store's certificate may not call agents");
+  if (kind === 'sealer' || kind === 'recipient') return refuse('a sealing certificate may not call agents');
+  if (kind === 'own') return refuse('an own certificate may not call agents');
   if (!hasCommonName(certificate, commonNameOf(holder))) {
     return refuse("the certificate's common name and its URI name disagree");
   }

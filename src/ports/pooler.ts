@@ -24,6 +24,8 @@ export type LocalPooler =
       readonly paused: readonly string[];
       readonly clients: number;
       readonly waiting: number;
+      /** Aliases with server connections of an earlier configuration: they are closed when they are free. */
+      readonly straggling: readonly string[];
     };
 
 export interface HoldOptions extends ActOptions {
@@ -81,6 +83,8 @@ export interface Pooler {
    * POOLER_TIMEOUT. One at a time.
    */
   abandon(former: ServerPlace | null, signal: AbortSignal): Promise<number>;
+  /** The files of its certificate are new: a running pooler takes them for its next connections. Throws POOLER_FAILED, POOLER_TIMEOUT. */
+  renewCertificate(options: ActOptions): Promise<void>;
   /** Is somebody listening there? Never throws. */
   reach(address: string, port: number, withinMs: number): Promise<ReachAnswer>;
   /** Calls back when the pooler had something to complain of: a hint to look after its server, no more. */

@@ -5,12 +5,15 @@
  * `withinMs` and cancelled by `signal`; they throw `UnderstudyError` when they fail.
  */
 
+import type { ApplicationRole } from '../core/application-roles.ts';
+import type { DatabaseState } from '../core/applied.ts';
 import type { Divergence, Stretch } from '../core/divergence.ts';
 import type { KeptWalLimits, Pruning } from '../core/kept-wal.ts';
 import type { WalPiece, WalRequest } from '../core/last-words.ts';
 import type { LocalPostgres, PostgresSession, SlotTarget } from '../core/local-postgres.ts';
 import type { LostReport } from '../core/lost-report.ts';
 import type { Lsn } from '../core/lsn.ts';
+import type { LoginFacts } from '../core/rules/credentials.ts';
 import type { ServerConfiguration } from '../core/rules/settings.ts';
 import type { DatabaseSpec, NodeName } from '../core/spec.ts';
 import type { WriteProbe } from '../core/write-probe.ts';
@@ -59,11 +62,10 @@ export interface Rescued {
   readonly removed: Pruning['remove'];
 }
 
-/** A login role of one application; it logs in with the certificate of an app node (see core/rules/settings.ts). */
-export interface ApplicationRole {
-  readonly role: string;
-  readonly database: string;
-  readonly rights: 'rw' | 'ro';
+/** What went with a database; `kept`: roles that have something in another one. */
+export interface Dropped {
+  readonly roles: readonly string[];
+  readonly kept: readonly string[];
 }
 
 export interface Postgres {
@@ -109,6 +111,8 @@ export interface Postgres {
   discardKept(options: ActOptions): Promise<void>;
   /** Writes the files when they differ; reloads a running server. Answers whether anything changed. */
   configure(configuration: ServerConfiguration, options: ActOptions): Promise<boolean>;
+  /** The files of its certificate are new: a running server takes them for its next connections. */
+  renewCertificate(): Promise<void>;
   /** Starts, or adopts when it runs already, and returns when connections are accepted in that role. */
   start(as: StartAs, options: ActOptions): Promise<void>;
   /** Points a running standby at another upstream by reload. Answers whether it was pointed elsewhere before. */
@@ -152,10 +156,39 @@ export interface Postgres {
   applyDatabases(
     databases: readonly DatabaseSpec[],
     applications: readonly ApplicationRole[],
-    options: ActOptions,
+    /** `reverts`: what was changed by hand and is to be as declared again, by name. */
+    options: ActOptions & { readonly reverts?: (name: string) => boolean },
   ): Promise<void>;
+  /** The login roles of applications, with what the server knows of their passwords. */
+  logins(options: ActOptions): Promise<readonly LoginFacts[]>;
+  /**
+   * Gives a login that verifier and lets it log in. Answers the standbys that stream and had not replayed that within
+   * `replayWithinMs`.
+   */
+  openLogin(
+    role: string,
+    verifier: string,
+    options: ActOptions & { readonly replayWithinMs: number },
+  ): Promise<readonly string[]>;
+  /** It has no password any more, may not log in, and its sessions end. */
+  closeLogin(role: string, options: ActOptions): Promise<void>;
+  /** What differs from the declaration and is left alone. */
+  databaseState(
+    databases: readonly DatabaseSpec[],
+    applications: readonly ApplicationRole[],
+    options: ActOptions,
+  ): Promise<DatabaseState>;
+  /** Drops a database that is no longer declared, with its data. Throws REFUSED, NOT_FOUND. */
+  dropDatabase(
+    name: string,
+    databases: readonly DatabaseSpec[],
+    applications: readonly ApplicationRole[],
+    options: ActOptions,
+  ): Promise<Dropped>;
   /** Client sessions with an open transaction, oldest first. */
   openTransactions(options: ActOptions): Promise<readonly PostgresSession[]>;
   endSessions(pids: readonly number[], options: ActOptions): Promise<void>;
+  /** Ends what is left of roles that may not log in any more. */
+  endRetiredSessions(options: ActOptions): Promise<void>;
   close(): Promise<void>;
 }

@@ -1,188 +1,204 @@
 /**
- * What must be done so that the declared databases, owners and application logins exist: pure, from the catalog as it
- * is to statements.
+ * What must be done so that the declared databases, their owners and groups, and the groups of applications exist: pure,
+ * from the catalog as it is to statements.
  *
- * - An owner is a role that can't log in; it owns its database and what its writers make in it.
- * - A `rw` application is a member of the owner and becomes it at login (`ALTER ROLE ... IN DATABASE ... SET role`), so
- *   that tables made by one application are not closed to the next.
- * - A `ro` application reads everything in its database, also what the owner makes later, and writes nothing.
- * - An application may bear its owner's name: then it is the owner, and may log in.
+ * - An owner is a role that can't log in.
+ * - Rights inside a database are granted to its groups `:read` and `:write` alone (database-grants.ts), and whoever has them
+ *   is a member; `:write` is a member of `:read`.
+ * - An application is a group of its own, so that everything it makes has one owner, whichever node made it. With the right
+ *   `owner` it is a member of the owner; one that bears its owner's name is the owner.
+ * - An owner is a member of `:write` and of the applications that write, so that nothing in its database is closed to it.
  *
- * Roles that this product made bear a comment; only those ever lose their login. Never drops a role or a database, and
- * never touches a superuser.
+ * What somebody changed by hand since it was last applied is told and left as it is (core/applied.ts), but for who may log in.
+ * Each statement is one transaction and may be repeated, by another primary too. Only roles that bear a comment of this
+ * product lose their login. Never drops a role or a database, and never touches a superuser.
  */
 import pg from 'pg';
+import { type ApplicationRole, groupRole } from '../core/application-roles.ts';
+import type { Drift } from '../core/applied.ts';
 import type { DatabaseSpec } from '../core/spec.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
-import type { ApplicationRole } from '../ports/postgres.ts';
-import { replicationRole, superuser } from './layout.ts';
-
-export const applicationComment = 'understudy application';
-export const ownerComment = 'understudy owner';
-
-export interface CatalogRole {
-  readonly name: string;
-  readonly login: boolean;
-  readonly privileged: boolean;
-  readonly comment: string | null;
-  readonly memberOf: readonly string[];
-}
-
-export interface Catalog {
-  readonly major: number;
-  readonly roles: readonly CatalogRole[];
-  readonly databases: readonly { readonly name: string; readonly owner: string; readonly publicConnect: boolean }[];
-  /** `ALTER ROLE role IN DATABASE database SET role = setRole`. */
-  readonly roleSettings: readonly { readonly role: string; readonly database: string; readonly setRole: string }[];
-}
+import { forgetDatabase, keyOf, record } from './applied-table.ts';
+import {
+  createDatabase,
+  databaseItems,
+  existence,
+  fixedDrift,
+  formerDatabases,
+  newDatabase,
+} from './database-items.ts';
+import { decideItem, type ItemPlan, planItems, type Reverts } from './item-plan.ts';
+import { replicationRole, rewindRole, superuser } from './layout.ts';
+import { planLogins } from './login-plan.ts';
+import { planMemberships } from './membership-plan.ts';
+import { type Catalog, findRole, roleComments } from './role-catalog.ts';
 
 export interface DatabasePlan {
+  /** Who has lost his access; run first. */
+  readonly closing: readonly string[];
   /** In the database `postgres`, one by one: CREATE DATABASE takes no transaction. */
   readonly statements: readonly string[];
-  /** Roles whose sessions must end after that. */
-  readonly endSessionsOf: readonly string[];
+  /** Then rights and extensions inside these. */
+  readonly inside: readonly DatabaseSpec[];
+  /** Of these, whatever was granted before was granted to other groups. */
+  readonly newGroups: ReadonlySet<string>;
+  /** Last of all. */
+  readonly opening: readonly string[];
+  /** What somebody changed by hand, and what nothing can change. */
+  readonly drift: readonly Drift[];
 }
 
 const q = pg.escapeIdentifier;
 const text = pg.escapeLiteral;
 
-function refuseReserved(name: string): void {
-  if (name === superuser || name === replicationRole || name.startsWith('pg_')) {
+function refuseUnfit(catalog: Catalog, name: string): void {
+  if (name === superuser || name === replicationRole || name === rewindRole || name.startsWith('pg_')) {
     throw new UnderstudyError('CONFIG_INVALID', `${name} is a reserved role and can't be an owner or an application`);
   }
-}
-
-function planOwners(catalog: Catalog, owners: ReadonlySet<string>, logins: ReadonlySet<string>): string[] {
-  const steps: string[] = [];
-  for (const owner of owners) {
-    refuseReserved(owner);
-    if (logins.has(owner) || catalog.roles.some(({ name }) => name === owner)) continue;
-    steps.push(`CREATE ROLE ${q(owner)} NOLOGIN`, `COMMENT ON ROLE ${q(owner)} IS ${text(ownerComment)}`);
+  if (findRole(catalog, name)?.privileged === true) {
+    const message = `the role ${name} is a superuser or may replicate; an owner or an application must not be one`;
+    throw new UnderstudyError('CONFIG_INVALID', message);
   }
-  return steps;
 }
 
-function planLogins(catalog: Catalog, applications: readonly ApplicationRole[]): string[] {
-  const steps: string[] = [];
-  for (const { role } of applications) {
-    refuseReserved(role);
-    const found = catalog.roles.find(({ name }) => name === role);
-    if (found?.privileged === true) {
-      throw new UnderstudyError(
-        'CONFIG_INVALID',
-        `the role ${role} is a superuser or may replicate; an application must not be one`,
-      );
-    }
-    // No password: it logs in with the certificate of a node.
-    if (found === undefined) steps.push(`CREATE ROLE ${q(role)} LOGIN`);
-    else if (!found.login) steps.push(`ALTER ROLE ${q(role)} LOGIN`);
-    if (found?.comment !== applicationComment) steps.push(`COMMENT ON ROLE ${q(role)} IS ${text(applicationComment)}`);
-  }
-  return steps;
+function planRole(catalog: Catalog, name: string, comment: string): string[] {
+  const found = findRole(catalog, name);
+  if (found === undefined) return [`CREATE ROLE ${q(name)} NOLOGIN; COMMENT ON ROLE ${q(name)} IS ${text(comment)}`];
+  // What a role of ours stands for may change; others keep the comment that somebody gave them.
+  const isOurs = Object.values(roleComments).some((each) => each === found.comment);
+  return isOurs && found.comment !== comment ? [`COMMENT ON ROLE ${q(name)} IS ${text(comment)}`] : [];
 }
 
-function planDatabases(catalog: Catalog, databases: readonly DatabaseSpec[]): string[] {
-  const steps: string[] = [];
-  for (const { name, owner } of databases) {
-    const found = catalog.databases.find((each) => each.name === name);
-    if (found === undefined) steps.push(`CREATE DATABASE ${q(name)} OWNER ${q(owner)}`);
-    else if (found.owner !== owner) steps.push(`ALTER DATABASE ${q(name)} OWNER TO ${q(owner)}`);
-    if (found === undefined || found.publicConnect) steps.push(`REVOKE ALL ON DATABASE ${q(name)} FROM PUBLIC`);
-  }
-  return steps;
+function planGroups(catalog: Catalog, databases: readonly DatabaseSpec[]): string[] {
+  return databases.flatMap(({ name }) => {
+    const [read, write] = [groupRole(name, 'read'), groupRole(name, 'write')];
+    const isReader = findRole(catalog, write)?.memberOf.includes(read) === true;
+    return [
+      ...planRole(catalog, read, roleComments.group),
+      ...planRole(catalog, write, roleComments.group),
+      ...(isReader ? [] : [`GRANT ${q(read)} TO ${q(write)}`]),
+    ];
+  });
 }
 
-function planMemberships(
+interface DatabasesPlan extends ItemPlan {
+  /** Databases that are there, to be looked into. */
+  readonly inside: readonly DatabaseSpec[];
+  /** Of these, whatever was recorded before is forgotten. */
+  readonly made: ReadonlySet<string>;
+}
+
+const nothing: ItemPlan = { statements: [], drift: [] };
+
+function planDatabase(
   catalog: Catalog,
-  databases: readonly DatabaseSpec[],
-  applications: readonly ApplicationRole[],
-): string[] {
-  const steps: string[] = [];
-  const ownerNames = new Set(databases.map(({ owner }) => owner));
-  for (const { role, database, rights } of applications) {
-    const owner = databases.find(({ name }) => name === database)?.owner;
-    if (owner === undefined)
-      throw new UnderstudyError('CONFIG_INVALID', `${role}: no database ${database} is declared`);
-    if (owner === role && rights === 'ro') {
-      throw new UnderstudyError('CONFIG_INVALID', `${role} owns ${database} and can't be limited to reading`);
-    }
-    const wanted = rights === 'rw' && owner !== role ? owner : null;
-    const memberOf = catalog.roles.find(({ name }) => name === role)?.memberOf ?? [];
-    for (const group of memberOf) {
-      if (group !== wanted && ownerNames.has(group)) steps.push(`REVOKE ${q(group)} FROM ${q(role)}`);
-    }
-    if (wanted !== null && !memberOf.includes(wanted)) steps.push(`GRANT ${q(wanted)} TO ${q(role)}`);
-    const settings = catalog.roleSettings.filter((each) => each.role === role);
-    for (const setting of settings) {
-      if (setting.database === database && setting.setRole === wanted) continue;
-      steps.push(`ALTER ROLE ${q(role)} IN DATABASE ${q(setting.database)} RESET role`);
-    }
-    if (wanted !== null && !settings.some((each) => each.database === database && each.setRole === wanted)) {
-      steps.push(`ALTER ROLE ${q(role)} IN DATABASE ${q(database)} SET role = ${text(wanted)}`);
-    }
+  spec: DatabaseSpec,
+  reverts: Reverts,
+): ItemPlan & { readonly is: 'there' | 'made' | 'missing' } {
+  const found = catalog.databases.find(({ name }) => name === spec.name);
+  const item = existence(catalog, spec.name, spec);
+  if (found !== undefined) {
+    const whole = [item, ...databaseItems(catalog, spec, found)];
+    const { statements, drift } = planItems(whole, catalog.applied, reverts);
+    return { statements, drift: [...drift, ...fixedDrift(spec, found)], is: 'there' };
   }
-  return steps;
+  const decision = decideItem(item, catalog.applied, reverts);
+  if (typeof decision === 'object') return { ...nothing, drift: decision === null ? [] : [decision], is: 'missing' };
+  // Of one that was there before, nothing is true any more.
+  const made = planItems(databaseItems(catalog, spec, newDatabase(spec)), new Map(), reverts);
+  return {
+    statements: [forgetDatabase(spec.name), createDatabase(spec), record(item, item.declared), ...made.statements],
+    drift: made.drift,
+    is: 'made',
+  };
 }
 
+function planFormer(catalog: Catalog, databases: readonly DatabaseSpec[], reverts: Reverts): ItemPlan {
+  const plans = formerDatabases(catalog, databases).map((name) =>
+    catalog.databases.some((each) => each.name === name)
+      ? planItems([existence(catalog, name, null)], catalog.applied, reverts)
+      : { ...nothing, statements: [forgetDatabase(name)] },
+  );
+  return { statements: plans.flatMap((plan) => plan.statements), drift: plans.flatMap((plan) => plan.drift) };
+}
+
+function planDatabases(catalog: Catalog, databases: readonly DatabaseSpec[], reverts: Reverts): DatabasesPlan {
+  const plans = databases.map((spec) => ({ spec, ...planDatabase(catalog, spec, reverts) }));
+  return {
+    statements: plans.flatMap((plan) => plan.statements),
+    drift: plans.flatMap((plan) => plan.drift),
+    inside: plans.filter(({ is }) => is !== 'missing').map(({ spec }) => spec),
+    made: new Set(plans.filter(({ is }) => is === 'made').map(({ spec }) => spec.name)),
+  };
+}
+
+/** Of a database that is new itself, too. */
+function hasNewGroups(catalog: Catalog, database: string): boolean {
+  const isThere = catalog.databases.some(({ name }) => name === database);
+  return (
+    !isThere || (['read', 'write'] as const).some((may) => findRole(catalog, groupRole(database, may)) === undefined)
+  );
+}
+
+/** Whoever used a database goes with it when it is dropped. */
+function planUse(catalog: Catalog, applications: readonly ApplicationRole[], made: ReadonlySet<string>): string[] {
+  return applications
+    .map(({ name, database }) => ({ database, item: `application ${name}` }))
+    .filter((key) => made.has(key.database) || !catalog.applied.has(keyOf(key)))
+    .map((key) => record(key, 'declared'));
+}
+
+/** An earlier version made applications act as the owner by a setting of their own. */
+function formerSettings(catalog: Catalog, applications: readonly ApplicationRole[]): string[] {
+  return applications.flatMap(({ name }) =>
+    (findRole(catalog, name)?.setRoleIn ?? []).map(
+      (database) => `ALTER ROLE ${q(name)} IN DATABASE ${q(database)} RESET role`,
+    ),
+  );
+}
+
+/** Throws CONFIG_INVALID for what the declaration's own check can't see. */
 export function planDatabaseChanges(
   catalog: Catalog,
   databases: readonly DatabaseSpec[],
   applications: readonly ApplicationRole[],
+  reverts: Reverts = () => false,
 ): DatabasePlan {
-  const logins = new Set(applications.map(({ role }) => role));
-  const revoked = catalog.roles.filter(
-    ({ name, login, comment, privileged }) =>
-      login && !privileged && comment === applicationComment && !logins.has(name),
-  );
-  return {
-    statements: [
-      ...planOwners(catalog, new Set(databases.map(({ owner }) => owner)), logins),
-      ...planLogins(catalog, applications),
-      ...planDatabases(catalog, databases),
-      ...planMemberships(catalog, databases, applications),
-      ...revoked.map(({ name }) => `ALTER ROLE ${q(name)} NOLOGIN`),
-    ],
-    endSessionsOf: revoked.map(({ name }) => name),
+  const ownerOf = (database: string): string => {
+    const owner = databases.find(({ name }) => name === database)?.owner;
+    if (owner !== undefined) return owner;
+    throw new UnderstudyError('CONFIG_INVALID', `no database ${database} is declared, and an application uses it`);
   };
-}
-
-/** Rights inside one database; may be repeated. Run in one transaction there. */
-export function databaseGrants(database: DatabaseSpec, applications: readonly ApplicationRole[]): string {
-  const owner = q(database.owner);
-  const own = applications.filter((each) => each.database === database.name && each.role !== database.owner);
-  const readers = own.filter(({ rights }) => rights === 'ro').map(({ role }) => role);
-  const writers = own.filter(({ rights }) => rights === 'rw').map(({ role }) => role);
-  const lines = [
-    // Before version 15 everyone may create tables there.
-    'REVOKE CREATE ON SCHEMA public FROM PUBLIC',
-    `GRANT ALL ON SCHEMA public TO ${owner}`,
-    ...own.map(({ role }) => `GRANT CONNECT, TEMPORARY ON DATABASE ${q(database.name)} TO ${q(role)}`),
-    ...readers.flatMap((reader) => [
-      `ALTER DEFAULT PRIVILEGES FOR ROLE ${owner} GRANT USAGE ON SCHEMAS TO ${q(reader)}`,
-      `ALTER DEFAULT PRIVILEGES FOR ROLE ${owner} GRANT SELECT ON TABLES TO ${q(reader)}`,
-      `ALTER DEFAULT PRIVILEGES FOR ROLE ${owner} GRANT SELECT ON SEQUENCES TO ${q(reader)}`,
-      schemaGrants(reader),
-    ]),
-    // Who was a reader before keeps nothing of it beyond what membership gives.
-    ...writers.flatMap((writer) => [
-      `ALTER DEFAULT PRIVILEGES FOR ROLE ${owner} REVOKE ALL ON SCHEMAS FROM ${q(writer)}`,
-      `ALTER DEFAULT PRIVILEGES FOR ROLE ${owner} REVOKE ALL ON TABLES FROM ${q(writer)}`,
-      `ALTER DEFAULT PRIVILEGES FOR ROLE ${owner} REVOKE ALL ON SEQUENCES FROM ${q(writer)}`,
-    ]),
-  ];
-  return lines.map((line) => `${line};`).join('\n');
-}
-
-/** Every schema that is not the system's. */
-function schemaGrants(reader: string): string {
-  return `DO $understudy$
-    DECLARE space name;
-    BEGIN
-      FOR space IN SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' LOOP
-        EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', space, ${text(reader)});
-        EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA %I TO %I', space, ${text(reader)});
-        EXECUTE format('GRANT SELECT ON ALL SEQUENCES IN SCHEMA %I TO %I', space, ${text(reader)});
-      END LOOP;
-    END
-  $understudy$`;
+  for (const { name, database, rights } of applications) {
+    refuseUnfit(catalog, name);
+    const owner = ownerOf(database);
+    if (owner === name ? rights !== 'owner' : databases.some((each) => each.owner === name))
+      throw new UnderstudyError(
+        'CONFIG_INVALID',
+        `${name} owns a database and can't be limited to less in ${database}`,
+      );
+  }
+  for (const { owner } of databases) refuseUnfit(catalog, owner);
+  const names = new Set(applications.map(({ name }) => name));
+  const owners = [...new Set(databases.map(({ owner }) => owner))].filter((owner) => !names.has(owner));
+  const { closing, opening } = planLogins(catalog, applications, ownerOf);
+  const former = planFormer(catalog, databases, reverts);
+  const declared = planDatabases(catalog, databases, reverts);
+  const memberships = planMemberships(catalog, databases, applications, reverts);
+  return {
+    closing: [...closing, ...former.statements],
+    statements: [
+      ...owners.flatMap((owner) => planRole(catalog, owner, roleComments.owner)),
+      ...planGroups(catalog, databases),
+      ...[...names].flatMap((name) => planRole(catalog, name, roleComments.application)),
+      ...declared.statements,
+      ...memberships.statements,
+      ...planUse(catalog, applications, declared.made),
+      ...formerSettings(catalog, applications),
+    ],
+    inside: declared.inside,
+    newGroups: new Set(databases.map(({ name }) => name).filter((name) => hasNewGroups(catalog, name))),
+    opening,
+    drift: [...declared.drift, ...memberships.drift, ...former.drift],
+  };
 }

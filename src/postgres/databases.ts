@@ -1,129 +1,201 @@
 /**
- * Brings databases, roles and rights to what is declared. One statement when nothing has to change.
+ * Brings databases, roles and rights to what is declared, and says what differs and is left alone. One statement when
+ * nothing has to change.
  *
- * Rights inside a database can only be seen and given there, so they are given when the declaration changed or when
- * this agent has not done so yet; all of it may be repeated. Runs on the primary only.
+ * Who has lost his access is out before anything else is tried, and a new login opens last, when everything that it may do
+ * is granted. What fails inside one database keeps nothing else from being done, and is told at the end. All of it may be
+ * repeated. Runs on the primary only.
  */
-import { z } from 'zod';
+
+import type { ApplicationRole } from '../core/application-roles.ts';
+import type { DatabaseState } from '../core/applied.ts';
 import type { DatabaseSpec } from '../core/spec.ts';
-import type { ApplicationRole } from '../ports/postgres.ts';
-import { type Catalog, databaseGrants, planDatabaseChanges } from './database-plan.ts';
+import type { Dropped } from '../ports/postgres.ts';
+import { type AppliedRecords, appliedStatement, keyOf, makeTable } from './applied-table.ts';
+import { planDrop } from './database-drop.ts';
+import {
+  type ExtensionFacts,
+  extensionsStatement,
+  type InsidePlan,
+  planInside,
+  requireExtension,
+} from './database-inside.ts';
+import { formerDatabases } from './database-items.ts';
+import { type DatabasePlan, planDatabaseChanges } from './database-plan.ts';
+import type { Reverts } from './item-plan.ts';
 import { replicationRole, rewindRole } from './layout.ts';
-import { hasRewindRights, rewindRoleStatements } from './rewind-role.ts';
-import { createSession, type Session } from './session.ts';
+import { rewindRoleStatements } from './rewind-role.ts';
+import { type Catalog, catalogStatement, findRole } from './role-catalog.ts';
+import { createSession, type Session, sqlState } from './session.ts';
 import type { Deadline } from './waiting.ts';
 
-const catalogSchema = z.object({
-  roles: z.array(
-    z.object({
-      name: z.string(),
-      login: z.boolean(),
-      privileged: z.boolean(),
-      comment: z.string().nullable(),
-      memberOf: z.array(z.string()),
-    }),
-  ),
-  databases: z.array(z.object({ name: z.string(), owner: z.string(), publicConnect: z.boolean() })),
-  role_settings: z.array(z.object({ role: z.string(), database: z.string(), setRole: z.string() })),
-  replication: z.boolean(),
-  rewind: z.boolean(),
-});
-
-const catalogText = `
-  select
-    (select coalesce(json_agg(json_build_object('name', r.rolname, 'login', r.rolcanlogin,
-        'privileged', r.rolsuper or r.rolreplication, 'comment', shobj_description(r.oid, 'pg_authid'),
-        'memberOf', (select coalesce(json_agg(g.rolname), '[]') from pg_auth_members m
-          join pg_roles g on g.oid = m.roleid where m.member = r.oid))), '[]')
-      from pg_roles r where r.rolname !~ '^pg_') as roles,
-    (select coalesce(json_agg(json_build_object('name', d.datname, 'owner', pg_get_userbyid(d.datdba),
-        'publicConnect', exists (select from aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a where a.grantee = 0))),
-        '[]')
-      from pg_database d where not d.datistemplate) as databases,
-    (select coalesce(json_agg(json_build_object('role', r.rolname, 'database', d.datname,
-        'setRole', substr(setting, 6))), '[]')
-      from pg_db_role_setting s join pg_roles r on r.oid = s.setrole join pg_database d on d.oid = s.setdatabase,
-        unnest(s.setconfig) setting
-      where setting like 'role=%') as role_settings,
-    exists (select from pg_roles where rolname = '${replicationRole}' and rolreplication and rolcanlogin) as replication,
-    ${hasRewindRights} as rewind`;
+type Databases = readonly DatabaseSpec[];
+type Applications = readonly ApplicationRole[];
 
 export interface DatabaseApplier {
-  apply(
-    databases: readonly DatabaseSpec[],
-    applications: readonly ApplicationRole[],
-    deadline: Deadline,
-  ): Promise<void>;
+  apply(databases: Databases, applications: Applications, deadline: Deadline, reverts?: Reverts): Promise<void>;
+  look(databases: Databases, applications: Applications, deadline: Deadline): Promise<DatabaseState>;
+  /** Throws REFUSED, NOT_FOUND. */
+  drop(name: string, databases: Databases, applications: Applications, deadline: Deadline): Promise<Dropped>;
 }
 
-export function createDatabaseApplier(
-  session: Session,
-  where: { readonly socketDirectory: string; readonly port: number; readonly major: number },
-): DatabaseApplier {
-  /** What was granted last inside the databases. */
-  let granted: string | null = null;
+interface Where {
+  readonly socketDirectory: string;
+  readonly port: number;
+  readonly major: number;
+}
 
+/** SQLSTATE dependent_objects_still_exist. */
+const stillNeeded = '2BP01';
+const revertsNothing: Reverts = () => false;
+
+export function createDatabaseApplier(session: Session, where: Where): DatabaseApplier {
   const left = (deadline: Deadline): number => {
     deadline.check('applying databases and roles');
     return Math.max(1, deadline.leftMs());
   };
 
-  const readCatalog = async (
-    deadline: Deadline,
-  ): Promise<Catalog & { readonly replication: boolean; readonly rewind: boolean }> => {
-    const [row] = await session.query(
-      { text: catalogText, row: catalogSchema, prepareAs: 'understudy_catalog' },
-      left(deadline),
-    );
-    return {
-      major: where.major,
-      roles: row?.roles ?? [],
-      databases: row?.databases ?? [],
-      roleSettings: row?.role_settings ?? [],
-      replication: row?.replication ?? false,
-      rewind: row?.rewind ?? false,
-    };
+  const run = async (statements: readonly string[], deadline: Deadline): Promise<void> => {
+    for (const statement of statements) await session.execute(statement, left(deadline));
   };
 
-  const grantInside = async (database: DatabaseSpec, applications: readonly ApplicationRole[], deadline: Deadline) => {
-    const inside = createSession({ ...where, database: database.name });
+  const readApplied = async (deadline: Deadline): Promise<AppliedRecords> => {
+    const rows = await session.query(appliedStatement, left(deadline));
+    return new Map(rows.map((row) => [keyOf(row), row]));
+  };
+
+  const readCatalog = async (deadline: Deadline) => {
+    const [row] = await session.query(catalogStatement, left(deadline));
+    const catalog: Catalog = {
+      roles: row?.roles ?? [],
+      databases: row?.databases ?? [],
+      applied: row?.applied === true ? await readApplied(deadline) : new Map(),
+    };
+    return { catalog, row };
+  };
+
+  /** What the cluster itself needs; answers what else there is. */
+  const prepare = async (deadline: Deadline): Promise<Catalog> => {
+    const { catalog, row } = await readCatalog(deadline);
+    if (row?.applied !== true) await run([makeTable], deadline);
+    if (row?.replication !== true) {
+      const known = findRole(catalog, replicationRole) !== undefined;
+      await run([`${known ? 'ALTER' : 'CREATE'} ROLE ${replicationRole} LOGIN REPLICATION`], deadline);
+    }
+    if (row?.rewind !== true) {
+      await run(rewindRoleStatements(findRole(catalog, rewindRole) !== undefined), deadline);
+    }
+    return catalog;
+  };
+
+  const inside = async <T>(database: DatabaseSpec, work: (there: Session) => Promise<T>): Promise<T> => {
+    const there = createSession({ ...where, database: database.name });
     try {
-      await inside.execute(databaseGrants(database, applications), left(deadline));
+      return await work(there);
     } finally {
-      inside.drop();
+      there.drop();
     }
   };
 
+  /** `null`: no extension was ever declared there. */
+  const extensionsOf = async (
+    there: Session,
+    catalog: Catalog,
+    { name, extensions }: DatabaseSpec,
+    deadline: Deadline,
+  ): Promise<readonly ExtensionFacts[] | null> => {
+    const isKnown = [...catalog.applied.values()].some(
+      ({ database, item }) => database === name && item.startsWith('extension '),
+    );
+    return extensions.length > 0 || isKnown ? await there.query(extensionsStatement, left(deadline)) : null;
+  };
+
+  const applyInside = async (
+    database: DatabaseSpec,
+    plan: InsidePlan,
+    facts: readonly ExtensionFacts[] | null,
+    there: Session,
+    deadline: Deadline,
+  ): Promise<void> => {
+    if (plan.grants !== null) await there.execute(plan.grants, left(deadline));
+    await run(plan.granted, deadline);
+    for (const { name, statement, done } of plan.extensions) {
+      requireExtension(name, { database: database.name, major: where.major }, facts ?? []);
+      await there.execute(statement, left(deadline));
+      await run([done], deadline);
+    }
+  };
+
+  /** Answers what failed. */
+  const applyAllInside = async (
+    { inside: databases, newGroups }: DatabasePlan,
+    catalog: Catalog,
+    applications: Applications,
+    reverts: Reverts,
+    deadline: Deadline,
+  ): Promise<readonly unknown[]> => {
+    const failures: unknown[] = [];
+    for (const database of databases) {
+      const records = newGroups.has(database.name) ? new Map() : catalog.applied;
+      try {
+        await inside(database, async (there) => {
+          const facts = await extensionsOf(there, catalog, database, deadline);
+          const plan = planInside(database, applications, records, facts, reverts);
+          await applyInside(database, plan, facts, there, deadline);
+        });
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    return failures;
+  };
+
   return {
-    async apply(databases, applications, deadline) {
-      const catalog = await readCatalog(deadline);
-      if (!catalog.replication) {
-        const known = catalog.roles.some(({ name }) => name === replicationRole);
-        await session.execute(
-          `${known ? 'ALTER' : 'CREATE'} ROLE ${replicationRole} LOGIN REPLICATION`,
-          left(deadline),
-        );
+    async apply(databases, applications, deadline, reverts = revertsNothing) {
+      const catalog = await prepare(deadline);
+      const plan = planDatabaseChanges(catalog, databases, applications, reverts);
+      await run(plan.closing, deadline);
+      await run(plan.statements, deadline);
+      const failures = await applyAllInside(plan, catalog, applications, reverts, deadline);
+      await run(plan.opening, deadline);
+      if (failures.length > 0) throw failures[0];
+    },
+
+    async look(databases, applications, deadline) {
+      const { catalog } = await readCatalog(deadline);
+      const plan = planDatabaseChanges(catalog, databases, applications, revertsNothing);
+      const there = databases.filter(({ name }) => catalog.databases.some((each) => each.name === name));
+      const extensions = await Promise.all(
+        there.map((database) =>
+          inside(database, async (session) => {
+            const facts = await extensionsOf(session, catalog, database, deadline);
+            return planInside(database, applications, catalog.applied, facts, revertsNothing).drift;
+          }),
+        ),
+      );
+      return {
+        drift: [...plan.drift, ...extensions.flat()],
+        retired: formerDatabases(catalog, databases).filter((name) =>
+          catalog.databases.some((each) => each.name === name),
+        ),
+      };
+    },
+
+    async drop(name, databases, applications, deadline) {
+      const { catalog } = await readCatalog(deadline);
+      const plan = planDrop(catalog, name, databases, applications);
+      await run([plan.database], deadline);
+      const kept: string[] = [];
+      for (const { name: role, statement } of plan.roles) {
+        try {
+          await run([statement], deadline);
+        } catch (error) {
+          if (sqlState(error) !== stillNeeded) throw error;
+          kept.push(role);
+        }
       }
-      if (!catalog.rewind) {
-        const known = catalog.roles.some(({ name }) => name === rewindRole);
-        for (const statement of rewindRoleStatements(known)) await session.execute(statement, left(deadline));
-      }
-      const plan = planDatabaseChanges(catalog, databases, applications);
-      for (const statement of plan.statements) await session.execute(statement, left(deadline));
-      if (plan.endSessionsOf.length > 0) {
-        await session.query(
-          {
-            row: z.object({}),
-            text: 'select pg_terminate_backend(pid) from pg_stat_activity where usename = any($1::name[])',
-            values: [[...plan.endSessionsOf]],
-          },
-          left(deadline),
-        );
-      }
-      const wanted = JSON.stringify([databases, applications]);
-      if (granted === wanted && plan.statements.length === 0) return;
-      for (const database of databases) await grantInside(database, applications, deadline);
-      granted = wanted;
+      await run(plan.forgetting, deadline);
+      return { roles: plan.roles.map((role) => role.name).filter((role) => !kept.includes(role)), kept };
     },
   };
 }

@@ -9,6 +9,7 @@ import { z } from 'zod';
 import type { PendingRestart, ReplicationPeer, SlotState } from '../core/local-postgres.ts';
 import { type Lsn, parseLsn } from '../core/lsn.ts';
 import type { Statement } from './session.ts';
+import { retiredSessions } from './sessions.ts';
 
 /** A position as the server writes it. */
 export const lsn = z.string().transform((text, context): Lsn => {
@@ -54,7 +55,11 @@ const positionSchema = z.object({
 });
 export type PositionFacts = z.infer<typeof positionSchema>;
 
-const peersSchema = z.object({ slots: z.array(slotSchema), peers: z.array(peerSchema) });
+const peersSchema = z.object({
+  slots: z.array(slotSchema),
+  peers: z.array(peerSchema),
+  retired_sessions: z.number(),
+});
 
 const fastSchema = z.object({ ...positionSchema.shape, ...peersSchema.shape });
 export type FastFacts = z.infer<typeof fastSchema>;
@@ -83,7 +88,8 @@ const peerColumns = `
       (select coalesce(json_agg(json_build_object('name', application_name, 'pid', pid, 'state', state,
           'sent', sent_lsn::text, 'flush', flush_lsn::text, 'replay', replay_lsn::text,
           'reply', round(extract(epoch from reply_time) * 1000000))), '[]')
-        from pg_stat_replication) as peers`;
+        from pg_stat_replication) as peers,
+      (select count(*)::int ${retiredSessions}) as retired_sessions`;
 
 const source = `
     from (select pg_is_in_recovery() as recovery) r

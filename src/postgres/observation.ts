@@ -7,16 +7,13 @@
  */
 import type { LocalPostgres } from '../core/local-postgres.ts';
 import { describeError, isUnderstudyError } from '../errors/understudy-error.ts';
-import type { Clock } from '../ports/clock.ts';
 import type { LookDepth } from '../ports/postgres.ts';
-import type { Binaries } from './binaries.ts';
 import { settleSwap } from './journal.ts';
-import type { Layout } from './layout.ts';
 import { findServer, type Server } from './postmaster-file.ts';
 import { createDiagnosis, createLogTail, type StreamingDiagnosis } from './replication-log.ts';
 import { observeAtRest } from './resting-server.ts';
-import { createRunningServer } from './running-server.ts';
-import { type Session, sqlState } from './session.ts';
+import { createRunningServer, type RunningServerContext } from './running-server.ts';
+import { sqlState } from './session.ts';
 import { within } from './waiting.ts';
 
 /** SQLSTATE cannot_connect_now: starting up, or shutting down. */
@@ -29,13 +26,7 @@ export interface Observer {
   readonly diagnosis: StreamingDiagnosis;
 }
 
-export interface ObserverContext {
-  readonly layout: Layout;
-  readonly session: Session;
-  readonly clock: Clock;
-  readonly domain: string;
-  readonly major: number;
-  readonly binaries: () => Promise<Binaries>;
+export interface ObserverContext extends Omit<RunningServerContext, 'diagnosis'> {
   /** Is a data directory being built or swapped by this very process? Then the journal is not ours to settle. */
   readonly isBuilding: () => boolean;
 }

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseLsn } from '../core/lsn.ts';
 import { parseVersion } from './binaries.ts';
-import { applicationComment, type Catalog, databaseGrants, planDatabaseChanges } from './database-plan.ts';
 import { parsePostmasterFile } from './postmaster-file.ts';
 import { parseProgress } from './program-progress.ts';
 import { planSlots } from './slots.ts';
@@ -38,53 +37,6 @@ describe('planSlots', () => {
     expect(planSlots([{ ...slot, name: 'understudy_db2' }], targets)).toEqual([]);
     const busy = [{ ...slot, name: 'understudy_db2', active: true }];
     expect(planSlots(busy, [{ name: 'understudy_db2', advanceTo: at('0/9000000') }])).toEqual([]);
-  });
-});
-
-describe('planDatabaseChanges', () => {
-  const nothing: Catalog = { major: 15, roles: [], databases: [], roleSettings: [] };
-  const shop = [{ name: 'shop', owner: 'keeper' }];
-
-  it('makes owner, login and database, in an order that works', () => {
-    expect(
-      planDatabaseChanges(nothing, shop, [{ role: 'web"site', database: 'shop', rights: 'rw' }]).statements,
-    ).toEqual([
-      'CREATE ROLE "keeper" NOLOGIN',
-      `COMMENT ON ROLE "keeper" IS 'understudy owner'`,
-      'CREATE ROLE "web""site" LOGIN',
-      `COMMENT ON ROLE "web""site" IS 'understudy application'`,
-      'CREATE DATABASE "shop" OWNER "keeper"',
-      'REVOKE ALL ON DATABASE "shop" FROM PUBLIC',
-      'GRANT "keeper" TO "web""site"',
-      `ALTER ROLE "web""site" IN DATABASE "shop" SET role = 'keeper'`,
-    ]);
-  });
-
-  it('takes logins only from roles that bear our comment', () => {
-    const role = { login: true, privileged: false, memberOf: [] };
-    const catalog = {
-      ...nothing,
-      roles: [
-        { ...role, name: 'old-app', comment: applicationComment },
-        { ...role, name: 'a-person', comment: null },
-        { ...role, name: 'postgres', privileged: true, comment: applicationComment },
-      ],
-    };
-    expect(planDatabaseChanges(catalog, [], [])).toEqual({
-      statements: ['ALTER ROLE "old-app" NOLOGIN'],
-      endSessionsOf: ['old-app'],
-    });
-  });
-
-  it('refuses a reader that owns the database', () => {
-    expect(() => planDatabaseChanges(nothing, shop, [{ role: 'keeper', database: 'shop', rights: 'ro' }])).toThrow(
-      'keeper',
-    );
-  });
-
-  it('gives a reader nothing but reading', () => {
-    const grants = databaseGrants({ name: 'shop', owner: 'keeper' }, [{ role: 'r', database: 'shop', rights: 'ro' }]);
-    expect(grants).not.toMatch(/(INSERT|UPDATE|DELETE|ALL) [^;]*TO "r"/);
   });
 });
 

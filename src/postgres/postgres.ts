@@ -21,6 +21,7 @@ import { removeKept } from './journal.ts';
 import { keptWalIn } from './kept-wal-store.ts';
 import { hearLastWords } from './last-words.ts';
 import { type Directories, layoutOf, type TlsFiles } from './layout.ts';
+import { closeLogin, openLogin, readLogins } from './logins.ts';
 import { createObserver } from './observation.ts';
 import { findServer } from './postmaster-file.ts';
 import { promote } from './promote.ts';
@@ -30,7 +31,7 @@ import { reserveTimelines } from './reserved-timelines.ts';
 import { rewind } from './rewind.ts';
 import { startInRole } from './role-start.ts';
 import { createSession } from './session.ts';
-import { endSessions, openTransactions } from './sessions.ts';
+import { endRetiredSessions, endSessions, openTransactions } from './sessions.ts';
 import { applySlots } from './slots.ts';
 import { stop } from './stop.ts';
 import { markSyncStandbys } from './sync-standby-change.ts';
@@ -199,6 +200,11 @@ export function createPostgres(options: PostgresOptions): Postgres {
       return true;
     },
 
+    async renewCertificate() {
+      // While a directory is built nothing runs in it, or a server that ends soon.
+      if (!building) reload();
+    },
+
     start: (as, act) => startAs(as, deadlineOf(clock, act)),
 
     follow: (upstream, slot, act) => pointAt(upstreamChange, upstream, slot, deadlineOf(clock, act)),
@@ -256,9 +262,18 @@ export function createPostgres(options: PostgresOptions): Postgres {
     warm: (names, act) => warmDatabases(where, names, deadlineOf(clock, act)),
 
     applySlots: (targets, act) => applySlots(acting, targets, deadlineOf(clock, act)),
-    applyDatabases: (wanted, applications, act) => databases.apply(wanted, applications, deadlineOf(clock, act)),
+    applyDatabases: (wanted, applications, act) =>
+      databases.apply(wanted, applications, deadlineOf(clock, act), act.reverts),
+    databaseState: (wanted, applications, act) => databases.look(wanted, applications, deadlineOf(clock, act)),
+    dropDatabase: (name, wanted, applications, act) =>
+      databases.drop(name, wanted, applications, deadlineOf(clock, act)),
+    logins: (act) => readLogins(acting, act.withinMs),
+    openLogin: (role, verifier, act) =>
+      openLogin({ session: acting, clock, replayWithinMs: act.replayWithinMs }, role, verifier, deadlineOf(clock, act)),
+    closeLogin: (role, act) => closeLogin(acting, role, act.withinMs),
     openTransactions: (act) => openTransactions(acting, act.withinMs),
     endSessions: (pids, act) => endSessions(acting, pids, act.withinMs),
+    endRetiredSessions: (act) => endRetiredSessions(acting, act.withinMs),
 
     async close() {
       watching.drop();

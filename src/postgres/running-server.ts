@@ -103,6 +103,7 @@ export function createRunningServer(context: RunningServerContext): RunningServe
       peers: replyAges(fast, nowMs),
       pendingRestart: pendingRestarts(facts),
       standbyMinimums: facts.minimums,
+      retiredSessions: fast.retired_sessions,
     };
     return { ...fast, replayed_lsn: fast.replayed_lsn ?? (fast.recovery ? control.minRecoveryLsn : null) };
   };

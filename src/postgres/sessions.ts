@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { PostgresSession } from '../core/local-postgres.ts';
 import { sessionName, superuser } from './layout.ts';
+import { roleComments } from './role-catalog.ts';
 import type { Session } from './session.ts';
 
 const sessionRow = z.object({
@@ -40,6 +41,18 @@ export async function openTransactions(session: Session, withinMs: number): Prom
     state,
     transactionAgeMs: Math.round(age),
   }));
+}
+
+/**
+ * Sessions of roles of ours that may not log in, or of roles that are no longer there: a server asks only at the login. The
+ * same on a standby, where the catalog comes from its primary.
+ */
+export const retiredSessions = `from pg_stat_activity a left join pg_authid r on r.oid = a.usesysid
+        where a.backend_type = 'client backend' and a.usesysid is not null and (r.oid is null or not r.rolcanlogin
+          and shobj_description(r.oid, 'pg_authid') in ('${roleComments.login}', '${roleComments.application}'))`;
+
+export async function endRetiredSessions(session: Session, withinMs: number): Promise<void> {
+  await session.query({ row: z.object({}), text: `select pg_terminate_backend(a.pid) ${retiredSessions}` }, withinMs);
 }
 
 /** Ends those of the sessions that still are clients' (`pg_terminate_backend`). */

@@ -6,18 +6,23 @@
  */
 import { z } from 'zod';
 import type { AcceptedLoss } from '../core/accepted-loss.ts';
+import type { AuditAnchor } from '../core/audit-anchor.ts';
 import type { Ballot } from '../core/ballot.ts';
+import type { CertificateRecord } from '../core/certificates.ts';
 import type { ClusterRecord, MemberStatus, ReadOnlyOrder, SpecRecord } from '../core/cluster-view.ts';
+import type { CredentialRecord } from '../core/credential.ts';
 import type { DurabilityRecord } from '../core/durability.ts';
 import type { HandsOff } from '../core/hands-off.ts';
 import type { Lease, Renewal } from '../core/lease.ts';
 import type { Operation } from '../core/operation.ts';
 import type { PoolerReport } from '../core/pooler-report.ts';
 import type { Receipt } from '../core/receipt.ts';
+import type { SealingRecord } from '../core/sealing-record.ts';
 import type { TimelineRecord } from '../core/timelines.ts';
 import { type EventRecord, eventNames } from '../events/catalogue.ts';
+import { certificate } from './certificate-schema.ts';
 import { count, name, positive, storedSpec, text } from './spec-schema.ts';
-import { memberPostgres, operation, pendingRestart, poolerReport, receipt } from './status-schemas.ts';
+import { auditAnchor, memberPostgres, operation, pendingRestart, poolerReport, receipt } from './status-schemas.ts';
 
 export interface Records {
   readonly spec: SpecRecord;
@@ -35,6 +40,10 @@ export interface Records {
   readonly pooler: PoolerReport;
   readonly event: EventRecord;
   readonly receipt: Receipt;
+  readonly audit: AuditAnchor;
+  readonly sealing: SealingRecord;
+  readonly certificate: CertificateRecord;
+  readonly credential: CredentialRecord;
 }
 
 export type RecordKind = keyof Records;
@@ -103,6 +112,19 @@ const member = z.object({
   agentVersion: text,
   trouble: text.nullable(),
 });
+/** Two certificates in PEM have about 1.5 kB. */
+const sealing = z.object({ node: name, chainPem: z.string().max(16_384) });
+const credential = z.object({
+  application: name,
+  node: name,
+  generation: positive,
+  wanted: positive,
+  verifierDigest: z.string().regex(/^[0-9a-f]{64}$/),
+  /** Two certificates as DER make the most of it. */
+  sealed: z.string().max(16_384),
+  issuedAtMs: count,
+  issuedBy: name,
+});
 const fact = z.union([z.string(), z.number(), z.boolean(), z.null()]);
 const eventName = z.enum(eventNames, 'an event that this version does not know');
 const event = z.object({
@@ -129,6 +151,10 @@ const schemas: { readonly [K in RecordKind]: z.ZodType<Records[K]> } = {
   pooler: poolerReport,
   event,
   receipt,
+  audit: auditAnchor,
+  sealing,
+  certificate,
+  credential,
 };
 
 export function encodeRecord<K extends RecordKind>(_kind: K, value: Records[K]): string {

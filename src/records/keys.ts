@@ -1,5 +1,5 @@
 /** Where each value stands under the cluster's prefix. */
-import type { NodeName } from '../core/spec.ts';
+import type { ApplicationName, NodeName } from '../core/spec.ts';
 
 export const keys = {
   spec: 'spec',
@@ -19,9 +19,18 @@ export const ballotPrefix = 'ballots/';
 export const timelinePrefix = 'timelines/';
 export const eventPrefix = 'events/';
 export const receiptPrefix = 'receipts/';
+export const auditPrefix = 'audit/';
+export const sealingPrefix = 'sealing/';
+export const secretPrefix = 'secrets/';
+export const certificatePrefix = 'certificates/';
 
 export function memberKey(node: NodeName): string {
   return `${memberPrefix}${node}`;
+}
+
+/** How far that node's audit log has come. */
+export function auditKey(node: NodeName): string {
+  return `${auditPrefix}${node}`;
 }
 
 export function poolerKey(node: NodeName): string {
@@ -44,4 +53,35 @@ export function eventKey(sequence: number): string {
 
 export function receiptKey(id: string): string {
   return `${receiptPrefix}${id}`;
+}
+
+/** A node's sealing certificate, which is public. */
+export function sealingKey(node: NodeName): string {
+  return `${sealingPrefix}${node}`;
+}
+
+/** A secret that is sealed to a node; also what it is sealed for (pki/seal.ts). */
+export function secretKey(node: NodeName, name: string): string {
+  return `${secretPrefix}${node}/${name}`;
+}
+
+/** Under it lies the issuing authority's key, sealed to a database node. */
+export const issuingSecretName = 'issuing';
+
+export function certificateKey(serial: string): string {
+  return `${certificatePrefix}${serial}`;
+}
+
+/** The credential of an application on that node. */
+export function credentialKey(node: NodeName, application: ApplicationName): string {
+  return secretKey(node, `applications/${application}`);
+}
+
+/** `null`: another secret's key. */
+export function parseCredentialKey(
+  key: string,
+): { readonly node: NodeName; readonly application: ApplicationName } | null {
+  const [prefix, node, kind, application, ...more] = key.split('/');
+  if (`${prefix}/` !== secretPrefix || kind !== 'applications' || more.length > 0) return null;
+  return node === undefined || application === undefined ? null : { node, application };
 }

@@ -7,7 +7,19 @@
  */
 import { z } from 'zod';
 import { type DurabilitySpec, defaultDurability, type FailoverSpec } from '../core/declared-durability.ts';
-import type { ApplicationSpec, PoolerSpec, Spec } from '../core/spec.ts';
+import {
+  type AccessRule,
+  type ApplicationFilesSpec,
+  type ApplicationSpec,
+  applicationFileModes,
+  type DatabaseSpec,
+  defaultApplicationFiles,
+  defaultTls,
+  type OwnCertificateSpec,
+  type PoolerSpec,
+  type Spec,
+} from '../core/spec.ts';
+import { type TlsException, type TlsRules, tlsPolicies, tlsServices } from '../core/tls-policy.ts';
 
 export const name = z.string().min(1).max(253);
 export const text = z.string();
@@ -24,15 +36,49 @@ export const poolerSpec = z.strictObject({
   queryWaitTimeoutS: count,
 }) satisfies z.ZodType<PoolerSpec>;
 
+export const applicationFilesSpec = z.strictObject({
+  owner: name.nullable(),
+  group: name.nullable(),
+  mode: z.enum(applicationFileModes),
+}) satisfies z.ZodType<ApplicationFilesSpec>;
+
 export const applicationSpec = z.strictObject({
   name,
   database: name,
-  rights: z.enum(['rw', 'ro']),
+  rights: z.enum(['owner', 'rw', 'ro']),
   nodes: z.array(name),
   poolSize: positive.nullable(),
-  // A spec of an earlier version has none.
+  // A spec of an earlier version has neither.
   outage: z.enum(['hold', 'read_only']).default('hold'),
+  files: applicationFilesSpec.default(defaultApplicationFiles),
+  rotateEveryMs: positive.nullable().default(null),
 }) satisfies z.ZodType<ApplicationSpec>;
+
+/** A spec of an earlier version says nothing but the owner. */
+const databaseSpec = z.strictObject({
+  name,
+  owner: name,
+  encoding: name.nullable().default(null),
+  locale: name.nullable().default(null),
+  extensions: z.array(name).default([]),
+  connectionLimit: count.nullable().default(null),
+  settings: z.record(name, text).default({}),
+}) satisfies z.ZodType<DatabaseSpec>;
+
+const accessRule = z.strictObject({
+  user: name,
+  database: name,
+  from: name.nullable(),
+  method: z.enum(['scram-sha-256', 'cert', 'peer']),
+}) satisfies z.ZodType<AccessRule>;
+
+export const ownCertificateSpec = z.strictObject({
+  name,
+  lifeMs: positive,
+  roles: z.array(name),
+  reload: z.union([z.array(text).min(1), text, z.null()]),
+  files: applicationFilesSpec,
+}) satisfies z.ZodType<OwnCertificateSpec>;
 
 const durabilitySpec = z.strictObject({
   commit: z.enum(['local', 'sync']),
@@ -42,6 +88,20 @@ const durabilitySpec = z.strictObject({
 }) satisfies z.ZodType<DurabilitySpec>;
 
 const failoverSpec = z.strictObject({ lossLimitBytes: count.nullable() }) satisfies z.ZodType<FailoverSpec>;
+
+export const tlsException = z.strictObject({
+  service: z.enum(tlsServices),
+  policy: z.enum(tlsPolicies),
+  because: text,
+}) satisfies z.ZodType<TlsException>;
+
+export const tlsRules = z.strictObject({
+  policy: z.enum(tlsPolicies),
+  exceptions: z.array(tlsException),
+}) satisfies z.ZodType<TlsRules>;
+
+/** Of an earlier version: every service spoke TLS 1.2 as well. */
+export const formerTlsRules = { policy: 'compatible' as const, exceptions: [] };
 
 export const specSchema = z.strictObject({
   version: z.literal(1),
@@ -60,6 +120,8 @@ export const specSchema = z.strictObject({
         failover: z.enum(['allowed', 'never']),
         purpose: text.nullable(),
         contact: text.nullable(),
+        // A spec of an earlier version has none.
+        roles: z.array(name).default([]),
       }),
     )
     .min(1),
@@ -70,10 +132,11 @@ export const specSchema = z.strictObject({
     binaryDirectory: text.nullable(),
     parameters: z.record(name, text),
     walBudgetMb: count,
+    hba: z.array(accessRule).default([]),
   }),
   store: z.strictObject({ kind: z.literal('etcd'), endpoints: z.array(text), caFile: text.nullable() }),
   poolers: poolerSpec,
-  databases: z.array(z.strictObject({ name, owner: name })),
+  databases: z.array(databaseSpec),
   applications: z.array(applicationSpec),
   durability: durabilitySpec,
   failover: failoverSpec,
@@ -85,10 +148,20 @@ export const specSchema = z.strictObject({
     maxLagBytes: count,
   }),
   lease: z.strictObject({ ttlMs: positive }),
+  tls: z.strictObject({
+    certificateLifeMs: positive,
+    policy: tlsRules.shape.policy.default(formerTlsRules.policy),
+    exceptions: tlsRules.shape.exceptions.default(formerTlsRules.exceptions),
+  }),
+  certificates: z.array(ownCertificateSpec).default([]),
 }) satisfies z.ZodType<Spec>;
 
 /** What an older version did not write into a spec yet, as it behaved. */
-const former = { durability: defaultDurability, failover: { lossLimitBytes: null } };
+const former = {
+  durability: defaultDurability,
+  failover: { lossLimitBytes: null },
+  tls: { certificateLifeMs: defaultTls.certificateLifeMs },
+};
 
 /** A spec from the store: keys that this version doesn't know are left out, and those that its writer didn't know added. */
 export const storedSpec = z.preprocess((stored) => {

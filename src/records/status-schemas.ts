@@ -1,15 +1,25 @@
 /** The shapes of what agents say of the cluster's state. Fields that this version doesn't know are dropped. */
 import { z } from 'zod';
+import type { AuditAnchor } from '../core/audit-anchor.ts';
 import type { MemberPostgres } from '../core/cluster-view.ts';
 import type { Forecast, Prospect } from '../core/forecast.ts';
 import type { Operation } from '../core/operation.ts';
 import type { PoolerReport } from '../core/pooler-report.ts';
 import type { Receipt } from '../core/receipt.ts';
 import type { ClusterStatus } from '../core/status.ts';
-import { count, duration, name, text } from './spec-schema.ts';
+import { count, duration, name, positive, text } from './spec-schema.ts';
 
 const reachable = z.enum(['yes', 'no', 'unknown']);
 const applicationFigures = z.object({ name, delayed: count, worstMs: duration, failed: count });
+
+/** SHA-256 in hexadecimal. */
+const auditHead = z.object({ sequence: z.int().min(1), hash: z.string().regex(/^[0-9a-f]{64}$/) });
+
+export const auditAnchor = auditHead.extend({
+  told: count,
+  at: text,
+  unmet: z.array(auditHead),
+}) satisfies z.ZodType<AuditAnchor>;
 
 export const poolerReport = z.object({
   node: name,
@@ -29,6 +39,8 @@ export const poolerReport = z.object({
     .object({ operation: name, drainMs: duration, pausedMs: duration, applications: z.array(applicationFigures) })
     .nullable(),
   trouble: text.nullable(),
+  audit: auditHead.extend({ told: count }).optional(),
+  credentials: z.record(name, positive).optional(),
 }) satisfies z.ZodType<PoolerReport>;
 
 const timeline = count;

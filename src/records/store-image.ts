@@ -7,20 +7,38 @@
  */
 
 import type { AcceptedLoss } from '../core/accepted-loss.ts';
+import type { AuditAnchor } from '../core/audit-anchor.ts';
 import type { Ballot } from '../core/ballot.ts';
+import type { CertificateRecord } from '../core/certificates.ts';
 import type { ClusterRecord, MemberStatus, ReadOnlyOrder, SpecRecord, Stored } from '../core/cluster-view.ts';
+import type { CredentialRecord, CredentialRecords } from '../core/credential.ts';
+import { credentialName } from '../core/credential.ts';
 import type { DurabilityRecord } from '../core/durability.ts';
 import type { HandsOff } from '../core/hands-off.ts';
 import type { Lease, Renewal } from '../core/lease.ts';
 import type { Operation } from '../core/operation.ts';
 import type { PoolerReport } from '../core/pooler-report.ts';
 import type { Receipt } from '../core/receipt.ts';
+import type { SealingRecord } from '../core/sealing-record.ts';
 import type { NodeName } from '../core/spec.ts';
 import type { TimelineRecord } from '../core/timelines.ts';
 import type { EventRecord } from '../events/catalogue.ts';
 import type { StoreChange, StoreSnapshot, StoreWrite } from '../ports/store.ts';
 import { decodeRecord, type RecordKind, type Records } from './codecs.ts';
-import { ballotPrefix, eventPrefix, keys, memberPrefix, poolerPrefix, receiptPrefix, timelinePrefix } from './keys.ts';
+import {
+  auditPrefix,
+  ballotPrefix,
+  certificatePrefix,
+  eventPrefix,
+  keys,
+  memberPrefix,
+  parseCredentialKey,
+  poolerPrefix,
+  receiptPrefix,
+  sealingPrefix,
+  secretPrefix,
+  timelinePrefix,
+} from './keys.ts';
 
 type Read<T> = Stored<T> | null | 'unreadable';
 
@@ -42,6 +60,14 @@ export interface StoreImage {
   readonly timelines: ReadonlyMap<number, Stored<TimelineRecord>>;
   readonly members: ReadonlyMap<NodeName, Stored<MemberStatus>>;
   readonly poolers: ReadonlyMap<NodeName, Stored<PoolerReport>>;
+  /** Sealing certificates, not yet verified. */
+  readonly sealing: ReadonlyMap<NodeName, Stored<SealingRecord>>;
+  /** Sealed texts as they stand there, by `node/name`: only whom they are for can tell whether they are whole. */
+  readonly secrets: ReadonlyMap<string, Stored<string>>;
+  /** By serial number. */
+  readonly certificates: ReadonlyMap<string, Stored<CertificateRecord>>;
+  readonly audits: ReadonlyMap<NodeName, Stored<AuditAnchor>>;
+  readonly credentials: CredentialRecords;
   /** Oldest first. */
   readonly events: readonly EventRecord[];
   readonly receipts: readonly Receipt[];
@@ -71,6 +97,11 @@ export function emptyImage(): StoreImage {
     timelines: new Map(),
     members: new Map(),
     poolers: new Map(),
+    audits: new Map(),
+    sealing: new Map(),
+    secrets: new Map(),
+    certificates: new Map(),
+    credentials: new Map(),
     events: [],
     receipts: [],
     unreadable: [],
@@ -153,6 +184,36 @@ function placeListed(image: StoreImage, key: string, value: string | null, revis
     const node = key.slice(poolerPrefix.length);
     const put = (pooler: Stored<PoolerReport> | null) => ({ poolers: withEntry(image.poolers, node, pooler) });
     return settle(image, key, read('pooler', value, revision), put);
+  }
+  if (key.startsWith(sealingPrefix)) {
+    const node = key.slice(sealingPrefix.length);
+    const put = (sealing: Stored<SealingRecord> | null) => ({ sealing: withEntry(image.sealing, node, sealing) });
+    return settle(image, key, read('sealing', value, revision), put);
+  }
+  const credential = parseCredentialKey(key);
+  if (credential !== null) {
+    const name = credentialName(credential.node, credential.application);
+    const put = (record: Stored<CredentialRecord> | null) => ({
+      credentials: withEntry(image.credentials, name, record),
+    });
+    return settle(image, key, read('credential', value, revision), put);
+  }
+  if (key.startsWith(secretPrefix)) {
+    const place = key.slice(secretPrefix.length);
+    const stored = value === null ? null : { value, revision };
+    return settle(image, key, stored, (secret) => ({ secrets: withEntry(image.secrets, place, secret) }));
+  }
+  if (key.startsWith(certificatePrefix)) {
+    const serial = key.slice(certificatePrefix.length);
+    const put = (certificate: Stored<CertificateRecord> | null) => ({
+      certificates: withEntry(image.certificates, serial, certificate),
+    });
+    return settle(image, key, read('certificate', value, revision), put);
+  }
+  if (key.startsWith(auditPrefix)) {
+    const node = key.slice(auditPrefix.length);
+    const put = (audit: Stored<AuditAnchor> | null) => ({ audits: withEntry(image.audits, node, audit) });
+    return settle(image, key, read('audit', value, revision), put);
   }
   if (key.startsWith(ballotPrefix)) {
     const name = key.slice(ballotPrefix.length);

@@ -116,12 +116,12 @@ async function ask(command: PlannedCommand, { backend, process }: RunningAgent):
     case 'switchover':
       return await backend.switchover(
         { to, forceAfterMs: null, without: [], dryRun: false, paceMs },
-        'sim',
+        { kind: 'operator', name: 'sim' },
         process.ended,
       );
     case 'cancel': {
       const operation = backend.operation();
-      return operation === null ? null : await backend.cancel(operation.id, 'sim');
+      return operation === null ? null : await backend.cancel(operation.id, { kind: 'operator', name: 'sim' });
     }
     case 'reinit':
       return await backend.reinit('sim');

@@ -1,17 +1,16 @@
 /** Asks a stage's database agents as its operator. */
-import { join } from 'node:path';
 import { type AgentClient, createAgentClient } from '../api/client.ts';
 import { isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
 import { credentialFiles, readCredentials } from '../pki/credential-files.ts';
 import { stagePorts } from './network.ts';
-import type { StageRecord } from './record.ts';
+import { personDirectory, type StageRecord } from './record.ts';
 
 /**
  * The first answer, one agent after another. What an agent refuses is passed on at once. Throws AGENT_UNREACHABLE when
  * none answers.
  */
 export async function askAgents<T>(record: StageRecord, ask: (client: AgentClient) => Promise<T>): Promise<T> {
-  const tls = await readCredentials(credentialFiles(join(record.root, 'operator'), 'operator'));
+  const tls = await readCredentials(credentialFiles(personDirectory(record, 'operator'), 'operator'));
   const { cluster, domain } = record;
   let last: unknown = null;
   for (const { name, address } of record.nodes.filter((other) => other.role === 'database')) {

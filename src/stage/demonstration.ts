@@ -1,6 +1,7 @@
 /** What a fresh stage declares: a small cluster with one database and one application, to be edited at will. */
+
 import { defaultDurability, defaultFailover } from '../core/declared-durability.ts';
-import type { NodeSpec, Spec } from '../core/spec.ts';
+import { defaultApplicationFiles, defaultTls, type NodeSpec, plainDatabase, type Spec } from '../core/spec.ts';
 import { stagePorts } from './network.ts';
 import { type StageNode, type StageRecord, storeHosts } from './record.ts';
 
@@ -23,6 +24,7 @@ export function demonstrationSpec(record: StageRecord, postgresMajor: number): S
       // Several servers share one machine here.
       parameters: { shared_buffers: '128MB', max_wal_size: `${walMb}MB` },
       walBudgetMb: walMb,
+      hba: [],
     },
     store: {
       kind: 'etcd',
@@ -30,11 +32,22 @@ export function demonstrationSpec(record: StageRecord, postgresMajor: number): S
       caFile: null,
     },
     poolers: { port: stagePorts.pooler, mode: 'transaction', poolSize: 20, maxClients: 200, queryWaitTimeoutS: 120 },
-    databases: [{ name: 'shop', owner: 'shop_owner' }],
+    databases: [plainDatabase('shop', 'shop_owner')],
     applications:
       apps.length === 0
         ? []
-        : [{ name: 'shop', database: 'shop', rights: 'rw', nodes: apps, poolSize: null, outage: 'hold' }],
+        : [
+            {
+              name: 'shop',
+              database: 'shop',
+              rights: 'rw',
+              nodes: apps,
+              poolSize: null,
+              outage: 'hold',
+              files: defaultApplicationFiles,
+              rotateEveryMs: null,
+            },
+          ],
     switchover: {
       drainTimeoutMs: 10_000,
       stopTimeoutMs: 10_000,
@@ -45,9 +58,21 @@ export function demonstrationSpec(record: StageRecord, postgresMajor: number): S
     durability: defaultDurability,
     failover: defaultFailover('local'),
     lease: { ttlMs: 6_000 },
+    tls: defaultTls,
+    certificates: [],
   };
 }
 
 function nodeSpec({ name, role, address }: StageNode): NodeSpec {
-  return { name, role, address, datacenter: null, priority: 100, failover: 'allowed', purpose: null, contact: null };
+  return {
+    name,
+    role,
+    address,
+    datacenter: null,
+    priority: 100,
+    failover: 'allowed',
+    purpose: null,
+    contact: null,
+    roles: [],
+  };
 }

@@ -5,14 +5,13 @@
  * Refuses to touch anything else of a stage that runs.
  */
 import { UnderstudyError } from '../errors/understudy-error.ts';
-import { claimStage } from './claim.ts';
 import { isDeclared } from './declaration.ts';
 import { readFaults } from './fault-ledger.ts';
 import { refuseWhatCannotBe } from './isolation.ts';
 import { keeperPid, launchKeeper } from './keeper.ts';
 import { stageProcesses } from './processes.ts';
 import type { Waiting } from './readiness.ts';
-import { findStage, type StageRecord } from './record.ts';
+import type { StageRecord } from './record.ts';
 
 /** It has agents that know what they are to be: `stage up` would bring up nothing. */
 export async function isUp(record: StageRecord, waiting: Waiting): Promise<boolean> {
@@ -21,21 +20,13 @@ export async function isUp(record: StageRecord, waiting: Waiting): Promise<boole
 }
 
 /**
- * Answers the stage to which it gave a keeper; `null`: none runs here. Throws STAGE_EXISTS when it has one, REFUSED when
- * this user may not give it one, PROCESS_FAILED.
+ * Gives a stage that is up the keeper that it lacks. Throws STAGE_EXISTS when it has one, REFUSED when this user may not
+ * give it one, PROCESS_FAILED.
  */
-export async function keepAgain(directory: string, waiting: Waiting): Promise<StageRecord | null> {
-  const record = findStage(directory);
-  if (record === null) return null;
-  const release = claimStage(directory);
-  try {
-    if (!(await isUp(record, waiting))) return null;
-    if (keeperPid(record) === null) await refuseWhatCannotBe(record, record);
-    if (await launchKeeper(record, directory)) return record;
+export async function keepAgain(record: StageRecord, directory: string): Promise<void> {
+  if (keeperPid(record) === null) await refuseWhatCannotBe(record, record);
+  if (!(await launchKeeper(record, directory)))
     throw new UnderstudyError('STAGE_EXISTS', `a stage runs in ${directory} already`);
-  } finally {
-    release();
-  }
 }
 
 /** What nobody does while no keeper lives, and what to do about it; `null`: one lives, or the stage is down. */

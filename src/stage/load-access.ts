@@ -1,11 +1,10 @@
 /** What a load needs of a stage: its applications' connections, and a way to each database node past the poolers. */
-import { join } from 'node:path';
 import { connectionFiles, filesOf, readConnection } from '../applications/connection-files.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { LoadTarget } from '../load/load.ts';
 import type { Node, NodeQuery } from '../load/node-access.ts';
 import { run } from '../process/run.ts';
-import { nodeDirectory, runDirectory, type StageRecord } from './record.ts';
+import { applicationFiles, runDirectory, type StageRecord } from './record.ts';
 
 /** Ids of half a million attempts are some 5 MB. */
 const mostAnswerBytes = 64 * 1024 * 1024;
@@ -15,8 +14,8 @@ const environment = { PATH: '/usr/local/bin:/usr/bin:/bin', LANG: 'C.UTF-8', PGC
 /** At the pooler of each of its app nodes. Throws NOT_FOUND, REQUEST_INVALID, CONFIG_UNREADABLE, CONFIG_INVALID. */
 export function stageTargets(record: StageRecord, application: string | undefined): readonly LoadTarget[] {
   const apps = record.nodes.filter(({ role }) => role === 'app');
-  const states = apps.map(({ name }) => ({ node: name, state: join(nodeDirectory(record, name), 'state') }));
-  return filesOf(application, connectionFiles(states)).map((file) => {
+  const places = apps.map(({ name }) => ({ node: name, files: applicationFiles(record, name) }));
+  return filesOf(application, connectionFiles(places)).map((file) => {
     const { application, node } = file;
     return { application, node, uri: readConnection(file, 'write').uri };
   });

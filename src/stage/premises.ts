@@ -6,15 +6,9 @@
  */
 import { chmodSync, chownSync, copyFileSync, mkdirSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import {
-  makeDirectory,
-  stageAuthority,
-  storeUser,
-  writeNodeFiles,
-  writeOperator,
-  writeStoreMember,
-} from './node-files.ts';
+import { makeDirectory, storeUser, writeNodeFiles, writePeople, writeStoreMember } from './node-files.ts';
 import { nodeDirectory, type StageNode, type StageRecord, saveRecord, stageDirectory, storeHosts } from './record.ts';
+import { stageAuthority } from './stage-authority.ts';
 
 interface Premises {
   readonly directory: string;
@@ -34,7 +28,7 @@ export async function prepare(record: StageRecord, { directory, program }: Premi
     await writeNodeFiles(record, node, authority);
   }
   for (const host of storeHosts(record)) await writeStoreMember(record, host, authority);
-  await writeOperator(record, authority);
+  await writePeople(record, authority);
 }
 
 /** The store's password is made before the node file names it. */

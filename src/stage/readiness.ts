@@ -4,15 +4,15 @@
  *
  * Healthy alone is not enough: on a fresh cluster the poolers are open a moment before databases and roles are made.
  */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { Client } from 'pg';
 import { z } from 'zod';
+import { connectionFiles } from '../applications/connection-files.ts';
 import type { ClusterStatus } from '../core/status.ts';
 import { describeError, UnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
 import { askAgents } from './agents.ts';
-import { nodeDirectory, type StageRecord } from './record.ts';
+import { applicationFiles, type StageRecord } from './record.ts';
 
 const readyWithinMs = 90_000;
 /** What still troubles a node after this long is worth a line before the end. */
@@ -88,24 +88,21 @@ const connection = z.object({
   host: z.string(),
   port: z.number(),
   user: z.string(),
-  passfile: z.string(),
+  password: z.string(),
   write: z.string().nullable(),
 });
 
 /** Throws when an application does not get an answer from its primary. */
 async function tryPoolers(record: StageRecord): Promise<void> {
   for (const node of record.nodes.filter((other) => other.role === 'app')) {
-    const applications = join(nodeDirectory(record, node.name), 'state', 'apps');
-    if (!existsSync(applications)) continue;
-    for (const name of readdirSync(applications)) await tryPooler(join(applications, name, 'connection.json'));
+    const places = [{ node: node.name, files: applicationFiles(record, node.name) }];
+    for (const { file } of connectionFiles(places)) await tryPooler(file);
   }
 }
 
 async function tryPooler(file: string): Promise<void> {
-  const { host, port, user, passfile, write } = connection.parse(JSON.parse(readFileSync(file, 'utf8')));
+  const { host, port, user, password, write } = connection.parse(JSON.parse(readFileSync(file, 'utf8')));
   if (write === null) return;
-  // host:port:database:user:password; the password itself holds no colon.
-  const password = readFileSync(passfile, 'utf8').split('\n')[0]?.split(':').at(-1) ?? '';
   const limits = { connectionTimeoutMillis: queryWithinMs, query_timeout: queryWithinMs };
   const client = new Client({ host, port, user, password, database: write, ...limits });
   client.on('error', () => undefined); // told by the call under way

@@ -113,6 +113,11 @@ export function nodeDirectory(record: StageRecord, node: string): string {
   return join(record.root, node);
 }
 
+/** Where an app node's agent writes the files of its applications. */
+export function applicationFiles(record: StageRecord, node: string): string {
+  return join(nodeDirectory(record, node), 'apps');
+}
+
 /** Where PostgreSQL's data directory lies: on a file system of its own when the stage has such disks. */
 export function dataDirectory(record: StageRecord, node: string): string {
   return join(record.diskMb === null ? nodeDirectory(record, node) : diskDirectory(record, node), 'data');
@@ -126,10 +131,23 @@ export function runDirectory(record: StageRecord, node: string): string {
   return join(record.run, node);
 }
 
-export function contextFile(record: StageRecord): string {
-  return join(record.root, 'operator', 'context.json');
+/** Whom a stage makes credentials for. */
+export const stagePeople = ['operator', 'viewer'] as const;
+export type StagePerson = (typeof stagePeople)[number];
+
+export function personDirectory(record: StageRecord, person: StagePerson): string {
+  return join(record.root, person);
+}
+
+export function contextFile(record: StageRecord, person: StagePerson = 'operator'): string {
+  return join(personDirectory(record, person), 'context.json');
 }
 
 export function clusterFile(record: StageRecord): string {
   return join(record.root, 'cluster.yaml');
+}
+
+/** Where hosts have networks of their own: of whoever made the stage, its command line, and applications that run outside of it. */
+export function outside(record: StageRecord): string {
+  return `${record.network}.253`;
 }

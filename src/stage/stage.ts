@@ -14,15 +14,17 @@ import { declare, isDeclared } from './declaration.ts';
 import { forgetFaults } from './fault-strikes.ts';
 import { isolate, refuseWhatCannotBe, release } from './isolation.ts';
 import { endKeeper, launchKeeper } from './keeper.ts';
-import { isUp } from './keeping.ts';
+import { isUp, keepAgain } from './keeping.ts';
 import { launchAgent } from './launch.ts';
 import { chooseNetwork } from './network.ts';
-import { stageAuthority, writeNodeFiles, writeOperator } from './node-files.ts';
+import { writeNodeFiles, writePeople } from './node-files.ts';
 import { makeNodeHome, prepare } from './premises.ts';
 import { endProcesses, endStrays } from './processes.ts';
+import { publishCertificates } from './publication.ts';
 import { untilReady } from './readiness.ts';
 import { findStage, requireStage, type StageNode, type StageRecord, saveRecord, stageDirectory } from './record.ts';
 import { endRemains, endStage, removeFiles } from './remains.ts';
+import { stageAuthority } from './stage-authority.ts';
 import { enrolAgents, startStore } from './store.ts';
 import { refuseIdleWitness, storePlaces, storeWarning } from './store-places.ts';
 import { chooseRoutedNetwork } from './wiring.ts';
@@ -41,26 +43,52 @@ export interface StageRequest {
   readonly diskMb?: number | null;
   readonly clock: Clock;
   readonly report: (line: string) => void;
+  /** Called before what was started is ended, when it fails half way. */
+  readonly onAbandon?: () => void;
   readonly signal?: AbortSignal;
 }
 
-/** Returns when the cluster is healthy. Throws STAGE_EXISTS, STAGE_FAILED, PORT_IN_USE, POSTGRES_BINARIES_MISSING. */
-export async function stageUp(request: StageRequest): Promise<StageRecord> {
-  const release = claimStage(request.directory);
+export interface StageUp {
+  readonly record: StageRecord;
+  /** It was up, and only lacked its keeper. */
+  readonly keeperStarted: boolean;
+}
+
+/**
+ * Returns when the cluster is healthy; of one that was up it starts the keeper, when that is missing. What fails half way
+ * leaves no process running, and a stage that was up before as it was. Throws STAGE_EXISTS, STAGE_FAILED, REFUSED,
+ * PROCESS_FAILED, PORT_IN_USE, POSTGRES_BINARIES_MISSING, and what the signal's abort throws.
+ */
+export async function stageUp(request: StageRequest): Promise<StageUp> {
+  const { directory } = request;
+  const release = claimStage(directory);
   try {
-    return await bringUp(request);
+    const existing = findStage(directory);
+    // One that was killed while it came up may have agents, but no declaration: it is gone on with.
+    if (existing !== null && (await isUp(existing, request))) {
+      await keepAgain(existing, directory);
+      return { record: existing, keeperStarted: true };
+    }
+    await refuseWhatCannotBe(existing, request);
+    return { record: await bringUpOrAbandon(existing, request), keeperStarted: false };
   } finally {
     release();
   }
 }
 
-async function bringUp(request: StageRequest): Promise<StageRecord> {
-  const existing = findStage(request.directory);
-  // One that was killed while it came up may have agents, but no declaration: it is gone on with.
-  if (existing !== null && (await isUp(existing, request))) {
-    throw new UnderstudyError('STAGE_EXISTS', `a stage runs in ${request.directory} already`);
+async function bringUpOrAbandon(existing: StageRecord | null, request: StageRequest): Promise<StageRecord> {
+  try {
+    const record = await bringUp(existing, request);
+    request.signal?.throwIfAborted();
+    return record;
+  } catch (error) {
+    request.onAbandon?.();
+    await abandonStage(request.directory, request.clock);
+    throw error;
   }
-  await refuseWhatCannotBe(existing, request);
+}
+
+async function bringUp(existing: StageRecord | null, request: StageRequest): Promise<StageRecord> {
   // Someone removed the files of a stage that ran: it would be taken for this one.
   if (existing === null) await endStrays(stageRoot(request.directory, await stageAccount()), request.clock);
   const record = existing ?? (await newRecord(request));
@@ -68,6 +96,7 @@ async function bringUp(request: StageRequest): Promise<StageRecord> {
   await prepare(record, request);
   await isolate(record, request.clock);
   await startStore(record, request);
+  await publishCertificates(record, request.clock);
   request.report('store: etcd is up, with users and roles');
   const warning = storeWarning(record);
   if (warning !== null) request.report(warning);
@@ -76,6 +105,15 @@ async function bringUp(request: StageRequest): Promise<StageRecord> {
   if ((await isDeclared(record, request)) !== 'yes') await declare(record, major, request);
   await untilReady(record, request);
   return record;
+}
+
+async function abandonStage(directory: string, clock: Clock): Promise<void> {
+  const record = findStage(directory);
+  if (record === null || !existsSync(record.root)) return;
+  await endKeeper(record, clock);
+  await forgetFaults(record);
+  await endProcesses(record, clock);
+  await release(record, clock);
 }
 
 export interface StageEnd {
@@ -136,10 +174,11 @@ export async function stageJoin(request: {
   const authority = await stageAuthority(next);
   if (node.role !== 'app') {
     makeNodeHome(next, node);
-    await enrolAgents(next, authority.certificatePem, request.clock);
+    await enrolAgents(next, request.clock);
   }
   await writeNodeFiles(next, node, authority);
-  await writeOperator(next, authority);
+  await publishCertificates(next, request.clock);
+  await writePeople(next, authority);
   await isolate(next, request.clock);
   await launchAgent(next, node);
   return node;
@@ -200,14 +239,4 @@ async function installedMajor(): Promise<number> {
     }
   }
   throw new UnderstudyError('POSTGRES_BINARIES_MISSING', 'no PostgreSQL server is installed', { cause: last });
-}
-
-/** Used by `stage up` when it failed or was interrupted half way: nothing may be left running. */
-export async function abandonStage(directory: string, clock: Clock): Promise<void> {
-  const record = findStage(directory);
-  if (record === null || !existsSync(record.root)) return;
-  await endKeeper(record, clock);
-  await forgetFaults(record);
-  await endProcesses(record, clock);
-  await release(record, clock);
 }

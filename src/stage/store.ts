@@ -3,16 +3,16 @@
  *
  * Invariant: may be called again for what is missing; members that run are left as they are.
  */
-import { join } from 'node:path';
 import { isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
 import { enrolStore } from '../etcd/enrolment.ts';
 import { clusterPrefix } from '../etcd/store-access.ts';
-import { credentialFiles, readCredentials } from '../pki/credential-files.ts';
+import { readCredentials } from '../pki/credential-files.ts';
 import type { Clock } from '../ports/clock.ts';
+import { certificatesOf } from './certificates.ts';
 import { launchStore } from './launch.ts';
 import { stagePorts } from './network.ts';
-import { stageAuthority, storeRootPassword, storeUser } from './node-files.ts';
-import { nodeDirectory, type StageRecord, storeHosts } from './record.ts';
+import { storeRootPassword, storeUser } from './node-files.ts';
+import { type StageRecord, storeHosts } from './record.ts';
 
 const storeWithinMs = 30_000;
 const pollMs = 100;
@@ -25,11 +25,10 @@ interface Waiting {
 /** Throws STORE_UNREACHABLE when it does not answer within 30 s; STAGE_FAILED, PROCESS_FAILED, STORE_DENIED. */
 export async function startStore(record: StageRecord, { clock, signal }: Waiting): Promise<void> {
   for (const host of storeHosts(record)) await launchStore(record, host);
-  const authority = await stageAuthority(record);
   const until = clock.boottimeMs() + storeWithinMs;
   for (;;) {
     try {
-      await enrolAgents(record, authority.certificatePem, clock);
+      await enrolAgents(record, clock);
       return;
     } catch (error) {
       if (!isUnderstudyError(error, 'STORE_UNREACHABLE') || clock.boottimeMs() > until) throw error;
@@ -38,16 +37,16 @@ export async function startStore(record: StageRecord, { clock, signal }: Waiting
   }
 }
 
-/** Users and roles for every agent of the record. `ca` is the certificate of the stage's authority. */
-export async function enrolAgents(record: StageRecord, ca: string, clock: Clock): Promise<void> {
+/** Users and roles for every agent of the record. */
+export async function enrolAgents(record: StageRecord, clock: Clock): Promise<void> {
   const [first] = storeHosts(record);
   const client = record.nodes.find((node) => node.role !== 'app');
   if (first === undefined || client === undefined)
     throw new UnderstudyError('BROKEN_INVARIANT', 'a stage without a store member');
-  const tls = await readCredentials(credentialFiles(join(nodeDirectory(record, client.name), 'tls'), 'store'));
+  const tls = await readCredentials(certificatesOf(record, client.name).storeClient);
   await enrolStore({
     endpoint: `https://${first.address}:${stagePorts.storeClient}`,
-    tls: { ca, certificate: tls.certificatePem, key: tls.keyPem },
+    tls: { ca: tls.caPem, certificate: tls.certificatePem, key: tls.keyPem },
     rootPassword: storeRootPassword(record),
     prefix: clusterPrefix(record.cluster),
     users: record.nodes.filter((node) => node.role !== 'app').map((node) => storeUser(record, node)),

@@ -15,7 +15,7 @@ import type { Clock } from '../ports/clock.ts';
 import { run } from '../process/run.ts';
 import { mark } from './account.ts';
 import { holderPid, runInside, toolEnvironment } from './holders.ts';
-import { hub, type StageHost, type StageRecord, stageHosts } from './record.ts';
+import { hub, outside, type StageHost, type StageRecord, stageHosts } from './record.ts';
 
 /** RFC 2544 keeps 198.18.0.0/15 for tests of networks: no host of the Internet has such an address. */
 const attempts = 512;
@@ -36,8 +36,6 @@ export function chooseRoutedNetwork(directory: string): string {
 }
 
 const gateway = (record: StageRecord): string => `${record.network}.254`;
-/** Of whoever made the stage: its command line, and applications that run outside of it. */
-const outside = (record: StageRecord): string => `${record.network}.253`;
 const outsideInterface = (record: StageRecord): string => `us${mark(record.root)}`;
 const hubInterface = ({ address }: StageHost): string => `n${address.split('.').at(-1)}`;
 

@@ -157,6 +157,12 @@ export class Scene {
       clock: this.#clock,
       store: this.#openStore(),
       postgres: this.server.port,
+      credentials: {
+        sealable: () => new Set(),
+        make: () => {
+          throw new Error('nothing can be sealed in a transcript');
+        },
+      },
       log: { info: log, warn: log, error: log },
       configuration: (_spec, _floor, sync) => {
         this.server.sync = sync;

@@ -3,11 +3,20 @@
  * Where another node has room, the primary is moved there as by a switchover, which loses nothing.
  *
  * Invariants: it is moved only to a node with several times the room, so that two full disks never pass it to and fro; not
- * while hands are off, nor while it moves already. What happens when such a server has crashed: see crashes.ts.
+ * while hands are off, nor while it moves already, nor in the same term soon after a move that came to nothing. What happens when such a server has crashed: see crashes.ts.
  */
-import { isMoving, type Situation } from '../situation.ts';
+import { currentTerm, isMoving, type Situation } from '../situation.ts';
 import type { NodeName } from '../spec.ts';
 import { hasSuccessors, leastDiskBytes, roomiestSuccessor } from './successors.ts';
+
+/** After a move that was refused or failed, in ms. */
+const againAfterMs = 60_000;
+
+/** The last time that this process asked for a move. */
+export interface MoveTried {
+  readonly term: number;
+  readonly atMs: number;
+}
 
 export interface MoveAway {
   readonly to: NodeName;
@@ -15,8 +24,9 @@ export interface MoveAway {
 }
 
 /** `null`: it stays. */
-export function moveFromFullDisk(situation: Situation): MoveAway | null {
-  const { view, lease, me } = situation;
+export function moveFromFullDisk(situation: Situation, tried: MoveTried | null): MoveAway | null {
+  const { view, lease, me, nowMs } = situation;
+  if (tried !== null && tried.term === currentTerm(situation) && nowMs - tried.atMs < againAfterMs) return null;
   if (lease.is !== 'mine' || view.postgres.state !== 'primary' || isMoving(situation)) return null;
   if (view.store.handsOff !== null || me?.failover !== 'allowed') return null;
   if (view.diskFreeBytes === null || view.diskFreeBytes >= leastDiskBytes || !hasSuccessors(situation)) return null;

@@ -13,6 +13,7 @@ const backOffMs: Readonly<Record<JobKind, number>> = {
   stop: 500,
   promote: 1_000,
   databases: 2_000,
+  credentials: 2_000,
   restart: 2_000,
 };
 

@@ -1,7 +1,9 @@
 /** The aliases of an app node's pooler: per application one for writes to the primary, and one for reads on standbys. */
 import type { TopologyStandby } from '@understudy/client';
+import { loginRole } from '../application-roles.ts';
 import type { PoolerConfiguration } from '../pooler-configuration.ts';
 import { readAlias, writeAlias } from '../spec.ts';
+import { tlsPolicyOf } from '../tls-policy.ts';
 import type { PoolerMemory, PoolerView, Sighting } from './pooler-memory.ts';
 import { chooseReaders, type Readers } from './readers.ts';
 import { primarysOwn } from './sightings.ts';
@@ -38,11 +40,17 @@ export function configurationOf(
     mode: poolers.mode,
     maxClients: poolers.maxClients,
     queryWaitTimeoutS: poolers.queryWaitTimeoutS,
+    tls: { clients: tlsPolicyOf(wanted.tls, 'pooler'), servers: tlsPolicyOf(wanted.tls, 'postgresql') },
     aliases: wanted.applications.flatMap((application) => {
+      // Without a password nobody could be served; it comes within a second of the declaration.
+      const credential = wanted.credentials.find((each) => each.application === application.name);
+      if (credential === undefined) return [];
+      const { generation } = credential;
       const common = {
         application: application.name,
         database: application.database,
-        role: application.name,
+        role: loginRole(application.name, view.self, generation),
+        generation,
         poolSize: application.poolSize ?? poolers.poolSize,
       };
       const standsIn = canStandIn && (memory.readOnly || (isLost && application.outage === 'read_only'));

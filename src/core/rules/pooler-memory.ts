@@ -2,8 +2,10 @@
  * What an app node's agent knows (`PoolerView`) and keeps between decisions (`PoolerMemory`); see pooler.ts for the rules.
  */
 import type { Topology } from '@understudy/client';
+import type { SealedCredential } from '../credential.ts';
 import type { PoolerConfiguration } from '../pooler-configuration.ts';
 import type { ApplicationSpec, NodeName, PoolerSpec } from '../spec.ts';
+import type { TlsRules } from '../tls-policy.ts';
 import type { Readers } from './readers.ts';
 
 /** An agent sends at least each second: after three it is no longer heard. */
@@ -57,7 +59,9 @@ export interface PoolerView {
   readonly wanted: {
     readonly poolers: PoolerSpec;
     readonly applications: readonly ApplicationSpec[];
+    readonly credentials: readonly Pick<SealedCredential, 'application' | 'generation'>[];
     readonly listenAddress: string;
+    readonly tls: TlsRules;
   } | null;
   readonly gate: PoolerGateView;
   /** Is the pooler's process there? */

@@ -1,4 +1,5 @@
 /** Each thing that may stand in the way of a switchover from db1, once. */
+
 import { describe, expect, it } from 'vitest';
 import { nodeSpec, specOf, storedSpec } from '../../../test/fixtures/spec.ts';
 import {
@@ -23,6 +24,7 @@ import type { LocalPostgres, PostgresSession } from '../local-postgres.ts';
 import type { OperationPhase } from '../operation.ts';
 import type { PoolerReport } from '../pooler-report.ts';
 import type { NodeName, Spec } from '../spec.ts';
+import { defaultApplicationFiles } from '../spec.ts';
 import { inspectSwitchover, pausablePoolers, type SwitchoverWish } from './preflight.ts';
 
 const all = specOf(['db1', 'db2', 'db3', 'db4', 'mon1', 'web1', 'web2']);
@@ -36,7 +38,18 @@ const spec: Spec = {
         ? nodeSpec('db4', { failover: 'never' })
         : node,
   ),
-  applications: [{ name: 'shop', database: 'shop', rights: 'rw', nodes: ['web1'], poolSize: null, outage: 'hold' }],
+  applications: [
+    {
+      name: 'shop',
+      database: 'shop',
+      rights: 'rw',
+      nodes: ['web1'],
+      poolSize: null,
+      outage: 'hold',
+      files: defaultApplicationFiles,
+      rotateEveryMs: null,
+    },
+  ],
 };
 
 const settings = { standbyMinimums: { max_connections: 100 } };
@@ -150,7 +163,7 @@ describe('each blocker', () => {
     ['pooler-unreachable', 'web1', { reportAgeMs: 5_001 }],
     ['pooler-not-open', 'web1 is down (no port)', { report: { ...open, state: 'down', trouble: 'no port' } }],
     ['unknown-pooler', 'web2 is no pooler', { wish: { without: ['web2'] } }],
-    ['long-transaction', 'pid 4711 shop@shop from 10.0.3.1 (web1) (report)', { sessions: [session] }],
+    ['long-transaction', 'pid 4711 shop in shop from 10.0.3.1 (web1) (report)', { sessions: [session] }],
     ['session-pooling', 'session mode', { spec: { ...spec, poolers: { ...spec.poolers, mode: 'session' } } }],
   ])('%s: %s', (code, text, scene) => {
     const { blockers } = inspect(scene);

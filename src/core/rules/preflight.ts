@@ -228,7 +228,7 @@ function sessionFindings(spec: Spec, sessions: readonly PostgresSession[], force
   const texts = long.map((s) => {
     const from = describeClient(spec, s.clientAddress);
     const age = Math.round(s.transactionAgeMs / 100) / 10;
-    return `pid ${s.pid} ${s.user}@${s.database} from ${from} (${s.application || 'no name'}) is ${s.state} in a transaction since ${age} s`;
+    return `pid ${s.pid} ${s.user} in ${s.database} from ${from} (${s.application || 'no name'}) is ${s.state} in a transaction since ${age} s`;
   });
   const warnings: Reason[] = [];
   const blockers: Refusal[] = [];

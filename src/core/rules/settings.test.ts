@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { nodeSpec, specOf } from '../../../test/fixtures/spec.ts';
-import { type NodeSpec, nodesOfRole } from '../spec.ts';
+import { loginRoles } from '../application-roles.ts';
+import { defaultApplicationFiles, type NodeSpec, nodesOfRole } from '../spec.ts';
 import { serverConfiguration } from './settings.ts';
 
 const facts = {
@@ -39,6 +40,8 @@ const generated = fc
         nodes: app.map(([node]) => `a-${node}`),
         poolSize: null,
         outage: 'hold',
+        files: defaultApplicationFiles,
+        rotateEveryMs: null,
       })),
     });
   });
@@ -55,12 +58,15 @@ describe('serverConfiguration', () => {
         expect(hba[0]).toBe('local all "postgres" peer map=understudy');
         for (const line of hba.slice(1)) {
           const [kind, database, role, from, method, map, ...more] = wordsOf(line);
-          expect([kind, method, more]).toEqual(['hostssl', 'cert', []]);
+          expect([kind, more]).toEqual(['hostssl', []]);
           expect(role).toMatch(/^".*"$/);
           expect(from).toMatch(/\/(32|128)$/);
-          if (database === 'replication') expect([role, map]).toEqual(['"understudy_replication"', 'map=members']);
-          else if (map === 'map=rewinds') expect([database, role]).toEqual(['"postgres"', '"understudy_rewind"']);
-          else expect([database?.startsWith('"'), map]).toEqual([true, 'map=poolers']);
+          if (database === 'replication')
+            expect([role, method, map]).toEqual(['"understudy_replication"', 'cert', 'map=members']);
+          else if (map === 'map=rewinds')
+            expect([database, role, method]).toEqual(['"postgres"', '"understudy_rewind"', 'cert']);
+          else
+            expect([database?.startsWith('"'), method, map]).toEqual([true, 'scram-sha-256', 'clientcert=verify-ca']);
         }
         for (const node of members) {
           expect(
@@ -70,13 +76,34 @@ describe('serverConfiguration', () => {
           expect(ident).toContain(`rewinds "${node.name}" "understudy_rewind"`);
         }
         for (const { name: application, nodes } of spec.applications) {
-          for (const node of nodes) expect(ident).toContain(`poolers "${node}" "${application}"`);
+          for (const node of nodes) {
+            for (const login of loginRoles(application, node))
+              expect(hba.some((line) => wordsOf(line)[2] === `"${login}"`)).toBe(true);
+          }
         }
         for (const line of ident) expect(wordsOf(line)).toHaveLength(3);
         for (const line of ident.filter((each) => each.startsWith('understudy ')))
           expect(line).toBe('understudy "postgres" "postgres"');
       }),
     );
+  });
+
+  it('writes who else is declared behind everybody, and nobody without TLS', () => {
+    const base = specOf(['db1', 'web1']);
+    const hba = [
+      { user: 'auditor', database: 'shop', from: '10.0.9.0/24', method: 'scram-sha-256' },
+      { user: 'probe', database: 'all', from: 'fd00::9/128', method: 'cert' },
+      { user: 'metrics', database: 'postgres', from: null, method: 'peer' },
+    ] as const;
+    const written = serverConfiguration({ ...base, postgres: { ...base.postgres, hba } }, 'db1', facts);
+    const own = serverConfiguration(base, 'db1', facts);
+    expect(written.hba).toEqual([
+      ...own.hba,
+      'hostssl "shop" "auditor" 10.0.9.0/24 scram-sha-256',
+      'hostssl all "probe" fd00::9/128 cert',
+      'local "postgres" "metrics" peer map=understudy',
+    ]);
+    expect(written.ident).toContain('understudy "postgres" "metrics"');
   });
 
   it('lets the declaration win over defaults, and over nothing that is owned', () => {

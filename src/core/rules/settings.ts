@@ -3,13 +3,17 @@
  * for which role. Pure.
  *
  * Invariant: whoever comes over the network shows a certificate of the cluster's own authority, from the address that
- * is declared for that node, and becomes only the roles declared for it. No line says `trust`, none says plain `host`,
+ * is declared for that node, and becomes only the roles declared for it; an application's logins have a password besides, and
+ * which of the two are open says the database. Others come as the declaration names them, over TLS, with a password or a
+ * certificate of their own. No line says `trust`, none says plain `host`,
  * and PostgreSQL refuses what no line admits. Locally only the agent's own operating system user becomes the superuser.
  *
  * Parameters come in three layers: defaults (this product's opinion), the user's over them, and owned ones over both,
  * which the cluster can't work without (owned-parameters.ts).
  */
+import { loginRoles } from '../application-roles.ts';
 import { type ApplicationSpec, findNode, type NodeName, type NodeSpec, nodesOfRole, type Spec } from '../spec.ts';
+import { postgresTls, tlsPolicyOf } from '../tls-policy.ts';
 
 /** Everything that is written to the server's own configuration files. */
 export interface ServerConfiguration {
@@ -92,9 +96,7 @@ function requiredParameters(spec: Spec, self: NodeSpec, facts: ServerFactsForSet
     ssl_ca_file: facts.tls.ca,
     ssl_cert_file: facts.tls.certificate,
     ssl_key_file: facts.tls.key,
-    ssl_min_protocol_version: 'TLSv1.2',
-    ssl_ciphers: 'ECDHE+AESGCM:ECDHE+CHACHA20',
-    ssl_prefer_server_ciphers: 'on',
+    ...postgresTls(tlsPolicyOf(spec.tls, 'postgresql'), spec.postgres.major),
     password_encryption: 'scram-sha-256',
     wal_level: 'replica',
     // Lets a former primary be rewound instead of copied anew.
@@ -158,11 +160,21 @@ function hbaLines(spec: Spec): readonly string[] {
     ),
     ...spec.applications.flatMap((application) =>
       applicationNodes(spec, application).flatMap((node) =>
-        sources(node.address).map(
-          (from) => `hostssl ${word(application.database)} ${word(application.name)} ${from} cert map=poolers`,
+        sources(node.address).flatMap((from) =>
+          loginRoles(application.name, node.name).map(
+            (login) =>
+              `hostssl ${word(application.database)} ${word(login)} ${from} scram-sha-256 clientcert=verify-ca`,
+          ),
         ),
       ),
     ),
+    // Behind ours: the first line that fits decides.
+    ...spec.postgres.hba.map(({ user, database, from, method }) => {
+      const which = database === 'all' ? 'all' : word(database);
+      return from === null
+        ? `local ${which} ${word(user)} peer map=understudy`
+        : `hostssl ${which} ${word(user)} ${from} ${method}`;
+    }),
   ];
   return [...new Set(lines)];
 }
@@ -171,13 +183,13 @@ function hbaLines(spec: Spec): readonly string[] {
 function identLines(spec: Spec, facts: ServerFactsForSettings): readonly string[] {
   const lines = [
     `understudy ${word(facts.osUser)} ${word(superuser)}`,
+    ...spec.postgres.hba
+      .filter(({ from }) => from === null)
+      .map(({ user }) => `understudy ${word(facts.osUser)} ${word(user)}`),
     ...nodesOfRole(spec, 'database').flatMap((node) => [
       `members ${word(node.name)} ${word(replicationRole)}`,
       `rewinds ${word(node.name)} ${word(rewindRole)}`,
     ]),
-    ...spec.applications.flatMap((application) =>
-      applicationNodes(spec, application).map((node) => `poolers ${word(node.name)} ${word(application.name)}`),
-    ),
   ];
   return [...new Set(lines)];
 }

@@ -11,6 +11,7 @@ import { parseLsn } from '../lsn.ts';
 import { mayRetry } from '../memory.ts';
 import { isMoving, liveMember, otherDatabaseNodes, type Situation } from '../situation.ts';
 import { findNode, slotName } from '../spec.ts';
+import { decideCredentials } from './credential-chore.ts';
 import { areHandsOff } from './hands-off.ts';
 import { retryAfterMs } from './job-retry.ts';
 import { speaks } from './member-status.ts';
@@ -33,10 +34,13 @@ export function decideUpkeep(situation: Situation): Upkeep {
   const chores = [
     configuration(situation),
     slots(situation),
+    retiredSessions(situation),
     kept(situation),
     databases(situation),
     decideSyncStandbys(situation),
     forgotten(situation),
+    // Last: a job that can't be started now drops what stands behind it.
+    decideCredentials(situation),
   ];
   const quiet = isMoving(situation) || view.job !== null;
   return {
@@ -93,6 +97,14 @@ function slots(situation: Situation): Upkeep {
 
 export function slotsKey(targets: readonly SlotTarget[], state: string): string {
   return [state, ...targets.map((target) => target.name)].join(' ');
+}
+
+/** The primary closes a login; its sessions on standbys only their own agents can end. */
+function retiredSessions({ view, memory, nowMs }: Situation): Upkeep {
+  const { postgres } = view;
+  const isRunning = postgres.state === 'primary' || postgres.state === 'standby';
+  const isDue = isRunning && postgres.retiredSessions > 0 && mayRetry(memory, 'end-retired-sessions', nowMs);
+  return { actions: isDue ? [{ do: 'end-retired-sessions', because: ['login-closed'] }] : [], unconverged: [] };
 }
 
 /** A directory kept from before a clone goes when the new one streams. */

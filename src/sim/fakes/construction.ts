@@ -15,6 +15,13 @@ import { type FakeDisk, lsnOf } from './disk.ts';
 import type { FakePostgresParts } from './postgres.ts';
 import type { FakeServer } from './server.ts';
 
+/** Whom a directory is built from. */
+interface Source {
+  readonly disk: FakeDisk;
+  /** Does it still answer as the process that was met first? One that was started again knows nothing of a copy under way. */
+  readonly isThere: () => boolean;
+}
+
 export class Construction {
   readonly #parts: FakePostgresParts;
   readonly #server: FakeServer;
@@ -52,15 +59,11 @@ export class Construction {
   ): Promise<void> {
     this.#parts.onAct('clone');
     const configured = this.#configured();
-    const { host, disk, failing } = this.#server;
-    const { network } = this.#parts;
-    const source = this.#parts.serverOf(upstream.node);
-    if (source === undefined) throw failed('no such upstream');
+    const { disk, failing } = this.#server;
+    const source = this.#meet(upstream.node);
+    if (source === null) throw failed('no such upstream');
     if (disk.content === 'absent') disk.content = 'unfinished';
-    const begun = source.process;
-    const isThere = (): boolean =>
-      begun !== null && source.process === begun && begun.phase === 'ready' && network.isOpen(source.host, host);
-    if (!isThere()) {
+    if (!source.isThere()) {
       await this.#time.take(50, options);
       throw failed('the upstream does not answer');
     }
@@ -70,7 +73,7 @@ export class Construction {
       failing.clone -= 1;
       throw failed('the copy broke off');
     }
-    if (!isThere() || disk.isFull) throw failed('the upstream went away');
+    if (!source.isThere() || disk.isFull) throw failed('the upstream went away');
     disk.copyFrom(source.disk);
     disk.syncFile = configured;
     disk.upstream = upstream.node;
@@ -94,23 +97,17 @@ export class Construction {
     options: ActOptions,
   ): Promise<void> {
     const configured = this.#configured();
-    const { host, disk, failing } = this.#server;
-    const source = this.#parts.serverOf(upstream.node);
-    const begun = source?.process ?? null;
-    const isThere = (): boolean =>
-      source !== undefined &&
-      begun?.phase === 'ready' &&
-      source.process === begun &&
-      this.#parts.network.isOpen(source.host, host);
+    const { disk, failing } = this.#server;
+    const source = this.#meet(upstream.node);
     await this.#time.take(this.#random.between(5, 100), options);
     // The rehearsal: nothing has been changed so far.
-    const at = source === undefined ? 'diverged' : commonHistory(source.disk, disk);
-    if (source === undefined || !isThere() || at === 'diverged') throw failed('the rehearsal of the rewind failed');
+    const at = source === null ? 'diverged' : commonHistory(source.disk, disk);
+    if (source === null || !source.isThere() || at === 'diverged') throw failed('the rehearsal of the rewind failed');
     disk.content = 'unfinished';
     source.disk.slots.set(expected.slot, source.disk.flushed);
     await this.#time.take(this.#random.between(50, 800), options);
     if (failing.rewind > 0) failing.rewind -= 1;
-    else if (isThere() && !disk.isFull) {
+    else if (source.isThere() && !disk.isFull) {
       // Numbers alone tell it what both have: records that differ below the fork stay as they are.
       const kept = disk.records.slice(0, at);
       disk.copyFrom(source.disk);
@@ -120,6 +117,16 @@ export class Construction {
       return;
     }
     throw failed('the rewind broke off');
+  }
+
+  /** `null`: there is no such node. */
+  #meet(node: NodeName): Source | null {
+    const server = this.#parts.serverOf(node);
+    if (server === undefined) return null;
+    const { disk, host, process: met } = server;
+    const isThere = (): boolean =>
+      met?.phase === 'ready' && server.process === met && this.#parts.network.isOpen(host, this.#server.host);
+    return { disk, isThere };
   }
 }
 

@@ -19,6 +19,7 @@ export function viewOf(server: FakeServer, major: number): LocalPostgres {
     peers: peersOf(server, process),
     pendingRestart: [],
     standbyMinimums: {},
+    retiredSessions: 0,
   };
   if (process.role === 'primary') {
     const insertLsn = lsnOf(disk.end);

@@ -90,6 +90,7 @@ export class FakePooler {
         await act(1);
         return this.#look();
       },
+      renewCertificate: async () => undefined,
       configure: async (configuration, gate) => {
         await act(this.#random.between(1, 10));
         const isNew = !this.#isRunning;
@@ -195,6 +196,7 @@ export class FakePooler {
       paused: this.#isPaused ? aliases : [],
       clients: 1,
       waiting: this.#transactions.waiting,
+      straggling: [],
     };
   }
 

@@ -6,15 +6,18 @@
  * What it owes the port: observation never hangs, and acts end at their deadline or by their signal.
  */
 
+import type { ApplicationRole } from '../../core/application-roles.ts';
+import type { DatabaseState } from '../../core/applied.ts';
 import type { SyncSet } from '../../core/durability.ts';
 import type { WalPiece, WalRequest } from '../../core/last-words.ts';
 import type { LocalPostgres } from '../../core/local-postgres.ts';
 import type { LostReport } from '../../core/lost-report.ts';
 import type { Lsn } from '../../core/lsn.ts';
+import type { LoginFacts } from '../../core/rules/credentials.ts';
 import type { NodeName } from '../../core/spec.ts';
 import type { WriteProbe } from '../../core/write-probe.ts';
 import { UnderstudyError } from '../../errors/understudy-error.ts';
-import type { ActOptions, Postgres, Rescued, ServerConfiguration, StartAs } from '../../ports/postgres.ts';
+import type { ActOptions, Dropped, Postgres, Rescued, ServerConfiguration, StartAs } from '../../ports/postgres.ts';
 import type { SimulatedProcess } from '../world/host.ts';
 import type { Network } from '../world/network.ts';
 import type { Random } from '../world/random.ts';
@@ -22,6 +25,7 @@ import { ActTime, failed } from './act.ts';
 import { Construction } from './construction.ts';
 import { lsnOf, positionOf } from './disk.ts';
 import type { FakeFence } from './fence.ts';
+import type { FakeLogins } from './logins.ts';
 import { viewOf } from './observation.ts';
 import type { FakeServer } from './server.ts';
 import { ServerControl } from './server-control.ts';
@@ -42,6 +46,7 @@ export interface FakePostgresParts {
   /** Told when the agent did what no agent may do. */
   onBroken(because: string): void;
   serverOf(node: NodeName): FakeServer | undefined;
+  readonly logins: FakeLogins;
 }
 
 export class FakePostgres implements Postgres {
@@ -117,6 +122,8 @@ export class FakePostgres implements Postgres {
     await this.#time.take(1, options);
   }
 
+  async renewCertificate(): Promise<void> {}
+
   async configure(configuration: ServerConfiguration, options: ActOptions): Promise<boolean> {
     const set = decodeSet(configuration);
     this.#configured = set;
@@ -190,9 +197,40 @@ export class FakePostgres implements Postgres {
     );
   }
 
-  async applyDatabases(_databases: unknown, _roles: unknown, options: ActOptions): Promise<void> {
-    await this.#time.take(this.#random.between(5, 50), options);
+  async applyDatabases(_databases: unknown, roles: readonly ApplicationRole[], options: ActOptions): Promise<void> {
+    await this.#write(this.#random.between(5, 50), options);
+    this.#parts.logins.declare(roles.flatMap(({ logins }) => logins));
+  }
+
+  async logins(options: ActOptions): Promise<readonly LoginFacts[]> {
+    await this.#time.take(1, options);
+    return this.#parts.logins.all;
+  }
+
+  async openLogin(role: string, verifier: string, options: ActOptions): Promise<readonly string[]> {
+    await this.#write(this.#random.between(1, 20), options);
+    this.#parts.logins.open(role, verifier);
+    return [];
+  }
+
+  async closeLogin(role: string, options: ActOptions): Promise<void> {
+    await this.#write(2, options);
+    this.#parts.logins.close(role);
+  }
+
+  async #write(ms: number, options: ActOptions): Promise<void> {
+    await this.#time.take(ms, options);
     if (!this.#server.isWritable) throw failed('the server does not accept writes');
+  }
+
+  async databaseState(): Promise<DatabaseState> {
+    await this.#time.pause(1);
+    return { drift: [], retired: [] };
+  }
+
+  async dropDatabase(_name: string, _databases: unknown, _roles: unknown, options: ActOptions): Promise<Dropped> {
+    await this.#time.take(1, options);
+    return { roles: [], kept: [] };
   }
 
   async openTransactions(): Promise<readonly never[]> {
@@ -201,6 +239,10 @@ export class FakePostgres implements Postgres {
   }
 
   async endSessions(_pids: readonly number[], options: ActOptions): Promise<void> {
+    await this.#time.take(1, options);
+  }
+
+  async endRetiredSessions(options: ActOptions): Promise<void> {
     await this.#time.take(1, options);
   }
 

@@ -3,6 +3,7 @@ import { type AppNode, startAppNode } from '../../agent/app-node.ts';
 import type { AppNodeJournal, PoolerReporter, TopologySource } from '../../agent/app-node-ports.ts';
 import type { AppNodeMemory } from '../../core/rules/pooler-memory.ts';
 import type { NodeName } from '../../core/spec.ts';
+import { fakeCredentialKeeper } from '../fakes/credential-keeper.ts';
 import { FakePooler } from '../fakes/pooler.ts';
 import { type Host, SimulatedProcess } from './host.ts';
 import type { Random } from './random.ts';
@@ -18,6 +19,7 @@ export class AppMachine {
   isSupervised = true;
   readonly #world: World;
   readonly #random: Random;
+  readonly #secrets = fakeCredentialKeeper();
   #journal: { readonly memory: AppNodeMemory; readonly bootId: string } | null = null;
 
   constructor(name: NodeName, host: Host, world: World, random: Random) {
@@ -44,8 +46,10 @@ export class AppMachine {
         listenAddress: '127.0.0.1',
         agents: this.#world.databaseAgents(),
         pooler: this.pooler.port(process),
+        files: { keep: async () => null, leave: async () => null },
         source: this.#source(process),
         reporter: this.#reporter(process),
+        secrets: this.#secrets,
         journal: this.#journalOf(),
         clock: process.clock,
         emit: (name, facts) => this.#world.event(this.name, name, facts),
@@ -100,7 +104,7 @@ export class AppMachine {
         network.send(process.host, machine.host, () => {
           const running = machine.agent;
           if (running === null) {
-            hear(() => onBreak('refused'));
+            hear(() => onBreak('refused', false));
             return;
           }
           const send = (): void => {
@@ -114,7 +118,7 @@ export class AppMachine {
               return;
             }
             if (!running.process.isAlive) {
-              hear(() => onBreak('the agent is gone'));
+              hear(() => onBreak('the agent is gone', false));
               return;
             }
             running.process.deliver(send);

@@ -8,6 +8,7 @@ import { DatabaseBackend } from '../../agent/database-backend.ts';
 import { DatabaseNode } from '../../agent/database-node.ts';
 import type { ActionLog } from '../../agent/execution-context.ts';
 import type { PeerAgent } from '../../agent/peers.ts';
+import { beginning } from '../../audit/line.ts';
 import { nobody } from '../../core/durability.ts';
 import type { WalRequest } from '../../core/last-words.ts';
 import type { PromiseRecord, PromiseRequest } from '../../core/promise.ts';
@@ -64,10 +65,15 @@ export class DatabaseMachine {
     const process = new SimulatedProcess(this.host);
     const node: DatabaseNode = new DatabaseNode(this.#parts(process));
     const backend = new DatabaseBackend({
+      issue: async () => [],
       cluster: this.#world.spec.cluster,
       agent: node,
       doctor: async () => [],
       disagreements: async () => [],
+      audit: {
+        log: () => ({ files: [], head: beginning, waiting: 0, missed: 0, trouble: null }),
+        read: async () => ({ text: '', next: null }),
+      },
       peer: (peer) => this.#peer(process, peer),
     });
     const agent = { process, node, backend };
@@ -129,6 +135,7 @@ export class DatabaseMachine {
         onAct: (act) => this.#world.event(this.name, `act.${act}`, {}),
         systemIdentifier: '7000000000000000001',
         major: spec.postgres.major,
+        logins: this.#world.logins,
         serverOf: (node) => this.#world.machines.get(node)?.server,
       }),
       configuration: (_spec: unknown, _floor: unknown, sync: unknown): ServerConfiguration => ({
@@ -147,6 +154,7 @@ export class DatabaseMachine {
       },
       askPromise: async (node: NodeName, request: PromiseRequest, withinMs: number) =>
         await this.#call(process, node, (agent) => agent.backend.promise(request, this.name), withinMs),
+      credentials: this.#world.credentials,
       checkpointOn: async (node: NodeName, signal: AbortSignal) => await this.#peer(process, node).checkpoint(signal),
       askWal: async (node: NodeName, request: WalRequest, withinMs: number) =>
         (await this.#call(process, node, (agent) => agent.backend.lastWords(request), withinMs)).piece,

@@ -1,6 +1,7 @@
 /** The declaration of a simulated cluster. Addresses are names only: nothing listens anywhere. */
+
 import { type DurabilitySpec, defaultFailover, type FailoverSpec } from '../../core/declared-durability.ts';
-import type { NodeSpec, Spec } from '../../core/spec.ts';
+import { defaultApplicationFiles, defaultTls, type NodeSpec, plainDatabase, type Spec } from '../../core/spec.ts';
 
 export function simulatedSpec(
   databases: number,
@@ -8,7 +9,14 @@ export function simulatedSpec(
   durability: DurabilitySpec,
   failover: FailoverSpec = defaultFailover('local'),
 ): Spec {
-  const common = { datacenter: null, priority: 100, failover: 'allowed', purpose: null, contact: null } as const;
+  const common = {
+    datacenter: null,
+    priority: 100,
+    failover: 'allowed',
+    purpose: null,
+    contact: null,
+    roles: [],
+  } as const;
   const named = (prefix: string, role: 'database' | 'app', count: number): NodeSpec[] =>
     Array.from({ length: count }, (_, index) => {
       const name = `${prefix}${index + 1}`;
@@ -22,10 +30,18 @@ export function simulatedSpec(
     contact: null,
     datacenters: {},
     nodes: [...named('db', 'database', databases), ...appNodes],
-    postgres: { major: 17, port: 5432, dataDirectory: null, binaryDirectory: null, parameters: {}, walBudgetMb: 8192 },
+    postgres: {
+      major: 17,
+      port: 5432,
+      dataDirectory: null,
+      binaryDirectory: null,
+      parameters: {},
+      walBudgetMb: 8192,
+      hba: [],
+    },
     store: { kind: 'etcd', endpoints: ['https://store.sim:2379'], caFile: null },
     poolers: { port: 6432, mode: 'transaction', poolSize: 20, maxClients: 200, queryWaitTimeoutS: 120 },
-    databases: [{ name: 'shop', owner: 'shop' }],
+    databases: [plainDatabase('shop', 'shop')],
     applications: [
       {
         name: 'shop',
@@ -34,6 +50,8 @@ export function simulatedSpec(
         nodes: appNodes.map(({ name }) => name),
         poolSize: null,
         outage: 'hold',
+        files: defaultApplicationFiles,
+        rotateEveryMs: null,
       },
     ],
     switchover: {
@@ -46,5 +64,7 @@ export function simulatedSpec(
     durability,
     failover,
     lease: { ttlMs: 6_000 },
+    tls: defaultTls,
+    certificates: [],
   };
 }

@@ -7,11 +7,13 @@
 import type { DatabaseAgent } from '../../agent/app-node-ports.ts';
 import { hostName, type NodeName, nodesOfRole, type Spec } from '../../core/spec.ts';
 import { describeError } from '../../errors/understudy-error.ts';
+import type { CredentialMaker } from '../../ports/credentials.ts';
 import type { Store } from '../../ports/store.ts';
 import { decodeRecord, encodeRecord } from '../../records/codecs.ts';
 import { keys, timelinePrefix } from '../../records/keys.ts';
 import { Checks } from '../checks/checks.ts';
 import { leaseHolder } from '../checks/healed.ts';
+import { FakeLogins, fakeCredentialMaker } from '../fakes/logins.ts';
 import type { FakeServer, ServerWorld } from '../fakes/server.ts';
 import { createFakeStore, type FakeStore, noFaults, type StoreFaults } from '../fakes/store.ts';
 import { AppMachine } from './app-machine.ts';
@@ -43,6 +45,8 @@ export class World {
   readonly machines = new Map<NodeName, DatabaseMachine>();
   readonly apps = new Map<NodeName, AppMachine>();
   readonly serverWorld: ServerWorld;
+  readonly logins = new FakeLogins();
+  readonly credentials: CredentialMaker;
   readonly #listeners = new Set<(node: NodeName, name: string) => void>();
   /** Of each term's last renewal. */
   readonly #counters = new Map<number, number>();
@@ -51,6 +55,7 @@ export class World {
   constructor(options: WorldOptions) {
     const { spec, random } = options;
     this.spec = spec;
+    this.credentials = fakeCredentialMaker(spec.nodes.map(({ name }) => name));
     this.random = random;
     this.trace = new Trace(this.time, options.keepTrace);
     this.network = new Network(this.time, random.fork('network'));

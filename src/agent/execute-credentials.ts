@@ -1,0 +1,119 @@
+/**
+ * Carries out what core/rules/credentials.ts plans: the server first, then the store.
+ *
+ * Invariant: what stands in the store the server has known before, and every standby that streams has replayed; so a pooler
+ * that learns of a password can log in with it anywhere. A record compares the lease, and the one that it replaces.
+ */
+import type { Action } from '../core/actions.ts';
+import type { ClusterView } from '../core/cluster-view.ts';
+import { unreachable } from '../core/exhausted-union.ts';
+import { inUseBy } from '../core/rules/credential-chore.ts';
+import { type CredentialStep, planCredentials } from '../core/rules/credentials.ts';
+import { describeError, UnderstudyError } from '../errors/understudy-error.ts';
+import type { StoreCondition, StoreWrite } from '../ports/store.ts';
+import { encodeRecord } from '../records/codecs.ts';
+import { credentialKey, keys } from '../records/keys.ts';
+import type { ExecutionContext } from './execution-context.ts';
+import type { JobWork } from './jobs.ts';
+import { same, sameOrAbsent } from './store-transaction.ts';
+
+const statementWithinMs = 10_000;
+const storeWithinMs = 2_000;
+/** A standby that lags by more keeps its readers on the old password: a rotation waits for it. */
+const replayWithinMs = 5_000;
+/** Without a password an application has nothing at all, so that a lagging standby is not waited for as long. */
+const firstReplayWithinMs = 1_000;
+
+export function credentialsWork(
+  context: ExecutionContext,
+  action: Extract<Action, { do: 'apply-credentials' }>,
+  view: ClusterView,
+): JobWork {
+  return async (signal) => {
+    const { postgres, credentials, clock, mirror } = context;
+    const options = { signal, withinMs: statementWithinMs };
+    const steps = planCredentials({
+      spec: action.spec,
+      records: mirror.view.credentials,
+      logins: await postgres.logins(options),
+      sealable: credentials.sealable(),
+      inUse: inUseBy({ ...view, store: mirror.view }),
+      wallMs: clock.wallClock().getTime(),
+    });
+    const failures: string[] = [];
+    for (const step of steps) {
+      signal.throwIfAborted();
+      // One application's trouble is not another's.
+      await carryOut(context, step, signal).catch((error: unknown) => failures.push(describeError(error)));
+    }
+    signal.throwIfAborted();
+    if (failures.length > 0) throw new UnderstudyError('REFUSED', [...new Set(failures)].join('; '));
+    context.achieved({ kind: 'credentials-applied', key: action.key, atMs: clock.boottimeMs() });
+  };
+}
+
+async function carryOut(context: ExecutionContext, step: CredentialStep, signal: AbortSignal): Promise<void> {
+  switch (step.do) {
+    case 'issue':
+      return await issue(context, step, signal);
+    case 'close':
+      await context.postgres.closeLogin(step.role, { signal, withinMs: statementWithinMs });
+      context.emit('credential.closed', { role: step.role });
+      return;
+    case 'forget': {
+      const { node, application } = step.record.value;
+      const key = credentialKey(node, application);
+      await write(context, [{ key, revision: step.record.revision }], { key, remove: true }, signal);
+      return;
+    }
+    default:
+      return unreachable(step);
+  }
+}
+
+async function issue(
+  context: ExecutionContext,
+  step: Extract<CredentialStep, { do: 'issue' }>,
+  signal: AbortSignal,
+): Promise<void> {
+  const { node, application, generation, role, replaces, because } = step;
+  const fresh = context.credentials.make(node, application);
+  const isRotation = because === 'ordered' || because === 'due';
+  const lagging = await context.postgres.openLogin(role, fresh.verifier, {
+    signal,
+    withinMs: statementWithinMs,
+    replayWithinMs: isRotation ? replayWithinMs : firstReplayWithinMs,
+  });
+  if (isRotation && lagging.length > 0) {
+    const message = `the rotation of ${application} on ${node} waits for ${lagging.join(', ')} to replay the new password`;
+    throw new UnderstudyError('REFUSED', message);
+  }
+  const record = {
+    application,
+    node,
+    generation,
+    wanted: Math.max(generation, replaces?.value.wanted ?? 0),
+    verifierDigest: fresh.verifierDigest,
+    sealed: fresh.sealed,
+    issuedAtMs: context.clock.wallClock().getTime(),
+    issuedBy: context.self,
+  };
+  const key = credentialKey(node, application);
+  await write(context, [sameOrAbsent(key, replaces)], { key, value: encodeRecord('credential', record) }, signal);
+  context.emit('credential.issued', { application, node, generation, because });
+}
+
+async function write(
+  { mirror }: ExecutionContext,
+  conditions: readonly StoreCondition[],
+  change: StoreWrite,
+  signal: AbortSignal,
+): Promise<void> {
+  const { lease } = mirror.image;
+  if (lease === null) throw new UnderstudyError('CONFLICT', 'there is no lease');
+  const result = await mirror.transact([same(keys.lease, lease), ...conditions], [change], {
+    withinMs: storeWithinMs,
+    signal,
+  });
+  if (!result.committed) throw new UnderstudyError('CONFLICT', 'somebody else changed a credential at the same time');
+}

@@ -1,0 +1,108 @@
+/**
+ * What of a request goes to the audit log: who came, what was ordered and what became of it, and who was refused.
+ *
+ * Invariant: an order stands in the log before it is begun, and its end after it; what only asks does not. Nothing of a
+ * request is recorded that its schema has not passed, but its method and path.
+ */
+import { createHash } from 'node:crypto';
+import type { AuditKind } from '../audit/catalogue.ts';
+import type { AuditFacts, AuditWho } from '../audit/line.ts';
+import type { AuditTrail } from '../audit/trail.ts';
+import { describeError, isUnderstudyError } from '../errors/understudy-error.ts';
+import type { Caller, Peer } from './caller.ts';
+import type { RouteName } from './contract.ts';
+import { requests } from './schemas.ts';
+
+interface Order {
+  readonly kind: AuditKind;
+  readonly facts: AuditFacts;
+}
+
+type Reading = (body: unknown, parameters: readonly string[]) => Order | null;
+
+/** `null`: this very request only asks. */
+const orders: Partial<Record<RouteName, Reading>> = {
+  apply(body) {
+    const { baseRevision, spec } = requests.apply.parse(body);
+    const digest = createHash('sha256').update(JSON.stringify(spec)).digest('hex');
+    return { kind: 'order.apply', facts: { baseRevision, digest } };
+  },
+  switchover(body) {
+    const { dryRun, to, without, forceAfterMs } = requests.switchover.parse(body);
+    if (dryRun) return null;
+    return { kind: 'order.switchover', facts: { to: to ?? 'the best', without: without.join(' '), forceAfterMs } };
+  },
+  cancel: (_, [operation = '']) => ({ kind: 'order.cancel', facts: { operation } }),
+  failover(body) {
+    const { accept, to } = requests.failover.parse(body);
+    if (accept === null) return null;
+    const { atLeastBytes, covers, term } = accept;
+    return { kind: 'order.failover', facts: { to: to ?? 'the best', term, covers, atLeastBytes } };
+  },
+  readOnly(body) {
+    const { on, reason } = requests.readOnly.parse(body);
+    return { kind: 'order.read_only', facts: { on: on ? 'on' : 'off', reason } };
+  },
+  handsOff: (body) => ({ kind: 'order.hands_off', facts: { forMs: requests.handsOff.parse(body).forMs ?? 0 } }),
+  rotateCredentials(body) {
+    const { application, node } = requests.rotateCredentials.parse(body);
+    return { kind: 'order.rotation', facts: { application: application ?? 'all', on: node ?? 'every node' } };
+  },
+  certificate(body) {
+    const { wishes } = requests.certificate.parse(body);
+    return {
+      kind: 'order.certificate',
+      facts: {
+        purposes: wishes.map(({ name, purpose }) => (name === undefined ? purpose : `${purpose}:${name}`)).join(' '),
+      },
+    };
+  },
+  reinit: () => ({ kind: 'order.reinit', facts: {} }),
+  restart: () => ({ kind: 'order.restart', facts: {} }),
+};
+
+/** Carries the request out, with an order's beginning and end recorded. Throws what `work` throws, and REQUEST_INVALID. */
+export async function audited<T>(
+  trail: AuditTrail,
+  route: RouteName,
+  request: { readonly body: unknown; readonly parameters: readonly string[]; readonly who: AuditWho },
+  work: () => Promise<T>,
+): Promise<T> {
+  const { body, parameters, who } = request;
+  const order = orders[route]?.(body, parameters) ?? null;
+  if (order === null) return await work();
+  const line = trail.record(order.kind, who, order.facts);
+  const ended = (outcome: string, because: string): void => {
+    trail.record('order.ended', who, { order: line, what: order.kind, outcome, because });
+  };
+  try {
+    const value = await work();
+    ended(...outcomeOf(value));
+    return value;
+  } catch (error) {
+    ended(isUnderstudyError(error) ? error.code : 'failed', describeError(error));
+    throw error;
+  }
+}
+
+/** In the words that the answer has for it. */
+function outcomeOf(value: unknown): [outcome: string, because: string] {
+  if (typeof value !== 'object' || value === null) return ['done', ''];
+  if ('accepted' in value && 'because' in value)
+    return [value.accepted === true ? 'accepted' : 'refused', String(value.because)];
+  if ('outcome' in value) return [String(value.outcome), 'operation' in value ? String(value.operation) : ''];
+  return ['done', 'revision' in value ? `revision ${String(value.revision)}` : ''];
+}
+
+export function whoCalls({ identity, orderer }: Caller, peer: Peer): AuditWho {
+  const { kind, name } = orderer;
+  if (kind === 'agent') return whoIs(peer);
+  if (identity.kind !== 'node') return whoIs(peer);
+  return { ...whoIs(peer), as: `${kind}/${name}`, via: `node/${identity.name}` };
+}
+
+/** By the certificate alone. */
+export function whoIs({ address, reading, serial }: Peer): AuditWho {
+  const as = reading.recognised ? `${reading.identity.kind}/${reading.identity.name}` : 'nobody known';
+  return { as, from: address, serial };
+}

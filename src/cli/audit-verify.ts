@@ -1,0 +1,157 @@
+/**
+ * Carries out `audit verify`: fetches every agent's log and what the store knows, and judges here.
+ *
+ * Invariant: anchors are read before the logs that must hold them, so that nothing written meanwhile looks cut off; a log that
+ * another log knows more of is read once more before it is called cut.
+ */
+import { compareWithAnchors } from '../audit/compare.ts';
+import { ChainReader, type ChainReading, type Finding } from '../audit/reading.ts';
+import type { NodeAnchor } from '../core/audit-anchor.ts';
+import { exitCodes } from '../errors/exit-codes.ts';
+import { isUnderstudyError } from '../errors/understudy-error.ts';
+import { fetchLog } from './audit-logs.ts';
+import type { Call } from './call.ts';
+import type { ClusterAccess } from './cluster-access.ts';
+import { errorAsJson, type Paint } from './terminal.ts';
+import { countText } from './words.ts';
+
+type Outcome =
+  | { readonly node: string; readonly reading: ChainReading }
+  | { readonly node: string; readonly error: unknown };
+
+interface NodeReport {
+  readonly node: string;
+  readonly verdict: 'intact' | 'tampered' | 'silent';
+  readonly lines: number;
+  readonly first: number | null;
+  readonly last: number | null;
+  readonly healed: number;
+  readonly missed: number;
+  readonly clockSetBack: number;
+  readonly findings: readonly Finding[];
+  readonly error?: ReturnType<typeof errorAsJson>;
+}
+
+export async function verifyAudit(call: Call): Promise<number> {
+  const { terminal } = call;
+  const access = await call.cluster();
+  await access.status().catch((error: unknown) => {
+    // Those that the context file names can be asked all the same.
+    if (!isUnderstudyError(error)) throw error;
+  });
+  const stored = await storedAnchors(access);
+  const reports = await judge(access, stored);
+  const verdict = reports.some((report) => report.verdict === 'tampered')
+    ? 'tampered'
+    : reports.some((report) => report.verdict === 'silent')
+      ? 'incomplete'
+      : 'intact';
+  if (terminal.json) terminal.printJson({ verdict, nodes: reports });
+  else
+    terminal.print(
+      ...reports.flatMap((report) => reportLines(report, terminal.paint)),
+      verdictLine(verdict, terminal.paint),
+    );
+  return verdict === 'tampered' ? exitCodes.failed : verdict === 'intact' ? exitCodes.done : exitCodes.unreachable;
+}
+
+/** As every agent with a store tells them: one that lies about the store is not alone. */
+async function storedAnchors(access: ClusterAccess): Promise<readonly NodeAnchor[]> {
+  const told = await Promise.all(
+    access.agents.map(({ node }) =>
+      access
+        .askNode(node, (client, asking) => client.auditAnchors(asking))
+        // Whoever is silent now is found silent below.
+        .catch((error: unknown) => {
+          if (!isUnderstudyError(error)) throw error;
+          return [];
+        }),
+    ),
+  );
+  return told.flat();
+}
+
+async function judge(access: ClusterAccess, stored: readonly NodeAnchor[]): Promise<readonly NodeReport[]> {
+  const nodes = access.agents.map(({ node }) => node);
+  const outcomes = await Promise.all(nodes.map((node) => read(access, node)));
+  const found = compareWithAnchors(readingsOf(outcomes), stored);
+  const ahead = new Set(found.flatMap(({ node, what }) => (what === 'cut' ? [node] : [])));
+  const again = await Promise.all(
+    outcomes.map((outcome) => (ahead.has(outcome.node) ? read(access, outcome.node) : outcome)),
+  );
+  // What the others say of it stays as it was read before.
+  const others = readingsOf(outcomes).flatMap(({ seen }) => seen);
+  const final = readingsOf(again).map((reading) => ({
+    ...reading,
+    seen: others.filter(({ by }) => by === reading.node),
+  }));
+  const findings = compareWithAnchors(final, stored);
+  return again.map((outcome) => reportOf(outcome, findings));
+}
+
+const readingsOf = (outcomes: readonly Outcome[]): readonly ChainReading[] =>
+  outcomes.flatMap((outcome) => ('reading' in outcome ? [outcome.reading] : []));
+
+async function read(access: ClusterAccess, node: string): Promise<Outcome> {
+  const reader = new ChainReader(node);
+  try {
+    await fetchLog(access, node, (file, line) => reader.take(file, line));
+    return { node, reading: reader.end() };
+  } catch (error) {
+    if (!isUnderstudyError(error)) throw error;
+    return { node, error };
+  }
+}
+
+function reportOf(outcome: Outcome, compared: readonly Finding[]): NodeReport {
+  const { node } = outcome;
+  if ('error' in outcome) {
+    const nothing = { lines: 0, first: null, last: null, healed: 0, missed: 0, clockSetBack: 0, findings: [] };
+    return { node, verdict: 'silent', ...nothing, error: errorAsJson(outcome.error) };
+  }
+  const { clockSetBack, first, head, healed, lines, missed } = outcome.reading;
+  const own = [...outcome.reading.findings, ...compared.filter((finding) => finding.node === node)];
+  const findings = lines === 0 && own.length === 0 ? [noLog(node)] : own;
+  const last = lines === 0 ? null : head.sequence;
+  return {
+    node,
+    verdict: findings.length > 0 ? 'tampered' : 'intact',
+    lines,
+    first,
+    last,
+    healed,
+    missed,
+    clockSetBack,
+    findings,
+  };
+}
+
+/** An agent begins its log when it starts. */
+function noLog(node: string): Finding {
+  return { what: 'missing', node, file: null, line: null, sequence: null, text: 'the agent runs, and there is no log' };
+}
+
+function reportLines(report: NodeReport, paint: Paint): readonly string[] {
+  const { error, findings, first, last, lines, node, verdict } = report;
+  if (error !== undefined) return [`${node}  ${paint('yellow', 'silent')}  ${error.message}`];
+  const tone = verdict === 'intact' ? 'green' : 'red';
+  const notes = [
+    countText(lines, 'line'),
+    ...(first === null ? [] : [`${first} to ${last}`]),
+    ...(report.healed > 0 ? [`${countText(report.healed, 'crash', 'crashes')} healed`] : []),
+    ...(report.missed > 0 ? [`${countText(report.missed, 'line')} lost on a full disk`] : []),
+    ...(report.clockSetBack > 0 ? [`the clock was set back ${countText(report.clockSetBack, 'time')}`] : []),
+  ];
+  return [`${node}  ${paint(tone, verdict)}  ${notes.join(', ')}`, ...findings.map(findingLine)];
+}
+
+function findingLine({ file, line, sequence, text, what }: Finding): string {
+  const place = file === null ? '' : `${file} line ${line}, `;
+  return `  ${what}: ${place}${sequence === null ? '' : `sequence ${sequence}: `}${text}`;
+}
+
+function verdictLine(verdict: 'intact' | 'tampered' | 'incomplete', paint: Paint): string {
+  if (verdict === 'intact') return paint('green', 'No log was changed.');
+  if (verdict === 'tampered') return paint('red', 'Somebody changed what is named above.');
+  return paint('yellow', 'No log that could be read was changed; not all could be.');
+}

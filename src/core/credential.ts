@@ -1,0 +1,64 @@
+/**
+ * The credential by which one application logs in from one node, as the store has it (docs/adr/0025).
+ *
+ * A new one is made for the login that rests, so that the old one is good until the pooler has left it. Nothing in a record is
+ * secret: the password in it is sealed to the node.
+ */
+import type { Stored } from './cluster-view.ts';
+import type { ApplicationName, NodeName } from './spec.ts';
+
+export interface CredentialRecord {
+  readonly application: ApplicationName;
+  readonly node: NodeName;
+  /** Counts from 1; its parity says which of the two logins it is of. */
+  readonly generation: number;
+  /** Somebody ordered a newer one than this when it is higher than `generation`. */
+  readonly wanted: number;
+  /** SHA-256 of the login's verifier as PostgreSQL keeps it, in hex: whether the server still knows this password. */
+  readonly verifierDigest: string;
+  /** The password, sealed to the node for the key that this record stands under. */
+  readonly sealed: string;
+  /** Wall clock, in ms. */
+  readonly issuedAtMs: number;
+  /** By which node's agent. */
+  readonly issuedBy: NodeName;
+}
+
+/** By `credentialName`. */
+export type CredentialRecords = ReadonlyMap<string, Stored<CredentialRecord>>;
+
+/** Of both together: names have no slash. */
+export function credentialName(node: NodeName, application: ApplicationName): string {
+  return `${node}/${application}`;
+}
+
+/** What an app node's agent is given. */
+export interface SealedCredential {
+  readonly application: ApplicationName;
+  readonly generation: number;
+  readonly sealed: string;
+}
+
+export function credentialsOf(node: NodeName, records: CredentialRecords): readonly SealedCredential[] {
+  return [...records.values()]
+    .filter(({ value }) => value.node === node)
+    .map(({ value: { application, generation, sealed } }) => ({ application, generation, sealed }))
+    .sort((a, b) => (a.application < b.application ? -1 : 1));
+}
+
+/**
+ * Of the same declaration the newer of each; of a later one what it says. Agents differ for a moment, and an app node hears
+ * them all: it never goes back to a password that is about to be closed.
+ */
+export function newerCredentials(
+  known: readonly SealedCredential[],
+  heard: readonly SealedCredential[],
+  isLaterSpec: boolean,
+): readonly SealedCredential[] {
+  if (isLaterSpec) return heard;
+  const applications = [...new Set([...known, ...heard].map(({ application }) => application))].sort();
+  return applications.flatMap((application) => {
+    const [a, b] = [known, heard].map((list) => list.find((each) => each.application === application));
+    return (b?.generation ?? 0) > (a?.generation ?? 0) ? (b ?? []) : (a ?? b ?? []);
+  });
+}

@@ -1,0 +1,69 @@
+/**
+ * When the holder looks after the credentials of applications; what it does then is credentials.ts's. Pure.
+ *
+ * Invariant: nothing waits for it, and it waits for the roles. It is due when anything changed that it rests on, and from time to
+ * time, since the server's catalogue may change without a word.
+ */
+import type { Action } from '../actions.ts';
+import { type OpenGenerations, onlyFirst } from '../application-roles.ts';
+import type { ClusterView } from '../cluster-view.ts';
+import { credentialName } from '../credential.ts';
+import type { Situation } from '../situation.ts';
+import type { ApplicationName, NodeName, Spec } from '../spec.ts';
+import { retryAfterMs } from './job-retry.ts';
+
+/** A password that the server lost is missed at the pooler's next login: long before, in ms. */
+const everyMs = 15_000;
+
+/** The generation that every server connection of a node's pooler is of; `null`: not known. */
+export type InUse = (node: NodeName, application: ApplicationName) => number | null;
+
+export function inUseBy({ reports, store }: Pick<ClusterView, 'reports' | 'store'>): InUse {
+  return (node, application) => {
+    // What it said to this agent itself is newer than what stands in the store.
+    const report = reports.get(node)?.report ?? store.poolers.get(node)?.value;
+    return report?.credentials?.[application] ?? null;
+  };
+}
+
+/** Which logins may be open, as far as the roles of the databases are concerned. */
+export function openGenerations(view: Pick<ClusterView, 'reports' | 'store'>): OpenGenerations {
+  const inUse = inUseBy(view);
+  return (application, node) => {
+    const record = view.store.credentials.get(credentialName(node, application))?.value;
+    if (record === undefined) return onlyFirst(application, node);
+    const isLeft = (inUse(node, application) ?? 0) >= record.generation;
+    return isLeft ? [record.generation] : [record.generation, record.generation + 1];
+  };
+}
+
+export function decideCredentials(situation: Situation): {
+  readonly actions: readonly Action[];
+  readonly unconverged: readonly string[];
+} {
+  const { view, memory, spec, specRevision, nowMs } = situation;
+  const nothing = { actions: [], unconverged: [] };
+  if (spec === null || view.postgres.state !== 'primary' || situation.lease.is !== 'mine') return nothing;
+  const key = keyOf(view, specRevision ?? 0);
+  const isDue = memory.credentialsKey !== key || nowMs - (memory.credentialsDoneAtMs ?? 0) >= everyMs;
+  const isReady = memory.databasesRevision === specRevision && retryAfterMs(view, 'credentials') === 0;
+  const action: Action = { do: 'apply-credentials', spec, key, because: ['credentials-due'] };
+  return {
+    actions: isDue && isReady ? [action] : [],
+    unconverged: isOwed(view, spec) ? ['credentials'] : [],
+  };
+}
+
+function keyOf({ store, reports }: ClusterView, specRevision: number): string {
+  const records = [...store.credentials].map(([name, { revision }]) => [name, revision]);
+  const sealing = [...store.sealing].map(([node, { revision }]) => [node, revision]);
+  const heard = [...reports].map(([node, { report }]) => [node, report.credentials ?? null]);
+  return JSON.stringify([specRevision, records, sealing, heard]);
+}
+
+/** A node that has no sealing certificate yet is waited for by nobody: it has not been enrolled. */
+function isOwed({ store }: ClusterView, spec: Spec): boolean {
+  return spec.applications.some(({ name, nodes }) =>
+    nodes.some((node) => store.sealing.has(node) && !store.credentials.has(credentialName(node, name))),
+  );
+}

@@ -1,0 +1,39 @@
+/**
+ * Has certificates signed by a process of its own, which opens the issuing key, signs, and ends: an agent neither keeps that
+ * key in its memory, nor the X.509 library.
+ */
+import { UnderstudyError } from '../errors/understudy-error.ts';
+import type { Signer } from '../ports/certificates.ts';
+import { run } from '../process/run.ts';
+import { type IssuingAnswer, type IssuingTask, issuingAnswer } from './issuing-task.ts';
+
+/** On a machine that is busy with something else it takes a second to start. */
+const answerWithinMs = 20_000;
+
+type Place = Pick<IssuingTask, 'cluster' | 'domain' | 'node' | 'roots' | 'sealing'>;
+
+/** `program`: the issuing process's; `now`: wall clock. */
+export function issuingProcess(program: string, place: Place, now: () => number): Signer {
+  const ask = async (sealedKey: string, work: IssuingTask['work']): Promise<IssuingAnswer> => {
+    const task: IssuingTask = { ...place, sealedKey, nowMs: now(), work };
+    const { stdout } = await run(process.execPath, [program], {
+      ...{ withinMs: answerWithinMs, input: JSON.stringify(task), maxOutputBytes: 8 * 1_048_576 },
+    });
+    const answer = issuingAnswer.parse(JSON.parse(stdout));
+    if (answer.outcome === 'refused') throw new UnderstudyError('CERTIFICATE_REFUSED', answer.because);
+    return answer;
+  };
+  return {
+    async sign(sealedKey, wanted) {
+      const answer = await ask(sealedKey, {
+        do: 'sign',
+        wanted: wanted.map((one) => ({ ...one, addresses: [...one.addresses] })),
+      });
+      return answer.outcome === 'signed' ? answer.signed : [];
+    },
+    async share(sealedKey, to) {
+      const answer = await ask(sealedKey, { do: 'share', to: [...to] });
+      return answer.outcome === 'shared' ? answer.shared : [];
+    },
+  };
+}

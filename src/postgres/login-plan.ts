@@ -1,0 +1,83 @@
+/**
+ * What must be done so that exactly those logins are open that are declared: pure, from the catalog to statements.
+ *
+ * Invariant: a login acts as one group, by a setting that is there before it may log in. Each statement is one
+ * transaction and may be repeated. Closing waits for nothing else: whoever is no longer declared is out at once.
+ */
+import pg from 'pg';
+import type { ApplicationRole, LoginRole } from '../core/application-roles.ts';
+import { type Catalog, type CatalogRole, findRole, roleComments } from './role-catalog.ts';
+
+const q = pg.escapeIdentifier;
+const text = pg.escapeLiteral;
+
+export interface LoginPlan {
+  /** Before anything that may fail; with the sessions that are open. */
+  readonly closing: readonly string[];
+  /** When every group and right is there. */
+  readonly opening: readonly string[];
+}
+
+interface WantedLogin extends LoginRole {
+  readonly application: string;
+  /** As whom it acts. */
+  readonly actsAs: string;
+}
+
+function wantedLogins(applications: readonly ApplicationRole[], ownerOf: OwnerOf): readonly WantedLogin[] {
+  return applications.flatMap(({ name, database, rights, logins }) => {
+    const actsAs = rights === 'owner' ? ownerOf(database) : name;
+    return logins.map((login) => ({ ...login, application: name, actsAs }));
+  });
+}
+
+export type OwnerOf = (database: string) => string;
+
+/** Logins of ours that nobody wants open, and the applications' own of an earlier version. */
+function isRetired(role: CatalogRole, wanted: ReadonlyMap<string, WantedLogin>): boolean {
+  if (!role.login || role.privileged) return false;
+  if (role.comment === roleComments.application) return true;
+  return role.comment === roleComments.login && wanted.get(role.name)?.mayLogIn !== true;
+}
+
+/** While it may not log in, nobody takes an ended session's place. */
+function endSessions(name: string): string {
+  return `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = ${text(name)}`;
+}
+
+/** A session goes on as whom it began: a login that is to act as another is closed, and opened again. */
+function isMoved(role: CatalogRole | undefined, { actsAs }: WantedLogin): boolean {
+  return role !== undefined && role.setRole !== null && role.setRole !== actsAs;
+}
+
+function opened(catalog: Catalog, login: WantedLogin): string | null {
+  const { name, application, actsAs, mayLogIn } = login;
+  const found = findRole(catalog, name);
+  const others = (found?.memberOf ?? []).filter((group) => group !== application);
+  const parts = [
+    ...(found === undefined
+      ? [`CREATE ROLE ${q(name)} NOLOGIN`, `COMMENT ON ROLE ${q(name)} IS ${text(roleComments.login)}`]
+      : []),
+    ...others.map((group) => `REVOKE ${q(group)} FROM ${q(name)}`),
+    ...(found?.memberOf.includes(application) === true ? [] : [`GRANT ${q(application)} TO ${q(name)}`]),
+    ...(isMoved(found, login) ? [endSessions(name)] : []),
+    ...(found?.setRole === actsAs ? [] : [`ALTER ROLE ${q(name)} SET role = ${text(actsAs)}`]),
+    ...(mayLogIn && (found?.login !== true || isMoved(found, login)) ? [`ALTER ROLE ${q(name)} LOGIN`] : []),
+  ];
+  return parts.length === 0 ? null : parts.join('; ');
+}
+
+export function planLogins(catalog: Catalog, applications: readonly ApplicationRole[], ownerOf: OwnerOf): LoginPlan {
+  const logins = wantedLogins(applications, ownerOf);
+  const wanted = new Map(logins.map((login) => [login.name, login]));
+  const retired = catalog.roles.filter((role) => isRetired(role, wanted)).map(({ name }) => name);
+  const moved = logins.filter((login) => {
+    const found = findRole(catalog, login.name);
+    return found?.login === true && isMoved(found, login);
+  });
+  const closed = [...new Set([...retired, ...moved.map(({ name }) => name)])];
+  return {
+    closing: closed.flatMap((name) => [`ALTER ROLE ${q(name)} NOLOGIN`, endSessions(name)]),
+    opening: logins.flatMap((login) => opened(catalog, login) ?? []),
+  };
+}
