@@ -6,7 +6,12 @@
  * force that the pooler turns out to have lost is begun again.
  */
 
-import { credentialsInUse, type PoolerConfiguration, pausable } from '../core/pooler-configuration.ts';
+import {
+  type CredentialsInUse,
+  credentialsInUse,
+  type PoolerConfiguration,
+  pausable,
+} from '../core/pooler-configuration.ts';
 import type { PauseFigures, PoolerBlocker, PoolerState } from '../core/pooler-report.ts';
 import type { PoolerAction } from '../core/rules/pooler-decision.ts';
 import { endsAtMs, isShut, limitAtMs, stateOf } from '../core/rules/pooler-gate.ts';
@@ -34,7 +39,7 @@ export class PoolerActs {
   #isHoldInForce = false;
   #loaded: PoolerConfiguration | null = null;
   #trouble: string | null = null;
-  #credentials: Readonly<Record<string, number>> = {};
+  #credentials: CredentialsInUse | null = null;
 
   constructor(deps: ActsDeps) {
     this.#deps = deps;
@@ -76,7 +81,8 @@ export class PoolerActs {
   }
 
   /** By application, the generation that every server connection is of, as it was seen last. */
-  get credentials(): Readonly<Record<string, number>> {
+  /** `null`: not known yet. */
+  get credentials(): CredentialsInUse | null {
     return this.#credentials;
   }
 

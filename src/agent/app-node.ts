@@ -7,6 +7,7 @@
  */
 import type { TopologyMessage } from '../api/contract.ts';
 import { newerCredentials } from '../core/credential.ts';
+import { type CredentialsInUse, withUnserved } from '../core/pooler-configuration.ts';
 import type { PoolerReport } from '../core/pooler-report.ts';
 import { decidePooler } from '../core/rules/pooler.ts';
 import type { PoolerDecision } from '../core/rules/pooler-decision.ts';
@@ -167,8 +168,14 @@ class RunningAppNode {
         this.#files.trouble ??
         otherTrouble?.() ??
         null,
-      credentials: this.#acts.credentials,
+      credentials: this.#credentialsInUse(),
     };
+  }
+
+  #credentialsInUse(): CredentialsInUse | undefined {
+    const { credentials, loaded } = this.#acts;
+    if (credentials === null) return undefined;
+    return withUnserved(credentials, loaded, this.#wanted?.applications.map(({ name }) => name) ?? []);
   }
 
   async #sleep(ms: number): Promise<void> {
@@ -190,7 +197,9 @@ class RunningAppNode {
     // Agents differ for a moment after an apply: a lower revision is an older one.
     if (configuration !== undefined && configuration.specRevision >= (this.#wanted?.specRevision ?? 0)) {
       const isLater = configuration.specRevision > (this.#wanted?.specRevision ?? 0);
-      const credentials = newerCredentials(this.#wanted?.credentials ?? [], configuration.credentials, isLater);
+      const declared = configuration.applications.map(({ name }) => name);
+      const known = this.#wanted?.credentials ?? this.#deps.secrets.kept;
+      const credentials = newerCredentials(known, configuration.credentials, isLater ? declared : null);
       this.#wanted = { ...configuration, credentials };
       this.#deps.secrets.keep(credentials);
       if (configuration.databaseAgents.length > 0) this.#streams.follow(configuration.databaseAgents);

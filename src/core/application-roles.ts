@@ -16,7 +16,8 @@ const longestName = 63;
 
 export interface LoginRole {
   readonly name: string;
-  readonly mayLogIn: boolean;
+  /** `as-it-is`: nobody knows whether somebody logs in with it. */
+  readonly mayLogIn: boolean | 'as-it-is';
 }
 
 /** What an application is at the server. */
@@ -67,12 +68,12 @@ export function rightsOf(application: ApplicationSpec, owner: string): Rights {
 }
 
 /** Of one application on one node: the generations of credentials that may log in. */
-export type OpenGenerations = (application: ApplicationName, node: NodeName) => readonly number[];
+export type OpenGenerations = (application: ApplicationName, node: NodeName) => readonly number[] | 'as-it-is';
 
 export const onlyFirst: OpenGenerations = () => [firstGeneration];
 
 /** Throws nothing: an application whose database is not declared has the rights that are written. */
-export function applicationRoles(spec: Spec, open: OpenGenerations = onlyFirst): readonly ApplicationRole[] {
+export function applicationRoles(spec: Spec, openOf: OpenGenerations = onlyFirst): readonly ApplicationRole[] {
   return spec.applications.map((application): ApplicationRole => {
     const { name, database, nodes } = application;
     const owner = spec.databases.find((each) => each.name === database)?.owner;
@@ -81,8 +82,12 @@ export function applicationRoles(spec: Spec, open: OpenGenerations = onlyFirst):
       database,
       rights: owner === undefined ? application.rights : rightsOf(application, owner),
       logins: nodes.flatMap((node) => {
-        const mayLogIn = new Set(open(name, node).map((generation) => loginRole(name, node, generation)));
-        return loginRoles(name, node).map((login) => ({ name: login, mayLogIn: mayLogIn.has(login) }));
+        const generations = openOf(name, node);
+        const isKnown = generations !== 'as-it-is';
+        const open = new Set(isKnown ? generations.map((generation) => loginRole(name, node, generation)) : []);
+        return loginRoles(name, node).map(
+          (login): LoginRole => ({ name: login, mayLogIn: isKnown ? open.has(login) : generations }),
+        );
       }),
     };
   });

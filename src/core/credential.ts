@@ -47,18 +47,21 @@ export function credentialsOf(node: NodeName, records: CredentialRecords): reado
 }
 
 /**
- * Of the same declaration the newer of each; of a later one what it says. Agents differ for a moment, and an app node hears
- * them all: it never goes back to a password that is about to be closed.
+ * Of the same declaration the newer of each: agents differ for a moment, and an app node hears them all, and it never goes back to
+ * a password that is about to be closed. `laterDeclared`: the applications of a later declaration; of these it is what that says, and
+ * what was known where it says nothing, as after the loss of the store: the server still knows that password.
  */
 export function newerCredentials(
   known: readonly SealedCredential[],
   heard: readonly SealedCredential[],
-  isLaterSpec: boolean,
+  laterDeclared: readonly ApplicationName[] | null,
 ): readonly SealedCredential[] {
-  if (isLaterSpec) return heard;
-  const applications = [...new Set([...known, ...heard].map(({ application }) => application))].sort();
-  return applications.flatMap((application) => {
-    const [a, b] = [known, heard].map((list) => list.find((each) => each.application === application));
-    return (b?.generation ?? 0) > (a?.generation ?? 0) ? (b ?? []) : (a ?? b ?? []);
+  const ofApplication = (list: readonly SealedCredential[], name: ApplicationName) =>
+    list.find(({ application }) => application === name);
+  const names = laterDeclared ?? [...known, ...heard].map(({ application }) => application);
+  return [...new Set(names)].sort().flatMap((name) => {
+    const [before, now] = [ofApplication(known, name), ofApplication(heard, name)];
+    if (laterDeclared !== null) return now ?? before ?? [];
+    return (now?.generation ?? 0) > (before?.generation ?? 0) ? (now ?? []) : (before ?? now ?? []);
   });
 }

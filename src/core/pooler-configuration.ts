@@ -58,16 +58,30 @@ export type PoolerGate = 'open' | 'shut';
 
 /**
  * By application, the generation of the credential that all of its server connections are of. `straggling`: aliases with
- * connections that are closed when they are free, since they were made by an earlier configuration; `null`: not known.
+ * connections that are closed when they are free, since they were made by an earlier configuration. Answers `null` when
+ * what the pooler has loaded is not known.
  */
 export function credentialsInUse(
   loaded: PoolerConfiguration | null,
-  straggling: readonly string[] | null,
-): Readonly<Record<ApplicationName, number>> {
-  if (loaded === null || straggling === null) return {};
+  straggling: readonly string[],
+): CredentialsInUse | null {
+  if (loaded === null) return null;
   const left = new Set(
     loaded.aliases.filter(({ name }) => straggling.includes(name)).map((alias) => alias.application),
   );
   const all = loaded.aliases.filter(({ application }) => !left.has(application));
   return Object.fromEntries(all.map(({ application, generation }) => [application, generation]));
+}
+
+export type CredentialsInUse = Readonly<Record<ApplicationName, number>>;
+
+/** With 0 for those of `declared` that the pooler has loaded no alias of. */
+export function withUnserved(
+  inUse: CredentialsInUse,
+  loaded: PoolerConfiguration | null,
+  declared: readonly ApplicationName[],
+): CredentialsInUse {
+  const served = new Set(loaded?.aliases.map(({ application }) => application) ?? declared);
+  const unserved = declared.filter((application) => !served.has(application));
+  return { ...Object.fromEntries(unserved.map((application) => [application, 0])), ...inUse };
 }

@@ -39,8 +39,8 @@ export interface PoolerReport {
   /** How far the app node's audit log is: it has no store to say so in. */
   readonly audit?: AnchoredHead | undefined;
   /**
-   * By application: the generation of the credential that every server connection of it is of. One that is being gone over to
-   * is not named. Absent: of an older version.
+   * By application: the generation of the credential that every server connection of it is of; 0: it is declared, and the pooler
+   * has none for it. One that is being gone over to is not named. Absent: not known now, or of an older version.
    */
   readonly credentials?: Readonly<Record<string, number>> | undefined;
 }

@@ -37,7 +37,7 @@ export type OwnerOf = (database: string) => string;
 function isRetired(role: CatalogRole, wanted: ReadonlyMap<string, WantedLogin>): boolean {
   if (!role.login || role.privileged) return false;
   if (role.comment === roleComments.application) return true;
-  return role.comment === roleComments.login && wanted.get(role.name)?.mayLogIn !== true;
+  return role.comment === roleComments.login && (wanted.get(role.name)?.mayLogIn ?? false) === false;
 }
 
 /** While it may not log in, nobody takes an ended session's place. */
@@ -53,6 +53,7 @@ function isMoved(role: CatalogRole | undefined, { actsAs }: WantedLogin): boolea
 function opened(catalog: Catalog, login: WantedLogin): string | null {
   const { name, application, actsAs, mayLogIn } = login;
   const found = findRole(catalog, name);
+  const shallLogIn = mayLogIn === 'as-it-is' ? found?.login === true : mayLogIn;
   const others = (found?.memberOf ?? []).filter((group) => group !== application);
   const parts = [
     ...(found === undefined
@@ -62,7 +63,7 @@ function opened(catalog: Catalog, login: WantedLogin): string | null {
     ...(found?.memberOf.includes(application) === true ? [] : [`GRANT ${q(application)} TO ${q(name)}`]),
     ...(isMoved(found, login) ? [endSessions(name)] : []),
     ...(found?.setRole === actsAs ? [] : [`ALTER ROLE ${q(name)} SET role = ${text(actsAs)}`]),
-    ...(mayLogIn && (found?.login !== true || isMoved(found, login)) ? [`ALTER ROLE ${q(name)} LOGIN`] : []),
+    ...(shallLogIn && (found?.login !== true || isMoved(found, login)) ? [`ALTER ROLE ${q(name)} LOGIN`] : []),
   ];
   return parts.length === 0 ? null : parts.join('; ');
 }

@@ -7,7 +7,7 @@ import type { Operation } from '../core/operation.ts';
 import type { PoolerReport } from '../core/pooler-report.ts';
 import type { Receipt } from '../core/receipt.ts';
 import type { ClusterStatus } from '../core/status.ts';
-import { count, duration, name, positive, text } from './spec-schema.ts';
+import { count, duration, name, text } from './spec-schema.ts';
 
 const reachable = z.enum(['yes', 'no', 'unknown']);
 const applicationFigures = z.object({ name, delayed: count, worstMs: duration, failed: count });
@@ -40,7 +40,7 @@ export const poolerReport = z.object({
     .nullable(),
   trouble: text.nullable(),
   audit: auditHead.extend({ told: count }).optional(),
-  credentials: z.record(name, positive).optional(),
+  credentials: z.record(name, count).optional(),
 }) satisfies z.ZodType<PoolerReport>;
 
 const timeline = count;

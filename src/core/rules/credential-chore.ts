@@ -5,7 +5,7 @@
  * time, since the server's catalogue may change without a word.
  */
 import type { Action } from '../actions.ts';
-import { type OpenGenerations, onlyFirst } from '../application-roles.ts';
+import type { OpenGenerations } from '../application-roles.ts';
 import type { ClusterView } from '../cluster-view.ts';
 import { credentialName } from '../credential.ts';
 import type { Situation } from '../situation.ts';
@@ -15,7 +15,7 @@ import { retryAfterMs } from './job-retry.ts';
 /** A password that the server lost is missed at the pooler's next login: long before, in ms. */
 const everyMs = 15_000;
 
-/** The generation that every server connection of a node's pooler is of; `null`: not known. */
+/** The generation that every server connection of a node's pooler is of; 0: it has none; `null`: not known. */
 export type InUse = (node: NodeName, application: ApplicationName) => number | null;
 
 export function inUseBy({ reports, store }: Pick<ClusterView, 'reports' | 'store'>): InUse {
@@ -31,7 +31,8 @@ export function openGenerations(view: Pick<ClusterView, 'reports' | 'store'>): O
   const inUse = inUseBy(view);
   return (application, node) => {
     const record = view.store.credentials.get(credentialName(node, application))?.value;
-    if (record === undefined) return onlyFirst(application, node);
+    // A store that was made anew knows nothing of what the pooler logs in with; without that, nobody logs in yet.
+    if (record === undefined) return 'as-it-is';
     const isLeft = (inUse(node, application) ?? 0) >= record.generation;
     return isLeft ? [record.generation] : [record.generation, record.generation + 1];
   };

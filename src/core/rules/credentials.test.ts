@@ -98,7 +98,13 @@ class Scene {
 
   /** It has left the login before. */
   report(): void {
-    this.reported = this.pooler?.generation ?? null;
+    this.reported = this.pooler?.generation ?? 0;
+  }
+
+  /** Whoever makes it anew takes longer than a report. */
+  loseStore(): void {
+    this.record = null;
+    this.report();
   }
 
   settle(): void {
@@ -185,6 +191,37 @@ describe('credentials', () => {
     expect(scene.plan()).toMatchObject([{ generation: 5, role: first }]);
   });
 
+  it('go on from what the pooler has when the store was lost', () => {
+    const scene = new Scene();
+    scene.settle();
+    scene.order();
+    scene.settle();
+    scene.record = null;
+    // The agent of the pooler's node has not been heard yet, or is in between two passwords.
+    scene.reported = null;
+    expect(scene.plan()).toEqual([]);
+    scene.report();
+    expect(scene.plan()).toMatchObject([{ do: 'issue', generation: 3, role: first, replaces: null }]);
+    scene.carryOut();
+    expect(scene.canLogIn).toBe(true);
+    scene.settle();
+    expect([scene.plan(), scene.open, scene.canLogIn]).toEqual([[], [first], true]);
+  });
+
+  it('are made at once for a pooler that has none, whoever made an open login', () => {
+    const scene = new Scene();
+    scene.carryOut(true);
+    scene.reported = 0;
+    expect(scene.plan()).toMatchObject([{ do: 'issue', generation: 1, because: 'none-yet' }]);
+  });
+
+  it('get ahead of what the pooler has, which never goes back', () => {
+    const scene = new Scene();
+    scene.carryOut();
+    scene.reported = 4;
+    expect(scene.plan()).toMatchObject([{ do: 'issue', generation: 5, because: 'ahead-of-the-store' }]);
+  });
+
   it('end with the declaration', () => {
     const scene = new Scene();
     scene.settle();
@@ -195,13 +232,14 @@ describe('credentials', () => {
   });
 
   it('never fail a pooler, whatever is cut short, and come to rest with one open login', () => {
-    const act = fc.constantFrom('carry out', 'die', 'order', 'hear', 'report');
+    const act = fc.constantFrom('carry out', 'die', 'order', 'hear', 'report', 'lose the store');
     fc.assert(
       fc.property(fc.array(act, { maxLength: 40 }), (acts) => {
         const scene = new Scene();
         for (const each of acts) {
           if (each === 'carry out') scene.carryOut();
           else if (each === 'die') scene.carryOut(true);
+          else if (each === 'lose the store') scene.loseStore();
           else scene[each]();
           expect(scene.canLogIn).toBe(true);
         }
@@ -234,10 +272,11 @@ describe('what an app node goes by', () => {
   const one = (generation: number) => [{ application: 'shop', generation, sealed: String(generation) }];
 
   it('is the newer one of a declaration, and what a later declaration says', () => {
-    expect(newerCredentials(one(2), one(1), false)).toEqual(one(2));
-    expect(newerCredentials(one(2), one(3), false)).toEqual(one(3));
-    expect(newerCredentials(one(7), one(1), true)).toEqual(one(1));
-    expect(newerCredentials(one(7), [], false)).toEqual(one(7));
-    expect(newerCredentials(one(7), [], true)).toEqual([]);
+    expect(newerCredentials(one(2), one(1), null)).toEqual(one(2));
+    expect(newerCredentials(one(2), one(3), null)).toEqual(one(3));
+    expect(newerCredentials(one(7), one(1), ['shop'])).toEqual(one(1));
+    expect(newerCredentials(one(7), [], null)).toEqual(one(7));
+    expect(newerCredentials(one(7), [], [])).toEqual([]);
+    expect(newerCredentials(one(7), [], ['shop'])).toEqual(one(7));
   });
 });

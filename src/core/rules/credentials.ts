@@ -25,7 +25,7 @@ export interface CredentialFacts {
   readonly logins: readonly LoginFacts[];
   /** Nodes that something can be sealed to. */
   readonly sealable: ReadonlySet<NodeName>;
-  /** The generation that the node's pooler has fully gone over to; `null`: not known. */
+  /** The generation that the node's pooler has fully gone over to; 0: it logs in with none; `null`: not known. */
   readonly inUse: (node: NodeName, application: ApplicationName) => number | null;
   /** Wall clock. */
   readonly wallMs: number;
@@ -40,7 +40,7 @@ export type CredentialStep =
       readonly generation: number;
       readonly role: string;
       readonly replaces: Stored<CredentialRecord> | null;
-      readonly because: 'none-yet' | 'ordered' | 'due' | 'unknown-to-the-server';
+      readonly because: 'none-yet' | 'ordered' | 'due' | 'unknown-to-the-server' | 'ahead-of-the-store';
     }
   /** It may not log in any more, and has no password. */
   | { readonly do: 'close'; readonly role: string }
@@ -71,8 +71,8 @@ export function planCredentials(facts: CredentialFacts): readonly CredentialStep
   ];
 }
 
-function isOpen({ canLogin, verifierDigest }: LoginFacts): boolean {
-  return canLogin || verifierDigest !== null;
+function isOpen(login: LoginFacts | undefined): boolean {
+  return login !== undefined && (login.canLogin || login.verifierDigest !== null);
 }
 
 function close(role: string): CredentialStep {
@@ -92,10 +92,17 @@ function stepsFor(
     if (!logins.has(role) || !facts.sealable.has(node)) return [];
     return [{ do: 'issue', node, application: application.name, generation, role, replaces: record, because }];
   };
-  if (record === null) return issue(1, 'none-yet');
+  const inUse = facts.inUse(node, application.name);
+  if (record === null) {
+    const isUnused = loginRoles(application.name, node).every((role) => !isOpen(logins.get(role)));
+    if (isUnused) return issue((inUse ?? 0) + 1, 'none-yet');
+    // The store was lost: the pooler may go on with what it has, and says what that is.
+    return inUse === null ? [] : issue(inUse + 1, 'none-yet');
+  }
 
   const { generation, verifierDigest } = record.value;
-  const inUse = facts.inUse(node, application.name);
+  // It never goes back, and a store that was lost began to count anew.
+  if (inUse !== null && inUse > generation) return issue(inUse + 1, 'ahead-of-the-store');
   const isAhead = inUse !== null && inUse >= generation;
   const current = logins.get(roleOf(generation));
   if (current !== undefined && (!current.canLogin || current.verifierDigest !== verifierDigest)) {

@@ -16,8 +16,9 @@ export class FakeLogins {
 
   declare(roles: readonly LoginRole[]): void {
     for (const { name, mayLogIn } of roles) {
-      const verifierDigest = this.#logins.get(name)?.verifierDigest ?? null;
-      this.#logins.set(name, { role: name, canLogin: mayLogIn, verifierDigest });
+      const found = this.#logins.get(name);
+      const canLogin = mayLogIn === 'as-it-is' ? (found?.canLogin ?? false) : mayLogIn;
+      this.#logins.set(name, { role: name, canLogin, verifierDigest: found?.verifierDigest ?? null });
     }
   }
 
