@@ -45,11 +45,12 @@ module.exports = {
     })),
     {
       name: 'loop-and-executor-know-only-ports',
-      comment: 'so that the simulator runs them as they are; main composes, the backends answer the API',
+      comment:
+        'so that the simulator runs them as they are; src/composition puts them together, the backends answer the API',
       severity: 'error',
-      from: { path: '^src/agent/', pathNot: '^src/agent/main[.]ts$|[.]test[.]ts$' },
+      from: { path: '^src/agent/', pathNot: '[.]test[.]ts$' },
       to: {
-        path: '^src/(etcd|postgres|pgbouncer|pki|process|doctor|api|cli|stage|sim|config)/',
+        path: '^src/(etcd|postgres|pgbouncer|pki|process|doctor|api|cli|stage|sim|config|composition)/',
         pathNot: '^src/api/contract[.]ts$|^src/records/',
       },
     },
@@ -80,6 +81,13 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/load/', pathNot: '[.]test[.]ts$' },
       to: { path: '^src/', pathNot: '^src/(load|history|core/lsn|ports/clock|errors|timing)' },
+    },
+    {
+      name: 'composition-is-the-end',
+      comment: 'whoever is composed knows nothing of how; the command line starts it',
+      severity: 'error',
+      from: { path: '^src/(?!composition/|cli/agent[.]ts$)' },
+      to: { path: '^src/composition/' },
     },
     { name: 'client-stands-alone', severity: 'error', from: { path: '^packages/client' }, to: { path: '^src/' } },
     { name: 'nobody-imports-a-command', severity: 'error', from: { path: '^src/(?!cli/)' }, to: { path: '^src/cli/' } },

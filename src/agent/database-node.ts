@@ -1,6 +1,6 @@
 /**
  * A database node's agent, put together from its ports: the loop, what it sees, what it does, whom it tells. Knows no
- * real adapter; main.ts and the tests bring those.
+ * real adapter; src/composition and the tests bring those.
  */
 import type { ClusterView, FinishedJob, Requests } from '../core/cluster-view.ts';
 import type { Decision } from '../core/decision.ts';

@@ -14,7 +14,7 @@ export function declareAgent(program: Command): void {
     .requiredOption('--config <file>', 'the node file')
     .addHelpText('after', examples)
     .action(async (options: { readonly config: string }) => {
-      const { runAgent } = await import('../agent/main.ts');
+      const { runAgent } = await import('../composition/run-agent.ts');
       await runAgent(options.config);
     });
 }

@@ -2,7 +2,7 @@
  * A simulated database node: host, server, fence, promise record, and the agent's process with the real `DatabaseNode`
  * in it, again and again as it is killed and comes back.
  *
- * Knows how to put the agent together from simulated ports; the real ones are put together in agent/main.ts.
+ * Knows how to put the agent together from simulated ports; the real ones are put together in src/composition.
  */
 import { DatabaseBackend } from '../../agent/database-backend.ts';
 import { DatabaseNode } from '../../agent/database-node.ts';

@@ -1,0 +1,114 @@
+/** Composes the agent of an app node. */
+import { join } from 'node:path';
+import { createAppBackend } from '../agent/app-backend.ts';
+import { startAppNode } from '../agent/app-node.ts';
+import { openAppNodeJournal } from '../agent/app-node-journal.ts';
+import type { EmitEvent } from '../agent/app-node-ports.ts';
+import { renewForEver } from '../agent/certificate-renewal.ts';
+import { OwnCertificates } from '../agent/own-certificates.ts';
+import { poolerReporter, topologySource } from '../api/app-node-links.ts';
+import { FilesOfApplications } from '../applications/application-files.ts';
+import { applicationsDirectory } from '../config/node-file.ts';
+import { Pgbouncer } from '../pgbouncer/pgbouncer.ts';
+import { readCredentials } from '../pki/credential-files.ts';
+import { createCredentialKeeper } from '../secrets/credential-keeper.ts';
+import { version } from '../version.ts';
+import { askedOf, ownCertificateParts, renewalOf, secretsOf } from './certificates.ts';
+import type { Foundation, Running } from './foundation.ts';
+
+/** Logins under way come to their end first. */
+const poolerReloadWithinMs = 10_000;
+
+export function startApp(foundation: Foundation): Running {
+  const { audit, file, clock, log, credentials, examine } = foundation;
+  const agents = file.databaseAgents.map(({ node, address }) => ({
+    node,
+    address,
+    hostName: `${node}.${file.domain}`,
+  }));
+  const { current, onRenewal } = credentials;
+  const link = { cluster: file.cluster, port: file.api.port, credentials: current, onRenewal };
+  const { state, run, log: logs } = file.directories;
+  const secrets = createCredentialKeeper({ ...secretsOf(foundation), file: join(state, 'credentials.json') });
+  const pooler = new Pgbouncer({
+    state,
+    run,
+    log: logs,
+    tls: file.tls,
+    program: file.binaries.pgbouncer,
+    plainFrom: file.pooler.plainFrom ?? [],
+    passwordOf: secrets.passwordOf,
+  });
+  const links = poolerReporter(link);
+  const emit: EmitEvent = (event, facts) => {
+    audit.heard(event, facts);
+    log.info({ event, ...facts }, event);
+  };
+  const ended = new AbortController();
+  const sources = () => (app.configuration()?.databaseAgents ?? agents).map((agent) => askedOf(foundation, agent));
+  const own = new OwnCertificates({
+    ...ownCertificateParts(foundation, ended.signal),
+    wanted: () => (app.isExpelled() ? [] : (app.configuration()?.certificates ?? null)),
+    sources,
+    tell: (event, facts) => emit(event, { node: file.node, ...facts }),
+  });
+  const app = startAppNode(
+    {
+      node: file.node,
+      cluster: file.cluster,
+      listenAddress: file.pooler.listenAddress,
+      agents,
+      pooler,
+      files: new FilesOfApplications(
+        { directory: applicationsDirectory(file), socketDirectory: run, authority: file.tls.ca },
+        pooler.passwords,
+      ),
+      source: topologySource(link),
+      reporter: {
+        report: (agent, report, options) =>
+          links.report(agent, { ...report, audit: audit.log.anchorable ?? undefined }, options),
+      },
+      secrets,
+      journal: openAppNodeJournal(join(state, 'app-node.json'), join(run, 'app-node.json')),
+      clock,
+      emit,
+      otherTrouble: () => own.trouble,
+    },
+    foundation.onBroken,
+  );
+  const backend = createAppBackend({
+    cluster: file.cluster,
+    node: file.node,
+    version,
+    app,
+    databaseNodes: () => new Set(agents.map((agent) => agent.node)),
+    doctor: async () => [...(await examine()), audit.doctor(), ...own.findings()],
+    now: () => clock.wallClock(),
+    audit: { ...audit.answers, anchors: () => [] },
+  });
+  const renewal = renewForEver({
+    ...renewalOf(foundation, ended.signal),
+    sources,
+    declaredLifeMs: () => app.configuration()?.certificateLifeMs ?? null,
+    renewed: async () => {
+      credentials.replace(await readCredentials(file.tls));
+      await pooler.renewCertificate({ withinMs: poolerReloadWithinMs });
+    },
+    tell: (event, facts) => emit(event, { node: file.node, ...facts }),
+  }).catch(foundation.onBroken);
+  const keeping = own.runForEver().catch(foundation.onBroken);
+  emit('agent.started', { version, node: file.node });
+  return {
+    backend,
+    tls: () => app.configuration()?.tls ?? null,
+    emit,
+    async stop() {
+      ended.abort();
+      await renewal;
+      await keeping;
+      await app.stop();
+      links.close();
+      await pooler.close();
+    },
+  };
+}

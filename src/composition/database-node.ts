@@ -1,0 +1,243 @@
+/** Composes the agent of a database node or a witness. */
+import { readFileSync } from 'node:fs';
+import { totalmem, userInfo } from 'node:os';
+import { AuditAnchoring, headsReported } from '../agent/audit-anchoring.ts';
+import { renewForEver } from '../agent/certificate-renewal.ts';
+import { DatabaseBackend } from '../agent/database-backend.ts';
+import { DatabaseNode } from '../agent/database-node.ts';
+import { watchFullDisk } from '../agent/full-disk-move.ts';
+import { Issuing } from '../agent/issuing.ts';
+import { createLatePostgres } from '../agent/late-postgres.ts';
+import { OwnCertificates } from '../agent/own-certificates.ts';
+import { Peers } from '../agent/peers.ts';
+import { promiseFileIn } from '../agent/promise-file.ts';
+import { rememberIssuingKeyIn } from '../agent/remembered-issuing-key.ts';
+import { rememberSpecIn } from '../agent/remembered-spec.ts';
+import { type AgentClient, createAgentClient } from '../api/client.ts';
+import type { CertificateWish } from '../core/certificates.ts';
+import { keptWalLimitsOf } from '../core/kept-wal.ts';
+import { ownCertificatesOf } from '../core/own-certificates.ts';
+import { serverConfiguration } from '../core/rules/settings.ts';
+import { findNode, nodesOfRole, type Spec } from '../core/spec.ts';
+import { tlsPolicyOf } from '../core/tls-policy.ts';
+import { checkFence } from '../doctor/fence.ts';
+import { checkLostLeases } from '../doctor/lost-leases.ts';
+import { checkStoreLatency } from '../doctor/store-latency.ts';
+import { UnderstudyError } from '../errors/understudy-error.ts';
+import { openStore } from '../etcd/store-access.ts';
+import { readCredentials } from '../pki/credential-files.ts';
+import type { WatchedFence } from '../ports/fence.ts';
+import type { Store } from '../ports/store.ts';
+import { syncNames } from '../postgres/sync-names.ts';
+import { createCredentialMaker } from '../secrets/credential-maker.ts';
+import { version } from '../version.ts';
+import { askedOf, ownCertificateParts, renewalOf, secretsOf, signerOf } from './certificates.ts';
+import type { Foundation, Running } from './foundation.ts';
+import { diskFreeBytes, fenceOf, localPostgres } from './local-server.ts';
+import { peerAgent } from './peers.ts';
+
+/** What the parts of the agent share. */
+interface Shared {
+  /** The declaration as far as this node knows it. */
+  readonly spec: () => Spec | null;
+  readonly store: Store;
+  readonly fence: WatchedFence;
+  readonly peers: Peers<AgentClient>;
+}
+
+export function startDatabase(foundation: Foundation): Running {
+  const { file, clock, credentials } = foundation;
+  if (file.store === null) throw new UnderstudyError('CONFIG_INVALID', 'a database node needs a `store` section');
+  const remembered = rememberSpecIn(file.directories.state);
+  const spec = (): Spec | null => {
+    const record = agent.mirror.image.spec?.value ?? null;
+    if (record !== null) remembered.write(record);
+    return (record ?? remembered.read())?.spec ?? null;
+  };
+  // The declaration lies in the store: before it is known, any store will do that keeps to the least.
+  const policy = () => {
+    const rules = spec()?.tls;
+    return rules === undefined ? 'compatible' : tlsPolicyOf(rules, 'store');
+  };
+  const { cluster, api } = file;
+  const shared: Shared = {
+    spec,
+    store: openStore(file.store, cluster, clock, policy),
+    fence: fenceOf(foundation, () => spec()?.postgres.dataDirectory ?? file.directories.data),
+    peers: new Peers(
+      () => spec() ?? agent.spec(),
+      (to) => createAgentClient({ cluster, ...to, port: api.port, tls: credentials.current }),
+    ),
+  };
+  const agent: DatabaseNode = databaseAgent(foundation, shared, () => agent);
+  const certificates = certificatesOf(foundation, shared, agent);
+  const backend = databaseBackend(foundation, shared, agent, certificates);
+  watchFullDisk(agent, backend);
+  // Kept up to date, so that an agent that starts without the store knows the newest.
+  agent.onChange(() => spec());
+  agent.start(foundation.onBroken);
+  const chores = [...certificates.forEver(), anchoringOf(foundation, agent).run()].map((chore) =>
+    chore.catch(foundation.onBroken),
+  );
+  return {
+    backend,
+    tls: () => spec()?.tls ?? null,
+    emit: agent.emit,
+    async stop() {
+      await agent.stop();
+      await Promise.all(chores);
+      shared.peers.close();
+      await agent.postgres.close();
+      shared.fence.close();
+      await shared.store.close();
+    },
+  };
+}
+
+/** `self` is asked once it is there. */
+function databaseAgent(foundation: Foundation, shared: Shared, self: () => DatabaseNode): DatabaseNode {
+  const { audit, file, clock, log } = foundation;
+  const { spec, store, fence, peers } = shared;
+  return new DatabaseNode({
+    node: file.node,
+    version,
+    clock,
+    store,
+    log,
+    postgres: createLatePostgres(() => {
+      const known = spec();
+      return known === null || findNode(known, file.node)?.role !== 'database'
+        ? null
+        : localPostgres(foundation, known, fence);
+    }),
+    fence,
+    askPromise: async (node, request, withinMs) => await peers.link(node).promise(request, { withinMs }),
+    keptWal: keptWalLimitsOf(file.divergedWal ?? null),
+    credentials: createCredentialMaker({
+      ...secretsOf(foundation),
+      certificates: () => [...self().mirror.image.sealing.values()].map(({ value }) => value),
+    }),
+    checkpointOn: async (node, signal) => await peerAgent(peers.link(node)).checkpoint(signal),
+    askWal: async (node, request, withinMs) => (await peers.link(node).lastWords(request, { withinMs })).piece,
+    promises: promiseFileIn(file.directories.state),
+    bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
+    configuration: (wanted, floor, sync) =>
+      serverConfiguration(wanted, file.node, {
+        socketDirectory: file.directories.run,
+        tls: file.tls,
+        osUser: userInfo().username,
+        memoryBytes: totalmem(),
+        floor,
+        syncNames: syncNames(sync),
+      }),
+    diskFreeBytes: () => diskFreeBytes(file.directories.data),
+    heard: audit.heard,
+  });
+}
+
+interface Certificates {
+  readonly issuing: Issuing;
+  readonly own: OwnCertificates;
+  /** Each ends with the agent. */
+  forEver(): readonly Promise<void>[];
+}
+
+function certificatesOf(foundation: Foundation, { spec }: Shared, agent: DatabaseNode): Certificates {
+  const { file, clock, log, credentials } = foundation;
+  const renewal = renewalOf(foundation, agent.signal);
+  const issuing = new Issuing({
+    self: file.node,
+    mirror: agent.mirror,
+    clock,
+    signal: agent.signal,
+    log,
+    signer: signerOf(foundation),
+    spec,
+    remembered: rememberIssuingKeyIn(file.directories.state),
+    own: renewal.files,
+  });
+  const others = () => {
+    const known = spec();
+    return known === null ? [] : nodesOfRole(known, 'database').filter(({ name }) => name !== file.node);
+  };
+  const sources = () => [
+    ...(file.role === 'database' ? [(wishes: readonly CertificateWish[]) => issuing.issue(file.node, wishes)] : []),
+    ...others().map(({ name: node, address }) =>
+      askedOf(foundation, { node, address, hostName: `${node}.${file.domain}` }),
+    ),
+  ];
+  const own = new OwnCertificates({
+    ...ownCertificateParts(foundation, agent.signal),
+    wanted: () => {
+      const known = spec();
+      return known === null ? null : ownCertificatesOf(known, file.node);
+    },
+    sources,
+    tell: (name, facts) => agent.emit(name, { node: file.node, ...facts }),
+  });
+  return {
+    issuing,
+    own,
+    forEver: () => [
+      issuing.shareForEver(),
+      renewForEver({
+        ...renewal,
+        sources,
+        declaredLifeMs: () => spec()?.tls.certificateLifeMs ?? null,
+        renewed: async () => {
+          credentials.replace(await readCredentials(file.tls));
+          await agent.postgres.renewCertificate();
+        },
+        tell: (name, facts) => agent.emit(name, { node: file.node, ...facts }),
+      }),
+      own.runForEver(),
+    ],
+  };
+}
+
+function databaseBackend(
+  foundation: Foundation,
+  { spec, store, fence, peers }: Shared,
+  agent: DatabaseNode,
+  { issuing, own }: Certificates,
+): DatabaseBackend {
+  const { audit, file, clock, examine } = foundation;
+  // systemd tells it to every service (systemd.exec(5)).
+  const isService = process.env.INVOCATION_ID !== undefined;
+  return new DatabaseBackend({
+    cluster: file.cluster,
+    agent,
+    doctor: async () => {
+      const ttlMs = spec()?.lease.ttlMs;
+      const probe = { store, clock, node: file.node };
+      const latency = ttlMs === undefined ? [] : [checkStoreLatency({ ...probe, ttlMs })];
+      const lost = ttlMs === undefined ? [] : [checkLostLeases(file.node, ttlMs, agent.mirror.image.events)];
+      // One after the other: the programs that the other checks run would be measured, too.
+      return [
+        ...(await Promise.all(latency)),
+        ...(await examine()),
+        ...lost,
+        audit.doctor(),
+        ...own.findings(),
+        ...(file.role === 'witness' ? [] : [checkFence(await fence.peek(), isService)]),
+      ];
+    },
+    disagreements: async (wanted) => {
+      // Loaded only for an apply: the loader is a large part of the command line.
+      const { specDisagreements } = await import('../config/spec-disagreements.ts');
+      return specDisagreements(wanted);
+    },
+    peer: (node) => peerAgent(peers.link(node)),
+    issue: (node, wishes) => issuing.issue(node, wishes),
+    audit: audit.answers,
+  });
+}
+
+function anchoringOf({ audit, file, clock }: Foundation, agent: DatabaseNode): AuditAnchoring {
+  const { mirror, signal, emit } = agent;
+  return new AuditAnchoring({
+    ...{ self: file.node, mirror, clock, signal, emit, log: audit.log, trail: audit.trail },
+    isBusy: () => agent.isMoving(),
+    reported: () => headsReported(agent.reports),
+  });
+}

@@ -1,0 +1,18 @@
+/** What a database node's agent asks another one, over its API. */
+import type { PeerAgent } from '../agent/peers.ts';
+import { checkpointWithinMs } from '../agent/switchover-start.ts';
+import type { AgentClient } from '../api/client.ts';
+import type { Orderer, Person } from '../api/contract.ts';
+
+export function peerAgent(known: AgentClient): PeerAgent {
+  return {
+    switchover: (request, by, signal) => known.switchover(request, { onBehalfOf: personIn(by), signal }),
+    cancel: (operation, by) => known.cancel(operation, { onBehalfOf: personIn(by) }),
+    checkpoint: (signal) => known.checkpoint({ signal, withinMs: checkpointWithinMs }),
+  };
+}
+
+/** What an agent wants of its own accord it asks for in its own name. */
+function personIn(by: Orderer): Person | undefined {
+  return by.kind === 'agent' ? undefined : by;
+}
