@@ -1,6 +1,16 @@
 import { defineConfig } from 'vitest/config';
 
-/** Integration tests start real servers: one file at a time, in a process of its own, since some become another user. */
+/** Tests that start real servers: one file at a time, in a process of its own, since some become another user. */
+const real = {
+  pool: 'forks' as const,
+  fileParallelism: false,
+  testTimeout: 120_000,
+  hookTimeout: 120_000,
+};
+const stages = 'test/stage-*.it.test.ts';
+const simulator = 'test/simulator.it.test.ts';
+
+/** `npm test` runs these side by side: tools/test.sh. */
 export default defineConfig({
   test: {
     projects: [
@@ -9,19 +19,13 @@ export default defineConfig({
           name: 'unit',
           include: ['src/**/*.test.ts', 'packages/**/*.test.ts', 'test/**/*.test.ts'],
           exclude: ['**/*.it.test.ts', '**/node_modules/**'],
-          testTimeout: 20_000,
+          // They run beside everything else, and come last.
+          testTimeout: 60_000,
         },
       },
-      {
-        test: {
-          name: 'integration',
-          include: ['test/**/*.it.test.ts'],
-          pool: 'forks',
-          fileParallelism: false,
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
-        },
-      },
+      { test: { name: 'simulator', include: [simulator], ...real } },
+      { test: { name: 'servers', include: ['test/**/*.it.test.ts'], exclude: [stages, simulator], ...real } },
+      { test: { name: 'stages', include: [stages], ...real } },
     ],
   },
 });

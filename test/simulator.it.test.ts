@@ -12,7 +12,8 @@ import { findPlant, type Plant, plants } from '../src/sim/planted.ts';
 import { campaignText } from '../src/sim/report-text.ts';
 import { shrink } from '../src/sim/shrink.ts';
 
-const seeds = 2_000;
+/** `npm run sim` plays as many as there is time for. */
+const seeds = process.env.TEST_LONG === '1' ? 2_000 : 600;
 const plantSeeds = 2_000;
 const atOnce = 8;
 const crews = new Set<Crew>();

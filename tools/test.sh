@@ -1,10 +1,48 @@
 #!/usr/bin/env bash
-# Everything that must hold: set-up, format, types, direction, unused code, unit and integration tests.
+# Everything that must hold: set-up, format, types, direction, unused code, and all tests. With arguments: set-up, and vitest
+# with these.
+#
+# Tests run in three lanes side by side, since whole clusters mostly wait: stages in sight, single servers beside them, and what only
+# computes (unit tests, the simulator) with the time that both leave over. Ends with the first lane's failure that is met;
+# what a lane said is shown whole when it has ended, and nothing goes on running afterwards.
 set -euo pipefail
 cd "$(dirname "$(dirname "$(readlink -f "$0")")")"
 bash tools/setup.sh
+if [ "$#" -gt 0 ]; then exec npx vitest run "$@"; fi
+
 npm run --silent lint
 npm run --silent typecheck
 npm run --silent check:direction
 npm run --silent check:unused
-exec npx vitest run "$@"
+
+said=$(mktemp -d)
+declare -A lanes=()
+
+# In a session of its own: it is ended as a whole, and the kernel weighs it as a whole.
+lane() {
+  local name=$1
+  shift
+  setsid bash -c "$@" >"$said/$name" 2>&1 </dev/null &
+  lanes[$name]=$!
+}
+
+end_lanes() {
+  local pid
+  for pid in "${lanes[@]}"; do kill -TERM -- "-$pid" 2>/dev/null || true; done
+  rm -rf "$said"
+}
+trap end_lanes EXIT
+trap 'exit 130' INT TERM HUP
+
+lane servers 'exec npx vitest run --project servers'
+lane computed 'echo 19 >/proc/self/autogroup; renice -n 19 $$ >/dev/null; exec npx vitest run --project unit --project simulator'
+
+failed=0
+npx vitest run --project stages || failed=1
+for name in "${!lanes[@]}"; do
+  wait "${lanes[$name]}" || failed=1
+  unset "lanes[$name]"
+  printf '\n===== %s\n' "$name"
+  cat "$said/$name"
+done
+exit "$failed"

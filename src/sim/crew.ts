@@ -13,8 +13,8 @@ import type { Plant } from './planted.ts';
 import type { SeedResult } from './run-seed.ts';
 import type { Answer, Job } from './worker.ts';
 
-/** A seed takes a tenth of a second; this is a thousand times that. */
-const stuckAfterMs = 100_000;
+/** A seed takes a tenth of a second; this is three thousand times that, for a machine that has better things to do. */
+const stuckAfterMs = 300_000;
 
 interface Waiting {
   readonly job: Job;
