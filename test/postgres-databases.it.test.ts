@@ -332,12 +332,14 @@ describe.each(installedMajors())('databases and applications on PostgreSQL %i', 
       await sql.execute("alter database wiki set statement_timeout = '1h'", 5_000);
       await sql.execute("alter database wiki set work_mem = '64MB'", 5_000);
       await sql.execute('grant "wiki:read" to report', 5_000);
+      await sql.execute('alter role report createdb createrole', 5_000);
       await (await asSuperuser('wiki')).query('drop extension pg_trgm');
       const drift = [
         { name: 'connection limit of wiki', kind: 'changed', actual: '5', declared: '7' },
         { name: 'statement_timeout of wiki', kind: 'changed', actual: '1h', declared: '30s' },
         { name: 'work_mem of wiki', kind: 'changed', actual: '64MB', declared: null },
         { name: 'memberships of report', kind: 'changed', actual: 'shop:read, wiki:read', declared: 'shop:read' },
+        { name: 'attributes of report', kind: 'given', actual: 'CREATEDB, CREATEROLE', declared: null },
         { name: 'extension pg_trgm of wiki', kind: 'changed', actual: null, declared: 'installed' },
       ];
       expect((await state(wiki)).drift).toEqual(drift);

@@ -269,7 +269,7 @@ const databases = z.object({
   drift: z.array(
     z.object({
       name: text,
-      kind: z.enum(['changed', 'kept', 'fixed']),
+      kind: z.enum(['changed', 'given', 'kept', 'fixed']),
       actual: text.nullable(),
       declared: text.nullable(),
     }),

@@ -32,10 +32,10 @@ export function compare({ declared, actual, applied, isDefault = false }: Compar
 }
 
 /**
- * `changed`: by hand, can be reverted. `kept`: no longer declared, and only a person takes it away. `fixed`: nothing can
- * change it.
+ * `changed`: by hand, can be reverted. `given`: so, too, and no declaration can ask for it. `kept`: no longer declared, and only
+ * a person takes it away. `fixed`: nothing can change it.
  */
-export type DriftKind = 'changed' | 'kept' | 'fixed';
+export type DriftKind = 'changed' | 'given' | 'kept' | 'fixed';
 
 export interface Drift {
   /** `connection limit of shop`. */
@@ -57,6 +57,8 @@ export function driftText({ name, kind, actual, declared }: Drift): string {
   switch (kind) {
     case 'changed':
       return `${name} changed by hand: ${was}, declared ${declared ?? 'none'}; keep it: declare it; revert: apply --revert`;
+    case 'given':
+      return `${name} given by hand: ${was}, and no declaration asks for it; revert: apply --revert`;
     case 'kept':
       return `${name} is no longer declared, and stays until somebody drops it by hand`;
     case 'fixed':

@@ -14,13 +14,20 @@ import type { Catalog, CatalogDatabase } from './role-catalog.ts';
 const q = pg.escapeIdentifier;
 const text = pg.escapeLiteral;
 
+/** As PostgreSQL has it (documentation 53.15, datconnlimit). */
+const noLimit = -1;
+
+function limitText(connections: number): string {
+  return connections === noLimit ? 'none' : String(connections);
+}
+
 /** As CREATE DATABASE leaves it. */
 export function newDatabase({ name, owner, encoding, locale }: DatabaseSpec): CatalogDatabase {
   return {
     name,
     owner,
     connect: [null, owner],
-    connectionLimit: -1,
+    connectionLimit: noLimit,
     encoding: encoding ?? '',
     locale: locale ?? '',
     settings: {},
@@ -113,10 +120,10 @@ export function databaseItems(catalog: Catalog, spec: DatabaseSpec, found: Catal
       database,
       item: 'connection limit',
       name: `connection limit of ${database}`,
-      declared: String(connectionLimit ?? -1),
-      actual: String(found.connectionLimit),
+      declared: limitText(connectionLimit ?? noLimit),
+      actual: limitText(found.connectionLimit),
       isDefault: connectionLimit === null,
-      change: [`ALTER DATABASE ${at} CONNECTION LIMIT ${connectionLimit ?? -1}`],
+      change: [`ALTER DATABASE ${at} CONNECTION LIMIT ${connectionLimit ?? noLimit}`],
     },
     ...settingItems(catalog, spec, found),
   ];

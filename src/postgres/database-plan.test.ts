@@ -26,6 +26,7 @@ const role = (name: string, change: Partial<CatalogRole> = {}): CatalogRole => (
   name,
   login: false,
   privileged: false,
+  attributes: [],
   comment: null,
   memberOf: [],
   setRole: null,
@@ -98,6 +99,12 @@ function performOnRole(catalog: Catalog, statement: string): Catalog {
   if (statement.startsWith('COMMENT ON ROLE')) return changeRole(catalog, first, () => ({ comment: literal }));
   if (/^ALTER ROLE \S+ LOGIN$/.test(statement)) return changeRole(catalog, first, () => ({ login: true }));
   if (/^ALTER ROLE \S+ NOLOGIN$/.test(statement)) return changeRole(catalog, first, () => ({ login: false }));
+  const taken = /^ALTER ROLE \S+ ((?:NO[A-Z]+ ?)+)$/.exec(statement)?.[1]?.split(' ');
+  if (taken !== undefined)
+    return changeRole(catalog, first, ({ login, attributes }) => ({
+      login: login && !taken.includes('NOLOGIN'),
+      attributes: attributes.filter((each) => !taken.includes(`NO${each}`)),
+    }));
   if (/^ALTER ROLE \S+ SET role = /.test(statement)) return changeRole(catalog, first, () => ({ setRole: literal }));
   if (/ RESET role$/.test(statement))
     return changeRole(catalog, first, ({ setRoleIn }) => ({ setRoleIn: setRoleIn.filter((each) => each !== second) }));
@@ -380,6 +387,25 @@ describe('what somebody changed by hand', () => {
       statements: [],
       drift: [{ name: 'jit of shop', kind: 'changed', actual: 'off', declared: null }],
     });
+  });
+
+  it('can be an attribute that no declaration gives', () => {
+    const wanted = { databases: [plainDatabase('shop', 'keeper')], applications: [application('web', 'shop', 'rw')] };
+    const given = changeRole(settled(nothing, wanted), 'web', () => ({ attributes: ['CREATEDB', 'BYPASSRLS'] }));
+    const after = changeRole(given, 'keeper', () => ({ login: true }));
+    expect(planned(after, wanted)).toMatchObject({
+      statements: [],
+      drift: [
+        { name: 'attributes of keeper', kind: 'given', actual: 'LOGIN', declared: null },
+        { name: 'attributes of web', kind: 'given', actual: 'CREATEDB, BYPASSRLS', declared: null },
+      ],
+    });
+    const reverted = planDatabaseChanges(after, wanted.databases, wanted.applications, () => true);
+    const rested = inOrder(reverted).reduce(perform, after);
+    expect(planned(rested, wanted)).toMatchObject({ statements: [], drift: [] });
+    // Whoever brought a role of his own knows what it is to do.
+    const foreign = { ...nothing, roles: [role('keeper', { login: true, attributes: ['CREATEDB'] })] };
+    expect(planned(settled(foreign, wanted), wanted).drift).toEqual([]);
   });
 
   it('can be a right of an application', () => {

@@ -31,6 +31,7 @@ import { decideItem, type ItemPlan, planItems, type Reverts } from './item-plan.
 import { replicationRole, rewindRole, superuser } from './layout.ts';
 import { planLogins } from './login-plan.ts';
 import { planMemberships } from './membership-plan.ts';
+import { attributeItems } from './role-attributes.ts';
 import { type Catalog, findRole, roleComments } from './role-catalog.ts';
 
 export interface DatabasePlan {
@@ -185,6 +186,7 @@ export function planDatabaseChanges(
   const former = planFormer(catalog, databases, reverts);
   const declared = planDatabases(catalog, databases, reverts);
   const memberships = planMemberships(catalog, databases, applications, reverts);
+  const attributes = planItems(attributeItems(catalog), catalog.applied, reverts);
   return {
     closing: [...closing, ...former.statements],
     statements: [
@@ -193,12 +195,13 @@ export function planDatabaseChanges(
       ...[...names].flatMap((name) => planRole(catalog, name, roleComments.application)),
       ...declared.statements,
       ...memberships.statements,
+      ...attributes.statements,
       ...planUse(catalog, applications, declared.made),
       ...formerSettings(catalog, applications),
     ],
     inside: declared.inside,
     newGroups: new Set(databases.map(({ name }) => name).filter((name) => hasNewGroups(catalog, name))),
     opening,
-    drift: [...declared.drift, ...memberships.drift, ...former.drift],
+    drift: [...declared.drift, ...memberships.drift, ...attributes.drift, ...former.drift],
   };
 }

@@ -13,6 +13,8 @@ export interface Item extends AppliedKey {
   readonly actual: string | null;
   /** Nobody wrote it: `declared` is the server's default. */
   readonly isDefault?: boolean;
+  /** No declaration can say anything of it. */
+  readonly isUndeclarable?: boolean;
   /** It was just made: whatever was applied before was another one. */
   readonly isNew?: boolean;
   /** Leads from `actual` to `declared`. */
@@ -42,7 +44,9 @@ export function decideItem(item: Item, records: AppliedRecords, reverts: Reverts
     case 'apply':
       return 'change';
     case 'drifted':
-      return reverts(name) ? 'change' : { name, kind: 'changed', actual, declared };
+      return reverts(name)
+        ? 'change'
+        : { name, kind: item.isUndeclarable === true ? 'given' : 'changed', actual, declared };
   }
 }
 

@@ -21,6 +21,8 @@ const roleSchema = z.object({
   login: z.boolean(),
   /** It may do what rights don't limit: a superuser, or one that replicates. */
   privileged: z.boolean(),
+  /** `CREATEDB` and the like. */
+  attributes: z.array(z.string()),
   comment: z.string().nullable(),
   memberOf: z.array(z.string()),
   /** `ALTER ROLE name SET role = setRole`. */
@@ -67,7 +69,11 @@ export const catalogStatement: Statement<z.infer<typeof row>> = {
   text: `
   select
     (select coalesce(json_agg(json_build_object('name', r.rolname, 'login', r.rolcanlogin,
-        'privileged', r.rolsuper or r.rolreplication, 'comment', shobj_description(r.oid, 'pg_authid'),
+        'privileged', r.rolsuper or r.rolreplication,
+        'attributes', array_remove(array[case when r.rolsuper then 'SUPERUSER' end, case when r.rolcreatedb then 'CREATEDB' end,
+          case when r.rolcreaterole then 'CREATEROLE' end, case when r.rolreplication then 'REPLICATION' end,
+          case when r.rolbypassrls then 'BYPASSRLS' end], null),
+        'comment', shobj_description(r.oid, 'pg_authid'),
         'memberOf', (select coalesce(json_agg(g.rolname), '[]') from pg_auth_members m
           join pg_authid g on g.oid = m.roleid where m.member = r.oid),
         'setRole', (select ${setting} from pg_db_role_setting where setrole = r.oid and setdatabase = 0),

@@ -1,0 +1,39 @@
+/**
+ * What the roles of this product may do beside their rights: nothing (documentation 22.2). Pure.
+ *
+ * Invariant: roles that somebody else made keep what he gave them.
+ */
+import pg from 'pg';
+import type { Item } from './item-plan.ts';
+import { type Catalog, type CatalogRole, roleComments } from './role-catalog.ts';
+
+const ours: ReadonlySet<string | null> = new Set(Object.values(roleComments));
+
+/** Who may log in is settled at once and for applications alone (login-plan.ts). */
+function mayNotLogIn({ comment }: CatalogRole): boolean {
+  return comment === roleComments.owner || comment === roleComments.group;
+}
+
+function given(role: CatalogRole): readonly string[] {
+  return mayNotLogIn(role) && role.login ? ['LOGIN', ...role.attributes] : role.attributes;
+}
+
+/** Nobody declares any, so that a role without them is worth no record. */
+export function attributeItems({ roles }: Catalog): readonly Item[] {
+  return roles
+    .filter(({ comment }) => ours.has(comment))
+    .map((role) => {
+      const attributes = given(role);
+      const without = attributes.map((attribute) => `NO${attribute}`).join(' ');
+      return {
+        database: '',
+        item: `attributes of ${role.name}`,
+        name: `attributes of ${role.name}`,
+        declared: null,
+        actual: attributes.length === 0 ? null : attributes.join(', '),
+        isDefault: true,
+        isUndeclarable: true,
+        change: without === '' ? [] : [`ALTER ROLE ${pg.escapeIdentifier(role.name)} ${without}`],
+      };
+    });
+}
