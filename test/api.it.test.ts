@@ -35,6 +35,7 @@ const bodies: Partial<Record<RouteName, unknown>> = {
   handsOff: { forMs: 60_000 },
   switchover,
   certificate: { wishes: [{ purpose: 'node', request: 'request' }] },
+  renewAuthority: { sealed: [{ node: 'pg0', sealed: 'sealed' }] },
   rotateCredentials: { application: null, node: null },
   revertDatabases: { name: null },
   dropDatabase: { name: 'wiki' },

@@ -64,6 +64,7 @@ export interface BackendParts {
   readonly disagreements: ApplyOrderParts['disagreements'];
   readonly issue: AgentBackend['issue'];
   readonly audit: Omit<AgentBackend['audit'], 'anchors'>;
+  readonly authority: AgentBackend['authority'];
 }
 
 /** Each may list a thousand transactions; an answer has its limit. */
@@ -74,6 +75,7 @@ export class DatabaseBackend implements AgentBackend {
   readonly node: NodeName;
   readonly doctor: () => Promise<readonly DoctorFinding[]>;
   readonly audit: AgentBackend['audit'];
+  readonly authority: AgentBackend['authority'];
   readonly #parts: BackendParts;
   readonly #agent: DatabaseNode;
   readonly #switchovers: SwitchoverOrders;
@@ -85,6 +87,7 @@ export class DatabaseBackend implements AgentBackend {
     const { audit, agent } = parts;
     const anchors = () => [...agent.mirror.image.audits].map(([node, { value }]) => ({ node, ...value }));
     this.audit = { log: () => audit.log(), read: (file, offset) => audit.read(file, offset), anchors };
+    this.authority = parts.authority;
     this.#parts = parts;
     this.#agent = parts.agent;
     this.#switchovers = new SwitchoverOrders(parts.agent, parts.peer);
@@ -109,6 +112,7 @@ export class DatabaseBackend implements AgentBackend {
       ...status,
       cluster: status.cluster === '' ? this.cluster : status.cluster,
       lastReceipt: this.#agent.mirror.image.receipts.at(-1)?.id ?? null,
+      authority: this.authority.state().parts,
     };
   }
 

@@ -148,10 +148,10 @@ export class Issuing {
     for (const { node, sealed } of await signer.share(own.value, lacking)) {
       const key = secretKey(node, issuingSecretName);
       // Of several who do this at once, one is the first.
-      await mirror.transact([{ key, revision: 'absent' }], [{ key, value: sealed }], {
-        withinMs: writeWithinMs,
-        signal,
-      });
+      const lacks = { key, revision: 'absent' } as const;
+      // It may be another authority's by now.
+      const isStill = { key: secretKey(self, issuingSecretName), revision: own.revision };
+      await mirror.transact([lacks, isStill], [{ key, value: sealed }], { withinMs: writeWithinMs, signal });
     }
   }
 

@@ -67,6 +67,9 @@ export const answersByRoute: Readonly<Record<Exclude<RouteName, StreamRoute>, An
     return { issued: await backend.issue(identity.name, wishes) };
   },
   certificates: (backend) => backend.certificates(),
+  authority: (backend) => backend.authority.state(),
+  renewAuthority: (backend, { body, caller }) =>
+    backend.authority.renew(requests.renewAuthority.parse(body), caller.by),
   audit: (backend) => backend.audit.log(),
   auditAnchors: (backend) => backend.audit.anchors(),
   auditFile: (backend, { parameters: [file = ''], query }) =>

@@ -48,6 +48,15 @@ const orders: Partial<Record<RouteName, Reading>> = {
     const { application, node } = requests.rotateCredentials.parse(body);
     return { kind: 'order.rotation', facts: { application: application ?? 'all', on: node ?? 'every node' } };
   },
+  renewAuthority: (body) => ({
+    kind: 'order.authority',
+    facts: {
+      nodes: requests.renewAuthority
+        .parse(body)
+        .sealed.map(({ node }) => node)
+        .join(' '),
+    },
+  }),
   certificate(body) {
     const { wishes } = requests.certificate.parse(body);
     return {

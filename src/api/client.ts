@@ -10,6 +10,7 @@ import type { AuditPiece } from '../audit/files.ts';
 import type { AuditState } from '../audit/log.ts';
 import type { DatabaseState } from '../core/applied.ts';
 import type { NodeAnchor } from '../core/audit-anchor.ts';
+import type { AuthorityState } from '../core/authority.ts';
 import type { CertificateRecord, CertificateWish, IssuedCertificate } from '../core/certificates.ts';
 import type { WalPiece, WalRequest } from '../core/last-words.ts';
 import type { LostReport } from '../core/lost-report.ts';
@@ -25,6 +26,8 @@ import {
   type Accepted,
   type AgentBackend,
   type ApplyRequest,
+  type AuthorityRenewalAnswer,
+  type AuthorityRenewalRequest,
   type CredentialListing,
   type DoctorFinding,
   type DropAnswer,
@@ -96,6 +99,9 @@ export interface AgentClient {
   /** For the node that asks. */
   certificate(wishes: readonly CertificateWish[], options?: AskOptions): Promise<readonly IssuedCertificate[]>;
   certificates(options?: AskOptions): Promise<readonly CertificateRecord[]>;
+  authority(options?: AskOptions): Promise<AuthorityState>;
+  /** Throws CERTIFICATE_REFUSED, REFUSED, CONFLICT. */
+  renewAuthority(request: AuthorityRenewalRequest, options?: AskOptions): Promise<AuthorityRenewalAnswer>;
   audit(options?: AskOptions): Promise<AuditState>;
   auditAnchors(options?: AskOptions): Promise<readonly NodeAnchor[]>;
   auditFile(file: string, offset: number, options?: AskOptions): Promise<AuditPiece>;
@@ -179,6 +185,9 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
       return (await call('certificate', answers.certificate, asked, { body: { wishes }, usuallyMs })).issued;
     },
     certificates: (asked) => call('certificates', answers.certificates, asked),
+    authority: (asked) => call('authority', answers.authority, asked),
+    renewAuthority: (body, asked) =>
+      call('renewAuthority', answers.renewAuthority, asked, { body, usuallyMs: patienceFor('renewAuthority') }),
     audit: (asked) => call('audit', answers.audit, asked),
     auditAnchors: (asked) => call('auditAnchors', answers.auditAnchors, asked),
     auditFile(file, offset, asked) {

@@ -11,6 +11,7 @@ import type { AuditPiece } from '../audit/files.ts';
 import type { AuditState } from '../audit/log.ts';
 import type { DatabaseState } from '../core/applied.ts';
 import type { NodeAnchor } from '../core/audit-anchor.ts';
+import type { AuthorityState } from '../core/authority.ts';
 import type { CertificateRecord, CertificateWish, IssuedCertificate } from '../core/certificates.ts';
 import type { MemberStatus } from '../core/cluster-view.ts';
 import type { SealedCredential } from '../core/credential.ts';
@@ -199,6 +200,23 @@ export interface Accepted {
   readonly because: string;
 }
 
+/** The issuing authority that is to be used from now on: its certificate and key, sealed to each database node. */
+export interface AuthorityRenewalRequest {
+  readonly sealed: readonly { readonly node: NodeName; readonly sealed: string }[];
+}
+
+export interface AuthorityRenewalAnswer {
+  /** ISO 8601. */
+  readonly endsAt: string;
+  readonly sealedTo: readonly NodeName[];
+}
+
+/** The cluster's authority as this node knows it, and what whoever holds its root has to say. */
+export interface AuthorityAnswers {
+  state(): AuthorityState;
+  renew(request: AuthorityRenewalRequest, by: string): Promise<AuthorityRenewalAnswer>;
+}
+
 /** An agent's own audit log, as it stands in its files, and what the store knows of all of them. */
 export interface AuditAnswers {
   log(): AuditState;
@@ -268,6 +286,7 @@ export interface AgentBackend {
   restart(by: string): Promise<Accepted>;
   member(): MemberStatus | null;
   readonly audit: AuditAnswers;
+  readonly authority: AuthorityAnswers;
 }
 
 /** Answers from memory, or with one short act. */
@@ -316,6 +335,9 @@ export const routes = {
   /** A node for itself alone, by its certificate. It starts a program, on a machine that may be busy. */
   certificate: { method: 'POST', path: '/v1/certificate', who: ['database', 'app', 'witness'], withinMs: 25_000 },
   certificates: { method: 'GET', path: '/v1/certificates', who: readers, withinMs: atOnceMs },
+  authority: { method: 'GET', path: '/v1/authority', who: readers, withinMs: atOnceMs },
+  /** It starts a program, on a machine that may be busy. */
+  renewAuthority: { method: 'POST', path: '/v1/authority', who: ['operator'], withinMs: 45_000 },
   audit: { method: 'GET', path: '/v1/audit', who: people, withinMs: atOnceMs },
   auditAnchors: { method: 'GET', path: '/v1/audit/anchors', who: people, withinMs: atOnceMs },
   /** `?offset=N`, in bytes. */

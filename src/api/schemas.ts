@@ -12,6 +12,7 @@ import type { AuditPiece } from '../audit/files.ts';
 import type { AuditState } from '../audit/log.ts';
 import type { DatabaseState } from '../core/applied.ts';
 import type { NodeAnchor } from '../core/audit-anchor.ts';
+import type { AuthorityState } from '../core/authority.ts';
 import { purposes } from '../core/certificates.ts';
 import { handsOffAtMostMs } from '../core/hands-off.ts';
 import { defaultApplicationFiles } from '../core/spec.ts';
@@ -35,10 +36,20 @@ import {
   tlsException,
   tlsRules,
 } from '../records/spec-schema.ts';
-import { auditAnchor, clusterStatus, operation, poolerReport, prospect, receipt } from '../records/status-schemas.ts';
+import {
+  auditAnchor,
+  authorityPart,
+  clusterStatus,
+  operation,
+  poolerReport,
+  prospect,
+  receipt,
+} from '../records/status-schemas.ts';
 import type {
   ApplyRequest,
   AppNodeConfiguration,
+  AuthorityRenewalAnswer,
+  AuthorityRenewalRequest,
   CredentialListing,
   DoctorFinding,
   DropAnswer,
@@ -119,6 +130,12 @@ export const requests = {
   checkpoint: nothing,
   promise: z.strictObject({ term: positive, round: positive, forMs: positive }),
   lastWords: z.strictObject({ file: z.string().regex(/^[0-9A-F]{24}$/), offset: count }),
+  renewAuthority: z.strictObject({
+    sealed: z
+      .array(z.strictObject({ node: name, sealed: z.string().max(65_536) }))
+      .min(1)
+      .max(64),
+  }) satisfies z.ZodType<AuthorityRenewalRequest>,
   certificate: z.strictObject({ wishes: z.array(certificateWish).min(1).max(purposes.length) }),
   reinit: nothing,
   restart: nothing,
@@ -307,6 +324,11 @@ export const answers = {
     issued: z.array(z.object({ purpose: z.enum(purposes), chain: z.string().max(65_536) })),
   }),
   certificates: z.array(certificate),
+  authority: z.object({
+    parts: z.array(authorityPart),
+    sealing: z.array(z.object({ node: name, chainPem: z.string() })),
+  }) satisfies z.ZodType<AuthorityState>,
+  renewAuthority: z.object({ endsAt: text, sealedTo: z.array(name) }) satisfies z.ZodType<AuthorityRenewalAnswer>,
   audit: auditState,
   auditAnchors: z.array(auditAnchor.extend({ node: name })) satisfies z.ZodType<readonly NodeAnchor[]>,
   auditFile: z.object({ text: z.string(), next: count.nullable() }) satisfies z.ZodType<AuditPiece>,

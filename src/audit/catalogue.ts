@@ -39,6 +39,7 @@ export const auditCatalogue = {
   'order.reinit': { sentence: 'ordered a new clone' },
   'order.restart': { sentence: 'ordered a restart' },
   'order.certificate': { sentence: 'asked for certificates: {purposes}' },
+  'order.authority': { sentence: 'brought a new issuing authority, sealed to {nodes}' },
   'order.ended': { sentence: 'the order of line {order}: {outcome} {because}' },
 } as const satisfies Record<string, AuditEntry>;
 
@@ -69,6 +70,7 @@ export const auditedEvents = [
   'credential.closed',
   'certificate.renewed',
   'certificate.not_renewed',
+  'authority.renewed',
   'request.accepted',
 ] as const satisfies readonly EventName[];
 

@@ -1,8 +1,11 @@
-/** `understudy ca`: founds a cluster's certificate authority, and says how one stands. Speaks to no cluster. */
-import { isAbsolute, resolve } from 'node:path';
+/** `understudy ca`: founds a cluster's certificate authority, and says how one stands; neither speaks to a cluster. */
 import { type Command, Option } from 'commander';
+import { renewalCommands } from '../core/authority.ts';
 import { exitCodes } from '../errors/exit-codes.ts';
+import { authorityWarningMs } from '../pki/authority-ending.ts';
 import type { AuthorityPart } from '../pki/authority-files.ts';
+import { authorityPlace, type PlaceOptions, usualAuthorityDirectory } from './authority-place.ts';
+import { declareCaRenew, issuingLifeMs } from './ca-renew.ts';
 import type { Call, CommonOptions, Perform } from './call.ts';
 import { countFrom, wholeNumber } from './option-values.ts';
 import { newPassphrase, type PassphraseOptions } from './passphrase.ts';
@@ -21,15 +24,9 @@ interface InitOptions extends CommonOptions, PassphraseOptions {
   readonly years: number;
 }
 
-interface StatusOptions extends CommonOptions {
-  readonly in: string;
-}
+interface StatusOptions extends CommonOptions, PlaceOptions {}
 
 const yearMs = 365 * 24 * 60 * 60_000;
-/** A year, and a month to do it in. */
-const issuingLifeMs = yearMs + 30 * 24 * 60 * 60_000;
-const renewBeforeMs = 60 * 24 * 60 * 60_000;
-const usualDirectory = '/etc/understudy/ca';
 
 const initExamples = `
 Examples:
@@ -41,14 +38,14 @@ export function declareCa(program: Command, perform: Perform): void {
   const ca = program
     .command('ca')
     .summary("the cluster's certificate authority")
-    .description('Founds it, and says how it stands.');
+    .description('Founds it, renews it, and says how it stands.');
   ca.command('init')
     .summary('founds the certificate authority of a new cluster')
     .description(
       'Makes a root and an issuing authority, with their keys encrypted under a passphrase (scrypt, AES-256). Keep a copy of root.key and root.crt elsewhere, and the passphrase at a third place: without them nothing can be issued once the issuing authority has expired.',
     )
     .requiredOption('--cluster <name>', 'the name of the cluster, as in its declaration')
-    .option('--in <directory>', 'where to keep it', usualDirectory)
+    .option('--in <directory>', 'where to keep it', usualAuthorityDirectory)
     .option('--common-name <text>', "the root's name; '<cluster> root' by default")
     .option('--organization <text>', 'whose it is')
     .option('--unit <text>', 'which part of the organization')
@@ -67,19 +64,20 @@ export function declareCa(program: Command, perform: Perform): void {
   ca.command('status')
     .summary('how long root and issuing authority are good, and how their keys lie')
     .description('Looks at the files of an authority. Exits 1 when something has to be done.')
-    .option('--in <directory>', 'where it is kept', usualDirectory)
+    .option('--in <directory>', `where it is kept; ${usualAuthorityDirectory}, or that of this directory's stage`)
     .option('--json', 'print it as JSON')
     .addHelpText('after', '\nExample:\n  understudy ca status --in ca\n')
     .action((_, command: Command) => {
       const options = command.optsWithGlobals<StatusOptions>();
       return perform(options, (call) => status(call, options));
     });
+  declareCaRenew(ca, perform);
 }
 
 async function init(call: Call, options: InitOptions): Promise<number> {
   const { foundAuthority, readAuthorityParts } = await import('../pki/authority-files.ts');
   const { cluster, country, locality, organization, state, unit } = options;
-  const directory = placeOf(call, options.in);
+  const directory = authorityPlace(call, options);
   const subject = {
     commonName: options.commonName ?? `${cluster} root`,
     ...(organization === undefined ? {} : { organization }),
@@ -103,7 +101,7 @@ async function init(call: Call, options: InitOptions): Promise<number> {
 
 async function status(call: Call, options: StatusOptions): Promise<number> {
   const { readAuthorityParts } = await import('../pki/authority-files.ts');
-  const directory = placeOf(call, options.in);
+  const directory = authorityPlace(call, options);
   const parts = readAuthorityParts(directory);
   const nowMs = Date.now();
   const todo = parts.flatMap((part) => todoOf(part, nowMs));
@@ -116,16 +114,12 @@ async function status(call: Call, options: StatusOptions): Promise<number> {
   return todo.length === 0 ? exitCodes.done : exitCodes.failed;
 }
 
-function placeOf(call: Call, directory: string): string {
-  return isAbsolute(directory) ? directory : resolve(call.io.cwd, directory);
-}
-
 function todoOf({ part, expiresAtMs, key }: AuthorityPart, nowMs: number): readonly string[] {
   const named = part === 'root' ? 'the root' : 'the issuing authority';
   return [
-    ...(expiresAtMs <= nowMs ? [`${named} has expired`] : []),
-    ...(expiresAtMs > nowMs && expiresAtMs < nowMs + renewBeforeMs
-      ? [`${named} ends in ${ageText(expiresAtMs - nowMs)}`]
+    ...(expiresAtMs <= nowMs ? [`${named} has expired (${renewalCommands[part]})`] : []),
+    ...(expiresAtMs > nowMs && expiresAtMs < nowMs + authorityWarningMs
+      ? [`${named} ends in ${ageText(expiresAtMs - nowMs)} (${renewalCommands[part]})`]
       : []),
     ...(key === 'clear' ? [`the key of ${named} is not encrypted`] : []),
   ];

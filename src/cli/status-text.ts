@@ -1,7 +1,9 @@
 /** How `status` reads: the verdict first, then the nodes, the poolers, what is under way, and what is left to do. */
+import { renewalCommands } from '../core/authority.ts';
 import type { Operation } from '../core/operation.ts';
 import type { Receipt } from '../core/receipt.ts';
 import type { ClusterStatus, NodeStatus, PoolerStatus, Verdict } from '../core/status.ts';
+import { endingParts, endingText } from '../pki/authority-ending.ts';
 import { acceptedLossText, forecastText } from './forecast-text.ts';
 import { handsOffText } from './hands-off-text.ts';
 import { readOnlyText } from './read-only-text.ts';
@@ -39,6 +41,7 @@ export function statusLines(scene: StatusScene): readonly string[] {
     ...forecastLines(status),
     ...operationLines(status.operation),
     ...receiptLines(scene),
+    ...authorityLines(scene),
     ...todo(status).map((text) => `${paint('bold', 'TODO:')} ${text}`),
   ];
 }
@@ -172,6 +175,12 @@ function receiptLines({ status, receipt, nowMs }: StatusScene): readonly string[
 
 function pauseText(receipt: Receipt): string {
   return receipt.pauseMs === null ? 'no pooler took part' : `writes waited ${spanText(receipt.pauseMs)}`;
+}
+
+function authorityLines({ nowMs, paint, status }: StatusScene): readonly string[] {
+  return endingParts(status.authority ?? [], nowMs).map(
+    (part) => `${paint('bold', 'TODO:')} ${endingText(part, nowMs)} (${renewalCommands[part.part]})`,
+  );
 }
 
 /** What a person still has to do, or to wait for. */

@@ -67,7 +67,7 @@ export function signerOf({ file, clock }: Foundation): Signer {
   const { sealing } = tls;
   if (sealing === undefined || file.role !== 'database') {
     const refuse = () => Promise.reject(new UnderstudyError('NOT_FOUND', `${node} has no issuing key`));
-    return { sign: refuse, share: refuse };
+    return { sign: refuse, share: refuse, inspect: refuse };
   }
   const place = { cluster, domain, node, roots: tls.ca, sealing };
   return issuingProcess(beside('issuer.mjs'), place, () => clock.wallClock().getTime());

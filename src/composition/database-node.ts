@@ -31,6 +31,7 @@ import type { Store } from '../ports/store.ts';
 import { syncNames } from '../postgres/sync-names.ts';
 import { createCredentialMaker } from '../secrets/credential-maker.ts';
 import { version } from '../version.ts';
+import { authorityOf } from './authority.ts';
 import { askedOf, ownCertificateParts, renewalOf, secretsOf, signerOf } from './certificates.ts';
 import type { Foundation, Running } from './foundation.ts';
 import { diskFreeBytes, fenceOf, localPostgres } from './local-server.ts';
@@ -204,6 +205,7 @@ function databaseBackend(
   const { audit, file, clock, examine } = foundation;
   // systemd tells it to every service (systemd.exec(5)).
   const isService = process.env.INVOCATION_ID !== undefined;
+  const authority = authorityOf(foundation, agent);
   return new DatabaseBackend({
     cluster: file.cluster,
     agent,
@@ -218,6 +220,7 @@ function databaseBackend(
         ...(await examine()),
         ...lost,
         audit.doctor(),
+        ...authority.findings(),
         ...own.findings(),
         ...(file.role === 'witness' ? [] : [checkFence(await fence.peek(), isService)]),
       ];
@@ -230,6 +233,7 @@ function databaseBackend(
     peer: (node) => peerAgent(peers.link(node)),
     issue: (node, wishes) => issuing.issue(node, wishes),
     audit: audit.answers,
+    authority: authority.answers,
   });
 }
 

@@ -3,6 +3,7 @@
  *
  * Invariant: what is not known is `unknown`, `null` or absent, and never looks like something that was seen.
  */
+import type { AuthorityPartStatus } from './authority.ts';
 import type { MemberPostgres, ReadOnlyOrder } from './cluster-view.ts';
 import type { DurabilitySpec } from './declared-durability.ts';
 import type { Forecast } from './forecast.ts';
@@ -94,6 +95,8 @@ export interface ClusterStatus {
   readonly ifPrimaryDied?: Forecast | null | undefined;
   /** The present term began with a loss that somebody accepted. */
   readonly acceptedLoss?: AcceptedLossStatus | null | undefined;
+  /** How long root and issuing authority are good. */
+  readonly authority?: readonly AuthorityPartStatus[] | undefined;
 }
 
 /** At least `lacksBytes` are gone; what else was committed after `afterLsn` nobody knows. */

@@ -113,6 +113,7 @@ export const eventCatalogue = {
   'hands_off.ended': { severity: 'notice', sentence: 'the automation acts again: {because}' },
   'certificate.renewed': { severity: 'info', sentence: '{node} renewed its certificates: {purposes}' },
   'certificate.not_renewed': { severity: 'warning', sentence: '{node} could not renew its certificates: {because}' },
+  'authority.renewed': { severity: 'notice', sentence: '{by} brought a new issuing authority, good until {endsAt}' },
   'database.reverted': { severity: 'notice', sentence: '{by} had made as declared again: {what}' },
   'database.dropped': { severity: 'warning', sentence: '{by} dropped the database {database} with its data' },
   'certificate.placed': { severity: 'info', sentence: '{node} put a new certificate of {certificate} in place' },

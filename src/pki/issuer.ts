@@ -5,6 +5,7 @@
  * Invariant: the issuing key is sealed only to those who may seal themselves, database nodes by their certificates; what
  * is signed says what this node's agent decided, and of the signing request nothing but the key.
  */
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { CertificatePurpose } from '../core/certificates.ts';
 import { describeError } from '../errors/understudy-error.ts';
@@ -16,7 +17,7 @@ import { recordOf } from './record.ts';
 import { requestedKey } from './requested-key.ts';
 import { seal, unseal } from './seal.ts';
 import { type SealingKey, verifySealingCertificate, verifySealingKey } from './sealing-key.ts';
-import { judgeChain, type Trust } from './trust.ts';
+import { judgeChain, readCertificates, type Trust } from './trust.ts';
 
 /** As long as the issuing authority itself: it is clipped to that. */
 const sealingLifeMs = 400 * 24 * 60 * 60_000;
@@ -35,6 +36,7 @@ export async function performIssuing(task: IssuingTask): Promise<IssuingAnswer> 
       ...issuingSecret.parse(JSON.parse(opened.secret.toString('utf8'))),
       rootsPem: trust.rootsPem,
     };
+    if (task.work.do === 'inspect') return inspect(authority, trust, task.nowMs);
     const signed: SignedCertificate[] = [];
     for (const wanted of task.work.wanted) signed.push(await signOne(authority, task, wanted));
     const distrusted = signed.map(({ chain }) => judgeChain(chain, trust, task.nowMs)).find(({ trusted }) => !trusted);
@@ -52,6 +54,23 @@ function ownSealingKey({ node, sealing, nowMs }: IssuingTask, trust: Trust): Sea
   };
   const own = verifySealingKey(files, node, trust, nowMs);
   return own.ok ? own.value : `this node's sealing certificate: ${own.because}`;
+}
+
+/** What somebody brought: it is taken only when it could sign at once what everyone would believe. */
+function inspect({ certificatePem, keyPem }: Authority, { rootsPem }: Trust, nowMs: number): IssuingAnswer {
+  const refused = (because: string): IssuingAnswer => ({
+    outcome: 'refused',
+    because: `the issuing authority: ${because}`,
+  });
+  const certificate = new X509Certificate(certificatePem);
+  const roots = readCertificates(rootsPem) ?? [];
+  const isSigned = roots.some((root) => certificate.checkIssued(root) && certificate.verify(root.publicKey));
+  if (!certificate.ca || !isSigned) return refused('no trusted root has signed it');
+  if (!certificate.checkPrivateKey(createPrivateKey(keyPem))) return refused('its key is another one');
+  const [startsAt, endsAt] = [new Date(certificate.validFrom), new Date(certificate.validTo)];
+  if (startsAt.getTime() > nowMs || endsAt.getTime() <= nowMs)
+    return refused(`it is not good now, but until ${certificate.validTo}`);
+  return { outcome: 'inspected', certificatePem, startsAt: startsAt.toISOString(), endsAt: endsAt.toISOString() };
 }
 
 function share(

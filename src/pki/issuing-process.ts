@@ -31,6 +31,11 @@ export function issuingProcess(program: string, place: Place, now: () => number)
       });
       return answer.outcome === 'signed' ? answer.signed : [];
     },
+    async inspect(sealedKey) {
+      const answer = await ask(sealedKey, { do: 'inspect' });
+      if (answer.outcome === 'inspected') return answer;
+      throw new UnderstudyError('CERTIFICATE_REFUSED', 'the issuing process answered something else');
+    },
     async share(sealedKey, to) {
       const answer = await ask(sealedKey, { do: 'share', to: [...to] });
       return answer.outcome === 'shared' ? answer.shared : [];

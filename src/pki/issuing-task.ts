@@ -34,6 +34,7 @@ export const issuingTask = z.strictObject({
         }),
       ),
     }),
+    z.strictObject({ do: z.literal('inspect') }),
     z.strictObject({ do: z.literal('share'), to: z.array(z.strictObject({ node: name, chainPem: pem })) }),
   ]),
 });
@@ -54,6 +55,7 @@ const record = z.object({
 export const issuingAnswer = z.discriminatedUnion('outcome', [
   z.object({ outcome: z.literal('signed'), signed: z.array(z.object({ purpose, chain: pem, record })) }),
   z.object({ outcome: z.literal('shared'), shared: z.array(z.object({ node: name, sealed: z.string() })) }),
+  z.object({ outcome: z.literal('inspected'), certificatePem: pem, startsAt: z.string(), endsAt: z.string() }),
   z.object({ outcome: z.literal('refused'), because: z.string() }),
 ]);
 export type IssuingAnswer = z.infer<typeof issuingAnswer>;

@@ -45,10 +45,21 @@ export interface SignedCertificate {
   readonly record: Omit<CertificateRecord, 'where' | 'requestedBy' | 'issuedBy'>;
 }
 
+/** The issuing authority as it was found under its seal. */
+export interface OpenedAuthority {
+  /** PEM. */
+  readonly certificatePem: string;
+  /** ISO 8601, each. When its validity begins, and ends. */
+  readonly startsAt: string;
+  readonly endsAt: string;
+}
+
 /** Signs with the issuing key, which it opens with this node's sealing key each time, elsewhere than in this process. */
 export interface Signer {
   /** Throws CERTIFICATE_REFUSED, TIMEOUT, PROCESS_FAILED. */
   sign(sealedKey: string, wanted: readonly DecidedCertificate[]): Promise<readonly SignedCertificate[]>;
+  /** Opens one that somebody brought: a trusted root must have signed it, and its key must be with it. Throws as `sign`. */
+  inspect(sealedKey: string): Promise<OpenedAuthority>;
   /** Seals the issuing key to others; a sealing certificate that can't be trusted is left out. */
   share(
     sealedKey: string,

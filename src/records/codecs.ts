@@ -7,6 +7,7 @@
 import { z } from 'zod';
 import type { AcceptedLoss } from '../core/accepted-loss.ts';
 import type { AuditAnchor } from '../core/audit-anchor.ts';
+import type { AuthorityRecord } from '../core/authority.ts';
 import type { Ballot } from '../core/ballot.ts';
 import type { CertificateRecord } from '../core/certificates.ts';
 import type { ClusterRecord, MemberStatus, ReadOnlyOrder, SpecRecord } from '../core/cluster-view.ts';
@@ -44,6 +45,7 @@ export interface Records {
   readonly sealing: SealingRecord;
   readonly certificate: CertificateRecord;
   readonly credential: CredentialRecord;
+  readonly authority: AuthorityRecord;
 }
 
 export type RecordKind = keyof Records;
@@ -125,6 +127,7 @@ const credential = z.object({
   issuedAtMs: count,
   issuedBy: name,
 });
+const authority = z.object({ certificatePem: z.string().max(16_384), at: text, by: text });
 const fact = z.union([z.string(), z.number(), z.boolean(), z.null()]);
 const eventName = z.enum(eventNames, 'an event that this version does not know');
 const event = z.object({
@@ -155,6 +158,7 @@ const schemas: { readonly [K in RecordKind]: z.ZodType<Records[K]> } = {
   sealing,
   certificate,
   credential,
+  authority,
 };
 
 export function encodeRecord<K extends RecordKind>(_kind: K, value: Records[K]): string {

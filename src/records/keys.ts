@@ -11,6 +11,7 @@ export const keys = {
   handsOff: 'hands-off',
   readOnly: 'read-only',
   acceptedLoss: 'accepted-loss',
+  authority: 'authority',
 } as const;
 
 export const memberPrefix = 'members/';

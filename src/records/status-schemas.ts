@@ -1,6 +1,7 @@
 /** The shapes of what agents say of the cluster's state. Fields that this version doesn't know are dropped. */
 import { z } from 'zod';
 import type { AuditAnchor } from '../core/audit-anchor.ts';
+import type { AuthorityPartStatus } from '../core/authority.ts';
 import type { MemberPostgres } from '../core/cluster-view.ts';
 import type { Forecast, Prospect } from '../core/forecast.ts';
 import type { Operation } from '../core/operation.ts';
@@ -179,6 +180,13 @@ const durability = z.object({
   degraded: z.boolean(),
 });
 
+export const authorityPart = z.object({
+  part: z.enum(['root', 'issuing']),
+  subject: text,
+  fingerprint256: text,
+  endsAt: z.iso.datetime(),
+}) satisfies z.ZodType<AuthorityPartStatus>;
+
 export const clusterStatus = z.object({
   cluster: name,
   verdict: z.enum(['HEALTHY', 'DEGRADED', 'DOWN', 'STARTING']),
@@ -198,4 +206,5 @@ export const clusterStatus = z.object({
   durability: durability.nullish(),
   ifPrimaryDied: forecast.nullish(),
   acceptedLoss: z.object({ by: text, lacksBytes: bytes, afterLsn: text }).nullish(),
+  authority: z.array(authorityPart).optional(),
 }) satisfies z.ZodType<ClusterStatus>;

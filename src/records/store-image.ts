@@ -8,6 +8,7 @@
 
 import type { AcceptedLoss } from '../core/accepted-loss.ts';
 import type { AuditAnchor } from '../core/audit-anchor.ts';
+import type { AuthorityRecord } from '../core/authority.ts';
 import type { Ballot } from '../core/ballot.ts';
 import type { CertificateRecord } from '../core/certificates.ts';
 import type { ClusterRecord, MemberStatus, ReadOnlyOrder, SpecRecord, Stored } from '../core/cluster-view.ts';
@@ -54,6 +55,8 @@ export interface StoreImage {
   readonly handsOff: Stored<HandsOff> | null;
   readonly readOnly: Stored<ReadOnlyOrder> | null;
   readonly acceptedLoss: Stored<AcceptedLoss> | null;
+  /** The issuing authority in use, not yet verified. */
+  readonly authority: Stored<AuthorityRecord> | null;
   /** By `term/node`. */
   readonly ballots: ReadonlyMap<string, Stored<Ballot>>;
   /** By term. */
@@ -93,6 +96,7 @@ export function emptyImage(): StoreImage {
     handsOff: null,
     readOnly: null,
     acceptedLoss: null,
+    authority: null,
     ballots: new Map(),
     timelines: new Map(),
     members: new Map(),
@@ -169,6 +173,8 @@ function place(image: StoreImage, key: string, value: string | null, revision: n
       return settle(image, key, read('handsOff', value, revision), (handsOff) => ({ handsOff }));
     case keys.acceptedLoss:
       return settle(image, key, read('accepted-loss', value, revision), (acceptedLoss) => ({ acceptedLoss }));
+    case keys.authority:
+      return settle(image, key, read('authority', value, revision), (authority) => ({ authority }));
     default:
       return placeListed(image, key, value, revision);
   }

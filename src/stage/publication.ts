@@ -8,6 +8,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadNodeFile } from '../config/load-node-file.ts';
+import type { AuthorityRecord } from '../core/authority.ts';
 import type { CertificateRecord } from '../core/certificates.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import { openStore } from '../etcd/store-access.ts';
@@ -19,7 +20,7 @@ import { verifySealingKey } from '../pki/sealing-key.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { StoreWrite } from '../ports/store.ts';
 import { encodeRecord } from '../records/codecs.ts';
-import { certificateKey, issuingSecretName, sealingKey, secretKey } from '../records/keys.ts';
+import { certificateKey, issuingSecretName, keys, sealingKey, secretKey } from '../records/keys.ts';
 import { certificatesOf } from './certificates.ts';
 import { nodeDirectory, personDirectory, type StageNode, type StageRecord, stagePeople, storeHosts } from './record.ts';
 import { stageAuthority } from './stage-authority.ts';
@@ -37,14 +38,14 @@ export async function publishCertificates(record: StageRecord, clock: Clock): Pr
     ...record.nodes.map((node) => sealingOf(record, node)),
     ...listed(record),
     await issuingKeyFor(record),
+    { key: keys.authority, value: encodeRecord('authority', await authorityFor(record)) },
   ];
   const store = openStore(access, record.cluster, clock);
   try {
     const { entries } = await store.readAll({ withinMs });
-    // A sealed text is never twice the same; one that is there stays.
     const writes = wanted.filter(({ key, value }) => {
       const there = entries.get(key)?.value;
-      return key === secretKeyOf(record) ? there === undefined : there !== value;
+      return isWrittenOnce(record, key) ? there === undefined : there !== value;
     });
     for (let from = 0; from < writes.length; from += atOnce) {
       await store.transact([], writes.slice(from, from + atOnce), { withinMs });
@@ -89,6 +90,16 @@ function firstDatabase(record: StageRecord): StageNode {
 
 function secretKeyOf(record: StageRecord): string {
   return secretKey(firstDatabase(record).name, issuingSecretName);
+}
+
+/** A sealed text is never twice the same; and the cluster may have another authority by now. */
+function isWrittenOnce(record: StageRecord, key: string): boolean {
+  return key === secretKeyOf(record) || key === keys.authority;
+}
+
+async function authorityFor(record: StageRecord): Promise<AuthorityRecord> {
+  const { certificatePem } = await stageAuthority(record);
+  return { certificatePem, at: new Date().toISOString(), by: 'stage up' };
 }
 
 async function issuingKeyFor(record: StageRecord): Promise<Put> {

@@ -14,13 +14,17 @@ const dayMs = 24 * 60 * 60_000;
 const rootLifeMs = 3_650 * dayMs;
 const issuingLifeMs = 400 * dayMs;
 
-function directoryOf(record: StageRecord): string {
+export function authorityDirectory(record: StageRecord): string {
   return join(record.root, 'ca');
+}
+
+export function passphraseFileIn(directory: string): string {
+  return join(directory, 'passphrase');
 }
 
 /** PEM: what every node of the stage trusts. Throws as reading a file does. */
 export function stageRoots(record: StageRecord): string {
-  return readFileSync(join(directoryOf(record), 'root.crt'), 'utf8');
+  return readFileSync(join(authorityDirectory(record), 'root.crt'), 'utf8');
 }
 
 /** Opened once: that takes a moment by design. */
@@ -28,14 +32,14 @@ const opened = new Map<string, Authority>();
 
 /** The issuing authority; founded when there is none. Its key stays with whoever made the stage. */
 export async function stageAuthority(record: StageRecord): Promise<Authority> {
-  const directory = directoryOf(record);
+  const directory = authorityDirectory(record);
   const known = opened.get(directory);
   if (known !== undefined && existsSync(directory)) return known;
   const inside = (name: string) => join(directory, name);
   // Written last.
   if (!existsSync(inside('issuing.key'))) await found(record, directory);
   const read = (name: string) => readFileSync(inside(name), 'utf8');
-  const keyPem = decryptKey(read('issuing.key'), read('passphrase').trim());
+  const keyPem = decryptKey(read('issuing.key'), readFileSync(passphraseFileIn(directory), 'utf8').trim());
   const authority = { certificatePem: read('issuing.crt'), keyPem, rootsPem: stageRoots(record) };
   opened.set(directory, authority);
   return authority;
@@ -46,6 +50,6 @@ async function found({ cluster }: StageRecord, directory: string): Promise<void>
   // What was left of one that was interrupted.
   for (const name of ['root.key', 'root.crt', 'issuing.crt']) rmSync(join(directory, name), { force: true });
   mkdirSync(directory, { recursive: true, mode: 0o700 });
-  writeFileSync(join(directory, 'passphrase'), `${passphrase}\n`, { mode: 0o600 });
+  writeFileSync(passphraseFileIn(directory), `${passphrase}\n`, { mode: 0o600 });
   await foundAuthority({ directory, cluster, rootLifeMs, issuingLifeMs, passphrase, nowMs: Date.now() });
 }

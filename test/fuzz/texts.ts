@@ -130,6 +130,7 @@ const places: Readonly<Record<RecordKind, string>> = {
   sealing: sealingKey('db1'),
   credential: credentialKey('app1', 'shop'),
   certificate: certificateKey('0A'),
+  authority: keys.authority,
 };
 
 /** A value for a key of the store, and where it stands. */

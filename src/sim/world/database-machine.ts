@@ -74,6 +74,10 @@ export class DatabaseMachine {
         log: () => ({ files: [], head: beginning, waiting: 0, missed: 0, trouble: null }),
         read: async () => ({ text: '', next: null }),
       },
+      authority: {
+        state: () => ({ parts: [], sealing: [] }),
+        renew: () => Promise.reject(new UnderstudyError('NOT_FOUND', 'there is no authority here')),
+      },
       peer: (peer) => this.#peer(process, peer),
     });
     const agent = { process, node, backend };
