@@ -26,6 +26,7 @@ const paths: Partial<Record<RouteName, string>> = {
   cancel: '/v1/operations/S-1/cancel',
   receipt: '/v1/receipts/R-0142',
 };
+const examplePem = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
 const bodies: Partial<Record<RouteName, unknown>> = {
   promise: { term: 1, round: 1, forMs: 6_060 },
   lastWords: { file: '000000010000000000000003', offset: 0 },
@@ -35,6 +36,8 @@ const bodies: Partial<Record<RouteName, unknown>> = {
   handsOff: { forMs: 60_000 },
   switchover,
   certificate: { wishes: [{ purpose: 'node', request: 'request' }] },
+  registerCertificate: { certificatePem: examplePem, name: 'shop', where: null },
+  forgetCertificate: { name: 'shop' },
   renewAuthority: { sealed: [{ node: 'pg0', sealed: 'sealed' }] },
   rotateCredentials: { application: null, node: null },
   revertDatabases: { name: null },

@@ -76,6 +76,7 @@ export function createAppBackend(parts: AppBackendParts): AgentBackend {
     lastWords: elsewhereLater,
     issue: elsewhereLater,
     certificates: elsewhere,
+    registered: { all: elsewhere, register: elsewhereLater, forget: elsewhereLater },
     authority: { state: elsewhere, renew: elsewhereLater },
     reinit: elsewhereLater,
     restart: elsewhereLater,

@@ -65,6 +65,7 @@ export interface BackendParts {
   readonly issue: AgentBackend['issue'];
   readonly audit: Omit<AgentBackend['audit'], 'anchors'>;
   readonly authority: AgentBackend['authority'];
+  readonly registered: AgentBackend['registered'];
 }
 
 /** Each may list a thousand transactions; an answer has its limit. */
@@ -76,6 +77,7 @@ export class DatabaseBackend implements AgentBackend {
   readonly doctor: () => Promise<readonly DoctorFinding[]>;
   readonly audit: AgentBackend['audit'];
   readonly authority: AgentBackend['authority'];
+  readonly registered: AgentBackend['registered'];
   readonly #parts: BackendParts;
   readonly #agent: DatabaseNode;
   readonly #switchovers: SwitchoverOrders;
@@ -88,6 +90,7 @@ export class DatabaseBackend implements AgentBackend {
     const anchors = () => [...agent.mirror.image.audits].map(([node, { value }]) => ({ node, ...value }));
     this.audit = { log: () => audit.log(), read: (file, offset) => audit.read(file, offset), anchors };
     this.authority = parts.authority;
+    this.registered = parts.registered;
     this.#parts = parts;
     this.#agent = parts.agent;
     this.#switchovers = new SwitchoverOrders(parts.agent, parts.peer);
@@ -113,6 +116,7 @@ export class DatabaseBackend implements AgentBackend {
       cluster: status.cluster === '' ? this.cluster : status.cluster,
       lastReceipt: this.#agent.mirror.image.receipts.at(-1)?.id ?? null,
       authority: this.authority.state().parts,
+      registered: this.registered.all(),
     };
   }
 

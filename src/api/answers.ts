@@ -67,6 +67,11 @@ export const answersByRoute: Readonly<Record<Exclude<RouteName, StreamRoute>, An
     return { issued: await backend.issue(identity.name, wishes) };
   },
   certificates: (backend) => backend.certificates(),
+  registered: (backend) => backend.registered.all(),
+  registerCertificate: (backend, { body, caller }) =>
+    backend.registered.register(requests.registerCertificate.parse(body), caller.by),
+  forgetCertificate: (backend, { body, caller }) =>
+    backend.registered.forget(requests.forgetCertificate.parse(body).name, caller.by),
   authority: (backend) => backend.authority.state(),
   renewAuthority: (backend, { body, caller }) =>
     backend.authority.renew(requests.renewAuthority.parse(body), caller.by),

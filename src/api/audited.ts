@@ -57,6 +57,15 @@ const orders: Partial<Record<RouteName, Reading>> = {
         .join(' '),
     },
   }),
+  registerCertificate(body) {
+    const { certificatePem, name, where } = requests.registerCertificate.parse(body);
+    const digest = createHash('sha256').update(certificatePem).digest('hex');
+    return { kind: 'order.register', facts: { certificate: name ?? 'by its host name', where, digest } };
+  },
+  forgetCertificate: (body) => ({
+    kind: 'order.forget',
+    facts: { certificate: requests.forgetCertificate.parse(body).name },
+  }),
   certificate(body) {
     const { wishes } = requests.certificate.parse(body);
     return {

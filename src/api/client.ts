@@ -18,6 +18,7 @@ import type { Operation } from '../core/operation.ts';
 import type { PoolerReport } from '../core/pooler-report.ts';
 import type { PromiseAnswer, PromiseRequest } from '../core/promise.ts';
 import type { Receipt } from '../core/receipt.ts';
+import type { RegisteredCertificate } from '../core/registered.ts';
 import type { ClusterStatus } from '../core/status.ts';
 import type { EventRecord } from '../events/catalogue.ts';
 import { behalfOf } from './caller.ts';
@@ -38,6 +39,7 @@ import {
   onBehalfOfHeader,
   type Person,
   type ReadOnlyRequest,
+  type RegistrationRequest,
   type RevertRequest,
   type RotationAnswer,
   type RotationRequest,
@@ -99,6 +101,11 @@ export interface AgentClient {
   /** For the node that asks. */
   certificate(wishes: readonly CertificateWish[], options?: AskOptions): Promise<readonly IssuedCertificate[]>;
   certificates(options?: AskOptions): Promise<readonly CertificateRecord[]>;
+  registered(options?: AskOptions): Promise<readonly RegisteredCertificate[]>;
+  /** Throws CERTIFICATE_REFUSED, REFUSED, CONFLICT. */
+  registerCertificate(request: RegistrationRequest, options?: AskOptions): Promise<RegisteredCertificate>;
+  /** Throws NOT_FOUND. */
+  forgetCertificate(request: { readonly name: string }, options?: AskOptions): Promise<Accepted>;
   authority(options?: AskOptions): Promise<AuthorityState>;
   /** Throws CERTIFICATE_REFUSED, REFUSED, CONFLICT. */
   renewAuthority(request: AuthorityRenewalRequest, options?: AskOptions): Promise<AuthorityRenewalAnswer>;
@@ -185,6 +192,9 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
       return (await call('certificate', answers.certificate, asked, { body: { wishes }, usuallyMs })).issued;
     },
     certificates: (asked) => call('certificates', answers.certificates, asked),
+    registered: (asked) => call('registered', answers.registered, asked),
+    registerCertificate: (body, asked) => call('registerCertificate', answers.registerCertificate, asked, { body }),
+    forgetCertificate: (body, asked) => call('forgetCertificate', answers.forgetCertificate, asked, { body }),
     authority: (asked) => call('authority', answers.authority, asked),
     renewAuthority: (body, asked) =>
       call('renewAuthority', answers.renewAuthority, asked, { body, usuallyMs: patienceFor('renewAuthority') }),

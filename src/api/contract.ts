@@ -23,6 +23,7 @@ import type { Operation } from '../core/operation.ts';
 import type { PoolerReport } from '../core/pooler-report.ts';
 import type { PromiseAnswer, PromiseRequest } from '../core/promise.ts';
 import type { Receipt } from '../core/receipt.ts';
+import type { RegisteredCertificate } from '../core/registered.ts';
 import type { FailoverPlan } from '../core/rules/failover-order.ts';
 import type { ApplicationName, ApplicationSpec, NodeName, OwnCertificateSpec, PoolerSpec, Spec } from '../core/spec.ts';
 import type { ClusterStatus } from '../core/status.ts';
@@ -217,6 +218,21 @@ export interface AuthorityAnswers {
   renew(request: AuthorityRenewalRequest, by: string): Promise<AuthorityRenewalAnswer>;
 }
 
+export interface RegistrationRequest {
+  /** PEM, the leaf alone. */
+  readonly certificatePem: string;
+  /** `null`: its first host name. */
+  readonly name: string | null;
+  readonly where: string | null;
+}
+
+/** Certificates of others, whose end is told. */
+export interface RegisteredAnswers {
+  all(): readonly RegisteredCertificate[];
+  register(request: RegistrationRequest, by: string): Promise<RegisteredCertificate>;
+  forget(name: string, by: string): Promise<Accepted>;
+}
+
 /** An agent's own audit log, as it stands in its files, and what the store knows of all of them. */
 export interface AuditAnswers {
   log(): AuditState;
@@ -287,6 +303,7 @@ export interface AgentBackend {
   member(): MemberStatus | null;
   readonly audit: AuditAnswers;
   readonly authority: AuthorityAnswers;
+  readonly registered: RegisteredAnswers;
 }
 
 /** Answers from memory, or with one short act. */
@@ -335,6 +352,14 @@ export const routes = {
   /** A node for itself alone, by its certificate. It starts a program, on a machine that may be busy. */
   certificate: { method: 'POST', path: '/v1/certificate', who: ['database', 'app', 'witness'], withinMs: 25_000 },
   certificates: { method: 'GET', path: '/v1/certificates', who: readers, withinMs: atOnceMs },
+  registered: { method: 'GET', path: '/v1/certificates/registered', who: readers, withinMs: atOnceMs },
+  registerCertificate: {
+    method: 'POST',
+    path: '/v1/certificates/registered',
+    who: ['operator'],
+    withinMs: atOnceMs,
+  },
+  forgetCertificate: { method: 'POST', path: '/v1/certificates/forget', who: ['operator'], withinMs: atOnceMs },
   authority: { method: 'GET', path: '/v1/authority', who: readers, withinMs: atOnceMs },
   /** It starts a program, on a machine that may be busy. */
   renewAuthority: { method: 'POST', path: '/v1/authority', who: ['operator'], withinMs: 45_000 },

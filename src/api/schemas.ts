@@ -18,7 +18,7 @@ import { handsOffAtMostMs } from '../core/hands-off.ts';
 import { defaultApplicationFiles } from '../core/spec.ts';
 import { errorCatalogue } from '../errors/catalogue.ts';
 import { type EventRecord, isEventName } from '../events/catalogue.ts';
-import { certificate } from '../records/certificate-schema.ts';
+import { certificate, registered, registeredName } from '../records/certificate-schema.ts';
 import { lostReport } from '../records/lost-schema.ts';
 import {
   applicationFilesSpec,
@@ -59,6 +59,7 @@ import type {
   HandsOffRequest,
   Preflight,
   ReadOnlyRequest,
+  RegistrationRequest,
   RevertRequest,
   RotationRequest,
   SpecAnswer,
@@ -85,15 +86,14 @@ const failover = z.strictObject({
     .nullable(),
 }) satisfies z.ZodType<FailoverRequest>;
 
+const oneLine = z
+  .string()
+  .min(1)
+  .regex(/^\P{Cc}*$/u, 'one line without control characters');
 const readOnly = z.strictObject({
   on: z.boolean(),
   // It is shown on other people's terminals, as part of one line.
-  reason: z
-    .string()
-    .min(1)
-    .max(500)
-    .regex(/^\P{Cc}*$/u, 'one line without control characters')
-    .nullable(),
+  reason: oneLine.max(500).nullable(),
 }) satisfies z.ZodType<ReadOnlyRequest>;
 const handsOff = z.strictObject({
   forMs: positive.max(handsOffAtMostMs).nullable(),
@@ -130,6 +130,16 @@ export const requests = {
   checkpoint: nothing,
   promise: z.strictObject({ term: positive, round: positive, forMs: positive }),
   lastWords: z.strictObject({ file: z.string().regex(/^[0-9A-F]{24}$/), offset: count }),
+  registerCertificate: z.strictObject({
+    // One certificate and nothing else: no key can come this way.
+    certificatePem: z
+      .string()
+      .max(16_384)
+      .regex(/^-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----\s*$/, 'one certificate in PEM'),
+    name: registeredName.nullable(),
+    where: oneLine.max(200).nullable(),
+  }) satisfies z.ZodType<RegistrationRequest>,
+  forgetCertificate: z.strictObject({ name: registeredName }),
   renewAuthority: z.strictObject({
     sealed: z
       .array(z.strictObject({ node: name, sealed: z.string().max(65_536) }))
@@ -324,6 +334,9 @@ export const answers = {
     issued: z.array(z.object({ purpose: z.enum(purposes), chain: z.string().max(65_536) })),
   }),
   certificates: z.array(certificate),
+  registered: z.array(registered),
+  registerCertificate: registered,
+  forgetCertificate: accepted,
   authority: z.object({
     parts: z.array(authorityPart),
     sealing: z.array(z.object({ node: name, chainPem: z.string() })),

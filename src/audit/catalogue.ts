@@ -40,6 +40,8 @@ export const auditCatalogue = {
   'order.restart': { sentence: 'ordered a restart' },
   'order.certificate': { sentence: 'asked for certificates: {purposes}' },
   'order.authority': { sentence: 'brought a new issuing authority, sealed to {nodes}' },
+  'order.register': { sentence: 'registered a certificate of others, {certificate} (SHA-256 of its text {digest})' },
+  'order.forget': { sentence: 'ordered to forget the registered certificate {certificate}' },
   'order.ended': { sentence: 'the order of line {order}: {outcome} {because}' },
 } as const satisfies Record<string, AuditEntry>;
 

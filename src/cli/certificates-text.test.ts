@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { exampleRecords } from '../../test/fixtures/records.ts';
+import { specOf } from '../../test/fixtures/spec.ts';
 import type { CertificateRecord } from '../core/certificates.ts';
-import { certificateLines, judgeCertificates } from './certificates-text.ts';
+import { certificateLines, judgeCertificates, type KnownCertificates } from './certificates-text.ts';
 
 const nowMs = Date.parse('2026-11-21T12:00:00Z');
 const hourMs = 3_600_000;
@@ -17,22 +19,50 @@ function record(name: string, issuedHoursAgo: number, lifeHours: number, change:
   } satisfies CertificateRecord;
 }
 
+const judged = (records: readonly CertificateRecord[], others: Partial<KnownCertificates> = {}) =>
+  judgeCertificates({ records, registered: [], declared: null, ...others }, nowMs);
+
 describe('the list of certificates', () => {
   it('says how many there are, which is next, and what is late or expired', () => {
     const records = [record('db1', 1, 12), record('db1', 12, 12), record('db2', 11, 12), record('db3', 20, 12)];
-    const [verdict, ...lines] = certificateLines(judgeCertificates(records, nowMs), nowMs, false);
+    const [verdict, ...lines] = certificateLines(judged(records), nowMs, false);
     expect(verdict).toBe('3 certificates. The next to expire: node db2, in 60 min. Late: node db2. Expired: node db3.');
     expect(lines.map((line) => line.split(/ {2,}/).slice(0, 3))).toEqual([
       ['expired', 'node', 'db3'],
       ['late', 'node', 'db2'],
       ['good', 'node', 'db1'],
     ]);
-    expect(certificateLines(judgeCertificates(records, nowMs), nowMs, true)).toHaveLength(5);
+    expect(certificateLines(judged(records), nowMs, true)).toHaveLength(5);
+  });
+
+  it('takes an own certificate that is declared no more for withdrawn, and not for late', () => {
+    const own = record('web.example.org', 11, 12, { kind: 'own', where: 'web1' });
+    const files = { owner: null, group: null, mode: '0600' as const };
+    const spec = specOf(['db1', 'web1']);
+    const nodes = spec.nodes.map((node) => (node.name === 'web1' ? { ...node, roles: ['web'] } : node));
+    const declaring = { name: 'web.example.org', lifeMs: 12 * hourMs, roles: ['web'], reload: null, files };
+    const stateUnder = (declared: KnownCertificates['declared']) => judged([own], { declared })[0]?.state;
+    expect(stateUnder({ ...spec, nodes, certificates: [declaring] })).toBe('late');
+    expect(stateUnder({ ...spec, nodes, certificates: [] })).toBe('withdrawn');
+    expect(stateUnder(null)).toBe('late');
+    const withdrawn = judged([own], { declared: spec });
+    expect(certificateLines(withdrawn, nowMs, false)[0]).toBe('1 certificate. None is late.');
+  });
+
+  it('lists what was registered, and names what ends', () => {
+    const soon = new Date(nowMs + 5 * 24 * hourMs).toISOString();
+    const registered = [exampleRecords.registered, { ...exampleRecords.registered, name: 'pay', expiresAt: soon }];
+    const listed = judged([], { registered });
+    expect(listed.map(({ kind, name, state }) => [kind, name, state])).toEqual([
+      ['registered', 'pay', 'ending'],
+      ['registered', 'shop.example.org', 'good'],
+    ]);
+    expect(certificateLines(listed, nowMs, false)[0]).toContain("not the cluster's to renew: registered pay.");
   });
 
   it('takes nobody for late who renews his own', () => {
     const people = [record('kim', 11, 12, { kind: 'operator' })];
-    expect(judgeCertificates(people, nowMs)).toMatchObject([{ state: 'good' }]);
+    expect(judged(people)).toMatchObject([{ state: 'good' }]);
     expect(certificateLines([], nowMs, false)).toEqual(['No certificate is remembered.']);
   });
 });

@@ -1,27 +1,65 @@
 /** The list of certificates for people: the verdict first, then one line each. Pure. */
 import { type CertificateRecord, holderOf } from '../core/certificates.ts';
+import { ownCertificatesOf } from '../core/own-certificates.ts';
+import type { RegisteredCertificate } from '../core/registered.ts';
 import { isRenewalLate } from '../core/rules/certificate-renewal.ts';
-import { ageText, columns, countText } from './words.ts';
+import type { Spec } from '../core/spec.ts';
+import { isEnding } from '../pki/registered-ending.ts';
+import { ageText, columns, countText, oneLine } from './words.ts';
 
-export type CertificateState = 'good' | 'late' | 'expired' | 'replaced';
+/**
+ * `late`: its agent should have renewed it. `withdrawn`: an own one that is declared no more: it ends by itself.
+ * `ending`: of others, and somebody should renew it.
+ */
+export type CertificateState = 'good' | 'late' | 'expired' | 'replaced' | 'withdrawn' | 'ending';
 
-export interface ListedCertificate extends CertificateRecord {
+export interface ListedCertificate extends Omit<CertificateRecord, 'kind' | 'where'> {
+  readonly kind: CertificateRecord['kind'] | 'registered';
+  /** A node; of a registered one what was said of it. */
+  readonly where: string | null;
   readonly state: CertificateState;
 }
 
+export interface KnownCertificates {
+  readonly records: readonly CertificateRecord[];
+  readonly registered: readonly RegisteredCertificate[];
+  /** `null`: not known. */
+  readonly declared: Spec | null;
+}
+
 /** Soonest to expire first; `replaced`: its holder has a newer one. */
-export function judgeCertificates(records: readonly CertificateRecord[], nowMs: number): readonly ListedCertificate[] {
+export function judgeCertificates(
+  { declared, records, registered }: KnownCertificates,
+  nowMs: number,
+): readonly ListedCertificate[] {
   const newest = new Map<string, CertificateRecord>();
   for (const record of records) {
     const known = newest.get(holderOf(record));
     if (known === undefined || known.issuedAt < record.issuedAt) newest.set(holderOf(record), record);
   }
-  return records
-    .map(
-      (record) =>
-        ({ ...record, state: newest.get(holderOf(record)) === record ? stateOf(record, nowMs) : 'replaced' }) as const,
-    )
-    .sort((a, b) => (a.expiresAt < b.expiresAt ? -1 : 1));
+  const issued = records.map((record): ListedCertificate => {
+    const isNewest = newest.get(holderOf(record)) === record;
+    const state = isWithdrawn(record, declared) ? 'withdrawn' : stateOf(record, nowMs);
+    return { ...record, state: isNewest ? state : 'replaced' };
+  });
+  return [...issued, ...registered.map((one) => listedOf(one, nowMs))].sort((a, b) =>
+    a.expiresAt < b.expiresAt ? -1 : 1,
+  );
+}
+
+function listedOf(one: RegisteredCertificate, nowMs: number): ListedCertificate {
+  const { addresses, by, expiresAt, hostNames, issuedAt, issuer, keyType, name, serial, where } = one;
+  const ends = isEnding(one, nowMs) ? 'ending' : 'good';
+  return {
+    ...{ kind: 'registered', name, where, serial, hostNames, addresses, issuer, keyType, issuedAt, expiresAt },
+    ...{ requestedBy: by, issuedBy: null, state: Date.parse(expiresAt) <= nowMs ? 'expired' : ends },
+  };
+}
+
+/** Its agent has taken its files away; the certificate itself is good until it ends. */
+function isWithdrawn({ kind, name, where }: CertificateRecord, declared: Spec | null): boolean {
+  if (kind !== 'own' || declared === null || where === null) return false;
+  return !ownCertificatesOf(declared, where).some((one) => one.name === name);
 }
 
 /** People renew theirs themselves, when they like; only what agents renew can be late. */
@@ -43,11 +81,11 @@ export function certificateLines(
     one.state,
     one.kind,
     one.name,
-    one.where ?? '-',
+    oneLine(one.where ?? '-'),
     `issued ${one.issuedAt.slice(0, 19)}Z`,
     `expires ${one.expiresAt.slice(0, 19)}Z`,
     one.keyType,
-    `by ${one.issuer}`,
+    `by ${oneLine(one.issuer)}`,
     `for ${one.requestedBy}`,
     [...one.hostNames, ...one.addresses].join(' '),
     one.serial,
@@ -57,15 +95,16 @@ export function certificateLines(
 
 function verdict(current: readonly ListedCertificate[], nowMs: number): string {
   if (current.length === 0) return 'No certificate is remembered.';
-  const next = current.find(({ state }) => state !== 'expired');
+  const next = current.find(({ state }) => state !== 'expired' && state !== 'withdrawn');
   const named = (state: CertificateState) =>
     current.filter((one) => one.state === state).map(({ kind, name }) => `${kind} ${name}`);
-  const [late, expired] = [named('late'), named('expired')];
+  const [late, ending, expired] = [named('late'), named('ending'), named('expired')];
   const soon =
     next === undefined
       ? ''
       : ` The next to expire: ${next.kind} ${next.name}, in ${ageText(Date.parse(next.expiresAt) - nowMs)}.`;
   const delays = late.length === 0 ? ' None is late.' : ` Late: ${late.join(', ')}.`;
   const ends = expired.length === 0 ? '' : ` Expired: ${expired.join(', ')}.`;
-  return `${countText(current.length, 'certificate')}.${soon}${delays}${ends}`;
+  const endings = ending.length === 0 ? '' : ` Ending, and not the cluster's to renew: ${ending.join(', ')}.`;
+  return `${countText(current.length, 'certificate')}.${soon}${delays}${endings}${ends}`;
 }

@@ -4,6 +4,7 @@ import type { Operation } from '../core/operation.ts';
 import type { Receipt } from '../core/receipt.ts';
 import type { ClusterStatus, NodeStatus, PoolerStatus, Verdict } from '../core/status.ts';
 import { endingParts, endingText } from '../pki/authority-ending.ts';
+import { isEnding, registeredText } from '../pki/registered-ending.ts';
 import { acceptedLossText, forecastText } from './forecast-text.ts';
 import { handsOffText } from './hands-off-text.ts';
 import { readOnlyText } from './read-only-text.ts';
@@ -42,6 +43,7 @@ export function statusLines(scene: StatusScene): readonly string[] {
     ...operationLines(status.operation),
     ...receiptLines(scene),
     ...authorityLines(scene),
+    ...registeredLines(scene),
     ...todo(status).map((text) => `${paint('bold', 'TODO:')} ${text}`),
   ];
 }
@@ -175,6 +177,11 @@ function receiptLines({ status, receipt, nowMs }: StatusScene): readonly string[
 
 function pauseText(receipt: Receipt): string {
   return receipt.pauseMs === null ? 'no pooler took part' : `writes waited ${spanText(receipt.pauseMs)}`;
+}
+
+function registeredLines({ nowMs, paint, status }: StatusScene): readonly string[] {
+  const registered = (status.registered ?? []).filter((one) => isEnding(one, nowMs));
+  return registered.map((one) => `${paint('bold', 'TODO:')} ${oneLine(registeredText(one, nowMs))}`);
 }
 
 function authorityLines({ nowMs, paint, status }: StatusScene): readonly string[] {

@@ -1,14 +1,18 @@
-/** What a database node's agent answers of the cluster's authority, and what of it is told to `doctor`. */
+/** What a database node's agent answers of the cluster's authority and of registered certificates, and what of it is told to `doctor`. */
 import { authorityAnswers } from '../agent/authority-order.ts';
 import type { DatabaseNode } from '../agent/database-node.ts';
-import type { AuthorityAnswers, DoctorFinding } from '../api/contract.ts';
+import { registeredAnswers } from '../agent/registration-order.ts';
+import type { AuthorityAnswers, DoctorFinding, RegisteredAnswers } from '../api/contract.ts';
 import { checkAuthority } from '../doctor/authority.ts';
+import { checkRegistered } from '../doctor/registered.ts';
 import { authorityStanding } from '../pki/authority-standing.ts';
+import { foreignCertificate } from '../pki/foreign-certificate.ts';
 import { signerOf } from './certificates.ts';
 import type { Foundation } from './foundation.ts';
 
 export interface AuthorityParts {
   readonly answers: AuthorityAnswers;
+  readonly registered: RegisteredAnswers;
   findings(): readonly DoctorFinding[];
 }
 
@@ -20,8 +24,13 @@ export function authorityOf(foundation: Foundation, agent: DatabaseNode): Author
     return authorityStanding({ rootsPem, issuingPems: [mirror.image.authority?.value.certificatePem, certificatePem] });
   };
   const orders = { clock, mirror, signal, emit };
+  const registered = registeredAnswers({ ...orders, read: foreignCertificate });
   return {
+    registered,
     answers: authorityAnswers({ self: file.node, signer: signerOf(foundation), ...orders }, standing),
-    findings: () => checkAuthority(standing(), clock.wallClock().getTime()),
+    findings: () => {
+      const nowMs = clock.wallClock().getTime();
+      return [...checkAuthority(standing(), nowMs), ...checkRegistered(registered.all(), nowMs)];
+    },
   };
 }

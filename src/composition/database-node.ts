@@ -234,6 +234,7 @@ function databaseBackend(
     issue: (node, wishes) => issuing.issue(node, wishes),
     audit: audit.answers,
     authority: authority.answers,
+    registered: authority.registered,
   });
 }
 

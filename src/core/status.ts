@@ -11,6 +11,7 @@ import type { PendingRestart } from './local-postgres.ts';
 import type { Operation } from './operation.ts';
 import type { PoolerReport } from './pooler-report.ts';
 import type { Reachable } from './reach.ts';
+import type { RegisteredCertificate } from './registered.ts';
 import type { NodeName, NodeRole } from './spec.ts';
 
 export interface SlotStatus {
@@ -97,6 +98,8 @@ export interface ClusterStatus {
   readonly acceptedLoss?: AcceptedLossStatus | null | undefined;
   /** How long root and issuing authority are good. */
   readonly authority?: readonly AuthorityPartStatus[] | undefined;
+  /** Certificates of others whose end is told. */
+  readonly registered?: readonly Pick<RegisteredCertificate, 'name' | 'where' | 'issuedAt' | 'expiresAt'>[] | undefined;
 }
 
 /** At least `lacksBytes` are gone; what else was committed after `afterLsn` nobody knows. */

@@ -114,6 +114,14 @@ export const eventCatalogue = {
   'certificate.renewed': { severity: 'info', sentence: '{node} renewed its certificates: {purposes}' },
   'certificate.not_renewed': { severity: 'warning', sentence: '{node} could not renew its certificates: {because}' },
   'authority.renewed': { severity: 'notice', sentence: '{by} brought a new issuing authority, good until {endsAt}' },
+  'certificate.registered': {
+    severity: 'info',
+    sentence: '{by} registered the certificate {certificate}, which ends at {endsAt}',
+  },
+  'certificate.forgotten': {
+    severity: 'info',
+    sentence: '{by} had the registered certificate {certificate} forgotten',
+  },
   'database.reverted': { severity: 'notice', sentence: '{by} had made as declared again: {what}' },
   'database.dropped': { severity: 'warning', sentence: '{by} dropped the database {database} with its data' },
   'certificate.placed': { severity: 'info', sentence: '{node} put a new certificate of {certificate} in place' },

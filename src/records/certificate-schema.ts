@@ -1,6 +1,7 @@
 /** What is remembered of a certificate that was issued. */
 import { z } from 'zod';
 import type { CertificateRecord } from '../core/certificates.ts';
+import type { RegisteredCertificate } from '../core/registered.ts';
 import { name, text } from './spec-schema.ts';
 
 export const certificate = z.object({
@@ -17,3 +18,25 @@ export const certificate = z.object({
   requestedBy: text,
   issuedBy: name.nullable(),
 }) satisfies z.ZodType<CertificateRecord>;
+
+/** A host name, a wildcard, or what somebody calls it; it becomes part of a key, and of lines on terminals. */
+export const registeredName = z
+  .string()
+  .regex(/^[A-Za-z0-9*_][A-Za-z0-9*_.@:-]{0,127}$/, 'letters, digits, and . _ - @ : *');
+
+export const registered = z.object({
+  name: registeredName,
+  where: z.string().max(200).nullable(),
+  subject: text,
+  issuer: text,
+  serial: z.string().regex(/^[0-9A-F]{1,64}$/),
+  hostNames: z.array(text),
+  addresses: z.array(text),
+  keyType: text,
+  fingerprint256: text,
+  issuedAt: z.iso.datetime(),
+  expiresAt: z.iso.datetime(),
+  certificatePem: z.string().max(16_384),
+  registeredAt: z.iso.datetime(),
+  by: text,
+}) satisfies z.ZodType<RegisteredCertificate>;

@@ -18,10 +18,11 @@ import type { Lease, Renewal } from '../core/lease.ts';
 import type { Operation } from '../core/operation.ts';
 import type { PoolerReport } from '../core/pooler-report.ts';
 import type { Receipt } from '../core/receipt.ts';
+import type { RegisteredCertificate } from '../core/registered.ts';
 import type { SealingRecord } from '../core/sealing-record.ts';
 import type { TimelineRecord } from '../core/timelines.ts';
 import { type EventRecord, eventNames } from '../events/catalogue.ts';
-import { certificate } from './certificate-schema.ts';
+import { certificate, registered } from './certificate-schema.ts';
 import { count, name, positive, storedSpec, text } from './spec-schema.ts';
 import { auditAnchor, memberPostgres, operation, pendingRestart, poolerReport, receipt } from './status-schemas.ts';
 
@@ -46,6 +47,7 @@ export interface Records {
   readonly certificate: CertificateRecord;
   readonly credential: CredentialRecord;
   readonly authority: AuthorityRecord;
+  readonly registered: RegisteredCertificate;
 }
 
 export type RecordKind = keyof Records;
@@ -159,6 +161,7 @@ const schemas: { readonly [K in RecordKind]: z.ZodType<Records[K]> } = {
   certificate,
   credential,
   authority,
+  registered,
 };
 
 export function encodeRecord<K extends RecordKind>(_kind: K, value: Records[K]): string {

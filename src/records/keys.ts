@@ -24,6 +24,7 @@ export const auditPrefix = 'audit/';
 export const sealingPrefix = 'sealing/';
 export const secretPrefix = 'secrets/';
 export const certificatePrefix = 'certificates/';
+export const registeredPrefix = 'registered/';
 
 export function memberKey(node: NodeName): string {
   return `${memberPrefix}${node}`;
@@ -71,6 +72,11 @@ export const issuingSecretName = 'issuing';
 
 export function certificateKey(serial: string): string {
   return `${certificatePrefix}${serial}`;
+}
+
+/** A certificate of others, by the name that it was registered under. */
+export function registeredKey(name: string): string {
+  return `${registeredPrefix}${name}`;
 }
 
 /** The credential of an application on that node. */

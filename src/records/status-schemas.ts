@@ -207,4 +207,7 @@ export const clusterStatus = z.object({
   ifPrimaryDied: forecast.nullish(),
   acceptedLoss: z.object({ by: text, lacksBytes: bytes, afterLsn: text }).nullish(),
   authority: z.array(authorityPart).optional(),
+  registered: z
+    .array(z.object({ name, where: text.nullable(), issuedAt: z.iso.datetime(), expiresAt: z.iso.datetime() }))
+    .optional(),
 }) satisfies z.ZodType<ClusterStatus>;

@@ -20,6 +20,7 @@ import type { Lease, Renewal } from '../core/lease.ts';
 import type { Operation } from '../core/operation.ts';
 import type { PoolerReport } from '../core/pooler-report.ts';
 import type { Receipt } from '../core/receipt.ts';
+import type { RegisteredCertificate } from '../core/registered.ts';
 import type { SealingRecord } from '../core/sealing-record.ts';
 import type { NodeName } from '../core/spec.ts';
 import type { TimelineRecord } from '../core/timelines.ts';
@@ -36,6 +37,7 @@ import {
   parseCredentialKey,
   poolerPrefix,
   receiptPrefix,
+  registeredPrefix,
   sealingPrefix,
   secretPrefix,
   timelinePrefix,
@@ -69,6 +71,8 @@ export interface StoreImage {
   readonly secrets: ReadonlyMap<string, Stored<string>>;
   /** By serial number. */
   readonly certificates: ReadonlyMap<string, Stored<CertificateRecord>>;
+  /** Of others, by the name that they were registered under. */
+  readonly registered: ReadonlyMap<string, Stored<RegisteredCertificate>>;
   readonly audits: ReadonlyMap<NodeName, Stored<AuditAnchor>>;
   readonly credentials: CredentialRecords;
   /** Oldest first. */
@@ -105,6 +109,7 @@ export function emptyImage(): StoreImage {
     sealing: new Map(),
     secrets: new Map(),
     certificates: new Map(),
+    registered: new Map(),
     credentials: new Map(),
     events: [],
     receipts: [],
@@ -215,6 +220,11 @@ function placeListed(image: StoreImage, key: string, value: string | null, revis
       certificates: withEntry(image.certificates, serial, certificate),
     });
     return settle(image, key, read('certificate', value, revision), put);
+  }
+  if (key.startsWith(registeredPrefix)) {
+    const name = key.slice(registeredPrefix.length);
+    const put = (one: Stored<RegisteredCertificate> | null) => ({ registered: withEntry(image.registered, name, one) });
+    return settle(image, key, read('registered', value, revision), put);
   }
   if (key.startsWith(auditPrefix)) {
     const node = key.slice(auditPrefix.length);

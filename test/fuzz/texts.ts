@@ -12,6 +12,7 @@ import {
   memberKey,
   poolerKey,
   receiptKey,
+  registeredKey,
   sealingKey,
   timelineKey,
 } from '../../src/records/keys.ts';
@@ -131,6 +132,7 @@ const places: Readonly<Record<RecordKind, string>> = {
   credential: credentialKey('app1', 'shop'),
   certificate: certificateKey('0A'),
   authority: keys.authority,
+  registered: registeredKey('shop.example.org'),
 };
 
 /** A value for a key of the store, and where it stands. */

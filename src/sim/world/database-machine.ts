@@ -74,9 +74,10 @@ export class DatabaseMachine {
         log: () => ({ files: [], head: beginning, waiting: 0, missed: 0, trouble: null }),
         read: async () => ({ text: '', next: null }),
       },
+      registered: { all: () => [], register: nowhere, forget: nowhere },
       authority: {
         state: () => ({ parts: [], sealing: [] }),
-        renew: () => Promise.reject(new UnderstudyError('NOT_FOUND', 'there is no authority here')),
+        renew: nowhere,
       },
       peer: (peer) => this.#peer(process, peer),
     });
@@ -201,4 +202,8 @@ export class DatabaseMachine {
       checkpoint: (signal) => this.#call(process, to, (agent) => agent.backend.checkpoint(signal), 110_000),
     };
   }
+}
+
+function nowhere(): Promise<never> {
+  return Promise.reject(new UnderstudyError('NOT_FOUND', 'there is none in a simulated cluster'));
 }
