@@ -78,6 +78,7 @@ export function createAppBackend(parts: AppBackendParts): AgentBackend {
     certificates: elsewhere,
     registered: { all: elsewhere, register: elsewhereLater, forget: elsewhereLater },
     authority: { state: elsewhere, renew: elsewhereLater },
+    revokeCertificates: elsewhereLater,
     reinit: elsewhereLater,
     restart: elsewhereLater,
     member: () => null,

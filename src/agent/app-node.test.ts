@@ -95,6 +95,7 @@ class Scene {
         },
         files: { keep: async () => null, leave: async () => null },
         reporter: { report: async () => undefined },
+        revoked: { learn: () => undefined },
         secrets: fakeCredentialKeeper(),
         journal: {
           read: () => null,

@@ -9,6 +9,7 @@ import type { TopologyMessage } from '../api/contract.ts';
 import { newerCredentials } from '../core/credential.ts';
 import { type CredentialsInUse, withUnserved } from '../core/pooler-configuration.ts';
 import type { PoolerReport } from '../core/pooler-report.ts';
+import type { RevokedEntry } from '../core/revocation.ts';
 import { decidePooler } from '../core/rules/pooler.ts';
 import type { PoolerDecision } from '../core/rules/pooler-decision.ts';
 import { noPoolerMemory, type PoolerMemory } from '../core/rules/pooler-memory.ts';
@@ -44,6 +45,8 @@ export interface AppNodeDeps {
   readonly reporter: PoolerReporter;
   readonly journal: AppNodeJournal;
   readonly secrets: CredentialKeeper;
+  /** Hears of revoked certificates, whichever agent tells of them. */
+  readonly revoked: { learn(entries: readonly RevokedEntry[]): void };
   readonly clock: Clock;
   readonly emit: EmitEvent;
   /** What else is wrong on this node, in one line; nothing unless given. */
@@ -194,6 +197,7 @@ class RunningAppNode {
 
   #heard(message: TopologyMessage): void {
     const { configuration } = message;
+    this.#deps.revoked.learn(configuration?.revoked ?? []);
     // Agents differ for a moment after an apply: a lower revision is an older one.
     if (configuration !== undefined && configuration.specRevision >= (this.#wanted?.specRevision ?? 0)) {
       const isLater = configuration.specRevision > (this.#wanted?.specRevision ?? 0);

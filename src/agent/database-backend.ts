@@ -18,6 +18,8 @@ import type {
   Orderer,
   ReadOnlyRequest,
   RevertRequest,
+  RevocationAnswer,
+  RevocationRequest,
   RotationAnswer,
   RotationRequest,
   SpecAnswer,
@@ -27,7 +29,6 @@ import type {
   WhyAnswer,
 } from '../api/contract.ts';
 import type { DatabaseState } from '../core/applied.ts';
-import type { CertificateRecord } from '../core/certificates.ts';
 import type { MemberStatus } from '../core/cluster-view.ts';
 import { candidatesNow } from '../core/forecast.ts';
 import type { WalPiece, WalRequest } from '../core/last-words.ts';
@@ -38,6 +39,7 @@ import type { PoolerReport } from '../core/pooler-report.ts';
 import { answerOf, type PromiseAnswer, type PromiseRequest, promiseTo } from '../core/promise.ts';
 import { lastHeardMs, reachOf } from '../core/reach.ts';
 import type { Receipt } from '../core/receipt.ts';
+import type { KnownCertificate } from '../core/revocation.ts';
 import { findNode, type NodeName } from '../core/spec.ts';
 import type { ClusterStatus } from '../core/status.ts';
 import { summarise } from '../core/status-summary.ts';
@@ -51,6 +53,7 @@ import { orderFailover } from './failover-order.ts';
 import { handsAreOff, orderHandsOff } from './hands-off-order.ts';
 import type { PeerAgent } from './peers.ts';
 import { orderReadOnly } from './read-only-order.ts';
+import { knownOf, orderRevocation } from './revocation-order.ts';
 import { holderOf, SwitchoverOrders } from './switchover-orders.ts';
 import { checkpointWithinMs } from './switchover-start.ts';
 import { appNodeConfiguration, buildTopology, topologyKey } from './topology.ts';
@@ -160,7 +163,8 @@ export class DatabaseBackend implements AgentBackend {
     const topology = buildTopology(view, memory);
     const record = view.store.spec?.value;
     if (forNode === null || record === undefined) return { topology };
-    const configuration = appNodeConfiguration(record, view.store.credentials, forNode);
+    const { revocations } = this.#agent.mirror.image;
+    const configuration = appNodeConfiguration(record, { credentials: view.store.credentials, revocations }, forNode);
     return configuration === null ? { topology } : { topology, configuration };
   }
 
@@ -171,7 +175,8 @@ export class DatabaseBackend implements AgentBackend {
       if (fresh === null) return;
       const { credentials, spec } = fresh.view.store;
       const passwords = [...credentials.values()].map(({ revision }) => revision).join();
-      const key = `${spec?.revision ?? 0} ${passwords} ${topologyKey(buildTopology(fresh.view, fresh.memory))}`;
+      const { revocations } = this.#agent.mirror.image;
+      const key = `${spec?.revision ?? 0} ${passwords} ${revocations.size} ${topologyKey(buildTopology(fresh.view, fresh.memory))}`;
       if (key === told) return;
       told = key;
       listener();
@@ -273,8 +278,14 @@ export class DatabaseBackend implements AgentBackend {
 
   issue: AgentBackend['issue'] = (node, wishes) => this.#parts.issue(node, wishes);
 
-  certificates(): readonly CertificateRecord[] {
-    return [...this.#agent.mirror.image.certificates.values()].map(({ value }) => value);
+  certificates(): readonly KnownCertificate[] {
+    const { image } = this.#agent.mirror;
+    return [...image.certificates.values()].map(({ value }) => knownOf(value, image));
+  }
+
+  revokeCertificates(request: RevocationRequest, by: string): Promise<RevocationAnswer> {
+    const { mirror, clock, signal, emit } = this.#agent;
+    return orderRevocation({ mirror, clock, signal, emit }, request, by);
   }
 
   reinit(by: string): Promise<Accepted> {

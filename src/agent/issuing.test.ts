@@ -24,9 +24,10 @@ let ended: AbortController;
 let remembered: string | null;
 let ownRecords: (typeof record)[];
 let failure: UnderstudyError | null;
+let revoked: Set<string>;
 
 beforeEach(() => {
-  [remembered, ownRecords, failure] = [null, [], null];
+  [remembered, ownRecords, failure, revoked] = [null, [], null, new Set()];
   [decided, sharedTo, asked, ended] = [[], [], [], new AbortController()];
   const spec = specOf(['db1', 'db2', 'mon1', 'web1'], {
     store: { kind: 'etcd', endpoints: ['https://10.0.1.1:2379', 'https://mon1.psf.io:2379'], caFile: null },
@@ -53,6 +54,7 @@ function issuing(): Issuing {
     spec: () => image.spec?.value.spec ?? null,
     remembered: { read: () => remembered, write: keep },
     own: { records: () => ownRecords },
+    revoked: { has: (serial) => revoked.has(serial) },
     log: { info: () => {}, warn: () => {}, error: () => {} },
     signer: {
       sign: async (_, wanted) => {
@@ -98,6 +100,39 @@ describe('issuing', () => {
       requestedBy: 'db1',
       issuedBy: 'db1',
     });
+  });
+
+  it('renews no revoked certificate, and nothing of a node whose own was revoked', async () => {
+    const listed = (serial: string, kind: 'node' | 'store' | 'recipient', issuedAt: string) =>
+      [
+        serial,
+        stored({ ...record, serial, kind, issuedAt, where: 'db2', requestedBy: 'db2', issuedBy: 'db1' }),
+      ] as const;
+    image = {
+      ...image,
+      certificates: new Map([
+        listed('N1', 'node', '2026-11-19T00:00:00.000Z'),
+        listed('N2', 'node', '2026-11-20T00:00:00.000Z'),
+        listed('S1', 'store', '2026-11-20T00:00:00.000Z'),
+      ]),
+    };
+    revoked.add('N1');
+    await issuing().issue('db2', wish('node'));
+    revoked.add('S1');
+    await expect(issuing().issue('db2', wish('store-server'))).rejects.toMatchObject({
+      code: 'FORBIDDEN',
+      message: expect.stringContaining('the one before it, S1, has been revoked'),
+    });
+    await issuing().issue('db2', wish('node', 'store-client'));
+    revoked.add('N2');
+    await expect(issuing().issue('db2', wish('store-client'))).rejects.toMatchObject({ code: 'FORBIDDEN' });
+    expect(decided.map(({ purpose }) => purpose)).toEqual(['node', 'node', 'store-client']);
+  });
+
+  it('gives itself nothing either, when the store is away', async () => {
+    [remembered, ownRecords] = ['sealed', [record]];
+    revoked.add(record.serial);
+    await expect(issuing().issue('db1', wish('node'))).rejects.toMatchObject({ code: 'FORBIDDEN' });
   });
 
   it('publishes a sealing certificate with it', async () => {

@@ -17,13 +17,15 @@ import {
   rememberedForMs,
 } from '../core/certificates.ts';
 import { clusterHostCovered, ownCertificatesOf } from '../core/own-certificates.ts';
+import { forgettableRevocations, revokedBefore } from '../core/revocation.ts';
 import { findNode, type NodeName, type NodeSpec, nodesOfRole, type Spec } from '../core/spec.ts';
 import { describeError, isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
-import type { CertificateFiles, DecidedCertificate, Signer } from '../ports/certificates.ts';
+import type { CertificateFiles, DecidedCertificate, SignedCertificate, Signer } from '../ports/certificates.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { RevokedSerials } from '../ports/revoked.ts';
 import type { StoreWrite } from '../ports/store.ts';
 import { encodeRecord } from '../records/codecs.ts';
-import { certificateKey, issuingSecretName, sealingKey, secretKey } from '../records/keys.ts';
+import { certificateKey, issuingSecretName, revocationKey, sealingKey, secretKey } from '../records/keys.ts';
 import type { ActionLog } from './execution-context.ts';
 import type { RememberedIssuingKey } from './remembered-issuing-key.ts';
 import type { StoreMirror } from './store-mirror.ts';
@@ -39,6 +41,7 @@ export interface IssuingParts {
   readonly spec: () => Spec | null;
   readonly remembered: RememberedIssuingKey;
   readonly own: Pick<CertificateFiles, 'records'>;
+  readonly revoked: Pick<RevokedSerials, 'has'>;
 }
 
 const writeWithinMs = 2_000;
@@ -62,6 +65,7 @@ export class Issuing {
     if (spec === null || asker === undefined) {
       throw new UnderstudyError('FORBIDDEN', `${node} is no node of this cluster`);
     }
+    this.#refuseRevoked(node, wishes);
     const key = this.#key();
     if (key === null) {
       throw new UnderstudyError('NOT_FOUND', `${self} has no issuing key yet`, {
@@ -109,6 +113,14 @@ export class Issuing {
     }
   }
 
+  #refuseRevoked(node: NodeName, wishes: readonly CertificateWish[]): void {
+    const { mirror, own, revoked, self } = this.#parts;
+    const listed = [...mirror.image.certificates.values()].map(({ value }) => value);
+    const records = node === self ? [...listed, ...own.records().map((record) => ownRecord(record, self))] : listed;
+    const former = wishes.flatMap((wish) => revokedBefore(records, (serial) => revoked.has(serial), node, wish) ?? []);
+    if (former[0] !== undefined) throw forbidden(node, `the one before it, ${former[0]}, has been revoked`);
+  }
+
   #key(): string | null {
     const { mirror, remembered, self } = this.#parts;
     return mirror.image.secrets.get(`${self}/${issuingSecretName}`)?.value ?? remembered.read();
@@ -119,8 +131,7 @@ export class Issuing {
     const { mirror, own, self, signal } = this.#parts;
     const missing = own.records().filter(({ serial }) => !mirror.image.certificates.has(serial));
     const writes = missing.map((record) => {
-      const whole: CertificateRecord = { ...record, where: self, requestedBy: self, issuedBy: self };
-      return { key: certificateKey(record.serial), value: encodeRecord('certificate', whole) };
+      return { key: certificateKey(record.serial), value: encodeRecord('certificate', ownRecord(record, self)) };
     });
     if (writes.length > 0) await mirror.transact([], writes, { withinMs: writeWithinMs, signal });
   }
@@ -158,10 +169,17 @@ export class Issuing {
   #forgotten(now: Date): readonly StoreWrite[] {
     const records = [...this.#parts.mirror.image.certificates.values()].map(({ value }) => value);
     const monthAgo = new Date(now.getTime() - rememberedForMs);
-    return forgettable(records, now.toISOString(), monthAgo.toISOString())
-      .slice(0, forgottenAtOnce)
-      .map((serial) => ({ key: certificateKey(serial), remove: true }));
+    const revocations = [...this.#parts.mirror.image.revocations.values()].map(({ value }) => value);
+    const gone = [
+      ...forgettable(records, now.toISOString(), monthAgo.toISOString()).map(certificateKey),
+      ...forgettableRevocations(revocations, monthAgo.toISOString()).map(revocationKey),
+    ];
+    return gone.slice(0, forgottenAtOnce).map((key) => ({ key, remove: true }));
   }
+}
+
+function ownRecord(record: SignedCertificate['record'], self: NodeName): CertificateRecord {
+  return { ...record, where: self, requestedBy: self, issuedBy: self };
 }
 
 /** Members of the store on one machine call each other from there, and etcd checks the caller's address too. */

@@ -7,13 +7,14 @@
 import type { Topology, TopologyPrimary, TopologyStandby } from '@understudy/client';
 import type { AppNodeConfiguration } from '../api/contract.ts';
 import type { ClusterView, SpecRecord } from '../core/cluster-view.ts';
-import { type CredentialRecords, credentialsOf } from '../core/credential.ts';
+import { credentialsOf } from '../core/credential.ts';
 import { bytesBehind, parseLsn } from '../core/lsn.ts';
 import type { DatabaseMemory } from '../core/memory.ts';
 import { isActive, pauseLimitMs } from '../core/operation.ts';
 import { ownCertificatesOf } from '../core/own-certificates.ts';
 import { assess, isWritable, liveMember, type Situation } from '../core/situation.ts';
 import { findNode, hostName, type NodeName, type NodeSpec, nodesOfRole, type Spec } from '../core/spec.ts';
+import type { StoreImage } from '../records/store-image.ts';
 
 export function buildTopology(view: ClusterView, memory: DatabaseMemory): Topology {
   const situation = assess(view, memory);
@@ -81,7 +82,7 @@ function address(spec: Spec, node: NodeSpec) {
 /** `null`: that node is no app node of the spec. */
 export function appNodeConfiguration(
   { spec, revision: specRevision }: SpecRecord,
-  records: CredentialRecords,
+  records: Pick<StoreImage, 'credentials' | 'revocations'>,
   node: NodeName,
 ): AppNodeConfiguration | null {
   if (findNode(spec, node)?.role !== 'app') return null;
@@ -92,7 +93,10 @@ export function appNodeConfiguration(
     tls: { policy: spec.tls.policy, exceptions: spec.tls.exceptions },
     applications: spec.applications.filter((application) => application.nodes.includes(node)),
     certificates: ownCertificatesOf(spec, node),
-    credentials: credentialsOf(node, records),
+    revoked: [...records.revocations.values()].map(({ value: { serial, kind, at, expiresAt } }) => ({
+      ...{ serial, kind, at, expiresAt },
+    })),
+    credentials: credentialsOf(node, records.credentials),
     databaseAgents: nodesOfRole(spec, 'database').map((other) => ({
       node: other.name,
       address: other.address,

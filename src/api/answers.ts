@@ -75,6 +75,8 @@ export const answersByRoute: Readonly<Record<Exclude<RouteName, StreamRoute>, An
   authority: (backend) => backend.authority.state(),
   renewAuthority: (backend, { body, caller }) =>
     backend.authority.renew(requests.renewAuthority.parse(body), caller.by),
+  revokeCertificates: (backend, { body, caller }) =>
+    backend.revokeCertificates(requests.revokeCertificates.parse(body), caller.by),
   audit: (backend) => backend.audit.log(),
   auditAnchors: (backend) => backend.audit.anchors(),
   auditFile: (backend, { parameters: [file = ''], query }) =>

@@ -7,6 +7,7 @@
 import type { PoolerReport } from '../core/pooler-report.ts';
 import { describeError, isUnderstudyError } from '../errors/understudy-error.ts';
 import type { Credentials } from '../pki/credential-files.ts';
+import type { RevokedSerials } from '../ports/revoked.ts';
 import { type AgentClient, createAgentClient } from './client.ts';
 import type { TopologyMessage } from './contract.ts';
 
@@ -23,6 +24,8 @@ export interface LinkOptions {
   readonly port: number;
   /** The credentials of now; the same object as long as they are the same. */
   readonly credentials: () => Credentials;
+  /** Agents that show one of these are not heard; left out: none. */
+  readonly revoked?: Pick<RevokedSerials, 'has' | 'onChange'> | undefined;
   /** Calls back when there are others. */
   readonly onRenewal?: (listener: () => void) => () => void;
 }
@@ -122,6 +125,6 @@ export function poolerReporter(options: LinkOptions): PoolerReporter {
   };
 }
 
-function clientFor(agent: LinkedAgent, { cluster, port, credentials }: LinkOptions): AgentClient {
-  return createAgentClient({ ...agent, cluster, port, tls: credentials });
+function clientFor(agent: LinkedAgent, { cluster, port, credentials, revoked }: LinkOptions): AgentClient {
+  return createAgentClient({ ...agent, cluster, port, tls: credentials, revoked });
 }

@@ -66,6 +66,11 @@ const orders: Partial<Record<RouteName, Reading>> = {
     kind: 'order.forget',
     facts: { certificate: requests.forgetCertificate.parse(body).name },
   }),
+  revokeCertificates(body) {
+    const { target } = requests.revokeCertificates.parse(body);
+    const whose = target.of === 'serial' ? target.serial : target.name;
+    return { kind: 'order.revocation', facts: { of: `${target.of} ${whose}` } };
+  },
   certificate(body) {
     const { wishes } = requests.certificate.parse(body);
     return {

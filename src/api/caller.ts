@@ -39,9 +39,19 @@ export function peerOf(certificate: X509Certificate | undefined, address: string
   return { reading: identityFrom(certificate), address, serial: certificate?.serialNumber };
 }
 
-/** Throws CERTIFICATE_REFUSED for certificates of others or of yesterday, FORBIDDEN for nodes that are not in the spec. */
-export function identify(peer: Peer, backend: AgentBackend, now: number): Identity {
-  const { reading } = peer;
+/** Throws CERTIFICATE_REFUSED for certificates of others or of yesterday, and for revoked ones, FORBIDDEN for nodes that are not in the spec. */
+export function identify(
+  peer: Peer,
+  backend: AgentBackend,
+  now: number,
+  isRevoked: (serial: string) => boolean = () => false,
+): Identity {
+  const { reading, serial } = peer;
+  if (serial !== undefined && isRevoked(serial)) {
+    throw new UnderstudyError('CERTIFICATE_REFUSED', `the certificate ${serial} has been revoked`, {
+      hint: 'an operator can issue another one: understudy certificates shows who revoked it',
+    });
+  }
   if (!reading.recognised) throw new UnderstudyError('CERTIFICATE_REFUSED', reading.because);
   const { identity, validToMs } = reading;
   if (now >= validToMs) throw new UnderstudyError('CERTIFICATE_REFUSED', "the connection's certificate has expired");

@@ -11,7 +11,7 @@ import type { AuditState } from '../audit/log.ts';
 import type { DatabaseState } from '../core/applied.ts';
 import type { NodeAnchor } from '../core/audit-anchor.ts';
 import type { AuthorityState } from '../core/authority.ts';
-import type { CertificateRecord, CertificateWish, IssuedCertificate } from '../core/certificates.ts';
+import type { CertificateWish, IssuedCertificate } from '../core/certificates.ts';
 import type { WalPiece, WalRequest } from '../core/last-words.ts';
 import type { LostReport } from '../core/lost-report.ts';
 import type { Operation } from '../core/operation.ts';
@@ -19,6 +19,7 @@ import type { PoolerReport } from '../core/pooler-report.ts';
 import type { PromiseAnswer, PromiseRequest } from '../core/promise.ts';
 import type { Receipt } from '../core/receipt.ts';
 import type { RegisteredCertificate } from '../core/registered.ts';
+import type { KnownCertificate } from '../core/revocation.ts';
 import type { ClusterStatus } from '../core/status.ts';
 import type { EventRecord } from '../events/catalogue.ts';
 import { behalfOf } from './caller.ts';
@@ -41,6 +42,8 @@ import {
   type ReadOnlyRequest,
   type RegistrationRequest,
   type RevertRequest,
+  type RevocationAnswer,
+  type RevocationRequest,
   type RotationAnswer,
   type RotationRequest,
   type RouteName,
@@ -100,7 +103,9 @@ export interface AgentClient {
   lastWords(request: WalRequest, options?: AskOptions): Promise<{ readonly piece: WalPiece | null }>;
   /** For the node that asks. */
   certificate(wishes: readonly CertificateWish[], options?: AskOptions): Promise<readonly IssuedCertificate[]>;
-  certificates(options?: AskOptions): Promise<readonly CertificateRecord[]>;
+  certificates(options?: AskOptions): Promise<readonly KnownCertificate[]>;
+  /** Throws REFUSED. */
+  revokeCertificates(request: RevocationRequest, options?: AskOptions): Promise<RevocationAnswer>;
   registered(options?: AskOptions): Promise<readonly RegisteredCertificate[]>;
   /** Throws CERTIFICATE_REFUSED, REFUSED, CONFLICT. */
   registerCertificate(request: RegistrationRequest, options?: AskOptions): Promise<RegisteredCertificate>;
@@ -198,6 +203,7 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
     authority: (asked) => call('authority', answers.authority, asked),
     renewAuthority: (body, asked) =>
       call('renewAuthority', answers.renewAuthority, asked, { body, usuallyMs: patienceFor('renewAuthority') }),
+    revokeCertificates: (body, asked) => call('revokeCertificates', answers.revokeCertificates, asked, { body }),
     audit: (asked) => call('audit', answers.audit, asked),
     auditAnchors: (asked) => call('auditAnchors', answers.auditAnchors, asked),
     auditFile(file, offset, asked) {

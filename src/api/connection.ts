@@ -9,11 +9,12 @@
 import { X509Certificate } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { Agent, request as httpsRequest } from 'node:https';
-import { checkServerIdentity, createSecureContext, type PeerCertificate } from 'node:tls';
+import { checkServerIdentity, createSecureContext, type PeerCertificate, TLSSocket } from 'node:tls';
 import { tlsLimits } from '../core/tls-policy.ts';
 import { describeError, UnderstudyError } from '../errors/understudy-error.ts';
 import type { Credentials } from '../pki/credential-files.ts';
 import { identityFrom, readCertificate } from '../pki/identity.ts';
+import type { RevokedSerials } from '../ports/revoked.ts';
 
 export interface AgentAddress {
   readonly cluster: string;
@@ -27,6 +28,8 @@ export interface AgentAddress {
 export interface ConnectionOptions extends AgentAddress {
   /** A function answers those of now: the same object as long as they are the same. */
   readonly tls: Credentials | (() => Credentials);
+  /** Left out: none is. */
+  readonly revoked?: Pick<RevokedSerials, 'has' | 'onChange'> | undefined;
 }
 
 export interface Outgoing {
@@ -51,14 +54,18 @@ export class Connection {
   #tls: Credentials;
   #agent: Agent;
   readonly #former = new Set<Agent>();
+  readonly #revoked: ConnectionOptions['revoked'];
+  readonly #forget: () => void;
 
   /** Throws CERTIFICATE_REFUSED when the own credentials can't be used. */
   constructor(options: ConnectionOptions) {
-    const { tls, ...to } = options;
+    const { tls, revoked, ...to } = options;
     this.#to = to;
     this.#credentials = typeof tls === 'function' ? tls : () => tls;
     this.#tls = this.#credentials();
-    this.#agent = agentFor(to, this.#tls);
+    this.#revoked = revoked;
+    this.#agent = agentFor(to, this.#tls, revoked);
+    this.#forget = revoked?.onChange(() => this.#endRevoked()) ?? (() => undefined);
   }
 
   /** Settles when the head of the answer has come. Throws AGENT_UNREACHABLE, CERTIFICATE_REFUSED. */
@@ -105,14 +112,25 @@ export class Connection {
   }
 
   close(): void {
+    this.#forget();
     for (const agent of [this.#agent, ...this.#former]) agent.destroy();
+  }
+
+  /** An agent whose certificate is revoked while it speaks is heard no longer. */
+  #endRevoked(): void {
+    for (const agent of [this.#agent, ...this.#former]) {
+      for (const socket of [...Object.values(agent.sockets), ...Object.values(agent.freeSockets)].flat()) {
+        const shown = socket instanceof TLSSocket ? socket.getPeerX509Certificate() : undefined;
+        if (shown !== undefined && this.#revoked?.has(shown.serialNumber) === true) socket?.destroy();
+      }
+    }
   }
 
   #current(): Agent {
     const tls = this.#credentials();
     if (tls === this.#tls) return this.#agent;
     const former = this.#agent;
-    this.#agent = agentFor(this.#to, tls);
+    this.#agent = agentFor(this.#to, tls, this.#revoked);
     this.#tls = tls;
     retire(former);
     for (const one of this.#former) if (Object.keys(one.sockets).length === 0) this.#former.delete(one);
@@ -121,7 +139,7 @@ export class Connection {
   }
 }
 
-function agentFor(to: AgentAddress, tls: Credentials): Agent {
+function agentFor(to: AgentAddress, tls: Credentials, revoked: ConnectionOptions['revoked']): Agent {
   return new Agent({
     keepAlive: true,
     maxFreeSockets: keptConnections,
@@ -129,7 +147,8 @@ function agentFor(to: AgentAddress, tls: Credentials): Agent {
     noDelay: true,
     // Read once, not for every connection.
     secureContext: contextOf(tls),
-    checkServerIdentity: (host, certificate) => checkServerIdentity(host, certificate) ?? checkNode(to, certificate),
+    checkServerIdentity: (host, certificate) =>
+      checkServerIdentity(host, certificate) ?? checkNode(to, certificate, revoked),
   });
 }
 
@@ -150,10 +169,16 @@ function contextOf(tls: Credentials) {
   }
 }
 
-function checkNode(to: AgentAddress, certificate: PeerCertificate): Error | undefined {
-  const reading = identityFrom(new X509Certificate(certificate.raw));
-  const because = reading.recognised ? null : reading.because;
-  if (reading.recognised) {
+function checkNode(
+  to: AgentAddress,
+  { raw }: PeerCertificate,
+  revoked: ConnectionOptions['revoked'],
+): Error | undefined {
+  const certificate = new X509Certificate(raw);
+  const reading = identityFrom(certificate);
+  const isRevoked = revoked?.has(certificate.serialNumber) === true;
+  const because = isRevoked ? 'its certificate has been revoked' : reading.recognised ? null : reading.because;
+  if (reading.recognised && !isRevoked) {
     const { cluster, kind, name } = reading.identity;
     if (kind === 'node' && name === to.node && cluster === to.cluster) return undefined;
   }

@@ -12,7 +12,7 @@ import type { AuditState } from '../audit/log.ts';
 import type { DatabaseState } from '../core/applied.ts';
 import type { NodeAnchor } from '../core/audit-anchor.ts';
 import type { AuthorityState } from '../core/authority.ts';
-import type { CertificateRecord, CertificateWish, IssuedCertificate } from '../core/certificates.ts';
+import type { CertificateWish, IssuedCertificate } from '../core/certificates.ts';
 import type { MemberStatus } from '../core/cluster-view.ts';
 import type { SealedCredential } from '../core/credential.ts';
 import type { Reason, Refusal } from '../core/decision.ts';
@@ -24,6 +24,7 @@ import type { PoolerReport } from '../core/pooler-report.ts';
 import type { PromiseAnswer, PromiseRequest } from '../core/promise.ts';
 import type { Receipt } from '../core/receipt.ts';
 import type { RegisteredCertificate } from '../core/registered.ts';
+import type { KnownCertificate, RevocationTarget, RevokedEntry } from '../core/revocation.ts';
 import type { FailoverPlan } from '../core/rules/failover-order.ts';
 import type { ApplicationName, ApplicationSpec, NodeName, OwnCertificateSpec, PoolerSpec, Spec } from '../core/spec.ts';
 import type { ClusterStatus } from '../core/status.ts';
@@ -56,6 +57,8 @@ export interface AppNodeConfiguration {
   readonly tls: TlsRules;
   /** Own ones that this node shall have; an agent of an earlier version does not say. */
   readonly certificates?: readonly OwnCertificateSpec[] | undefined;
+  /** An agent of an earlier version does not say. */
+  readonly revoked?: readonly RevokedEntry[] | undefined;
   /** By which its pooler logs in, sealed to it. */
   readonly credentials: readonly SealedCredential[];
   /** Where every database agent listens. */
@@ -117,6 +120,19 @@ export interface RotationAnswer {
     /** The one that is to come. */
     readonly generation: number;
   }[];
+}
+
+export interface RevocationRequest {
+  readonly target: RevocationTarget;
+  /** Also when whoever asks is left without a certificate. */
+  readonly lastWayIn: boolean;
+}
+
+export interface RevocationAnswer {
+  /** All that were meant, those that were revoked before included. */
+  readonly revoked: readonly KnownCertificate[];
+  /** How many of them it was that now were. */
+  readonly newly: number;
 }
 
 export interface CredentialListing {
@@ -297,7 +313,9 @@ export interface AgentBackend {
   /** New certificates for that node, by signing requests of its own; see agent/issuing.ts. */
   issue(node: NodeName, wishes: readonly CertificateWish[]): Promise<readonly IssuedCertificate[]>;
   /** What is remembered of certificates that were issued. */
-  certificates(): readonly CertificateRecord[];
+  certificates(): readonly KnownCertificate[];
+  /** Any database node's agent writes it; every agent obeys. */
+  revokeCertificates(request: RevocationRequest, by: string): Promise<RevocationAnswer>;
   reinit(by: string): Promise<Accepted>;
   restart(by: string): Promise<Accepted>;
   member(): MemberStatus | null;
@@ -363,6 +381,7 @@ export const routes = {
   authority: { method: 'GET', path: '/v1/authority', who: readers, withinMs: atOnceMs },
   /** It starts a program, on a machine that may be busy. */
   renewAuthority: { method: 'POST', path: '/v1/authority', who: ['operator'], withinMs: 45_000 },
+  revokeCertificates: { method: 'POST', path: '/v1/certificates/revoke', who: ['operator'], withinMs: atOnceMs },
   audit: { method: 'GET', path: '/v1/audit', who: people, withinMs: atOnceMs },
   auditAnchors: { method: 'GET', path: '/v1/audit/anchors', who: people, withinMs: atOnceMs },
   /** `?offset=N`, in bytes. */

@@ -64,19 +64,20 @@ function tlsOptions({ caPem, certificatePem, keyPem }: Credentials) {
 export function createLateServer(options: LateServerOptions): LateServer {
   const { audit, log } = options;
   // What TLS says of the certificate is asked for anew, but for its age.
-  const callers = new WeakMap<Socket, string>();
+  const callers = new WeakMap<Socket, X509Certificate>();
   const verification = { requestCert: true, rejectUnauthorized: false };
   const server = createServer({ ...limits, ...tlsOptions(options.tls), ...verification }, (request, response) => {
     void serve(options, callers, request, response);
   });
   server.maxConnections = maxConnections;
   server.on('secureConnection', (socket) => {
-    const caller = options.judge(socket.getPeerX509Certificate());
-    if (caller.known) {
-      callers.set(socket, caller.node);
+    const certificate = socket.getPeerX509Certificate();
+    const caller = options.judge(certificate);
+    if (caller.known && certificate !== undefined) {
+      callers.set(socket, certificate);
       return;
     }
-    const { because } = caller;
+    const because = caller.known ? 'no certificate was presented' : caller.because;
     log.debug({ from: socket.remoteAddress, because }, 'a late caller was cut off');
     audit.record('handshake.refused', { as: 'nobody known', from: socket.remoteAddress }, { because });
     socket.destroy();
@@ -110,13 +111,15 @@ export function createLateServer(options: LateServerOptions): LateServer {
 /** Never rejects. */
 async function serve(
   options: LateServerOptions,
-  callers: WeakMap<Socket, string>,
+  callers: WeakMap<Socket, X509Certificate>,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
   try {
-    const node = callers.get(request.socket);
-    if (node === undefined) throw new UnderstudyError('CERTIFICATE_REFUSED', 'nobody has said who calls');
+    // Again: it may have been revoked since its handshake.
+    const caller = options.judge(callers.get(request.socket));
+    if (!caller.known) throw new UnderstudyError('CERTIFICATE_REFUSED', caller.because);
+    const { node } = caller;
     if (options.backend.identify(node) === 'unknown') {
       throw new UnderstudyError('FORBIDDEN', `${node} is no node of this cluster`);
     }

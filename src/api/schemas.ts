@@ -15,10 +15,11 @@ import type { NodeAnchor } from '../core/audit-anchor.ts';
 import type { AuthorityState } from '../core/authority.ts';
 import { purposes } from '../core/certificates.ts';
 import { handsOffAtMostMs } from '../core/hands-off.ts';
+import type { KnownCertificate, RevocationTarget } from '../core/revocation.ts';
 import { defaultApplicationFiles } from '../core/spec.ts';
 import { errorCatalogue } from '../errors/catalogue.ts';
 import { type EventRecord, isEventName } from '../events/catalogue.ts';
-import { certificate, registered, registeredName } from '../records/certificate-schema.ts';
+import { certificate, registered, registeredName, revocation } from '../records/certificate-schema.ts';
 import { lostReport } from '../records/lost-schema.ts';
 import {
   applicationFilesSpec,
@@ -61,6 +62,8 @@ import type {
   ReadOnlyRequest,
   RegistrationRequest,
   RevertRequest,
+  RevocationAnswer,
+  RevocationRequest,
   RotationRequest,
   SpecAnswer,
   SwitchoverAnswer,
@@ -113,6 +116,16 @@ const rotateCredentials = z.strictObject({
 const revertDatabases = z.strictObject({ name: text.max(500).nullable() }) satisfies z.ZodType<RevertRequest>;
 const dropDatabase = z.strictObject({ name }) satisfies z.ZodType<DropRequest>;
 
+const revocationTarget = z.discriminatedUnion('of', [
+  z.strictObject({ of: z.literal('serial'), serial: certificate.shape.serial }),
+  z.strictObject({ of: z.literal('node'), name }),
+  z.strictObject({ of: z.enum(['operator', 'viewer']), name }),
+]) satisfies z.ZodType<RevocationTarget>;
+const revokeCertificates = z.strictObject({
+  target: revocationTarget,
+  lastWayIn: z.boolean(),
+}) satisfies z.ZodType<RevocationRequest>;
+
 /** Nothing, or an empty object. */
 const nothing = z.union([z.undefined(), z.strictObject({})]);
 
@@ -125,6 +138,7 @@ export const requests = {
   rotateCredentials,
   revertDatabases,
   dropDatabase,
+  revokeCertificates,
   report: poolerReport,
   cancel: nothing,
   checkpoint: nothing,
@@ -179,6 +193,7 @@ export const configuration = z.object({
   certificates: z
     .array(z.object({ ...ownCertificateSpec.shape, files: z.object(applicationFilesSpec.shape) }))
     .optional(),
+  revoked: z.array(revocation.pick({ serial: true, kind: true, at: true, expiresAt: true })).optional(),
   // An agent of an earlier version sends none.
   credentials: z.array(z.object({ application: name, generation: positive, sealed: text })).default([]),
   databaseAgents: z.array(z.object({ node: name, address: name, hostName: name })),
@@ -290,6 +305,11 @@ const credentialListing = z.object({
   isSealable: z.boolean(),
 }) satisfies z.ZodType<CredentialListing>;
 
+const knownCertificate = z.object({
+  ...certificate.shape,
+  revoked: revocation.pick({ at: true, by: true }).optional(),
+}) satisfies z.ZodType<KnownCertificate>;
+
 const accepted = z.object({ accepted: z.boolean(), because: text });
 
 const databases = z.object({
@@ -333,7 +353,11 @@ export const answers = {
   certificate: z.object({
     issued: z.array(z.object({ purpose: z.enum(purposes), chain: z.string().max(65_536) })),
   }),
-  certificates: z.array(certificate),
+  certificates: z.array(knownCertificate),
+  revokeCertificates: z.object({
+    revoked: z.array(knownCertificate),
+    newly: count,
+  }) satisfies z.ZodType<RevocationAnswer>,
   registered: z.array(registered),
   registerCertificate: registered,
   forgetCertificate: accepted,

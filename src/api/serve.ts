@@ -33,6 +33,7 @@ export interface Serving {
   readonly events: EventStream;
   readonly audit: AuditTrail;
   readonly peers: WeakMap<Socket, Peer>;
+  readonly isRevoked: (serial: string) => boolean;
 }
 
 /** How long the rest of a refused body is read and thrown away. */
@@ -44,7 +45,7 @@ export async function serve(serving: Serving, request: IncomingMessage, response
   try {
     const isNew = !serving.peers.has(request.socket);
     peer = connectedPeer(serving, request);
-    const identity = identify(peer, serving.backend, Date.now());
+    const identity = identify(peer, serving.backend, Date.now(), serving.isRevoked);
     if (isNew && identity.kind !== 'node') serving.audit.record('login', whoIs(peer), {});
     const target = targetOf(request.method ?? '', request.url ?? '');
     authorise(identity, target.route);
@@ -95,7 +96,7 @@ function stream(serving: Serving, target: Target, peer: Peer, identity: Identity
   const { backend, events, topology } = serving;
   const isAllowed = (): boolean => {
     try {
-      authorise(identify(peer, backend, Date.now()), target.route);
+      authorise(identify(peer, backend, Date.now(), serving.isRevoked), target.route);
       return true;
     } catch {
       return false;

@@ -13,9 +13,11 @@ import type { AuditTrail } from '../audit/trail.ts';
 import { type TlsPolicy, tls13Suites, tlsLimits } from '../core/tls-policy.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { Credentials } from '../pki/credential-files.ts';
+import type { RevokedSerials } from '../ports/revoked.ts';
 import { type AgentBackend, type RouteName, routes } from './contract.ts';
 import { EventStream } from './event-stream.ts';
 import { onRefusedHandshake } from './handshakes.ts';
+import { endRevoked } from './revoked-connections.ts';
 import { type ApiLog, serve } from './serve.ts';
 import { defaultStreamLimits, type StreamLimits } from './stream-writer.ts';
 import { TopologyStream } from './topology-stream.ts';
@@ -30,6 +32,8 @@ export interface ApiServerOptions {
   readonly port: number;
   readonly log: ApiLog;
   readonly audit: AuditTrail;
+  /** Left out: none is. */
+  readonly revoked?: Pick<RevokedSerials, 'has' | 'onChange'> | undefined;
   readonly streams?: Partial<StreamLimits>;
   /** Of a route, in ms; default: the route's own. */
   readonly answerWithinMs?: (route: RouteName) => number;
@@ -76,8 +80,9 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const streamLimits = { ...defaultStreamLimits, ...options.streams };
   const topology = new TopologyStream(backend, streamLimits);
   const events = new EventStream(backend, streamLimits);
-  const serving = { backend, log, audit, answerWithinMs, topology, events, peers: new WeakMap() };
-  const { policy = () => 'modern' } = options;
+  const { policy = () => 'modern', revoked } = options;
+  const isRevoked = (serial: string): boolean => revoked?.has(serial) === true;
+  const serving = { backend, log, audit, answerWithinMs, topology, events, peers: new WeakMap(), isRevoked };
   let spoken = policy();
   let credentials = options.tls;
   const server = createServer(
@@ -95,6 +100,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     spoken = wanted;
     server.setSecureContext(tlsOptions(credentials, wanted));
   });
+  const forget = revoked === undefined ? () => undefined : endRevoked(server, revoked);
   onRefusedHandshake(server, ({ because, from }) => {
     log.debug({ from, because }, 'TLS handshake failed');
     audit.record('handshake.refused', { as: 'nobody known', from }, { because });
@@ -132,6 +138,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       }
     },
     async close() {
+      forget();
       topology.close();
       events.close();
       if (!server.listening) return;

@@ -42,6 +42,7 @@ export const auditCatalogue = {
   'order.authority': { sentence: 'brought a new issuing authority, sealed to {nodes}' },
   'order.register': { sentence: 'registered a certificate of others, {certificate} (SHA-256 of its text {digest})' },
   'order.forget': { sentence: 'ordered to forget the registered certificate {certificate}' },
+  'order.revocation': { sentence: 'ordered to revoke the certificates of {of}' },
   'order.ended': { sentence: 'the order of line {order}: {outcome} {because}' },
 } as const satisfies Record<string, AuditEntry>;
 
@@ -73,6 +74,7 @@ export const auditedEvents = [
   'certificate.renewed',
   'certificate.not_renewed',
   'authority.renewed',
+  'certificate.revoked',
   'request.accepted',
 ] as const satisfies readonly EventName[];
 

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { exampleRecords } from '../../test/fixtures/records.ts';
 import { specOf } from '../../test/fixtures/spec.ts';
-import type { CertificateRecord } from '../core/certificates.ts';
+import type { KnownCertificate } from '../core/revocation.ts';
 import { certificateLines, judgeCertificates, type KnownCertificates } from './certificates-text.ts';
 
 const nowMs = Date.parse('2026-11-21T12:00:00Z');
 const hourMs = 3_600_000;
 
-function record(name: string, issuedHoursAgo: number, lifeHours: number, change: Partial<CertificateRecord> = {}) {
+function record(name: string, issuedHoursAgo: number, lifeHours: number, change: Partial<KnownCertificate> = {}) {
   const issuedMs = nowMs - issuedHoursAgo * hourMs;
   return {
     serial: `${name}${issuedHoursAgo}`.toUpperCase(),
@@ -16,10 +16,10 @@ function record(name: string, issuedHoursAgo: number, lifeHours: number, change:
     issuedAt: new Date(issuedMs).toISOString(),
     expiresAt: new Date(issuedMs + lifeHours * hourMs).toISOString(),
     ...change,
-  } satisfies CertificateRecord;
+  } satisfies KnownCertificate;
 }
 
-const judged = (records: readonly CertificateRecord[], others: Partial<KnownCertificates> = {}) =>
+const judged = (records: readonly KnownCertificate[], others: Partial<KnownCertificates> = {}) =>
   judgeCertificates({ records, registered: [], declared: null, ...others }, nowMs);
 
 describe('the list of certificates', () => {
@@ -58,6 +58,18 @@ describe('the list of certificates', () => {
       ['registered', 'shop.example.org', 'good'],
     ]);
     expect(certificateLines(listed, nowMs, false)[0]).toContain("not the cluster's to renew: registered pay.");
+  });
+
+  it('shows one that was revoked as that, with when and by whom, until it ends', () => {
+    const revoked = { at: '2026-11-21T11:59:00.000Z', by: 'kim' };
+    const records = [record('web1', 2, 12, { revoked }), record('web2', 20, 12, { revoked }), record('db1', 1, 12)];
+    const listed = judged(records);
+    expect(listed.map(({ name, state }) => `${name} ${state}`)).toEqual(['web2 expired', 'web1 revoked', 'db1 good']);
+    const [verdict, ...lines] = certificateLines(listed, nowMs, false);
+    expect(verdict).toBe(
+      '3 certificates. The next to expire: node db1, in 11 h. None is late. Expired: node web2. Revoked: node web1.',
+    );
+    expect(lines[1]).toContain('revoked 2026-11-21T11:59:00Z by kim');
   });
 
   it('takes nobody for late who renews his own', () => {

@@ -2,6 +2,7 @@
 import { type CertificateRecord, holderOf } from '../core/certificates.ts';
 import { ownCertificatesOf } from '../core/own-certificates.ts';
 import type { RegisteredCertificate } from '../core/registered.ts';
+import type { KnownCertificate } from '../core/revocation.ts';
 import { isRenewalLate } from '../core/rules/certificate-renewal.ts';
 import type { Spec } from '../core/spec.ts';
 import { isEnding } from '../pki/registered-ending.ts';
@@ -11,9 +12,9 @@ import { ageText, columns, countText, oneLine } from './words.ts';
  * `late`: its agent should have renewed it. `withdrawn`: an own one that is declared no more: it ends by itself.
  * `ending`: of others, and somebody should renew it.
  */
-export type CertificateState = 'good' | 'late' | 'expired' | 'replaced' | 'withdrawn' | 'ending';
+export type CertificateState = 'good' | 'late' | 'expired' | 'replaced' | 'withdrawn' | 'ending' | 'revoked';
 
-export interface ListedCertificate extends Omit<CertificateRecord, 'kind' | 'where'> {
+export interface ListedCertificate extends Omit<KnownCertificate, 'kind' | 'where'> {
   readonly kind: CertificateRecord['kind'] | 'registered';
   /** A node; of a registered one what was said of it. */
   readonly where: string | null;
@@ -21,13 +22,13 @@ export interface ListedCertificate extends Omit<CertificateRecord, 'kind' | 'whe
 }
 
 export interface KnownCertificates {
-  readonly records: readonly CertificateRecord[];
+  readonly records: readonly KnownCertificate[];
   readonly registered: readonly RegisteredCertificate[];
   /** `null`: not known. */
   readonly declared: Spec | null;
 }
 
-/** Soonest to expire first; `replaced`: its holder has a newer one. */
+/** Soonest to expire first; `replaced`: its holder has a newer one. One that was revoked is told as that until it ends. */
 export function judgeCertificates(
   { declared, records, registered }: KnownCertificates,
   nowMs: number,
@@ -38,6 +39,7 @@ export function judgeCertificates(
     if (known === undefined || known.issuedAt < record.issuedAt) newest.set(holderOf(record), record);
   }
   const issued = records.map((record): ListedCertificate => {
+    if (record.revoked !== undefined && Date.parse(record.expiresAt) > nowMs) return { ...record, state: 'revoked' };
     const isNewest = newest.get(holderOf(record)) === record;
     const state = isWithdrawn(record, declared) ? 'withdrawn' : stateOf(record, nowMs);
     return { ...record, state: isNewest ? state : 'replaced' };
@@ -83,7 +85,9 @@ export function certificateLines(
     one.name,
     oneLine(one.where ?? '-'),
     `issued ${one.issuedAt.slice(0, 19)}Z`,
-    `expires ${one.expiresAt.slice(0, 19)}Z`,
+    one.revoked === undefined
+      ? `expires ${one.expiresAt.slice(0, 19)}Z`
+      : `revoked ${one.revoked.at.slice(0, 19)}Z by ${one.revoked.by}`,
     one.keyType,
     `by ${oneLine(one.issuer)}`,
     `for ${one.requestedBy}`,
@@ -93,12 +97,15 @@ export function certificateLines(
   return [verdict(current, nowMs), ...columns(rows)];
 }
 
+/** Nobody waits for the end of these. */
+const over: readonly CertificateState[] = ['expired', 'withdrawn', 'revoked'];
+
 function verdict(current: readonly ListedCertificate[], nowMs: number): string {
   if (current.length === 0) return 'No certificate is remembered.';
-  const next = current.find(({ state }) => state !== 'expired' && state !== 'withdrawn');
+  const next = current.find(({ state }) => !over.includes(state));
   const named = (state: CertificateState) =>
     current.filter((one) => one.state === state).map(({ kind, name }) => `${kind} ${name}`);
-  const [late, ending, expired] = [named('late'), named('ending'), named('expired')];
+  const [late, ending, expired, revoked] = [named('late'), named('ending'), named('expired'), named('revoked')];
   const soon =
     next === undefined
       ? ''
@@ -106,5 +113,6 @@ function verdict(current: readonly ListedCertificate[], nowMs: number): string {
   const delays = late.length === 0 ? ' None is late.' : ` Late: ${late.join(', ')}.`;
   const ends = expired.length === 0 ? '' : ` Expired: ${expired.join(', ')}.`;
   const endings = ending.length === 0 ? '' : ` Ending, and not the cluster's to renew: ${ending.join(', ')}.`;
-  return `${countText(current.length, 'certificate')}.${soon}${delays}${endings}${ends}`;
+  const gone = revoked.length === 0 ? '' : ` Revoked: ${revoked.join(', ')}.`;
+  return `${countText(current.length, 'certificate')}.${soon}${delays}${endings}${ends}${gone}`;
 }

@@ -1,10 +1,11 @@
-/** `understudy certificates`: what the cluster's authority has issued, to whom, and what is late. */
+/** `understudy certificates`: what the cluster's authority has issued, to whom, and what is late; `revoke` takes it back. */
 import type { Command } from 'commander';
 import type { Spec } from '../core/spec.ts';
 import { exitCodes } from '../errors/exit-codes.ts';
 import { isUnderstudyError } from '../errors/understudy-error.ts';
 import type { Call, CommonOptions, Perform } from './call.ts';
 import { declareRegistration } from './certificates-register.ts';
+import { declareRevocation } from './certificates-revoke.ts';
 import { certificateLines, judgeCertificates } from './certificates-text.ts';
 import type { ClusterAccess } from './cluster-access.ts';
 
@@ -33,6 +34,7 @@ export function declareCertificates(program: Command, perform: Perform): void {
       return perform(options, (call) => list(call, options.all === true));
     });
   declareRegistration(certificates, perform);
+  declareRevocation(certificates, perform);
 }
 
 async function list(call: Call, isWhole: boolean): Promise<number> {

@@ -20,14 +20,14 @@ import type { Foundation, Running } from './foundation.ts';
 const poolerReloadWithinMs = 10_000;
 
 export function startApp(foundation: Foundation): Running {
-  const { audit, file, clock, log, credentials, examine } = foundation;
+  const { audit, file, clock, log, credentials, examine, revoked } = foundation;
   const agents = file.databaseAgents.map(({ node, address }) => ({
     node,
     address,
     hostName: `${node}.${file.domain}`,
   }));
   const { current, onRenewal } = credentials;
-  const link = { cluster: file.cluster, port: file.api.port, credentials: current, onRenewal };
+  const link = { cluster: file.cluster, port: file.api.port, credentials: current, onRenewal, revoked };
   const { state, run, log: logs } = file.directories;
   const secrets = createCredentialKeeper({ ...secretsOf(foundation), file: join(state, 'credentials.json') });
   const pooler = new Pgbouncer({
@@ -69,6 +69,7 @@ export function startApp(foundation: Foundation): Running {
           links.report(agent, { ...report, audit: audit.log.anchorable ?? undefined }, options),
       },
       secrets,
+      revoked,
       journal: openAppNodeJournal(join(state, 'app-node.json'), join(run, 'app-node.json')),
       clock,
       emit,

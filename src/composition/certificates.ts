@@ -15,10 +15,14 @@ import type { Signer } from '../ports/certificates.ts';
 import { readOwnSealing, trustIn } from '../secrets/own-sealing.ts';
 import { beside, type Foundation, type Running } from './foundation.ts';
 
-export function lateServer({ audit, credentials, file, log }: Foundation, running: Running): LateServer {
+export function lateServer({ audit, credentials, file, log, revoked }: Foundation, running: Running): LateServer {
   const { address, port } = file.api;
   const judge = (certificate: X509Certificate | undefined) =>
-    judgeLateCaller(certificate, { rootsPem: credentials.current().caPem, cluster: file.cluster }, Date.now());
+    judgeLateCaller(
+      certificate,
+      { rootsPem: credentials.current().caPem, cluster: file.cluster, revoked: revoked.since },
+      Date.now(),
+    );
   const { backend } = running;
   const tls = credentials.current();
   return createLateServer({ backend, tls, address, port: latePort(port), log, audit: audit.trail, judge });
@@ -26,14 +30,14 @@ export function lateServer({ audit, credentials, file, log }: Foundation, runnin
 
 /** Asks one agent; where this node's certificate has expired, on the port for that. */
 export function askedOf(
-  { credentials, file }: Foundation,
+  { credentials, file, revoked }: Foundation,
   agent: { readonly node: string; readonly address: string; readonly hostName: string },
 ): CertificateSource {
   return async (wishes) => {
     const { current } = credentials;
     const isLate = Date.parse(readCertificate(current().certificatePem).validTo) <= Date.now();
     const port = isLate ? latePort(file.api.port) : file.api.port;
-    const client = createAgentClient({ ...agent, cluster: file.cluster, port, tls: current });
+    const client = createAgentClient({ ...agent, cluster: file.cluster, port, tls: current, revoked });
     try {
       return await client.certificate(wishes);
     } finally {
@@ -62,7 +66,7 @@ export function ownCertificateParts({ file, clock }: Foundation, signal: AbortSi
   return { files, clock, signal, draw: () => Math.random() };
 }
 
-export function signerOf({ file, clock }: Foundation): Signer {
+export function signerOf({ file, clock, revoked }: Foundation): Signer {
   const { cluster, domain, node, tls } = file;
   const { sealing } = tls;
   if (sealing === undefined || file.role !== 'database') {
@@ -70,14 +74,15 @@ export function signerOf({ file, clock }: Foundation): Signer {
     return { sign: refuse, share: refuse, inspect: refuse };
   }
   const place = { cluster, domain, node, roots: tls.ca, sealing };
-  return issuingProcess(beside('issuer.mjs'), place, () => clock.wallClock().getTime());
+  const now = () => ({ nowMs: clock.wallClock().getTime(), revoked: [...revoked.since] });
+  return issuingProcess(beside('issuer.mjs'), place, now);
 }
 
-export function secretsOf({ file, clock }: Foundation) {
+export function secretsOf({ file, clock, revoked }: Foundation) {
   return {
     self: file.node,
     own: readOwnSealing(file.tls.sealing),
-    trust: trustIn(file.cluster, file.tls.ca),
+    trust: trustIn(file.cluster, file.tls.ca, () => revoked.since),
     nowMs: () => clock.wallClock().getTime(),
   };
 }

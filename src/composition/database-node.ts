@@ -47,7 +47,7 @@ interface Shared {
 }
 
 export function startDatabase(foundation: Foundation): Running {
-  const { file, clock, credentials } = foundation;
+  const { file, clock, credentials, revoked } = foundation;
   if (file.store === null) throw new UnderstudyError('CONFIG_INVALID', 'a database node needs a `store` section');
   const remembered = rememberSpecIn(file.directories.state);
   const spec = (): Spec | null => {
@@ -67,7 +67,7 @@ export function startDatabase(foundation: Foundation): Running {
     fence: fenceOf(foundation, () => spec()?.postgres.dataDirectory ?? file.directories.data),
     peers: new Peers(
       () => spec() ?? agent.spec(),
-      (to) => createAgentClient({ cluster, ...to, port: api.port, tls: credentials.current }),
+      (to) => createAgentClient({ cluster, ...to, port: api.port, tls: credentials.current, revoked }),
     ),
   };
   const agent: DatabaseNode = databaseAgent(foundation, shared, () => agent);
@@ -76,6 +76,7 @@ export function startDatabase(foundation: Foundation): Running {
   watchFullDisk(agent, backend);
   // Kept up to date, so that an agent that starts without the store knows the newest.
   agent.onChange(() => spec());
+  agent.onChange(hearingRevocations(foundation, agent));
   agent.start(foundation.onBroken);
   const chores = [...certificates.forEver(), anchoringOf(foundation, agent).run()].map((chore) =>
     chore.catch(foundation.onBroken),
@@ -92,6 +93,17 @@ export function startDatabase(foundation: Foundation): Running {
       shared.fence.close();
       await shared.store.close();
     },
+  };
+}
+
+/** Most changes of the store are others. */
+function hearingRevocations({ revoked }: Foundation, { mirror }: DatabaseNode): () => void {
+  let heard: unknown = null;
+  return () => {
+    const { revocations } = mirror.image;
+    if (revocations === heard) return;
+    heard = revocations;
+    revoked.learn([...revocations.values()].map(({ value }) => value));
   };
 }
 
@@ -144,7 +156,7 @@ interface Certificates {
 }
 
 function certificatesOf(foundation: Foundation, { spec }: Shared, agent: DatabaseNode): Certificates {
-  const { file, clock, log, credentials } = foundation;
+  const { file, clock, log, credentials, revoked } = foundation;
   const renewal = renewalOf(foundation, agent.signal);
   const issuing = new Issuing({
     self: file.node,
@@ -156,6 +168,7 @@ function certificatesOf(foundation: Foundation, { spec }: Shared, agent: Databas
     spec,
     remembered: rememberIssuingKeyIn(file.directories.state),
     own: renewal.files,
+    revoked,
   });
   const others = () => {
     const known = spec();

@@ -8,6 +8,7 @@ import type { NodeFile } from '../config/node-file.ts';
 import type { TlsRules } from '../core/tls-policy.ts';
 import type { examiner } from '../doctor/aside.ts';
 import type { OwnCredentials } from '../pki/own-credentials.ts';
+import type { RevokedCertificates } from '../pki/revoked-certificates.ts';
 import type { Clock } from '../ports/clock.ts';
 
 export interface Running {
@@ -26,6 +27,7 @@ export interface Foundation {
   readonly clock: Clock;
   readonly log: ActionLog & { debug(facts: object, text: string): void };
   readonly credentials: OwnCredentials;
+  readonly revoked: RevokedCertificates;
   /** The loop itself broke: a defect, so the process ends and is started anew. */
   readonly onBroken: (error: unknown) => void;
 }

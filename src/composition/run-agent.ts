@@ -14,6 +14,7 @@ import { examiner } from '../doctor/aside.ts';
 import { describeError } from '../errors/understudy-error.ts';
 import { readCredentials } from '../pki/credential-files.ts';
 import { OwnCredentials } from '../pki/own-credentials.ts';
+import { RevokedCertificates } from '../pki/revoked-certificates.ts';
 import { createLinuxClock } from '../timing/linux-clock.ts';
 import { startApp } from './app-node.ts';
 import { lateServer } from './certificates.ts';
@@ -46,13 +47,14 @@ export async function runAgent(nodeFilePath: string): Promise<void> {
     clock,
     log,
     credentials: new OwnCredentials(await readCredentials(file.tls)),
+    revoked: new RevokedCertificates(directories.state, () => clock.wallClock().getTime()),
     onBroken: (error) => {
       broken = error;
       end.abort();
     },
   };
   const running = file.role === 'app' ? startApp(foundation) : startDatabase(foundation);
-  const { credentials } = foundation;
+  const { credentials, revoked } = foundation;
   tell = running.emit;
   const server = createApiServer({
     backend: running.backend,
@@ -61,6 +63,7 @@ export async function runAgent(nodeFilePath: string): Promise<void> {
     ...file.api,
     log,
     audit: audit.trail,
+    revoked,
   });
   const late = file.role === 'database' ? lateServer(foundation, running) : null;
   credentials.onRenewal(() => {

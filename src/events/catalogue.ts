@@ -122,6 +122,7 @@ export const eventCatalogue = {
     severity: 'info',
     sentence: '{by} had the registered certificate {certificate} forgotten',
   },
+  'certificate.revoked': { severity: 'warning', sentence: '{by} revoked the certificate {serial} of {holder}' },
   'database.reverted': { severity: 'notice', sentence: '{by} had made as declared again: {what}' },
   'database.dropped': { severity: 'warning', sentence: '{by} dropped the database {database} with its data' },
   'certificate.placed': { severity: 'info', sentence: '{node} put a new certificate of {certificate} in place' },

@@ -45,7 +45,7 @@ async function renewed(authority: Authority, node: string) {
     nowMs,
   });
   const [first] = sealed;
-  const place = { cluster, domain: 'psf.io', node, roots, sealing: { certificate, key }, nowMs };
+  const place = { cluster, domain: 'psf.io', node, roots, sealing: { certificate, key }, nowMs, revoked: [] };
   const task = { ...place, sealedKey: first?.sealed ?? '' };
   return { refused, sealed, answer: await performIssuing({ ...task, work: { do: 'inspect' } }) };
 }

@@ -39,7 +39,8 @@ beforeAll(async () => {
   const context = issuingKeyPlace('pg0');
   const secret = Buffer.from(JSON.stringify({ certificatePem: authority.certificatePem, keyPem: authority.keyPem }));
   const sealedKey = seal({ secret, cluster, context, to: pg0, by: pg0, nowMs });
-  task = { cluster, domain: 'psf.io', node: 'pg0', roots: ca, sealing: { certificate, key }, sealedKey, nowMs };
+  const place = { cluster, domain: 'psf.io', node: 'pg0', roots: ca };
+  task = { ...place, sealing: { certificate, key }, sealedKey, nowMs, revoked: [] };
 });
 
 describe('the issuing process', () => {
@@ -97,6 +98,8 @@ describe('the issuing process', () => {
     ];
     const answer = await performIssuing({ ...task, work: { do: 'share', to } });
     expect(answer).toMatchObject({ outcome: 'shared', shared: [{ node: 'pg1' }] });
+    const revoked: [string, number][] = [[new X509Certificate(chains.pg1).serialNumber, nowMs]];
+    expect(await performIssuing({ ...task, revoked, work: { do: 'share', to } })).toMatchObject({ shared: [] });
   });
 
   it('says why it can not, and nothing of the key', async () => {

@@ -25,7 +25,8 @@ const sealingLifeMs = 400 * 24 * 60 * 60_000;
 /** Never rejects: what went wrong is the answer. */
 export async function performIssuing(task: IssuingTask): Promise<IssuingAnswer> {
   try {
-    const trust = { rootsPem: readFileSync(task.roots, 'utf8'), cluster: task.cluster };
+    const { cluster, revoked, roots } = task;
+    const trust = { rootsPem: readFileSync(roots, 'utf8'), cluster, revoked: new Map(revoked) };
     const own = ownSealingKey(task, trust);
     if (typeof own === 'string') return { outcome: 'refused', because: own };
     const opened = unseal(task.sealedKey, issuingKeyPlace(task.node), own, trust);

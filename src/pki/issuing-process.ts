@@ -12,10 +12,14 @@ const answerWithinMs = 20_000;
 
 type Place = Pick<IssuingTask, 'cluster' | 'domain' | 'node' | 'roots' | 'sealing'>;
 
-/** `program`: the issuing process's; `now`: wall clock. */
-export function issuingProcess(program: string, place: Place, now: () => number): Signer {
+/** `program`: the issuing process's. */
+export function issuingProcess(
+  program: string,
+  place: Place,
+  now: () => Pick<IssuingTask, 'nowMs' | 'revoked'>,
+): Signer {
   const ask = async (sealedKey: string, work: IssuingTask['work']): Promise<IssuingAnswer> => {
-    const task: IssuingTask = { ...place, sealedKey, nowMs: now(), work };
+    const task: IssuingTask = { ...place, sealedKey, ...now(), work };
     const { stdout } = await run(process.execPath, [program], {
       ...{ withinMs: answerWithinMs, input: JSON.stringify(task), maxOutputBytes: 8 * 1_048_576 },
     });

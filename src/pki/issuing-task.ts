@@ -19,6 +19,8 @@ export const issuingTask = z.strictObject({
   /** The issuing key as it stands in the store, and where. */
   sealedKey: z.string(),
   nowMs: z.number(),
+  /** Serial and wall clock, each. */
+  revoked: z.array(z.tuple([name, z.number()])),
   work: z.discriminatedUnion('do', [
     z.strictObject({
       do: z.literal('sign'),

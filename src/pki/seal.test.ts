@@ -128,7 +128,7 @@ describe('what is sealed', () => {
     });
   });
 
-  it('is refused once its signer was revoked, and not because that one has expired', async () => {
+  it('is refused when its signer had been revoked by then, and not because that one has expired', async () => {
     const brief = await issue(world.authority, {
       ...{ kind: 'sealing', cluster, node: 'pg1', role: 'database', lifeMs: 60_000, nowMs },
     });
@@ -139,9 +139,15 @@ describe('what is sealed', () => {
     const late = seal({ secret: Buffer.from('x'), cluster, context, to: world.web0, by, nowMs: nowMs + 60_001 });
     expect(unseal(late, context, world.web0, world.trust)).toMatchObject({ refusal: 'signer-untrusted' });
     const { X509Certificate } = await import('node:crypto');
-    const revoked = new Set([new X509Certificate(brief.certificatePem).serialNumber]);
-    expect(unseal(text, context, world.web0, { ...world.trust, revoked })).toMatchObject({
-      refusal: 'signer-untrusted',
+    const { serialNumber } = new X509Certificate(brief.certificatePem);
+    const since = (ms: number) => new Map([[serialNumber, ms]]);
+    const opened = (ms: number) => unseal(text, context, world.web0, { ...world.trust, revoked: since(ms) });
+    expect(opened(nowMs)).toMatchObject({ refusal: 'signer-untrusted' });
+    expect(opened(nowMs + 1)).toMatchObject({ ok: true });
+    // To seal with it, or to it, is refused whatever the clock says.
+    expect(verifySealingKey(brief, 'pg1', { ...world.trust, revoked: since(nowMs + 1) }, nowMs)).toMatchObject({
+      ok: false,
+      because: expect.stringContaining('has been revoked'),
     });
   });
 });

@@ -124,7 +124,8 @@ export function unseal(text: string, context: string, key: SealingKey, trust: Tr
 
 /**
  * Judged as of when it was sealed: a secret has to be readable after its signer's certificate has expired, and after its
- * signer is gone. Against a key that was stolen there is revocation.
+ * signer is gone. What was sealed from his revocation on is refused; what he sealed before stays readable, since every secret would
+ * be lost with him otherwise.
  */
 function signerOf(whole: Envelope, trust: Trust): SealingCertificate | (Unsealed & { readonly ok: false }) {
   let chainPem: string;
@@ -133,7 +134,8 @@ function signerOf(whole: Envelope, trust: Trust): SealingCertificate | (Unsealed
   } catch {
     return refuse('malformed', "its signer's certificate can't be read");
   }
-  const found = sealingCertificateOf(judgeChain(chainPem, trust, whole.at), chainPem);
+  const revoked = new Map([...(trust.revoked ?? [])].filter(([, sinceMs]) => sinceMs <= whole.at));
+  const found = sealingCertificateOf(judgeChain(chainPem, { ...trust, revoked }, whole.at), chainPem);
   if (!found.ok) return refuse('signer-untrusted', `its signer: ${found.because}`);
   if (!found.value.maySeal)
     return refuse('signer-untrusted', `${found.value.node} is no database node: it may not seal`);

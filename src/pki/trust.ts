@@ -13,8 +13,8 @@ export interface Trust {
   /** PEM: one root, or two during a rollover. */
   readonly rootsPem: string;
   readonly cluster: string;
-  /** Serial numbers as Node writes them; none unless given. */
-  readonly revoked?: ReadonlySet<string>;
+  /** Serial numbers as Node writes them, and since when (wall clock, in ms); none unless given. */
+  readonly revoked?: ReadonlyMap<string, number> | undefined;
 }
 
 export type ChainReading =

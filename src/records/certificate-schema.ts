@@ -1,7 +1,8 @@
-/** What is remembered of a certificate that was issued. */
+/** What is remembered of a certificate that was issued, and of one that was revoked. */
 import { z } from 'zod';
 import type { CertificateRecord } from '../core/certificates.ts';
 import type { RegisteredCertificate } from '../core/registered.ts';
+import type { RevocationListRecord, RevocationRecord } from '../core/revocation.ts';
 import { name, text } from './spec-schema.ts';
 
 export const certificate = z.object({
@@ -40,3 +41,14 @@ export const registered = z.object({
   registeredAt: z.iso.datetime(),
   by: text,
 }) satisfies z.ZodType<RegisteredCertificate>;
+export const revocation = z.object({
+  ...certificate.pick({ serial: true, kind: true, name: true, expiresAt: true }).shape,
+  at: z.iso.datetime(),
+  by: text,
+}) satisfies z.ZodType<RevocationRecord>;
+
+/** An entry has 40 bytes. */
+export const revocationList = z.object({
+  authority: z.string().max(16_384),
+  list: z.string().max(1_048_576),
+}) satisfies z.ZodType<RevocationListRecord>;

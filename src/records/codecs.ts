@@ -19,10 +19,11 @@ import type { Operation } from '../core/operation.ts';
 import type { PoolerReport } from '../core/pooler-report.ts';
 import type { Receipt } from '../core/receipt.ts';
 import type { RegisteredCertificate } from '../core/registered.ts';
+import type { RevocationListRecord, RevocationRecord } from '../core/revocation.ts';
 import type { SealingRecord } from '../core/sealing-record.ts';
 import type { TimelineRecord } from '../core/timelines.ts';
 import { type EventRecord, eventNames } from '../events/catalogue.ts';
-import { certificate, registered } from './certificate-schema.ts';
+import { certificate, registered, revocation, revocationList } from './certificate-schema.ts';
 import { count, name, positive, storedSpec, text } from './spec-schema.ts';
 import { auditAnchor, memberPostgres, operation, pendingRestart, poolerReport, receipt } from './status-schemas.ts';
 
@@ -45,6 +46,8 @@ export interface Records {
   readonly audit: AuditAnchor;
   readonly sealing: SealingRecord;
   readonly certificate: CertificateRecord;
+  readonly revocation: RevocationRecord;
+  readonly 'revocation-list': RevocationListRecord;
   readonly credential: CredentialRecord;
   readonly authority: AuthorityRecord;
   readonly registered: RegisteredCertificate;
@@ -159,6 +162,8 @@ const schemas: { readonly [K in RecordKind]: z.ZodType<Records[K]> } = {
   audit: auditAnchor,
   sealing,
   certificate,
+  revocation,
+  'revocation-list': revocationList,
   credential,
   authority,
   registered,

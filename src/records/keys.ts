@@ -25,6 +25,8 @@ export const sealingPrefix = 'sealing/';
 export const secretPrefix = 'secrets/';
 export const certificatePrefix = 'certificates/';
 export const registeredPrefix = 'registered/';
+export const revocationPrefix = 'revocations/';
+export const revocationListPrefix = 'revocation-lists/';
 
 export function memberKey(node: NodeName): string {
   return `${memberPrefix}${node}`;
@@ -77,6 +79,15 @@ export function certificateKey(serial: string): string {
 /** A certificate of others, by the name that it was registered under. */
 export function registeredKey(name: string): string {
   return `${registeredPrefix}${name}`;
+}
+
+/** `serial`: of the authority. */
+export function revocationListKey(serial: string): string {
+  return `${revocationListPrefix}${serial}`;
+}
+
+export function revocationKey(serial: string): string {
+  return `${revocationPrefix}${serial}`;
 }
 
 /** The credential of an application on that node. */

@@ -21,6 +21,7 @@ import type { Operation } from '../core/operation.ts';
 import type { PoolerReport } from '../core/pooler-report.ts';
 import type { Receipt } from '../core/receipt.ts';
 import type { RegisteredCertificate } from '../core/registered.ts';
+import type { RevocationListRecord, RevocationRecord } from '../core/revocation.ts';
 import type { SealingRecord } from '../core/sealing-record.ts';
 import type { NodeName } from '../core/spec.ts';
 import type { TimelineRecord } from '../core/timelines.ts';
@@ -38,6 +39,8 @@ import {
   poolerPrefix,
   receiptPrefix,
   registeredPrefix,
+  revocationListPrefix,
+  revocationPrefix,
   sealingPrefix,
   secretPrefix,
   timelinePrefix,
@@ -73,6 +76,10 @@ export interface StoreImage {
   readonly certificates: ReadonlyMap<string, Stored<CertificateRecord>>;
   /** Of others, by the name that they were registered under. */
   readonly registered: ReadonlyMap<string, Stored<RegisteredCertificate>>;
+  /** By serial number. */
+  readonly revocations: ReadonlyMap<string, Stored<RevocationRecord>>;
+  /** By the authority's serial number; not yet verified. */
+  readonly revocationLists: ReadonlyMap<string, Stored<RevocationListRecord>>;
   readonly audits: ReadonlyMap<NodeName, Stored<AuditAnchor>>;
   readonly credentials: CredentialRecords;
   /** Oldest first. */
@@ -110,6 +117,8 @@ export function emptyImage(): StoreImage {
     secrets: new Map(),
     certificates: new Map(),
     registered: new Map(),
+    revocations: new Map(),
+    revocationLists: new Map(),
     credentials: new Map(),
     events: [],
     receipts: [],
@@ -225,6 +234,20 @@ function placeListed(image: StoreImage, key: string, value: string | null, revis
     const name = key.slice(registeredPrefix.length);
     const put = (one: Stored<RegisteredCertificate> | null) => ({ registered: withEntry(image.registered, name, one) });
     return settle(image, key, read('registered', value, revision), put);
+  }
+  if (key.startsWith(revocationPrefix)) {
+    const serial = key.slice(revocationPrefix.length);
+    const put = (revocation: Stored<RevocationRecord> | null) => ({
+      revocations: withEntry(image.revocations, serial, revocation),
+    });
+    return settle(image, key, read('revocation', value, revision), put);
+  }
+  if (key.startsWith(revocationListPrefix)) {
+    const serial = key.slice(revocationListPrefix.length);
+    const put = (list: Stored<RevocationListRecord> | null) => ({
+      revocationLists: withEntry(image.revocationLists, serial, list),
+    });
+    return settle(image, key, read('revocation-list', value, revision), put);
   }
   if (key.startsWith(auditPrefix)) {
     const node = key.slice(auditPrefix.length);

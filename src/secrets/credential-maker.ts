@@ -30,11 +30,17 @@ const passwordBytes = 24;
 export function createCredentialMaker(parts: MakerParts): CredentialMaker {
   /** Verifying a chain costs a millisecond, and the store's texts seldom change. */
   const verified = new Map<string, SealingCertificate | null>();
+  let judgedWith = 0;
 
   const certificateOf = ({ node, chainPem }: SealingRecord): SealingCertificate | null => {
+    const trust = parts.trust();
+    // What was trusted once may have been revoked since.
+    const revoked = trust.revoked?.size ?? 0;
+    if (revoked !== judgedWith) verified.clear();
+    judgedWith = revoked;
     const known = verified.get(chainPem);
     if (known !== undefined && known?.node === node) return known;
-    const found = verifySealingCertificate(chainPem, node, parts.trust(), parts.nowMs());
+    const found = verifySealingCertificate(chainPem, node, trust, parts.nowMs());
     const certificate = found.ok ? found.value : null;
     if (certificate !== null) verified.set(chainPem, certificate);
     return certificate;

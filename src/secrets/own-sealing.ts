@@ -21,6 +21,6 @@ export function readOwnSealing(
 }
 
 /** Read each time: a root may be added while the agent runs. */
-export function trustIn(cluster: string, roots: string): () => Trust {
-  return () => ({ cluster, rootsPem: readFileSync(roots, 'utf8') });
+export function trustIn(cluster: string, roots: string, revoked: () => Trust['revoked']): () => Trust {
+  return () => ({ cluster, rootsPem: readFileSync(roots, 'utf8'), revoked: revoked() });
 }

@@ -13,6 +13,8 @@ import {
   poolerKey,
   receiptKey,
   registeredKey,
+  revocationKey,
+  revocationListKey,
   sealingKey,
   timelineKey,
 } from '../../src/records/keys.ts';
@@ -133,6 +135,8 @@ const places: Readonly<Record<RecordKind, string>> = {
   certificate: certificateKey('0A'),
   authority: keys.authority,
   registered: registeredKey('shop.example.org'),
+  revocation: revocationKey('0A'),
+  'revocation-list': revocationListKey('0B'),
 };
 
 /** A value for a key of the store, and where it stands. */

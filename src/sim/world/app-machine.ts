@@ -49,6 +49,7 @@ export class AppMachine {
         files: { keep: async () => null, leave: async () => null },
         source: this.#source(process),
         reporter: this.#reporter(process),
+        revoked: { learn: () => undefined },
         secrets: this.#secrets,
         journal: this.#journalOf(),
         clock: process.clock,
