@@ -46,6 +46,7 @@ function answers() {
       emit: (name, facts) => void told.push([name, facts]),
       signer: {
         sign: () => Promise.reject(new Error('not asked for')),
+        certify: () => Promise.reject(new Error('not asked for')),
         share: () => Promise.reject(new Error('not asked for')),
         inspect: async (sealed) => {
           const found = authorities[sealed];

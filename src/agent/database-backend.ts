@@ -66,6 +66,7 @@ export interface BackendParts {
   readonly doctor: () => Promise<readonly DoctorFinding[]>;
   readonly disagreements: ApplyOrderParts['disagreements'];
   readonly issue: AgentBackend['issue'];
+  readonly enrolment: Pick<AgentBackend, 'orderToken' | 'enrol' | 'certifyPerson'>;
   readonly audit: Omit<AgentBackend['audit'], 'anchors'>;
   readonly authority: AgentBackend['authority'];
   readonly registered: AgentBackend['registered'];
@@ -277,6 +278,12 @@ export class DatabaseBackend implements AgentBackend {
   }
 
   issue: AgentBackend['issue'] = (node, wishes) => this.#parts.issue(node, wishes);
+
+  orderToken: AgentBackend['orderToken'] = (request, by) => this.#parts.enrolment.orderToken(request, by);
+
+  enrol: AgentBackend['enrol'] = (request) => this.#parts.enrolment.enrol(request);
+
+  certifyPerson: AgentBackend['certifyPerson'] = (request, by) => this.#parts.enrolment.certifyPerson(request, by);
 
   certificates(): readonly KnownCertificate[] {
     const { image } = this.#agent.mirror;

@@ -62,6 +62,10 @@ function issuing(): Issuing {
         return wanted.map(({ purpose }) => ({ purpose, chain: `chain ${purpose}`, record }));
       },
       inspect: () => Promise.reject(new Error('nobody asks for it here')),
+      certify: async (_, { name, role }) => ({
+        chain: `chain of ${role} ${name}`,
+        record: { ...record, kind: role, name },
+      }),
       share: async (_, to) => {
         sharedTo.push(...to.map(({ node }) => node));
         return to.map(({ node }) => ({ node, sealed: `for ${node}` }));

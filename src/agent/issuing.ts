@@ -20,7 +20,13 @@ import { clusterHostCovered, ownCertificatesOf } from '../core/own-certificates.
 import { forgettableRevocations, revokedBefore } from '../core/revocation.ts';
 import { findNode, type NodeName, type NodeSpec, nodesOfRole, type Spec } from '../core/spec.ts';
 import { describeError, isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
-import type { CertificateFiles, DecidedCertificate, SignedCertificate, Signer } from '../ports/certificates.ts';
+import type {
+  CertificateFiles,
+  DecidedCertificate,
+  DecidedPerson,
+  SignedCertificate,
+  Signer,
+} from '../ports/certificates.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { RevokedSerials } from '../ports/revoked.ts';
 import type { StoreWrite } from '../ports/store.ts';
@@ -44,6 +50,12 @@ export interface IssuingParts {
   readonly revoked: Pick<RevokedSerials, 'has'>;
 }
 
+interface Signed {
+  readonly issued: readonly IssuedCertificate[];
+  /** What the store is to know of them. */
+  readonly writes: readonly StoreWrite[];
+}
+
 const writeWithinMs = 2_000;
 /** Between looks whether somebody lacks the issuing key. */
 const shareEveryMs = 5_000;
@@ -59,21 +71,25 @@ export class Issuing {
 
   /** Throws FORBIDDEN, CERTIFICATE_REFUSED, NOT_FOUND while this node has no issuing key, STORE_UNREACHABLE. */
   async issue(node: NodeName, wishes: readonly CertificateWish[]): Promise<readonly IssuedCertificate[]> {
+    this.#refuseRevoked(node, wishes);
+    const { issued, writes } = await this.sign(node, wishes);
+    await this.#list(writes, node === this.#parts.self);
+    return issued;
+  }
+
+  /**
+   * Signed, and to be handed out when the store's list has it. What was revoked before is no obstacle here: whoever calls this has
+   * been told by an operator to let that node in. Throws as `issue` does.
+   */
+  async sign(node: NodeName, wishes: readonly CertificateWish[]): Promise<Signed> {
     const { self, signer } = this.#parts;
     const spec = this.#parts.spec();
     const asker = spec === null ? undefined : findNode(spec, node);
     if (spec === null || asker === undefined) {
       throw new UnderstudyError('FORBIDDEN', `${node} is no node of this cluster`);
     }
-    this.#refuseRevoked(node, wishes);
-    const key = this.#key();
-    if (key === null) {
-      throw new UnderstudyError('NOT_FOUND', `${self} has no issuing key yet`, {
-        hint: 'another database node has it',
-      });
-    }
     const signed = await signer.sign(
-      key,
+      this.#requireKey(),
       wishes.map((wish) => decide(spec, asker, wish)),
     );
     const writes = signed.flatMap(({ chain, purpose, record }): StoreWrite[] => {
@@ -82,8 +98,16 @@ export class Issuing {
       if (purpose !== 'sealing') return [known];
       return [known, { key: sealingKey(node), value: encodeRecord('sealing', { node, chainPem: chain }) }];
     });
-    await this.#list(writes, node === self);
-    return signed.map(({ purpose, chain }) => ({ purpose, chain }));
+    return { issued: signed.map(({ purpose, chain }) => ({ purpose, chain })), writes };
+  }
+
+  /** For a person, whose certificate is listed before it is answered. Throws CERTIFICATE_REFUSED, NOT_FOUND, STORE_UNREACHABLE. */
+  async certify(person: DecidedPerson, requestedBy: string): Promise<string> {
+    const { signer, self } = this.#parts;
+    const { chain, record } = await signer.certify(this.#requireKey(), person);
+    const whole: CertificateRecord = { ...record, where: null, requestedBy, issuedBy: self };
+    await this.#list([{ key: certificateKey(record.serial), value: encodeRecord('certificate', whole) }], false);
+    return chain;
   }
 
   /** Until the agent ends: database nodes come and go. */
@@ -119,6 +143,14 @@ export class Issuing {
     const records = node === self ? [...listed, ...own.records().map((record) => ownRecord(record, self))] : listed;
     const former = wishes.flatMap((wish) => revokedBefore(records, (serial) => revoked.has(serial), node, wish) ?? []);
     if (former[0] !== undefined) throw forbidden(node, `the one before it, ${former[0]}, has been revoked`);
+  }
+
+  #requireKey(): string {
+    const key = this.#key();
+    if (key !== null) return key;
+    throw new UnderstudyError('NOT_FOUND', `${this.#parts.self} has no issuing key yet`, {
+      hint: 'another database node has it',
+    });
   }
 
   #key(): string | null {
@@ -204,7 +236,8 @@ function decideOwn(spec: Spec, node: NodeName, name: string): Pick<DecidedCertif
   return { ownName: declared.name, lifeMs: declared.lifeMs };
 }
 
-function hasMember({ domain, store }: Spec, { name, address }: NodeSpec): boolean {
+/** Does a declared endpoint of the store lie on that node? */
+export function hasMember({ domain, store }: Spec, { name, address }: NodeSpec): boolean {
   const hosts = store.endpoints.map((endpoint) => new URL(endpoint).hostname.replace(/^\[|\]$/g, ''));
   return [address, name, `${name}.${domain}`].some((host) => hosts.includes(host));
 }

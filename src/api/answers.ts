@@ -66,6 +66,8 @@ export const answersByRoute: Readonly<Record<Exclude<RouteName, StreamRoute>, An
     const { wishes } = requests.certificate.parse(body);
     return { issued: await backend.issue(identity.name, wishes) };
   },
+  token: (backend, { body, caller }) => backend.orderToken(requests.token.parse(body), caller.by),
+  person: (backend, { body, caller }) => backend.certifyPerson(requests.person.parse(body), caller.by),
   certificates: (backend) => backend.certificates(),
   registered: (backend) => backend.registered.all(),
   registerCertificate: (backend, { body, caller }) =>

@@ -80,6 +80,15 @@ const orders: Partial<Record<RouteName, Reading>> = {
       },
     };
   },
+  token(body) {
+    const { forMs, node, role } = requests.token.parse(body);
+    const minutes = Math.round(forMs / 60_000);
+    return { kind: 'order.token', facts: { node, role: role ?? 'whatever it is declared as', minutes } };
+  },
+  person(body) {
+    const { lifeMs, name, role } = requests.person.parse(body);
+    return { kind: 'order.person', facts: { role, name, days: Math.round(lifeMs / 86_400_000) } };
+  },
   reinit: () => ({ kind: 'order.reinit', facts: {} }),
   restart: () => ({ kind: 'order.restart', facts: {} }),
 };

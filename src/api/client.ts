@@ -39,6 +39,8 @@ import {
   type HandsOffRequest,
   onBehalfOfHeader,
   type Person,
+  type PersonAnswer,
+  type PersonRequest,
   type ReadOnlyRequest,
   type RegistrationRequest,
   type RevertRequest,
@@ -51,6 +53,8 @@ import {
   type SpecAnswer,
   type SwitchoverAnswer,
   type SwitchoverRequest,
+  type TokenAnswer,
+  type TokenRequest,
   type TopologyMessage,
   type WhyAnswer,
 } from './contract.ts';
@@ -103,6 +107,9 @@ export interface AgentClient {
   lastWords(request: WalRequest, options?: AskOptions): Promise<{ readonly piece: WalPiece | null }>;
   /** For the node that asks. */
   certificate(wishes: readonly CertificateWish[], options?: AskOptions): Promise<readonly IssuedCertificate[]>;
+  /** Throws NOT_FOUND, REFUSED, CONFLICT. */
+  orderToken(request: TokenRequest, options?: AskOptions): Promise<TokenAnswer>;
+  certifyPerson(request: PersonRequest, options?: AskOptions): Promise<PersonAnswer>;
   certificates(options?: AskOptions): Promise<readonly KnownCertificate[]>;
   /** Throws REFUSED. */
   revokeCertificates(request: RevocationRequest, options?: AskOptions): Promise<RevocationAnswer>;
@@ -196,6 +203,8 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
       const usuallyMs = patienceFor('certificate');
       return (await call('certificate', answers.certificate, asked, { body: { wishes }, usuallyMs })).issued;
     },
+    orderToken: (body, asked) => call('token', answers.token, asked, { body }),
+    certifyPerson: (body, asked) => call('person', answers.person, asked, { body, usuallyMs: patienceFor('person') }),
     certificates: (asked) => call('certificates', answers.certificates, asked),
     registered: (asked) => call('registered', answers.registered, asked),
     registerCertificate: (body, asked) => call('registerCertificate', answers.registerCertificate, asked, { body }),

@@ -26,7 +26,15 @@ import type { Receipt } from '../core/receipt.ts';
 import type { RegisteredCertificate } from '../core/registered.ts';
 import type { KnownCertificate, RevocationTarget, RevokedEntry } from '../core/revocation.ts';
 import type { FailoverPlan } from '../core/rules/failover-order.ts';
-import type { ApplicationName, ApplicationSpec, NodeName, OwnCertificateSpec, PoolerSpec, Spec } from '../core/spec.ts';
+import type {
+  ApplicationName,
+  ApplicationSpec,
+  NodeName,
+  NodeRole,
+  OwnCertificateSpec,
+  PoolerSpec,
+  Spec,
+} from '../core/spec.ts';
 import type { ClusterStatus } from '../core/status.ts';
 import type { TlsRules } from '../core/tls-policy.ts';
 import type { EventRecord } from '../events/catalogue.ts';
@@ -249,6 +257,60 @@ export interface RegisteredAnswers {
   forget(name: string, by: string): Promise<Accepted>;
 }
 
+/** By it a node may enrol: what the token says beside this is made where it is ordered, and told to no agent. */
+export interface TokenRequest {
+  readonly node: NodeName;
+  /** As which it is declared; `null`: whatever that is. */
+  readonly role: NodeRole | null;
+  readonly forMs: number;
+  /** Of the token's secret; pki/enrolment-token.ts. */
+  readonly digest: string;
+}
+
+export interface TokenAnswer {
+  readonly node: NodeName;
+  readonly role: NodeRole;
+  /** ISO 8601. */
+  readonly expiresAt: string;
+  /** Where it may be used: `host:port`. */
+  readonly addresses: readonly string[];
+}
+
+export interface EnrolmentRequest {
+  readonly node: NodeName;
+  readonly secret: string;
+  readonly wishes: readonly CertificateWish[];
+}
+
+/** What a node that is new needs to write its node file. */
+export interface EnrolmentGrant {
+  /** Of what was wished for what this node may have. */
+  readonly issued: readonly IssuedCertificate[];
+  readonly caPem: string;
+  readonly address: string;
+  readonly apiPort: number;
+  readonly databaseAgents: readonly { readonly node: NodeName; readonly address: string }[];
+  readonly storeEndpoints: readonly string[];
+  /** Of the store, where that has an authority of its own. */
+  readonly storeCaFile: string | null;
+  readonly dataDirectory: string | null;
+}
+
+/** A certificate for a person, whose key is made where it is ordered. */
+export interface PersonRequest {
+  readonly role: Person['kind'];
+  readonly name: string;
+  readonly lifeMs: number;
+  /** PEM. */
+  readonly request: string;
+}
+
+export interface PersonAnswer {
+  /** PEM, leaf first. */
+  readonly chain: string;
+  readonly caPem: string;
+}
+
 /** An agent's own audit log, as it stands in its files, and what the store knows of all of them. */
 export interface AuditAnswers {
   log(): AuditState;
@@ -312,6 +374,11 @@ export interface AgentBackend {
   lastWords(request: WalRequest): Promise<{ readonly piece: WalPiece | null }>;
   /** New certificates for that node, by signing requests of its own; see agent/issuing.ts. */
   issue(node: NodeName, wishes: readonly CertificateWish[]): Promise<readonly IssuedCertificate[]>;
+  /** Any database node's agent writes it. Throws NOT_FOUND, REFUSED, CONFLICT. */
+  orderToken(request: TokenRequest, by: string): Promise<TokenAnswer>;
+  /** For whoever has a token, and no certificate yet; see agent/enrolment.ts. Throws TOKEN_REFUSED. */
+  enrol(request: EnrolmentRequest): Promise<{ readonly grant: EnrolmentGrant; readonly orderedBy: string }>;
+  certifyPerson(request: PersonRequest, by: string): Promise<PersonAnswer>;
   /** What is remembered of certificates that were issued. */
   certificates(): readonly KnownCertificate[];
   /** Any database node's agent writes it; every agent obeys. */
@@ -369,6 +436,8 @@ export const routes = {
   lastWords: { method: 'POST', path: '/v1/last-words', who: ['database'], withinMs: atOnceMs },
   /** A node for itself alone, by its certificate. It starts a program, on a machine that may be busy. */
   certificate: { method: 'POST', path: '/v1/certificate', who: ['database', 'app', 'witness'], withinMs: 25_000 },
+  token: { method: 'POST', path: '/v1/tokens', who: ['operator'], withinMs: atOnceMs },
+  person: { method: 'POST', path: '/v1/people', who: ['operator'], withinMs: 25_000 },
   certificates: { method: 'GET', path: '/v1/certificates', who: readers, withinMs: atOnceMs },
   registered: { method: 'GET', path: '/v1/certificates/registered', who: readers, withinMs: atOnceMs },
   registerCertificate: {

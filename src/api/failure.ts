@@ -20,6 +20,7 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   CONFIG_INVALID: 400,
   CERTIFICATE_REFUSED: 403,
   FORBIDDEN: 403,
+  TOKEN_REFUSED: 403,
   NOT_FOUND: 404,
   REFUSED: 409,
   CONFLICT: 409,

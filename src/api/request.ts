@@ -59,13 +59,13 @@ function queryOf(text: string): Readonly<Record<string, string>> {
 }
 
 /** `undefined` when there is none. Throws `HttpError`; gives up when the connection ends. */
-export async function readJsonBody(request: IncomingMessage): Promise<unknown> {
-  if (Number(request.headers['content-length'] ?? 0) > bodyLimitBytes) throw tooLarge();
+export async function readJsonBody(request: IncomingMessage, limitBytes: number = bodyLimitBytes): Promise<unknown> {
+  if (Number(request.headers['content-length'] ?? 0) > limitBytes) throw tooLarge(limitBytes);
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of withoutDestroying(request)) {
     size += chunk.length;
-    if (size > bodyLimitBytes) throw tooLarge();
+    if (size > limitBytes) throw tooLarge(limitBytes);
     chunks.push(chunk);
   }
   if (size === 0) return undefined;
@@ -86,6 +86,6 @@ function withoutDestroying(request: IncomingMessage): AsyncIterable<Buffer> {
   return request.iterator({ destroyOnReturn: false });
 }
 
-function tooLarge(): HttpError {
-  return new HttpError(413, `a body may have ${bodyLimitBytes} bytes at most`);
+function tooLarge(limitBytes: number): HttpError {
+  return new HttpError(413, `a body may have ${limitBytes} bytes at most`);
 }

@@ -14,11 +14,13 @@ import type { DatabaseState } from '../core/applied.ts';
 import type { NodeAnchor } from '../core/audit-anchor.ts';
 import type { AuthorityState } from '../core/authority.ts';
 import { purposes } from '../core/certificates.ts';
+import { personForAtMostMs, tokenForAtMostMs } from '../core/enrolment.ts';
 import { handsOffAtMostMs } from '../core/hands-off.ts';
 import type { KnownCertificate, RevocationTarget } from '../core/revocation.ts';
 import { defaultApplicationFiles } from '../core/spec.ts';
 import { errorCatalogue } from '../errors/catalogue.ts';
 import { type EventRecord, isEventName } from '../events/catalogue.ts';
+import { secretPattern } from '../pki/enrolment-token.ts';
 import { certificate, registered, registeredName, revocation } from '../records/certificate-schema.ts';
 import { lostReport } from '../records/lost-schema.ts';
 import {
@@ -55,9 +57,13 @@ import type {
   DoctorFinding,
   DropAnswer,
   DropRequest,
+  EnrolmentGrant,
+  EnrolmentRequest,
   FailoverAnswer,
   FailoverRequest,
   HandsOffRequest,
+  PersonAnswer,
+  PersonRequest,
   Preflight,
   ReadOnlyRequest,
   RegistrationRequest,
@@ -68,6 +74,8 @@ import type {
   SpecAnswer,
   SwitchoverAnswer,
   SwitchoverRequest,
+  TokenAnswer,
+  TokenRequest,
   TopologyMessage,
   WhyAnswer,
 } from './contract.ts';
@@ -126,6 +134,30 @@ const revokeCertificates = z.strictObject({
   lastWayIn: z.boolean(),
 }) satisfies z.ZodType<RevocationRequest>;
 
+const nodeRole = z.enum(['database', 'app', 'witness']);
+const token = z.strictObject({
+  node: name,
+  role: nodeRole.nullable(),
+  forMs: positive.max(tokenForAtMostMs),
+  digest: z.string().regex(/^[0-9a-f]{64}$/, 'SHA-256 in hex'),
+}) satisfies z.ZodType<TokenRequest>;
+const person = z.strictObject({
+  role: z.enum(['operator', 'viewer']),
+  name: name.max(50),
+  lifeMs: positive.max(personForAtMostMs),
+  request: z.string().max(4_096),
+}) satisfies z.ZodType<PersonRequest>;
+/** An own certificate is asked for later, by whoever has a certificate of his own. */
+const enrolmentWish = z.strictObject({
+  purpose: z.enum(['node', 'store-client', 'store-server', 'sealing']),
+  request: z.string().max(4_096),
+});
+const enrol = z.strictObject({
+  node: name,
+  secret: z.string().regex(secretPattern, 'must be the secret of a token'),
+  wishes: z.array(enrolmentWish).min(1).max(4),
+}) satisfies z.ZodType<EnrolmentRequest>;
+
 /** Nothing, or an empty object. */
 const nothing = z.union([z.undefined(), z.strictObject({})]);
 
@@ -160,6 +192,9 @@ export const requests = {
       .min(1)
       .max(64),
   }) satisfies z.ZodType<AuthorityRenewalRequest>,
+  token,
+  person,
+  enrol,
   certificate: z.strictObject({ wishes: z.array(certificateWish).min(1).max(purposes.length) }),
   reinit: nothing,
   restart: nothing,
@@ -310,6 +345,25 @@ const knownCertificate = z.object({
   revoked: revocation.pick({ at: true, by: true }).optional(),
 }) satisfies z.ZodType<KnownCertificate>;
 
+const chain = z.string().max(65_536);
+const issued = z.array(z.object({ purpose: z.enum(purposes), chain }));
+const enrolment = z.object({
+  issued,
+  caPem: chain,
+  address: name,
+  apiPort: z.int().min(1).max(65_535),
+  databaseAgents: z.array(z.object({ node: name, address: name })),
+  storeEndpoints: z.array(text),
+  storeCaFile: text.nullable(),
+  dataDirectory: text.nullable(),
+}) satisfies z.ZodType<EnrolmentGrant>;
+const tokenAnswer = z.object({
+  node: name,
+  role: nodeRole,
+  expiresAt: text,
+  addresses: z.array(text),
+}) satisfies z.ZodType<TokenAnswer>;
+
 const accepted = z.object({ accepted: z.boolean(), because: text });
 
 const databases = z.object({
@@ -350,9 +404,11 @@ export const answers = {
   receipts: z.array(receipt),
   receipt,
   lost: z.array(lostReport),
-  certificate: z.object({
-    issued: z.array(z.object({ purpose: z.enum(purposes), chain: z.string().max(65_536) })),
-  }),
+  certificate: z.object({ issued }),
+  token: tokenAnswer,
+  person: z.object({ chain, caPem: chain }) satisfies z.ZodType<PersonAnswer>,
+  enrolment,
+  enrolmentAuthority: z.object({ cluster: name, caPem: chain }),
   certificates: z.array(knownCertificate),
   revokeCertificates: z.object({
     revoked: z.array(knownCertificate),

@@ -31,6 +31,6 @@ describe('a kind', () => {
   });
 
   it('that strangers can cause as often as they like has a limit, and no order has', () => {
-    expect(ownKinds.filter(isLimited)).toEqual(['login', 'request.refused', 'handshake.refused']);
+    expect(ownKinds.filter(isLimited)).toEqual(['login', 'request.refused', 'handshake.refused', 'enrolment.refused']);
   });
 });

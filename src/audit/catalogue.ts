@@ -28,6 +28,8 @@ export const auditCatalogue = {
   login: { sentence: 'logged in', isLimited: true },
   'request.refused': { sentence: 'was refused {route}: {because}', isLimited: true },
   'handshake.refused': { sentence: 'did not get past the TLS handshake: {because}', isLimited: true },
+  'enrolment.refused': { sentence: 'was refused to enrol as {node}: {because}', isLimited: true },
+  'enrolment.granted': { sentence: 'enrolled as {node}, by a token that {orderedBy} had ordered: {purposes}' },
   // orders, before they are carried out, and what became of them
   'order.apply': { sentence: 'ordered to apply a spec (SHA-256 {digest}) over revision {baseRevision}' },
   'order.switchover': { sentence: 'ordered a switchover to {to}' },
@@ -43,6 +45,8 @@ export const auditCatalogue = {
   'order.register': { sentence: 'registered a certificate of others, {certificate} (SHA-256 of its text {digest})' },
   'order.forget': { sentence: 'ordered to forget the registered certificate {certificate}' },
   'order.revocation': { sentence: 'ordered to revoke the certificates of {of}' },
+  'order.token': { sentence: 'ordered a token for {node} as {role}, good for {minutes} min' },
+  'order.person': { sentence: 'asked for a certificate of the {role} {name}, for {days} days' },
   'order.ended': { sentence: 'the order of line {order}: {outcome} {because}' },
 } as const satisfies Record<string, AuditEntry>;
 
@@ -75,6 +79,9 @@ export const auditedEvents = [
   'certificate.not_renewed',
   'authority.renewed',
   'certificate.revoked',
+  'enrolment.ordered',
+  'node.enrolled',
+  'person.certified',
   'request.accepted',
 ] as const satisfies readonly EventName[];
 

@@ -17,11 +17,14 @@ import { declareCertificates } from './certificates.ts';
 import { declareCompletion } from './completion.ts';
 import { declareCredentials } from './credentials.ts';
 import { declareDoctor } from './doctor.ts';
+import { declareEnrol } from './enrol.ts';
 import { declareEvents } from './events.ts';
 import { declareFailover } from './failover.ts';
 import { declareHandsOff } from './hands-off.ts';
 import { declareLost } from './lost.ts';
 import { declareNodeOrders } from './node-orders.ts';
+import { declareNode } from './node-token.ts';
+import { declareOperator } from './operators.ts';
 import { declarePlan } from './plan.ts';
 import { declareReadOnly } from './read-only.ts';
 import { declareReceipts } from './receipts.ts';
@@ -52,6 +55,9 @@ const verbs = [
   declareReceipts,
   declareLost,
   declareNodeOrders,
+  declareNode,
+  declareEnrol,
+  declareOperator,
   declareCertificates,
   declareCa,
   declareDoctor,

@@ -5,6 +5,7 @@ import { AuditAnchoring, headsReported } from '../agent/audit-anchoring.ts';
 import { renewForEver } from '../agent/certificate-renewal.ts';
 import { DatabaseBackend } from '../agent/database-backend.ts';
 import { DatabaseNode } from '../agent/database-node.ts';
+import type { Enrolment } from '../agent/enrolment.ts';
 import { watchFullDisk } from '../agent/full-disk-move.ts';
 import { Issuing } from '../agent/issuing.ts';
 import { createLatePostgres } from '../agent/late-postgres.ts';
@@ -33,6 +34,7 @@ import { createCredentialMaker } from '../secrets/credential-maker.ts';
 import { version } from '../version.ts';
 import { authorityOf } from './authority.ts';
 import { askedOf, ownCertificateParts, renewalOf, secretsOf, signerOf } from './certificates.ts';
+import { enrolmentDoor, enrolmentOf } from './enrolment.ts';
 import type { Foundation, Running } from './foundation.ts';
 import { diskFreeBytes, fenceOf, localPostgres } from './local-server.ts';
 import { peerAgent } from './peers.ts';
@@ -78,9 +80,11 @@ export function startDatabase(foundation: Foundation): Running {
   agent.onChange(() => spec());
   agent.onChange(hearingRevocations(foundation, agent));
   agent.start(foundation.onBroken);
-  const chores = [...certificates.forEver(), anchoringOf(foundation, agent).run()].map((chore) =>
-    chore.catch(foundation.onBroken),
-  );
+  const chores = [
+    ...certificates.forEver(),
+    anchoringOf(foundation, agent).run(),
+    ...(file.role === 'database' ? [enrolmentDoor(foundation, backend, certificates.enrolment, agent.signal)] : []),
+  ].map((chore) => chore.catch(foundation.onBroken));
   return {
     backend,
     tls: () => spec()?.tls ?? null,
@@ -150,6 +154,7 @@ function databaseAgent(foundation: Foundation, shared: Shared, self: () => Datab
 
 interface Certificates {
   readonly issuing: Issuing;
+  readonly enrolment: Enrolment;
   readonly own: OwnCertificates;
   /** Each ends with the agent. */
   forEver(): readonly Promise<void>[];
@@ -191,6 +196,7 @@ function certificatesOf(foundation: Foundation, { spec }: Shared, agent: Databas
   });
   return {
     issuing,
+    enrolment: enrolmentOf(foundation, agent, issuing),
     own,
     forEver: () => [
       issuing.shareForEver(),
@@ -213,7 +219,7 @@ function databaseBackend(
   foundation: Foundation,
   { spec, store, fence, peers }: Shared,
   agent: DatabaseNode,
-  { issuing, own }: Certificates,
+  { enrolment, issuing, own }: Certificates,
 ): DatabaseBackend {
   const { audit, file, clock, examine } = foundation;
   // systemd tells it to every service (systemd.exec(5)).
@@ -245,6 +251,7 @@ function databaseBackend(
     },
     peer: (node) => peerAgent(peers.link(node)),
     issue: (node, wishes) => issuing.issue(node, wishes),
+    enrolment,
     audit: audit.answers,
     authority: authority.answers,
     registered: authority.registered,

@@ -19,7 +19,11 @@ const schema = z.strictObject({
   domain: z.string().min(1),
   node: z.string().min(1),
   role: z.enum(['database', 'app', 'witness']),
-  api: z.strictObject({ address: z.string().min(1), port: port.default(defaultApiPort) }),
+  api: z.strictObject({
+    address: z.string().min(1),
+    port: port.default(defaultApiPort),
+    enrolmentPort: port.optional(),
+  }),
   directories: z.strictObject({
     data: path,
     run: path,

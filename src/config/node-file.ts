@@ -8,7 +8,12 @@ export interface NodeFile {
   readonly node: string;
   readonly role: 'database' | 'app' | 'witness';
   /** Where the agent's API listens; database nodes listen for everyone, app nodes only for health and operators. */
-  readonly api: { readonly address: string; readonly port: number };
+  readonly api: {
+    readonly address: string;
+    readonly port: number;
+    /** Where new nodes enrol, on database nodes; left out: two above `port`. */
+    readonly enrolmentPort?: number | undefined;
+  };
   readonly directories: {
     /** PostgreSQL's data directory. */
     readonly data: string;
@@ -85,4 +90,9 @@ export const defaultApiPort = 7432;
 /** Beside it on database nodes: for nodes whose certificates have expired. */
 export function latePort(apiPort: number): number {
   return apiPort + 1;
+}
+
+/** On database nodes, too: for new nodes, which have no certificate yet. */
+export function enrolmentPort({ port, enrolmentPort }: { port: number; enrolmentPort?: number | undefined }): number {
+  return enrolmentPort ?? port + 2;
 }

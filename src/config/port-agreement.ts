@@ -1,7 +1,7 @@
 /** Whether the programs of one node can all listen: no two of them on the same port. Pure. */
 import { type NodeSpec, nodesOfRole, type Spec } from '../core/spec.ts';
 import type { Finding } from './issue.ts';
-import { defaultApiPort, latePort } from './node-file.ts';
+import { defaultApiPort, enrolmentPort, latePort } from './node-file.ts';
 import { canonicalAddress } from './words.ts';
 
 /** Where etcd's members reach each other, unless they are told otherwise; endpoints don't name it. */
@@ -32,7 +32,10 @@ function takenOn(spec: Spec, node: NodeSpec): readonly Taken[] {
   return [
     { port: defaultApiPort, by: `the agent's API` },
     ...(node.role === 'database'
-      ? [{ port: latePort(defaultApiPort), by: 'the agent, for expired certificates' }]
+      ? [
+          { port: latePort(defaultApiPort), by: 'the agent, for expired certificates' },
+          { port: enrolmentPort({ port: defaultApiPort }), by: 'the agent, for new nodes' },
+        ]
       : []),
     ...members.flatMap(({ port }) => [
       { port, by: 'the store' },

@@ -24,6 +24,7 @@ const byCode: Partial<Record<ErrorCode, ExitCode>> = {
   FORBIDDEN: exitCodes.refused,
   CONFLICT: exitCodes.refused,
   CERTIFICATE_REFUSED: exitCodes.refused,
+  TOKEN_REFUSED: exitCodes.refused,
   STORE_DENIED: exitCodes.refused,
   STORE_CERTIFICATE: exitCodes.refused,
   DATA_DIRECTORY_FOREIGN: exitCodes.refused,

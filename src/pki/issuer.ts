@@ -9,7 +9,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { CertificatePurpose } from '../core/certificates.ts';
 import { describeError } from '../errors/understudy-error.ts';
-import type { DecidedCertificate, SignedCertificate } from '../ports/certificates.ts';
+import type { DecidedCertificate, DecidedPerson, SignedCertificate } from '../ports/certificates.ts';
 import type { Authority } from './authority.ts';
 import { type CertificateRequest, issueFor } from './issue.ts';
 import { type IssuingAnswer, type IssuingTask, issuingKeyPlace, issuingSecret } from './issuing-task.ts';
@@ -38,6 +38,7 @@ export async function performIssuing(task: IssuingTask): Promise<IssuingAnswer> 
       rootsPem: trust.rootsPem,
     };
     if (task.work.do === 'inspect') return inspect(authority, trust, task.nowMs);
+    if (task.work.do === 'certify') return await certify(authority, task, task.work.person, trust);
     const signed: SignedCertificate[] = [];
     for (const wanted of task.work.wanted) signed.push(await signOne(authority, task, wanted));
     const distrusted = signed.map(({ chain }) => judgeChain(chain, trust, task.nowMs)).find(({ trusted }) => !trusted);
@@ -86,6 +87,19 @@ function share(
     if (!found.ok || !found.value.maySeal) return [];
     return [{ node, sealed: seal({ secret, cluster, context: issuingKeyPlace(node), to: found.value, by, nowMs }) }];
   });
+}
+
+async function certify(
+  authority: Authority,
+  { cluster, nowMs }: IssuingTask,
+  { lifeMs, name, request, role }: DecidedPerson,
+  trust: Trust,
+): Promise<IssuingAnswer> {
+  const wanted: CertificateRequest = { kind: role, cluster, name, lifeMs, nowMs };
+  const chain = await issueFor(authority, wanted, await requestedKey(request));
+  const reading = judgeChain(chain, trust, nowMs);
+  if (!reading.trusted) return { outcome: 'refused', because: `what was signed: ${reading.because}` };
+  return { outcome: 'certified', chain, record: mutable(recordOf(chain)) };
 }
 
 async function signOne(

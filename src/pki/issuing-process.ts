@@ -40,6 +40,11 @@ export function issuingProcess(
       if (answer.outcome === 'inspected') return answer;
       throw new UnderstudyError('CERTIFICATE_REFUSED', 'the issuing process answered something else');
     },
+    async certify(sealedKey, person) {
+      const answer = await ask(sealedKey, { do: 'certify', person: { ...person } });
+      if (answer.outcome !== 'certified') throw new UnderstudyError('CERTIFICATE_REFUSED', 'nothing was signed');
+      return { chain: answer.chain, record: answer.record };
+    },
     async share(sealedKey, to) {
       const answer = await ask(sealedKey, { do: 'share', to: [...to] });
       return answer.outcome === 'shared' ? answer.shared : [];

@@ -37,6 +37,15 @@ export const issuingTask = z.strictObject({
       ),
     }),
     z.strictObject({ do: z.literal('inspect') }),
+    z.strictObject({
+      do: z.literal('certify'),
+      person: z.strictObject({
+        role: z.enum(['operator', 'viewer']),
+        name,
+        request: pem,
+        lifeMs: z.number().positive(),
+      }),
+    }),
     z.strictObject({ do: z.literal('share'), to: z.array(z.strictObject({ node: name, chainPem: pem })) }),
   ]),
 });
@@ -56,6 +65,7 @@ const record = z.object({
 
 export const issuingAnswer = z.discriminatedUnion('outcome', [
   z.object({ outcome: z.literal('signed'), signed: z.array(z.object({ purpose, chain: pem, record })) }),
+  z.object({ outcome: z.literal('certified'), chain: pem, record }),
   z.object({ outcome: z.literal('shared'), shared: z.array(z.object({ node: name, sealed: z.string() })) }),
   z.object({ outcome: z.literal('inspected'), certificatePem: pem, startsAt: z.string(), endsAt: z.string() }),
   z.object({ outcome: z.literal('refused'), because: z.string() }),

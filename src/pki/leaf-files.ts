@@ -11,7 +11,7 @@ import type { CertificatePurpose, IssuedCertificate } from '../core/certificates
 import { purposes as allPurposes } from '../core/certificates.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { CertificateFiles, OwnCertificate } from '../ports/certificates.ts';
-import { certificatesIn, keyIn, replaceFile } from './credential-files.ts';
+import { type CredentialOwner, certificatesIn, keyIn, replaceFile } from './credential-files.ts';
 import { lifeOf } from './life.ts';
 import { recordOf } from './record.ts';
 import { createSigningRequest, requestForKey } from './signing-request.ts';
@@ -23,7 +23,8 @@ export interface LeafPlace {
 
 export type LeafPlaces = Partial<Readonly<Record<CertificatePurpose, LeafPlace>>>;
 
-export function leafFiles(places: LeafPlaces): CertificateFiles {
+/** `owner`: whose the files become, which only root can ask for. */
+export function leafFiles(places: LeafPlaces, owner: CredentialOwner | null = null): CertificateFiles {
   const waiting = new Map<CertificatePurpose, string>();
   const placeOf = (purpose: CertificatePurpose): LeafPlace => {
     const place = places[purpose];
@@ -53,7 +54,7 @@ export function leafFiles(places: LeafPlaces): CertificateFiles {
       return { purpose, request: requestPem };
     },
     async put(issued) {
-      for (const one of issued) await putOne(one, placeOf(one.purpose), waiting.get(one.purpose));
+      for (const one of issued) await putOne(one, placeOf(one.purpose), waiting.get(one.purpose), owner);
       for (const { purpose } of issued) waiting.delete(purpose);
     },
   };
@@ -72,6 +73,7 @@ async function putOne(
   { purpose, chain }: IssuedCertificate,
   place: LeafPlace,
   keyPem: string | undefined,
+  owner: CredentialOwner | null,
 ): Promise<void> {
   const refuse = (because: string) =>
     new UnderstudyError('CERTIFICATE_REFUSED', `a new certificate (${purpose}): ${because}`);
@@ -81,9 +83,9 @@ async function putOne(
     throw refuse('it is not for the key that was asked for');
   }
   if (place.certificate === place.key) {
-    await replaceFile(place.key, `${certificatePem}${keyPem}`, 0o600, null);
+    await replaceFile(place.key, `${certificatePem}${keyPem}`, 0o600, owner);
     return;
   }
-  if (purpose !== 'sealing') await replaceFile(place.key, keyPem, 0o600, null);
-  await replaceFile(place.certificate, certificatePem, 0o644, null);
+  if (purpose !== 'sealing') await replaceFile(place.key, keyPem, 0o600, owner);
+  await replaceFile(place.certificate, certificatePem, 0o644, owner);
 }

@@ -39,6 +39,13 @@ export interface DecidedCertificate {
   readonly ownName?: string | undefined;
 }
 
+export interface DecidedPerson {
+  readonly role: 'operator' | 'viewer';
+  readonly name: string;
+  readonly request: string;
+  readonly lifeMs: number;
+}
+
 export interface SignedCertificate {
   readonly purpose: CertificatePurpose;
   readonly chain: string;
@@ -60,6 +67,8 @@ export interface Signer {
   sign(sealedKey: string, wanted: readonly DecidedCertificate[]): Promise<readonly SignedCertificate[]>;
   /** Opens one that somebody brought: a trusted root must have signed it, and its key must be with it. Throws as `sign`. */
   inspect(sealedKey: string): Promise<OpenedAuthority>;
+  /** Throws as `sign` does. */
+  certify(sealedKey: string, person: DecidedPerson): Promise<Omit<SignedCertificate, 'purpose'>>;
   /** Seals the issuing key to others; a sealing certificate that can't be trusted is left out. */
   share(
     sealedKey: string,

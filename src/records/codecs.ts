@@ -13,6 +13,7 @@ import type { CertificateRecord } from '../core/certificates.ts';
 import type { ClusterRecord, MemberStatus, ReadOnlyOrder, SpecRecord } from '../core/cluster-view.ts';
 import type { CredentialRecord } from '../core/credential.ts';
 import type { DurabilityRecord } from '../core/durability.ts';
+import type { EnrolmentToken } from '../core/enrolment.ts';
 import type { HandsOff } from '../core/hands-off.ts';
 import type { Lease, Renewal } from '../core/lease.ts';
 import type { Operation } from '../core/operation.ts';
@@ -26,6 +27,7 @@ import { type EventRecord, eventNames } from '../events/catalogue.ts';
 import { certificate, registered, revocation, revocationList } from './certificate-schema.ts';
 import { count, name, positive, storedSpec, text } from './spec-schema.ts';
 import { auditAnchor, memberPostgres, operation, pendingRestart, poolerReport, receipt } from './status-schemas.ts';
+import { enrolmentToken } from './token-schema.ts';
 
 export interface Records {
   readonly spec: SpecRecord;
@@ -51,6 +53,7 @@ export interface Records {
   readonly credential: CredentialRecord;
   readonly authority: AuthorityRecord;
   readonly registered: RegisteredCertificate;
+  readonly token: EnrolmentToken;
 }
 
 export type RecordKind = keyof Records;
@@ -167,6 +170,7 @@ const schemas: { readonly [K in RecordKind]: z.ZodType<Records[K]> } = {
   credential,
   authority,
   registered,
+  token: enrolmentToken,
 };
 
 export function encodeRecord<K extends RecordKind>(_kind: K, value: Records[K]): string {

@@ -27,6 +27,7 @@ export const certificatePrefix = 'certificates/';
 export const registeredPrefix = 'registered/';
 export const revocationPrefix = 'revocations/';
 export const revocationListPrefix = 'revocation-lists/';
+export const tokenPrefix = 'tokens/';
 
 export function memberKey(node: NodeName): string {
   return `${memberPrefix}${node}`;
@@ -88,6 +89,11 @@ export function revocationListKey(serial: string): string {
 
 export function revocationKey(serial: string): string {
   return `${revocationPrefix}${serial}`;
+}
+
+/** By which that node may enrol: the last one that was ordered. */
+export function tokenKey(node: NodeName): string {
+  return `${tokenPrefix}${node}`;
 }
 
 /** The credential of an application on that node. */

@@ -15,6 +15,7 @@ import type { ClusterRecord, MemberStatus, ReadOnlyOrder, SpecRecord, Stored } f
 import type { CredentialRecord, CredentialRecords } from '../core/credential.ts';
 import { credentialName } from '../core/credential.ts';
 import type { DurabilityRecord } from '../core/durability.ts';
+import type { EnrolmentToken } from '../core/enrolment.ts';
 import type { HandsOff } from '../core/hands-off.ts';
 import type { Lease, Renewal } from '../core/lease.ts';
 import type { Operation } from '../core/operation.ts';
@@ -44,6 +45,7 @@ import {
   sealingPrefix,
   secretPrefix,
   timelinePrefix,
+  tokenPrefix,
 } from './keys.ts';
 
 type Read<T> = Stored<T> | null | 'unreadable';
@@ -80,6 +82,8 @@ export interface StoreImage {
   readonly revocations: ReadonlyMap<string, Stored<RevocationRecord>>;
   /** By the authority's serial number; not yet verified. */
   readonly revocationLists: ReadonlyMap<string, Stored<RevocationListRecord>>;
+  /** By which nodes may enrol. */
+  readonly tokens: ReadonlyMap<NodeName, Stored<EnrolmentToken>>;
   readonly audits: ReadonlyMap<NodeName, Stored<AuditAnchor>>;
   readonly credentials: CredentialRecords;
   /** Oldest first. */
@@ -119,6 +123,7 @@ export function emptyImage(): StoreImage {
     registered: new Map(),
     revocations: new Map(),
     revocationLists: new Map(),
+    tokens: new Map(),
     credentials: new Map(),
     events: [],
     receipts: [],
@@ -248,6 +253,11 @@ function placeListed(image: StoreImage, key: string, value: string | null, revis
       revocationLists: withEntry(image.revocationLists, serial, list),
     });
     return settle(image, key, read('revocation-list', value, revision), put);
+  }
+  if (key.startsWith(tokenPrefix)) {
+    const node = key.slice(tokenPrefix.length);
+    const put = (token: Stored<EnrolmentToken> | null) => ({ tokens: withEntry(image.tokens, node, token) });
+    return settle(image, key, read('token', value, revision), put);
   }
   if (key.startsWith(auditPrefix)) {
     const node = key.slice(auditPrefix.length);

@@ -17,6 +17,7 @@ import {
   revocationListKey,
   sealingKey,
   timelineKey,
+  tokenKey,
 } from '../../src/records/keys.ts';
 import { applyChanges, emptyImage, type StoreImage } from '../../src/records/store-image.ts';
 import type { Random } from '../../src/sim/world/random.ts';
@@ -137,6 +138,7 @@ const places: Readonly<Record<RecordKind, string>> = {
   registered: registeredKey('shop.example.org'),
   revocation: revocationKey('0A'),
   'revocation-list': revocationListKey('0B'),
+  token: tokenKey('db3'),
 };
 
 /** A value for a key of the store, and where it stands. */

@@ -32,6 +32,9 @@ export interface RunningAgent {
   readonly backend: DatabaseBackend;
 }
 
+/** Nobody new comes into a simulated cluster. */
+const closed = () => Promise.reject(new UnderstudyError('NOT_FOUND', 'nobody enrols here'));
+
 export class DatabaseMachine {
   readonly name: NodeName;
   readonly host: Host;
@@ -66,6 +69,7 @@ export class DatabaseMachine {
     const node: DatabaseNode = new DatabaseNode(this.#parts(process));
     const backend = new DatabaseBackend({
       issue: async () => [],
+      enrolment: { orderToken: closed, enrol: closed, certifyPerson: closed },
       cluster: this.#world.spec.cluster,
       agent: node,
       doctor: async () => [],
