@@ -43,19 +43,21 @@ interface Call {
   readonly raw?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly maxVersion?: SecureVersion;
+  /** The agents' own, unless it is said. */
+  readonly port?: number;
 }
 
 const oneLine = (text: string): string => text.replace(/\s+/g, ' ').trim().slice(0, 160);
-const addressOf = (record: StageRecord, name: string): string =>
+export const addressOf = (record: StageRecord, name: string): string =>
   record.nodes.find((node) => node.name === name)?.address ?? '127.0.0.1';
 
-function callAgent(record: StageRecord, node: string, call: Call): Promise<Outcome> {
-  const { as, body, headers = {}, maxVersion, method = 'GET', path, raw } = call;
+export function callAgent(record: StageRecord, node: string, call: Call): Promise<Outcome> {
+  const { as, body, headers = {}, maxVersion, method = 'GET', path, port = stagePorts.api, raw } = call;
   const text = raw ?? (body === undefined ? undefined : JSON.stringify(body));
   return new Promise((resolve) => {
     const sent = httpsRequest({
       host: addressOf(record, node),
-      port: stagePorts.api,
+      port,
       agent: false,
       rejectUnauthorized: false,
       ...(as === null ? {} : { cert: as.credentials.certificatePem, key: as.credentials.keyPem }),

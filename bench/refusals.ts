@@ -21,6 +21,7 @@ import {
   type Target,
 } from './refusal-attempts.ts';
 import { makeKnockers } from './refusal-credentials.ts';
+import { enrolmentAttempts } from './refusal-enrolment.ts';
 import { StageUnderTest } from './stage-under-test.ts';
 
 interface Row extends Outcome {
@@ -46,6 +47,7 @@ async function makeAll(stage: StageUnderTest): Promise<Report> {
     ...databaseAttempts(target),
     ...poolerAttempts(target),
     ...storeAttempts(target),
+    ...enrolmentAttempts(target),
   ];
   const rows: Row[] = [];
   for (const { at, make, what } of attempts) rows.push({ at, what, ...(await make()) });
