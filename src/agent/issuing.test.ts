@@ -55,6 +55,7 @@ function issuing(): Issuing {
     remembered: { read: () => remembered, write: keep },
     own: { records: () => ownRecords },
     revoked: { has: (serial) => revoked.has(serial) },
+    sealingChain: () => 'own chain',
     log: { info: () => {}, warn: () => {}, error: () => {} },
     signer: {
       sign: async (_, wanted) => {
@@ -211,6 +212,25 @@ describe('while the store is away', () => {
 
 describe('the issuing key', () => {
   const certificate = (node: string) => [node, stored({ node, chainPem: `chain of ${node}` })] as const;
+
+  it('is brought into an empty store by the node that has it on its disk, and into no other', async () => {
+    remembered = 'sealed';
+    image = { ...image, secrets: new Map() };
+    await issuing().shareForEver();
+    expect(asked).toEqual([
+      {
+        conditions: [{ key: 'secrets/db1/issuing', revision: 'absent' }],
+        writes: [
+          { key: 'secrets/db1/issuing', value: 'sealed' },
+          { key: 'sealing/db1', value: JSON.stringify({ node: 'db1', chainPem: 'own chain' }) },
+        ],
+      },
+    ]);
+    ended = new AbortController();
+    image = { ...image, secrets: new Map([['db2/issuing', stored('of db2')]]) };
+    await issuing().shareForEver();
+    expect(asked).toHaveLength(1);
+  });
 
   it('is handed to every database node that lacks it, and to nobody else', async () => {
     image = { ...image, sealing: new Map(['db1', 'db2', 'mon1', 'web1'].map(certificate)) };

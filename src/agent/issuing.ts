@@ -48,6 +48,8 @@ export interface IssuingParts {
   readonly remembered: RememberedIssuingKey;
   readonly own: Pick<CertificateFiles, 'records'>;
   readonly revoked: Pick<RevokedSerials, 'has'>;
+  /** Its own sealing certificate, with its issuing authority's; `null`: it has none. */
+  readonly sealingChain: () => string | null;
 }
 
 interface Signed {
@@ -172,7 +174,8 @@ export class Issuing {
     const { mirror, self, signal, signer } = this.#parts;
     const { secrets, sealing, spec } = mirror.image;
     const own = secrets.get(`${self}/${issuingSecretName}`);
-    if (own === undefined || spec === null) return;
+    if (spec === null) return;
+    if (own === undefined) return await this.#bring();
     this.#parts.remembered.write(own.value);
     await this.#listOwn();
     const databases = nodesOfRole(spec.value.spec, 'database').map(({ name }) => name);
@@ -196,6 +199,21 @@ export class Issuing {
       const isStill = { key: secretKey(self, issuingSecretName), revision: own.revision };
       await mirror.transact([lacks, isStill], [{ key, value: sealed }], { withinMs: writeWithinMs, signal });
     }
+  }
+
+  /** The first node of a cluster was given the issuing key on its disk: the store of a new cluster knows of none. */
+  async #bring(): Promise<void> {
+    const { mirror, remembered, sealingChain, self, signal } = this.#parts;
+    const { authority, secrets } = mirror.image;
+    const isSomewhere = [...secrets.keys()].some((place) => place.endsWith(`/${issuingSecretName}`));
+    const [key, chainPem] = [remembered.read(), sealingChain()];
+    if (isSomewhere || authority !== null || key === null || chainPem === null) return;
+    const place = secretKey(self, issuingSecretName);
+    const writes = [
+      { key: place, value: key },
+      { key: sealingKey(self), value: encodeRecord('sealing', { node: self, chainPem }) },
+    ];
+    await mirror.transact([{ key: place, revision: 'absent' }], writes, { withinMs: writeWithinMs, signal });
   }
 
   #forgotten(now: Date): readonly StoreWrite[] {

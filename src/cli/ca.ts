@@ -5,6 +5,7 @@ import { exitCodes } from '../errors/exit-codes.ts';
 import { authorityWarningMs } from '../pki/authority-ending.ts';
 import type { AuthorityPart } from '../pki/authority-files.ts';
 import { authorityPlace, type PlaceOptions, usualAuthorityDirectory } from './authority-place.ts';
+import { declareFirstNode } from './ca-first-node.ts';
 import { declareCaRenew, issuingLifeMs } from './ca-renew.ts';
 import type { Call, CommonOptions, Perform } from './call.ts';
 import { countFrom, wholeNumber } from './option-values.ts';
@@ -61,6 +62,7 @@ export function declareCa(program: Command, perform: Perform): void {
       const options = command.optsWithGlobals<InitOptions>();
       return perform(options, (call) => init(call, options));
     });
+  declareFirstNode(ca, perform);
   ca.command('status')
     .summary('how long root and issuing authority are good, and how their keys lie')
     .description('Looks at the files of an authority. Exits 1 when something has to be done.')

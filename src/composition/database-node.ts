@@ -31,6 +31,7 @@ import type { WatchedFence } from '../ports/fence.ts';
 import type { Store } from '../ports/store.ts';
 import { syncNames } from '../postgres/sync-names.ts';
 import { createCredentialMaker } from '../secrets/credential-maker.ts';
+import { readOwnSealing } from '../secrets/own-sealing.ts';
 import { version } from '../version.ts';
 import { authorityOf } from './authority.ts';
 import { askedOf, ownCertificateParts, renewalOf, secretsOf, signerOf } from './certificates.ts';
@@ -174,6 +175,7 @@ function certificatesOf(foundation: Foundation, { spec }: Shared, agent: Databas
     remembered: rememberIssuingKeyIn(file.directories.state),
     own: renewal.files,
     revoked,
+    sealingChain: () => readOwnSealing(file.tls.sealing)?.certificatePem ?? null,
   });
   const others = () => {
     const known = spec();

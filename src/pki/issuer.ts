@@ -102,7 +102,7 @@ async function certify(
   return { outcome: 'certified', chain, record: mutable(recordOf(chain)) };
 }
 
-async function signOne(
+export async function signOne(
   authority: Authority,
   task: Pick<IssuingTask, 'cluster' | 'domain' | 'nowMs'>,
   wanted: DecidedCertificate,
