@@ -1,7 +1,7 @@
 /** The port for new nodes: to whom a token is told, what is served without a certificate, and how much of it. */
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { askToEnrol } from '../src/api/enrolment-client.ts';
 import { createEnrolmentServer, type EnrolmentServer } from '../src/api/enrolment-server.ts';
+import { askToEnrol } from '../src/cli/enrolment-client.ts';
 import { UnderstudyError } from '../src/errors/understudy-error.ts';
 import type { Credentials } from '../src/pki/credential-files.ts';
 import { fingerprintsOf, newSecret, type TokenContent } from '../src/pki/enrolment-token.ts';

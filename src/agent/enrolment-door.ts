@@ -4,13 +4,13 @@
  *
  * Invariant: its failures stop nothing but itself; where the port is taken it is told, and tried again.
  */
-import type { EnrolmentServer } from '../api/enrolment-server.ts';
 import { describeError, isUnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ActionLog } from './execution-context.ts';
 
 export interface EnrolmentDoorParts {
-  readonly server: EnrolmentServer;
+  /** Throws PORT_IN_USE. */
+  readonly server: { listen(): Promise<unknown>; close(): Promise<void> };
   readonly isAwaited: () => boolean;
   readonly clock: Clock;
   readonly log: ActionLog;

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { HandClock } from '../../test/fixtures/hand-clock.ts';
 import { specOf } from '../../test/fixtures/spec.ts';
 import { stored } from '../../test/fixtures/view.ts';
-import { newSecret, secretDigest } from '../pki/enrolment-token.ts';
+import { isSecretOf, newSecret, secretDigest } from '../pki/enrolment-token.ts';
 import type { StoreCondition, StoreWrite } from '../ports/store.ts';
 import { applyWrites, emptyImage, type StoreImage } from '../records/store-image.ts';
 import { Enrolment } from './enrolment.ts';
@@ -33,7 +33,8 @@ async function transact(conditions: readonly StoreCondition[], writes: readonly 
 
 function enrolment(): Enrolment {
   return new Enrolment({
-    ...{ cluster: 'psf', clock, signal: new AbortController().signal, emit: () => undefined },
+    isSecretOf: (shown, node, digest) => isSecretOf('psf', node, shown, digest),
+    ...{ clock, signal: new AbortController().signal, emit: () => undefined },
     mirror: {
       get image() {
         return image;

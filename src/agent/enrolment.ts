@@ -7,9 +7,8 @@
  */
 import type { AgentBackend, EnrolmentGrant, EnrolmentRequest, PersonRequest, TokenRequest } from '../api/contract.ts';
 import { type EnrolmentToken, isAwaited, refusalOfToken, tokenKeptMs, toldForMs } from '../core/enrolment.ts';
-import { findNode, type NodeSpec, nodesOfRole, type Spec } from '../core/spec.ts';
+import { findNode, type NodeName, type NodeSpec, nodesOfRole, type Spec } from '../core/spec.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
-import { isSameDigest, secretDigest } from '../pki/enrolment-token.ts';
 import type { StoreWrite } from '../ports/store.ts';
 import { encodeRecord } from '../records/codecs.ts';
 import { tokenKey } from '../records/keys.ts';
@@ -17,7 +16,8 @@ import { hasMember, type Issuing } from './issuing.ts';
 import type { StandingOrderParts } from './standing-order.ts';
 
 export interface EnrolmentParts extends StandingOrderParts {
-  readonly cluster: string;
+  /** Whether the secret is that of the digest; `null`: no token is known, and this takes as long. */
+  readonly isSecretOf: (secret: string, node: NodeName, digest: string | null) => boolean;
   /** Of every agent. */
   readonly ports: { readonly api: number; readonly enrolment: number };
   /** What every node trusts. */
@@ -26,8 +26,6 @@ export interface EnrolmentParts extends StandingOrderParts {
 }
 
 const writeWithinMs = 2_000;
-/** Is compared where no token is known, so that this takes as long. */
-const noDigest = '0'.repeat(64);
 
 export class Enrolment implements Pick<AgentBackend, 'orderToken' | 'enrol' | 'certifyPerson'> {
   readonly #parts: EnrolmentParts;
@@ -73,10 +71,10 @@ export class Enrolment implements Pick<AgentBackend, 'orderToken' | 'enrol' | 'c
   }
 
   async enrol({ node, secret, wishes }: EnrolmentRequest) {
-    const { cluster, emit, issuing, mirror, signal } = this.#parts;
+    const { emit, isSecretOf, issuing, mirror, signal } = this.#parts;
     const spec = this.#spec();
     const known = mirror.image.tokens.get(node) ?? null;
-    const isThatOne = isSameDigest(secretDigest(cluster, node, secret), known?.value.digest ?? noDigest);
+    const isThatOne = isSecretOf(secret, node, known?.value.digest ?? null);
     const refusal = refusalOfToken(known?.value ?? null, isThatOne, spec, this.#now());
     const declared = findNode(spec, node);
     if (known === null || refusal !== null || declared === undefined) throw refuse(node, refusal ?? 'it is unknown');

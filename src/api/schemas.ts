@@ -14,13 +14,12 @@ import type { DatabaseState } from '../core/applied.ts';
 import type { NodeAnchor } from '../core/audit-anchor.ts';
 import type { AuthorityState } from '../core/authority.ts';
 import { purposes } from '../core/certificates.ts';
-import { personForAtMostMs, tokenForAtMostMs } from '../core/enrolment.ts';
+import { personForAtMostMs, secretPattern, tokenForAtMostMs } from '../core/enrolment.ts';
 import { handsOffAtMostMs } from '../core/hands-off.ts';
 import type { KnownCertificate, RevocationTarget } from '../core/revocation.ts';
 import { defaultApplicationFiles } from '../core/spec.ts';
 import { errorCatalogue } from '../errors/catalogue.ts';
 import { type EventRecord, isEventName } from '../events/catalogue.ts';
-import { secretPattern } from '../pki/enrolment-token.ts';
 import { certificate, registered, registeredName, revocation } from '../records/certificate-schema.ts';
 import { lostReport } from '../records/lost-schema.ts';
 import {

@@ -64,7 +64,7 @@ async function enrol(call: Call, options: EnrolOptions): Promise<number> {
   const there = await presentNodeFile(at.nodeFile, token);
   const premises = await import('./node-premises.ts');
   const { leafFiles } = await import('../pki/leaf-files.ts');
-  const { askToEnrol } = await import('../api/enrolment-client.ts');
+  const { askToEnrol } = await import('./enrolment-client.ts');
   const owner = await premises.ownerFor(options.user);
   const draft = there ?? nodeFileFor({ ...token, ...undecided }, at);
   await premises.preparePremises(draft, owner);

@@ -6,6 +6,7 @@ import type { Issuing } from '../agent/issuing.ts';
 import type { AgentBackend } from '../api/contract.ts';
 import { createEnrolmentServer } from '../api/enrolment-server.ts';
 import { enrolmentPort } from '../config/node-file.ts';
+import { isSecretOf } from '../pki/enrolment-token.ts';
 import type { Foundation } from './foundation.ts';
 
 export function enrolmentOf(
@@ -15,7 +16,8 @@ export function enrolmentOf(
 ): Enrolment {
   const { api, cluster } = file;
   return new Enrolment({
-    ...{ cluster, mirror, clock, signal, emit, issuing },
+    ...{ mirror, clock, signal, emit, issuing },
+    isSecretOf: (secret, node, digest) => isSecretOf(cluster, node, secret, digest),
     ports: { api: api.port, enrolment: enrolmentPort(api) },
     rootsPem: () => credentials.current().caPem,
   });

@@ -19,6 +19,9 @@ export interface EnrolmentToken {
   readonly usedAt: string | null;
 }
 
+/** Of a token's secret: base64url of 32 bytes. */
+export const secretPattern = /^[A-Za-z0-9_-]{43}$/;
+
 export const tokenForMs = 60 * 60_000;
 /** Longer than this it would be a key that lies around. */
 export const tokenForAtMostMs = 7 * 24 * 60 * 60_000;

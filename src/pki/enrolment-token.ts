@@ -6,6 +6,7 @@
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
+import { secretPattern } from '../core/enrolment.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import { readCertificates } from './trust.ts';
 
@@ -26,9 +27,6 @@ const secretBytes = 32;
 const checksumLength = 8;
 /** With fifty addresses it has 2 kB. */
 const longest = 8_192;
-
-/** base64url of 32 bytes. */
-export const secretPattern = /^[A-Za-z0-9_-]{43}$/;
 
 const content = z.strictObject({
   c: z.string().min(1),
@@ -51,8 +49,16 @@ export function secretDigest(cluster: string, node: string, secret: string): str
     .digest('hex');
 }
 
+/** Is compared where there is none, so that this takes as long. */
+const noDigest = '0'.repeat(64);
+
+/** `digest`: what is kept of a token; `null`: there is none. */
+export function isSecretOf(cluster: string, node: string, secret: string, digest: string | null): boolean {
+  return isSameDigest(secretDigest(cluster, node, secret), digest ?? noDigest);
+}
+
 /** Both in hex; takes as long whether they differ early or late. */
-export function isSameDigest(one: string, other: string): boolean {
+function isSameDigest(one: string, other: string): boolean {
   const [a, b] = [Buffer.from(one, 'hex'), Buffer.from(other, 'hex')];
   return a.length === b.length && timingSafeEqual(a, b);
 }

@@ -7,7 +7,6 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { NodeFile } from '../config/node-file.ts';
 import type { CertificateWish, IssuedCertificate } from '../core/certificates.ts';
 import type { NodeSpec, Spec } from '../core/spec.ts';
 import { describeError, UnderstudyError } from '../errors/understudy-error.ts';
@@ -58,10 +57,18 @@ export async function signFor(
   return issued;
 }
 
+/** As in its node file. */
+interface SealedPlace {
+  readonly cluster: string;
+  readonly node: string;
+  readonly directories: { readonly state: string };
+  readonly tls: { readonly sealing?: { readonly certificate: string; readonly key: string } | undefined };
+}
+
 /** Its agent brings it into the store, which is empty. Throws CERTIFICATE_REFUSED. */
 export async function sealToItself(
   { certificatePem, keyPem, rootsPem }: Authority,
-  { cluster, directories, node, tls }: NodeFile,
+  { cluster, directories, node, tls }: SealedPlace,
   owner: CredentialOwner | null,
   nowMs: number,
 ): Promise<void> {

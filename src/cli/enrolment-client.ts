@@ -8,15 +8,15 @@ import { X509Certificate } from 'node:crypto';
 import { request as httpsRequest, type RequestOptions } from 'node:https';
 import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import type { z } from 'zod';
+import type { EnrolmentGrant } from '../api/contract.ts';
+import { enrolmentRoutes } from '../api/enrolment-server.ts';
+import { answers, errorAnswer, isErrorCode } from '../api/schemas.ts';
 import type { CertificateWish } from '../core/certificates.ts';
 import { tlsLimits } from '../core/tls-policy.ts';
 import { describeError, isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
 import { fingerprintOf, type TokenContent } from '../pki/enrolment-token.ts';
 import { identityFrom } from '../pki/identity.ts';
 import { readCertificates } from '../pki/trust.ts';
-import type { EnrolmentGrant } from './contract.ts';
-import { enrolmentRoutes } from './enrolment-server.ts';
-import { answers, errorAnswer, isErrorCode } from './schemas.ts';
 
 const authorityWithinMs = 5_000;
 const enrolWithinMs = enrolmentRoutes.enrol.withinMs + 5_000;
