@@ -37,6 +37,7 @@ const bodies: Partial<Record<RouteName, unknown>> = {
   switchover,
   certificate: { wishes: [{ purpose: 'node', request: 'request' }] },
   registerCertificate: { certificatePem: examplePem, name: 'shop', where: null },
+  stateTrust: { number: 1, document: '{}', signature: 'AAAA' },
   forgetCertificate: { name: 'shop' },
   renewAuthority: { sealed: [{ node: 'pg0', sealed: 'sealed' }] },
   rotateCredentials: { application: null, node: null },

@@ -79,6 +79,7 @@ export function createAppBackend(parts: AppBackendParts): AgentBackend {
     enrol: elsewhereLater,
     certifyPerson: elsewhereLater,
     certificates: elsewhere,
+    trust: { state: elsewhere, say: elsewhereLater },
     registered: { all: elsewhere, register: elsewhereLater, forget: elsewhereLater },
     authority: { state: elsewhere, renew: elsewhereLater },
     revokeCertificates: elsewhereLater,

@@ -16,6 +16,8 @@ interface World {
   source: CertificateSource;
   renewed: () => Promise<void>;
   declaredLifeMs: number | null;
+  /** Until it is asked about. */
+  readonly outdated: Set<CertificatePurpose>;
 }
 let world: World;
 let clock: HandClock;
@@ -27,6 +29,7 @@ beforeEach(() => {
   });
   world = {
     ended,
+    outdated: new Set(),
     ...{ told: [], asked: [], handedMs: [], declaredLifeMs: null },
     issuedMs: new Map([
       ['node', 0],
@@ -57,6 +60,7 @@ function files(): CertificateFiles {
 async function run(others: readonly CertificateSource[] = []): Promise<void> {
   const parts: RenewalParts = {
     files: files(),
+    isOutdated: (purpose) => world.outdated.delete(purpose),
     sources: () => [
       async (wishes) => {
         world.asked.push({ atMs: clock.nowMs, purposes: wishes.map(({ purpose }) => purpose) });
@@ -89,6 +93,13 @@ describe('renewal', () => {
     world.declaredLifeMs = 1_000;
     await run();
     expect(world.asked[0]).toEqual({ atMs: 1_000, purposes: ['node'] });
+  });
+
+  it('comes at once for what rests on a root that is to be left, also for what is sealed with', async () => {
+    world.outdated.add('sealing');
+    await run();
+    expect(world.asked[0]?.purposes).toEqual(['sealing']);
+    expect(world.asked[0]?.atMs).toBeLessThan(10_000);
   });
 
   it('is tried again, told once, and asked of the next who can sign', async () => {

@@ -23,6 +23,8 @@ export interface RenewalParts {
   readonly declaredLifeMs: () => number | null;
   /** Files are new: everybody who read them shall read them again. */
   readonly renewed: () => Promise<void>;
+  /** Does it rest on a root that is to be left? Then it is renewed at once. */
+  readonly isOutdated: (purpose: CertificatePurpose) => boolean;
   readonly clock: Clock;
   /** From 0 to 1. */
   readonly draw: () => number;
@@ -34,6 +36,8 @@ export interface RenewalParts {
 const longestSleepMs = 5_000;
 /** Also where nothing is due, but somebody has not taken up what was renewed. */
 const longestRetryMs = 60 * 60_000;
+/** Somebody waits for it (`understudy ca rollover`). */
+const outdatedRetryMs = 5_000;
 
 export async function renewForEver(parts: RenewalParts): Promise<void> {
   const { clock, signal, tell } = parts;
@@ -66,7 +70,7 @@ class Renewal {
     const nowMs = clock.wallClock().getTime();
     const due = files.purposes
       .flatMap((purpose) => files.look(purpose) ?? [])
-      .filter((one) => this.#dueMs(one) <= nowMs);
+      .filter((one) => this.#dueMs(one) <= nowMs || this.#parts.isOutdated(one.purpose));
     if (due.length === 0 && this.#owed.length === 0) return null;
     if (nowMs < this.#notBeforeMs) return this.#failure;
     try {
@@ -77,7 +81,12 @@ class Renewal {
       if (!isUnderstudyError(error)) throw error;
       this.#failure = describeError(error);
       this.#notBeforeMs =
-        nowMs + Math.min(longestRetryMs, ...due.map(({ life }) => renewalRetryMs(life, nowMs, draw())));
+        nowMs +
+        Math.min(
+          longestRetryMs,
+          ...due.map(({ life }) => renewalRetryMs(life, nowMs, draw())),
+          ...(due.some(({ purpose }) => this.#parts.isOutdated(purpose)) ? [outdatedRetryMs] : []),
+        );
     }
     return this.#failure;
   }

@@ -70,6 +70,7 @@ export interface BackendParts {
   readonly audit: Omit<AgentBackend['audit'], 'anchors'>;
   readonly authority: AgentBackend['authority'];
   readonly registered: AgentBackend['registered'];
+  readonly trust: AgentBackend['trust'];
 }
 
 /** Each may list a thousand transactions; an answer has its limit. */
@@ -82,6 +83,7 @@ export class DatabaseBackend implements AgentBackend {
   readonly audit: AgentBackend['audit'];
   readonly authority: AgentBackend['authority'];
   readonly registered: AgentBackend['registered'];
+  readonly trust: AgentBackend['trust'];
   readonly #parts: BackendParts;
   readonly #agent: DatabaseNode;
   readonly #switchovers: SwitchoverOrders;
@@ -95,6 +97,7 @@ export class DatabaseBackend implements AgentBackend {
     this.audit = { log: () => audit.log(), read: (file, offset) => audit.read(file, offset), anchors };
     this.authority = parts.authority;
     this.registered = parts.registered;
+    this.trust = parts.trust;
     this.#parts = parts;
     this.#agent = parts.agent;
     this.#switchovers = new SwitchoverOrders(parts.agent, parts.peer);
@@ -164,9 +167,11 @@ export class DatabaseBackend implements AgentBackend {
     const topology = buildTopology(view, memory);
     const record = view.store.spec?.value;
     if (forNode === null || record === undefined) return { topology };
-    const { revocations } = this.#agent.mirror.image;
+    const { revocations, trust } = this.#agent.mirror.image;
     const configuration = appNodeConfiguration(record, { credentials: view.store.credentials, revocations }, forNode);
-    return configuration === null ? { topology } : { topology, configuration };
+    return configuration === null
+      ? { topology }
+      : { topology, configuration: { ...configuration, trust: trust?.value } };
   }
 
   onTopology(listener: () => void): () => void {
@@ -176,8 +181,9 @@ export class DatabaseBackend implements AgentBackend {
       if (fresh === null) return;
       const { credentials, spec } = fresh.view.store;
       const passwords = [...credentials.values()].map(({ revision }) => revision).join();
-      const { revocations } = this.#agent.mirror.image;
-      const key = `${spec?.revision ?? 0} ${passwords} ${revocations.size} ${topologyKey(buildTopology(fresh.view, fresh.memory))}`;
+      const { revocations, trust } = this.#agent.mirror.image;
+      const certified = `${revocations.size} ${trust?.revision ?? 0}`;
+      const key = `${spec?.revision ?? 0} ${passwords} ${certified} ${topologyKey(buildTopology(fresh.view, fresh.memory))}`;
       if (key === told) return;
       told = key;
       listener();

@@ -27,6 +27,7 @@ beforeEach(() => {
 
 function certificates(): OwnCertificates {
   return new OwnCertificates({
+    isOutdated: () => false,
     wanted: () => wanted,
     clock,
     draw: () => 0,

@@ -29,6 +29,8 @@ export interface OwnCertificateParts {
   /** `null`: not known yet. */
   readonly wanted: () => readonly OwnCertificateSpec[] | null;
   readonly sources: () => readonly CertificateSource[];
+  /** Does it rest on a root that is to be left? */
+  readonly isOutdated: (wanted: OwnCertificateSpec) => boolean;
   readonly clock: Clock;
   /** From 0 to 1. */
   readonly draw: () => number;
@@ -110,7 +112,7 @@ export class OwnCertificates {
     const { name } = wanted;
     const wish = JSON.stringify(wanted);
     const found = files.look(wanted);
-    if (found === null || this.#isDue(wanted, found.life)) {
+    if (found === null || this.#isDue(wanted, found.life) || this.#parts.isOutdated(wanted)) {
       await this.#attempt({ work: 'place', name, wish, life: found?.life ?? null }, async () => {
         await this.#place(wanted);
         this.#draws.delete(name);

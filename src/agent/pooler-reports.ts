@@ -71,7 +71,7 @@ export class ReceivedReports {
 }
 
 function materialKey(report: PoolerReport): string {
-  const { state, operation, term, primary, specRevision, readOnly, trouble, poolerVersion, lastPause } = report;
+  const { state, operation, term, primary, specRevision, readOnly, trouble, poolerVersion, lastPause, trust } = report;
   const blockers = report.blockers.map((blocker) => blocker.serverPid);
   return JSON.stringify([
     state,
@@ -83,6 +83,7 @@ function materialKey(report: PoolerReport): string {
     trouble,
     poolerVersion,
     lastPause?.operation,
+    trust,
     blockers,
   ]);
 }

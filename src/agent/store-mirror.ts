@@ -173,7 +173,7 @@ function isMaterialChange(before: StoreImage, after: StoreImage): boolean {
   if (before.acceptedLoss !== acceptedLoss) return true;
   if (before.durability !== durability || before.ballots !== ballots || before.timelines !== timelines) return true;
   if (before.spec !== spec || before.cluster !== cluster || before.lease !== lease) return true;
-  if (before.handsOff !== after.handsOff) return true;
+  if (before.handsOff !== after.handsOff || before.trust !== after.trust) return true;
   if (before.credentials !== after.credentials || before.sealing !== after.sealing) return true;
   if (before.operation !== operation || before.members.size !== members.size) return true;
   if (before.members === members) return false;

@@ -69,6 +69,8 @@ export const answersByRoute: Readonly<Record<Exclude<RouteName, StreamRoute>, An
   token: (backend, { body, caller }) => backend.orderToken(requests.token.parse(body), caller.by),
   person: (backend, { body, caller }) => backend.certifyPerson(requests.person.parse(body), caller.by),
   certificates: (backend) => backend.certificates(),
+  trust: (backend) => backend.trust.state(),
+  stateTrust: (backend, { body, caller }) => backend.trust.say(requests.stateTrust.parse(body), caller.by),
   registered: (backend) => backend.registered.all(),
   registerCertificate: (backend, { body, caller }) =>
     backend.registered.register(requests.registerCertificate.parse(body), caller.by),

@@ -57,6 +57,11 @@ const orders: Partial<Record<RouteName, Reading>> = {
         .join(' '),
     },
   }),
+  stateTrust(body) {
+    const { document, number } = requests.stateTrust.parse(body);
+    const digest = createHash('sha256').update(document).digest('hex');
+    return { kind: 'order.trust', facts: { number, digest } };
+  },
   registerCertificate(body) {
     const { certificatePem, name, where } = requests.registerCertificate.parse(body);
     const digest = createHash('sha256').update(certificatePem).digest('hex');

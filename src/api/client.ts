@@ -21,6 +21,7 @@ import type { Receipt } from '../core/receipt.ts';
 import type { RegisteredCertificate } from '../core/registered.ts';
 import type { KnownCertificate } from '../core/revocation.ts';
 import type { ClusterStatus } from '../core/status.ts';
+import type { TrustRecord, TrustState } from '../core/trust-record.ts';
 import type { EventRecord } from '../events/catalogue.ts';
 import { behalfOf } from './caller.ts';
 import { Connection, type ConnectionOptions } from './connection.ts';
@@ -113,6 +114,9 @@ export interface AgentClient {
   certificates(options?: AskOptions): Promise<readonly KnownCertificate[]>;
   /** Throws REFUSED. */
   revokeCertificates(request: RevocationRequest, options?: AskOptions): Promise<RevocationAnswer>;
+  trust(options?: AskOptions): Promise<TrustState>;
+  /** Throws CERTIFICATE_REFUSED, REFUSED, CONFLICT. */
+  stateTrust(record: TrustRecord, options?: AskOptions): Promise<Accepted>;
   registered(options?: AskOptions): Promise<readonly RegisteredCertificate[]>;
   /** Throws CERTIFICATE_REFUSED, REFUSED, CONFLICT. */
   registerCertificate(request: RegistrationRequest, options?: AskOptions): Promise<RegisteredCertificate>;
@@ -206,6 +210,8 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
     orderToken: (body, asked) => call('token', answers.token, asked, { body }),
     certifyPerson: (body, asked) => call('person', answers.person, asked, { body, usuallyMs: patienceFor('person') }),
     certificates: (asked) => call('certificates', answers.certificates, asked),
+    trust: (asked) => call('trust', answers.trust, asked),
+    stateTrust: (body, asked) => call('stateTrust', answers.stateTrust, asked, { body }),
     registered: (asked) => call('registered', answers.registered, asked),
     registerCertificate: (body, asked) => call('registerCertificate', answers.registerCertificate, asked, { body }),
     forgetCertificate: (body, asked) => call('forgetCertificate', answers.forgetCertificate, asked, { body }),

@@ -37,6 +37,7 @@ import type {
 } from '../core/spec.ts';
 import type { ClusterStatus } from '../core/status.ts';
 import type { TlsRules } from '../core/tls-policy.ts';
+import type { TrustRecord, TrustState } from '../core/trust-record.ts';
 import type { EventRecord } from '../events/catalogue.ts';
 
 export type Identity =
@@ -67,6 +68,8 @@ export interface AppNodeConfiguration {
   readonly certificates?: readonly OwnCertificateSpec[] | undefined;
   /** An agent of an earlier version does not say. */
   readonly revoked?: readonly RevokedEntry[] | undefined;
+  /** Which roots to trust, signed by one of them. */
+  readonly trust?: TrustRecord | undefined;
   /** By which its pooler logs in, sealed to it. */
   readonly credentials: readonly SealedCredential[];
   /** Where every database agent listens. */
@@ -242,6 +245,12 @@ export interface AuthorityAnswers {
   renew(request: AuthorityRenewalRequest, by: string): Promise<AuthorityRenewalAnswer>;
 }
 
+/** Which roots the cluster trusts; `say`: as one of them has signed it. */
+export interface TrustAnswers {
+  state(): TrustState;
+  say(record: TrustRecord, by: string): Promise<Accepted>;
+}
+
 export interface RegistrationRequest {
   /** PEM, the leaf alone. */
   readonly certificatePem: string;
@@ -389,6 +398,7 @@ export interface AgentBackend {
   readonly audit: AuditAnswers;
   readonly authority: AuthorityAnswers;
   readonly registered: RegisteredAnswers;
+  readonly trust: TrustAnswers;
 }
 
 /** Answers from memory, or with one short act. */
@@ -439,6 +449,8 @@ export const routes = {
   token: { method: 'POST', path: '/v1/tokens', who: ['operator'], withinMs: atOnceMs },
   person: { method: 'POST', path: '/v1/people', who: ['operator'], withinMs: 25_000 },
   certificates: { method: 'GET', path: '/v1/certificates', who: readers, withinMs: atOnceMs },
+  trust: { method: 'GET', path: '/v1/trust', who: readers, withinMs: atOnceMs },
+  stateTrust: { method: 'POST', path: '/v1/trust', who: ['operator'], withinMs: atOnceMs },
   registered: { method: 'GET', path: '/v1/certificates/registered', who: readers, withinMs: atOnceMs },
   registerCertificate: {
     method: 'POST',

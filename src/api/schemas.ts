@@ -18,9 +18,10 @@ import { personForAtMostMs, secretPattern, tokenForAtMostMs } from '../core/enro
 import { handsOffAtMostMs } from '../core/hands-off.ts';
 import type { KnownCertificate, RevocationTarget } from '../core/revocation.ts';
 import { defaultApplicationFiles } from '../core/spec.ts';
+import type { TrustState } from '../core/trust-record.ts';
 import { errorCatalogue } from '../errors/catalogue.ts';
 import { type EventRecord, isEventName } from '../events/catalogue.ts';
-import { certificate, registered, registeredName, revocation } from '../records/certificate-schema.ts';
+import { certificate, registered, registeredName, revocation, trustRecord } from '../records/certificate-schema.ts';
 import { lostReport } from '../records/lost-schema.ts';
 import {
   applicationFilesSpec,
@@ -175,6 +176,7 @@ export const requests = {
   checkpoint: nothing,
   promise: z.strictObject({ term: positive, round: positive, forMs: positive }),
   lastWords: z.strictObject({ file: z.string().regex(/^[0-9A-F]{24}$/), offset: count }),
+  stateTrust: z.strictObject(trustRecord.shape),
   registerCertificate: z.strictObject({
     // One certificate and nothing else: no key can come this way.
     certificatePem: z
@@ -215,6 +217,7 @@ export const auditQuery = z.strictObject({ offset: wholeNumber.optional() });
 /** The same keys as in a declaration, where an unknown one is an error; here a newer agent has sent it. */
 export const configuration = z.object({
   specRevision: count,
+  trust: trustRecord.optional(),
   certificateLifeMs: positive.optional(),
   poolers: z.object(poolerSpec.shape),
   applications: z.array(
@@ -413,6 +416,12 @@ export const answers = {
     revoked: z.array(knownCertificate),
     newly: count,
   }) satisfies z.ZodType<RevocationAnswer>,
+  trust: z.object({
+    record: trustRecord.nullable(),
+    nodes: z.array(z.object({ node: name, number: count.nullable() })),
+    resting: z.array(text),
+  }) satisfies z.ZodType<TrustState>,
+  stateTrust: accepted,
   registered: z.array(registered),
   registerCertificate: registered,
   forgetCertificate: accepted,

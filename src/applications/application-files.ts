@@ -52,6 +52,7 @@ export class FilesOfApplications implements ApplicationFiles {
   readonly #logins: ClientLogins;
   readonly #accounts: Accounts;
   readonly #written = new Map<string, Written>();
+  #kept: WantedFiles | null = null;
 
   constructor(places: FilesPlaces, logins: ClientLogins, accounts: Accounts = machineAccounts()) {
     this.#places = places;
@@ -59,7 +60,13 @@ export class FilesOfApplications implements ApplicationFiles {
     this.#accounts = accounts;
   }
 
+  /** The authority's certificate is another one: who verifies by it should not have to wait. */
+  async renewAuthority(): Promise<void> {
+    if (this.#kept !== null) await this.keep(this.#kept);
+  }
+
   async keep(wanted: WantedFiles): Promise<string | null> {
+    this.#kept = wanted;
     const troubles: (string | null)[] = [];
     for (const application of wanted.applications) {
       troubles.push(await troubleOf(application.name, async () => await this.#write(application, wanted)));
@@ -77,6 +84,7 @@ export class FilesOfApplications implements ApplicationFiles {
   }
 
   async leave(): Promise<string | null> {
+    this.#kept = null;
     return await troubleOf('applications', () => {
       for (const name of this.#logins.applications()) this.#remove(name);
     });

@@ -42,6 +42,7 @@ export const auditCatalogue = {
   'order.restart': { sentence: 'ordered a restart' },
   'order.certificate': { sentence: 'asked for certificates: {purposes}' },
   'order.authority': { sentence: 'brought a new issuing authority, sealed to {nodes}' },
+  'order.trust': { sentence: 'brought statement {number} of the roots to be trusted (SHA-256 {digest})' },
   'order.register': { sentence: 'registered a certificate of others, {certificate} (SHA-256 of its text {digest})' },
   'order.forget': { sentence: 'ordered to forget the registered certificate {certificate}' },
   'order.revocation': { sentence: 'ordered to revoke the certificates of {of}' },
@@ -82,6 +83,9 @@ export const auditedEvents = [
   'enrolment.ordered',
   'node.enrolled',
   'person.certified',
+  'trust.stated',
+  'trust.taken',
+  'trust.refused',
   'request.accepted',
 ] as const satisfies readonly EventName[];
 

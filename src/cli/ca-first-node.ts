@@ -75,7 +75,7 @@ async function first(call: Call, clusterFile: string, options: FirstOptions): Pr
   const owner = await premises.ownerFor(options.user);
   await premises.preparePremises(file, owner);
   await premises.placeAuthority(file, authority.rootsPem, owner);
-  const files = leafFiles(premises.placesOf(file), owner);
+  const files = leafFiles(premises.placesOf(file), { owner });
   const nowMs = Date.now();
   const wishes = files.purposes.map((purpose) => files.wish(purpose));
   await files.put(await signFor(authority, spec, node, wishes, nowMs));

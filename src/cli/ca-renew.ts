@@ -49,6 +49,12 @@ export function declareCaRenew(ca: Command, perform: Perform): void {
 async function renew(call: Call, options: RenewOptions): Promise<number> {
   const { keepIssuing, newIssuing, openRoot, sealToNodes } = await import('../pki/authority-renewal.ts');
   const directory = authorityPlace(call, options);
+  const { isRollingOver } = await import('../pki/rollover-files.ts');
+  if (isRollingOver(directory)) {
+    throw new UnderstudyError('REFUSED', 'a rollover is under way: it brings an issuing authority of its own', {
+      hint: 'understudy ca rollover --finish ends it',
+    });
+  }
   const passphrase = await rootPassphrase(call, directory, options);
   const root = openRoot(directory, passphrase);
   const access = await call.cluster();

@@ -7,6 +7,7 @@ import type { AuthorityPart } from '../pki/authority-files.ts';
 import { authorityPlace, type PlaceOptions, usualAuthorityDirectory } from './authority-place.ts';
 import { declareFirstNode } from './ca-first-node.ts';
 import { declareCaRenew, issuingLifeMs } from './ca-renew.ts';
+import { declareCaRollover } from './ca-rollover.ts';
 import type { Call, CommonOptions, Perform } from './call.ts';
 import { countFrom, wholeNumber } from './option-values.ts';
 import { newPassphrase, type PassphraseOptions } from './passphrase.ts';
@@ -74,6 +75,7 @@ export function declareCa(program: Command, perform: Perform): void {
       return perform(options, (call) => status(call, options));
     });
   declareCaRenew(ca, perform);
+  declareCaRollover(ca, perform);
 }
 
 async function init(call: Call, options: InitOptions): Promise<number> {
@@ -103,10 +105,14 @@ async function init(call: Call, options: InitOptions): Promise<number> {
 
 async function status(call: Call, options: StatusOptions): Promise<number> {
   const { readAuthorityParts } = await import('../pki/authority-files.ts');
+  const { isRollingOver } = await import('../pki/rollover-files.ts');
   const directory = authorityPlace(call, options);
   const parts = readAuthorityParts(directory);
   const nowMs = Date.now();
-  const todo = parts.flatMap((part) => todoOf(part, nowMs));
+  const todo = [
+    ...(isRollingOver(directory) ? ['a rollover is under way (understudy ca rollover, --issue, --finish)'] : []),
+    ...parts.flatMap((part) => todoOf(part, nowMs)),
+  ];
   if (call.terminal.json) {
     call.terminal.printJson({ directory, parts: parts.map(partAsJson), todo });
   } else {

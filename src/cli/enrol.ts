@@ -68,7 +68,7 @@ async function enrol(call: Call, options: EnrolOptions): Promise<number> {
   const owner = await premises.ownerFor(options.user);
   const draft = there ?? nodeFileFor({ ...token, ...undecided }, at);
   await premises.preparePremises(draft, owner);
-  const files = leafFiles(premises.placesOf(draft), owner);
+  const files = leafFiles(premises.placesOf(draft), { owner });
   const grant = await askToEnrol(
     token,
     files.purposes.map((purpose) => files.wish(purpose)),

@@ -6,6 +6,7 @@ import { openAppNodeJournal } from '../agent/app-node-journal.ts';
 import type { EmitEvent } from '../agent/app-node-ports.ts';
 import { renewForEver } from '../agent/certificate-renewal.ts';
 import { OwnCertificates } from '../agent/own-certificates.ts';
+import { TrustKeeping } from '../agent/trust-keeping.ts';
 import { poolerReporter, topologySource } from '../api/app-node-links.ts';
 import { FilesOfApplications } from '../applications/application-files.ts';
 import { applicationsDirectory } from '../config/node-file.ts';
@@ -46,8 +47,29 @@ export function startApp(foundation: Foundation): Running {
   };
   const ended = new AbortController();
   const sources = () => (app.configuration()?.databaseAgents ?? agents).map((agent) => askedOf(foundation, agent));
+  const connectionFiles = new FilesOfApplications(
+    { directory: applicationsDirectory(file), socketDirectory: run, authority: file.tls.ca },
+    pooler.passwords,
+  );
+  const { trust, ...renewing } = renewalOf(foundation, ended.signal);
+  const takeUp = async (): Promise<void> => {
+    credentials.replace(await readCredentials(file.tls));
+    await pooler.renewCertificate({ withinMs: poolerReloadWithinMs });
+  };
+  const keeping = new TrustKeeping({
+    files: trust.files,
+    wanted: () => app.configuration()?.trust ?? null,
+    takeUp: async () => {
+      await takeUp();
+      await connectionFiles.renewAuthority();
+    },
+    clock,
+    signal: ended.signal,
+    tell: (event, facts) => emit(event, { node: file.node, ...facts }),
+  });
   const own = new OwnCertificates({
     ...ownCertificateParts(foundation, ended.signal),
+    isOutdated: trust.isOwnOutdated,
     wanted: () => (app.isExpelled() ? [] : (app.configuration()?.certificates ?? null)),
     sources,
     tell: (event, facts) => emit(event, { node: file.node, ...facts }),
@@ -59,14 +81,15 @@ export function startApp(foundation: Foundation): Running {
       listenAddress: file.pooler.listenAddress,
       agents,
       pooler,
-      files: new FilesOfApplications(
-        { directory: applicationsDirectory(file), socketDirectory: run, authority: file.tls.ca },
-        pooler.passwords,
-      ),
+      files: connectionFiles,
       source: topologySource(link),
       reporter: {
         report: (agent, report, options) =>
-          links.report(agent, { ...report, audit: audit.log.anchorable ?? undefined }, options),
+          links.report(
+            agent,
+            { ...report, audit: audit.log.anchorable ?? undefined, trust: keeping.inForce ?? undefined },
+            options,
+          ),
       },
       secrets,
       revoked,
@@ -88,16 +111,13 @@ export function startApp(foundation: Foundation): Running {
     audit: { ...audit.answers, anchors: () => [] },
   });
   const renewal = renewForEver({
-    ...renewalOf(foundation, ended.signal),
+    ...renewing,
     sources,
     declaredLifeMs: () => app.configuration()?.certificateLifeMs ?? null,
-    renewed: async () => {
-      credentials.replace(await readCredentials(file.tls));
-      await pooler.renewCertificate({ withinMs: poolerReloadWithinMs });
-    },
+    renewed: takeUp,
     tell: (event, facts) => emit(event, { node: file.node, ...facts }),
   }).catch(foundation.onBroken);
-  const keeping = own.runForEver().catch(foundation.onBroken);
+  const chores = [own.runForEver(), keeping.runForEver()].map((chore) => chore.catch(foundation.onBroken));
   emit('agent.started', { version, node: file.node });
   return {
     backend,
@@ -106,7 +126,7 @@ export function startApp(foundation: Foundation): Running {
     async stop() {
       ended.abort();
       await renewal;
-      await keeping;
+      await Promise.all(chores);
       await app.stop();
       links.close();
       await pooler.close();

@@ -14,6 +14,7 @@ import { type LeafPlaces, leafFiles } from '../pki/leaf-files.ts';
 import type { Signer } from '../ports/certificates.ts';
 import { readOwnSealing, trustIn } from '../secrets/own-sealing.ts';
 import { beside, type Foundation, type Running } from './foundation.ts';
+import { trustOf } from './trust.ts';
 
 export function lateServer({ audit, credentials, file, log, revoked }: Foundation, running: Running): LateServer {
   const { address, port } = file.api;
@@ -46,7 +47,8 @@ export function askedOf(
   };
 }
 
-export function renewalOf({ file, clock }: Foundation, signal: AbortSignal) {
+export function renewalOf(foundation: Foundation, signal: AbortSignal) {
+  const { clock, file } = foundation;
   const { store, tls } = file;
   const places: LeafPlaces = {
     node: tls,
@@ -54,7 +56,9 @@ export function renewalOf({ file, clock }: Foundation, signal: AbortSignal) {
     ...(store === null ? {} : { 'store-client': store }),
     ...(store?.server === undefined ? {} : { 'store-server': store.server }),
   };
-  return { files: leafFiles(places), clock, signal, draw: () => Math.random() };
+  const trust = trustOf(foundation, places);
+  const files = leafFiles(places, { check: trust.check });
+  return { files, trust, isOutdated: trust.isOutdated, clock, signal, draw: () => Math.random() };
 }
 
 export function ownCertificateParts({ file, clock }: Foundation, signal: AbortSignal) {
@@ -81,7 +85,8 @@ export function signerOf({ file, clock, revoked }: Foundation): Signer {
 export function secretsOf({ file, clock, revoked }: Foundation) {
   return {
     self: file.node,
-    own: readOwnSealing(file.tls.sealing),
+    // Its certificate is renewed.
+    own: () => readOwnSealing(file.tls.sealing),
     trust: trustIn(file.cluster, file.tls.ca, () => revoked.since),
     nowMs: () => clock.wallClock().getTime(),
   };

@@ -14,6 +14,8 @@ import { Peers } from '../agent/peers.ts';
 import { promiseFileIn } from '../agent/promise-file.ts';
 import { rememberIssuingKeyIn } from '../agent/remembered-issuing-key.ts';
 import { rememberSpecIn } from '../agent/remembered-spec.ts';
+import { TrustKeeping } from '../agent/trust-keeping.ts';
+import { reportTrust, trustAnswers, trustReported } from '../agent/trust-order.ts';
 import { type AgentClient, createAgentClient } from '../api/client.ts';
 import type { CertificateWish } from '../core/certificates.ts';
 import { keptWalLimitsOf } from '../core/kept-wal.ts';
@@ -39,6 +41,7 @@ import { enrolmentDoor, enrolmentOf } from './enrolment.ts';
 import type { Foundation, Running } from './foundation.ts';
 import { diskFreeBytes, fenceOf, localPostgres } from './local-server.ts';
 import { peerAgent } from './peers.ts';
+import type { TrustParts } from './trust.ts';
 
 /** What the parts of the agent share. */
 interface Shared {
@@ -157,13 +160,27 @@ interface Certificates {
   readonly issuing: Issuing;
   readonly enrolment: Enrolment;
   readonly own: OwnCertificates;
+  readonly trust: TrustParts;
   /** Each ends with the agent. */
   forEver(): readonly Promise<void>[];
 }
 
 function certificatesOf(foundation: Foundation, { spec }: Shared, agent: DatabaseNode): Certificates {
   const { file, clock, log, credentials, revoked } = foundation;
-  const renewal = renewalOf(foundation, agent.signal);
+  const { trust, ...renewal } = renewalOf(foundation, agent.signal);
+  const takeUp = async (): Promise<void> => {
+    credentials.replace(await readCredentials(file.tls));
+    await agent.postgres.renewCertificate();
+  };
+  const keeping = new TrustKeeping({
+    files: trust.files,
+    wanted: () => agent.mirror.image.trust?.value ?? null,
+    takeUp,
+    report: async (number) => await reportTrust(agent, number),
+    clock,
+    signal: agent.signal,
+    tell: (name, facts) => agent.emit(name, { node: file.node, ...facts }),
+  });
   const issuing = new Issuing({
     self: file.node,
     mirror: agent.mirror,
@@ -189,6 +206,7 @@ function certificatesOf(foundation: Foundation, { spec }: Shared, agent: Databas
   ];
   const own = new OwnCertificates({
     ...ownCertificateParts(foundation, agent.signal),
+    isOutdated: trust.isOwnOutdated,
     wanted: () => {
       const known = spec();
       return known === null ? null : ownCertificatesOf(known, file.node);
@@ -200,16 +218,15 @@ function certificatesOf(foundation: Foundation, { spec }: Shared, agent: Databas
     issuing,
     enrolment: enrolmentOf(foundation, agent, issuing),
     own,
+    trust,
     forEver: () => [
+      keeping.runForEver(),
       issuing.shareForEver(),
       renewForEver({
         ...renewal,
         sources,
         declaredLifeMs: () => spec()?.tls.certificateLifeMs ?? null,
-        renewed: async () => {
-          credentials.replace(await readCredentials(file.tls));
-          await agent.postgres.renewCertificate();
-        },
+        renewed: takeUp,
         tell: (name, facts) => agent.emit(name, { node: file.node, ...facts }),
       }),
       own.runForEver(),
@@ -221,7 +238,7 @@ function databaseBackend(
   foundation: Foundation,
   { spec, store, fence, peers }: Shared,
   agent: DatabaseNode,
-  { enrolment, issuing, own }: Certificates,
+  { enrolment, issuing, own, trust }: Certificates,
 ): DatabaseBackend {
   const { audit, file, clock, examine } = foundation;
   // systemd tells it to every service (systemd.exec(5)).
@@ -257,6 +274,11 @@ function databaseBackend(
     audit: audit.answers,
     authority: authority.answers,
     registered: authority.registered,
+    trust: trustAnswers({
+      ...{ clock, mirror: agent.mirror, signal: agent.signal, emit: agent.emit },
+      ...{ files: trust.files, reader: trust.reader },
+      reported: () => trustReported(agent.reports),
+    }),
   });
 }
 

@@ -40,6 +40,8 @@ export interface CertificateRecord {
   readonly requestedBy: string;
   /** Whose agent signed it; `null`: made with the cluster. */
   readonly issuedBy: NodeName | null;
+  /** SHA-256 of the root that it rests on; absent: made by an older version. */
+  readonly root?: string | undefined;
 }
 
 /** Whose newest certificate replaces the others: an own one is each node's for itself. */

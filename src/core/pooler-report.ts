@@ -38,6 +38,8 @@ export interface PoolerReport {
   readonly trouble: string | null;
   /** How far the app node's audit log is: it has no store to say so in. */
   readonly audit?: AnchoredHead | undefined;
+  /** Which statement of trust its node goes by; absent: none yet, or an older version. */
+  readonly trust?: number | undefined;
   /**
    * By application: the generation of the credential that every server connection of it is of; 0: it is declared, and the pooler
    * has none for it. One that is being gone over to is not named. Absent: not known now, or of an older version.

@@ -114,6 +114,12 @@ export const eventCatalogue = {
   'certificate.renewed': { severity: 'info', sentence: '{node} renewed its certificates: {purposes}' },
   'certificate.not_renewed': { severity: 'warning', sentence: '{node} could not renew its certificates: {because}' },
   'authority.renewed': { severity: 'notice', sentence: '{by} brought a new issuing authority, good until {endsAt}' },
+  'trust.stated': {
+    severity: 'warning',
+    sentence: '{by} brought statement {number} of the authority: {roots} roots are to be trusted',
+  },
+  'trust.taken': { severity: 'info', sentence: '{node} goes by statement {number} of the roots' },
+  'trust.refused': { severity: 'alarm', sentence: '{node} does not take over what is said of the roots: {because}' },
   'certificate.registered': {
     severity: 'info',
     sentence: '{by} registered the certificate {certificate}, which ends at {endsAt}',

@@ -18,6 +18,7 @@ import { requestedKey } from './requested-key.ts';
 import { seal, unseal } from './seal.ts';
 import { type SealingKey, verifySealingCertificate, verifySealingKey } from './sealing-key.ts';
 import { judgeChain, readCertificates, type Trust } from './trust.ts';
+import { rootOf } from './trust-statement.ts';
 
 /** As long as the issuing authority itself: it is clipped to that. */
 const sealingLifeMs = 400 * 24 * 60 * 60_000;
@@ -40,7 +41,11 @@ export async function performIssuing(task: IssuingTask): Promise<IssuingAnswer> 
     if (task.work.do === 'inspect') return inspect(authority, trust, task.nowMs);
     if (task.work.do === 'certify') return await certify(authority, task, task.work.person, trust);
     const signed: SignedCertificate[] = [];
-    for (const wanted of task.work.wanted) signed.push(await signOne(authority, task, wanted));
+    for (const wanted of task.work.wanted) {
+      const { record, ...rest } = await signOne(authority, task, wanted);
+      const root = rootOf(rest.chain, trust.rootsPem) ?? undefined;
+      signed.push({ ...rest, record: { ...record, root } });
+    }
     const distrusted = signed.map(({ chain }) => judgeChain(chain, trust, task.nowMs)).find(({ trusted }) => !trusted);
     if (distrusted?.trusted === false) return { outcome: 'refused', because: `what was signed: ${distrusted.because}` };
     return { outcome: 'signed', signed: signed.map((one) => ({ ...one, record: mutable(one.record) })) };

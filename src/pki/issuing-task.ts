@@ -61,6 +61,7 @@ const record = z.object({
   keyType: z.string(),
   issuedAt: z.string(),
   expiresAt: z.string(),
+  root: z.string().optional(),
 });
 
 export const issuingAnswer = z.discriminatedUnion('outcome', [

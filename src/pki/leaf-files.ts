@@ -23,8 +23,14 @@ export interface LeafPlace {
 
 export type LeafPlaces = Partial<Readonly<Record<CertificatePurpose, LeafPlace>>>;
 
-/** `owner`: whose the files become, which only root can ask for. */
-export function leafFiles(places: LeafPlaces, owner: CredentialOwner | null = null): CertificateFiles {
+interface LeafHandling {
+  /** Whose the files become, which only root can ask for. */
+  readonly owner?: CredentialOwner | null;
+  /** Looks at a new certificate before it takes its place. Throws what stands against it. */
+  readonly check?: (purpose: CertificatePurpose, chain: string, keyPem: string) => Promise<void>;
+}
+
+export function leafFiles(places: LeafPlaces, { check, owner = null }: LeafHandling = {}): CertificateFiles {
   const waiting = new Map<CertificatePurpose, string>();
   const placeOf = (purpose: CertificatePurpose): LeafPlace => {
     const place = places[purpose];
@@ -54,6 +60,7 @@ export function leafFiles(places: LeafPlaces, owner: CredentialOwner | null = nu
       return { purpose, request: requestPem };
     },
     async put(issued) {
+      for (const { chain, purpose } of issued) await check?.(purpose, chain, waiting.get(purpose) ?? '');
       for (const one of issued) await putOne(one, placeOf(one.purpose), waiting.get(one.purpose), owner);
       for (const { purpose } of issued) waiting.delete(purpose);
     },

@@ -3,7 +3,8 @@ import { z } from 'zod';
 import type { CertificateRecord } from '../core/certificates.ts';
 import type { RegisteredCertificate } from '../core/registered.ts';
 import type { RevocationListRecord, RevocationRecord } from '../core/revocation.ts';
-import { name, text } from './spec-schema.ts';
+import type { TrustRecord } from '../core/trust-record.ts';
+import { name, positive, text } from './spec-schema.ts';
 
 export const certificate = z.object({
   serial: z.string().regex(/^[0-9A-F]{1,40}$/),
@@ -18,6 +19,7 @@ export const certificate = z.object({
   where: name.nullable(),
   requestedBy: text,
   issuedBy: name.nullable(),
+  root: text.optional(),
 }) satisfies z.ZodType<CertificateRecord>;
 
 /** A host name, a wildcard, or what somebody calls it; it becomes part of a key, and of lines on terminals. */
@@ -52,3 +54,10 @@ export const revocationList = z.object({
   authority: z.string().max(16_384),
   list: z.string().max(1_048_576),
 }) satisfies z.ZodType<RevocationListRecord>;
+
+/** Two roots in PEM have about 1.5 kB. */
+export const trustRecord = z.object({
+  number: positive,
+  document: z.string().max(65_536),
+  signature: z.string().max(200),
+}) satisfies z.ZodType<TrustRecord>;

@@ -22,9 +22,11 @@ import type { Receipt } from '../core/receipt.ts';
 import type { RegisteredCertificate } from '../core/registered.ts';
 import type { RevocationListRecord, RevocationRecord } from '../core/revocation.ts';
 import type { SealingRecord } from '../core/sealing-record.ts';
+import type { NodeName } from '../core/spec.ts';
 import type { TimelineRecord } from '../core/timelines.ts';
+import type { TrustRecord } from '../core/trust-record.ts';
 import { type EventRecord, eventNames } from '../events/catalogue.ts';
-import { certificate, registered, revocation, revocationList } from './certificate-schema.ts';
+import { certificate, registered, revocation, revocationList, trustRecord } from './certificate-schema.ts';
 import { count, name, positive, storedSpec, text } from './spec-schema.ts';
 import { auditAnchor, memberPostgres, operation, pendingRestart, poolerReport, receipt } from './status-schemas.ts';
 import { enrolmentToken } from './token-schema.ts';
@@ -52,6 +54,8 @@ export interface Records {
   readonly 'revocation-list': RevocationListRecord;
   readonly credential: CredentialRecord;
   readonly authority: AuthorityRecord;
+  readonly trust: TrustRecord;
+  readonly trusting: { readonly node: NodeName; readonly number: number };
   readonly registered: RegisteredCertificate;
   readonly token: EnrolmentToken;
 }
@@ -169,6 +173,8 @@ const schemas: { readonly [K in RecordKind]: z.ZodType<Records[K]> } = {
   'revocation-list': revocationList,
   credential,
   authority,
+  trust: trustRecord,
+  trusting: z.object({ node: name, number: positive }),
   registered,
   token: enrolmentToken,
 };

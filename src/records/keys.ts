@@ -12,6 +12,7 @@ export const keys = {
   readOnly: 'read-only',
   acceptedLoss: 'accepted-loss',
   authority: 'authority',
+  trust: 'trust',
 } as const;
 
 export const memberPrefix = 'members/';
@@ -24,6 +25,7 @@ export const auditPrefix = 'audit/';
 export const sealingPrefix = 'sealing/';
 export const secretPrefix = 'secrets/';
 export const certificatePrefix = 'certificates/';
+export const trustingPrefix = 'trusting/';
 export const registeredPrefix = 'registered/';
 export const revocationPrefix = 'revocations/';
 export const revocationListPrefix = 'revocation-lists/';
@@ -75,6 +77,11 @@ export const issuingSecretName = 'issuing';
 
 export function certificateKey(serial: string): string {
   return `${certificatePrefix}${serial}`;
+}
+
+/** Which statement of trust that node goes by. */
+export function trustingKey(node: NodeName): string {
+  return `${trustingPrefix}${node}`;
 }
 
 /** A certificate of others, by the name that it was registered under. */

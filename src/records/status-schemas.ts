@@ -39,6 +39,7 @@ export const poolerReport = z.object({
   lastPause: z
     .object({ operation: name, drainMs: duration, pausedMs: duration, applications: z.array(applicationFigures) })
     .nullable(),
+  trust: count.optional(),
   trouble: text.nullable(),
   audit: auditHead.extend({ told: count }).optional(),
   credentials: z.record(name, count).optional(),

@@ -26,6 +26,7 @@ import type { RevocationListRecord, RevocationRecord } from '../core/revocation.
 import type { SealingRecord } from '../core/sealing-record.ts';
 import type { NodeName } from '../core/spec.ts';
 import type { TimelineRecord } from '../core/timelines.ts';
+import type { TrustRecord } from '../core/trust-record.ts';
 import type { EventRecord } from '../events/catalogue.ts';
 import type { StoreChange, StoreSnapshot, StoreWrite } from '../ports/store.ts';
 import { decodeRecord, type RecordKind, type Records } from './codecs.ts';
@@ -46,6 +47,7 @@ import {
   secretPrefix,
   timelinePrefix,
   tokenPrefix,
+  trustingPrefix,
 } from './keys.ts';
 
 type Read<T> = Stored<T> | null | 'unreadable';
@@ -64,6 +66,10 @@ export interface StoreImage {
   readonly acceptedLoss: Stored<AcceptedLoss> | null;
   /** The issuing authority in use, not yet verified. */
   readonly authority: Stored<AuthorityRecord> | null;
+  /** Which roots are to be trusted, not yet verified. */
+  readonly trust: Stored<TrustRecord> | null;
+  /** Which statement of them each node goes by that has access to the store. */
+  readonly trusting: ReadonlyMap<NodeName, Stored<Records['trusting']>>;
   /** By `term/node`. */
   readonly ballots: ReadonlyMap<string, Stored<Ballot>>;
   /** By term. */
@@ -112,6 +118,8 @@ export function emptyImage(): StoreImage {
     readOnly: null,
     acceptedLoss: null,
     authority: null,
+    trust: null,
+    trusting: new Map(),
     ballots: new Map(),
     timelines: new Map(),
     members: new Map(),
@@ -194,6 +202,8 @@ function place(image: StoreImage, key: string, value: string | null, revision: n
       return settle(image, key, read('accepted-loss', value, revision), (acceptedLoss) => ({ acceptedLoss }));
     case keys.authority:
       return settle(image, key, read('authority', value, revision), (authority) => ({ authority }));
+    case keys.trust:
+      return settle(image, key, read('trust', value, revision), (trust) => ({ trust }));
     default:
       return placeListed(image, key, value, revision);
   }
@@ -234,6 +244,11 @@ function placeListed(image: StoreImage, key: string, value: string | null, revis
       certificates: withEntry(image.certificates, serial, certificate),
     });
     return settle(image, key, read('certificate', value, revision), put);
+  }
+  if (key.startsWith(trustingPrefix)) {
+    const node = key.slice(trustingPrefix.length);
+    const put = (one: Stored<Records['trusting']> | null) => ({ trusting: withEntry(image.trusting, node, one) });
+    return settle(image, key, read('trusting', value, revision), put);
   }
   if (key.startsWith(registeredPrefix)) {
     const name = key.slice(registeredPrefix.length);

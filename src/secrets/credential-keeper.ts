@@ -20,8 +20,8 @@ import { credentialKey } from '../records/keys.ts';
 export interface KeeperParts {
   readonly self: NodeName;
   readonly file: string;
-  /** Own sealing certificate and key in PEM; `null`: this node has none. */
-  readonly own: { readonly certificatePem: string; readonly keyPem: string } | null;
+  /** Own sealing certificate and key in PEM, of now; `null`: this node has none. */
+  readonly own: () => { readonly certificatePem: string; readonly keyPem: string } | null;
   readonly trust: () => Trust;
   /** Wall clock. */
   readonly nowMs: () => number;
@@ -74,7 +74,8 @@ export function createCredentialKeeper(parts: KeeperParts): CredentialKeeper {
 }
 
 function opening(parts: KeeperParts, application: ApplicationName, sealed: string): Opened {
-  const { own, self } = parts;
+  const { self } = parts;
+  const own = parts.own();
   if (own === null) return { because: `${self} has no sealing key (tls.sealing in its node file)` };
   const key = verifySealingKey(own, self, parts.trust(), parts.nowMs());
   if (!key.ok) return { because: `the sealing key of ${self}: ${key.because}` };

@@ -16,8 +16,8 @@ import { roundsForPoolers, scramVerifier, verifierDigest } from './scram-verifie
 
 export interface MakerParts {
   readonly self: NodeName;
-  /** Own sealing certificate and key in PEM; `null`: this node has none. */
-  readonly own: { readonly certificatePem: string; readonly keyPem: string } | null;
+  /** Own sealing certificate and key in PEM, of now; `null`: this node has none. */
+  readonly own: () => { readonly certificatePem: string; readonly keyPem: string } | null;
   readonly trust: () => Trust;
   /** As the store has them. */
   readonly certificates: () => Iterable<SealingRecord>;
@@ -48,11 +48,11 @@ export function createCredentialMaker(parts: MakerParts): CredentialMaker {
 
   return {
     sealable() {
-      if (parts.own === null) return new Set();
+      if (parts.own() === null) return new Set();
       return new Set([...parts.certificates()].flatMap((record) => certificateOf(record)?.node ?? []));
     },
     make(node, application) {
-      const { own } = parts;
+      const own = parts.own();
       if (own === null) throw new UnderstudyError('SEALING_FAILED', `${parts.self} has no sealing key`);
       const by = verifySealingKey(own, parts.self, parts.trust(), parts.nowMs());
       if (!by.ok) throw new UnderstudyError('SEALING_FAILED', `the sealing key of ${parts.self}: ${by.because}`);

@@ -87,8 +87,9 @@ export async function writeMemberCertificate(
   record: StageRecord,
   host: StageHost,
   authority: Authority,
+  how: 'if needed' | 'anew' = 'if needed',
 ): Promise<void> {
-  if (isGood(certificatesOf(record, host.name).storeServer)) return;
+  if (how !== 'anew' && isGood(certificatesOf(record, host.name).storeServer)) return;
   const hasAgent = record.nodes.some(({ name, role }) => name === host.name && role !== 'app');
   const request = {
     kind: 'store-server',
@@ -104,10 +105,11 @@ export async function writePersonCertificate(
   record: StageRecord,
   person: StagePerson,
   authority: Authority,
+  how: 'if needed' | 'anew' = 'if needed',
 ): Promise<CredentialFiles> {
   const directory = personDirectory(record, person);
   const files = credentialFiles(directory, person);
-  if (isGood(files)) return files;
+  if (how !== 'anew' && isGood(files)) return files;
   const name = process.env.USER ?? person;
   const request = { kind: person, cluster: record.cluster, name, lifeMs: longLifeMs, nowMs: Date.now() } as const;
   await writeCredentials(directory, person, await issue(authority, request));

@@ -17,13 +17,14 @@ import { issuingKeyPlace } from '../pki/issuing-task.ts';
 import { recordOf } from '../pki/record.ts';
 import { seal } from '../pki/seal.ts';
 import { verifySealingKey } from '../pki/sealing-key.ts';
+import { rootOf } from '../pki/trust-statement.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { StoreWrite } from '../ports/store.ts';
 import { encodeRecord } from '../records/codecs.ts';
-import { certificateKey, issuingSecretName, keys, sealingKey, secretKey } from '../records/keys.ts';
+import { certificateKey, certificatePrefix, issuingSecretName, keys, sealingKey, secretKey } from '../records/keys.ts';
 import { certificatesOf } from './certificates.ts';
 import { nodeDirectory, personDirectory, type StageNode, type StageRecord, stagePeople, storeHosts } from './record.ts';
-import { stageAuthority } from './stage-authority.ts';
+import { stageAuthority, stageAuthorityRoots } from './stage-authority.ts';
 
 const withinMs = 30_000;
 /** etcd takes 128 operations in one transaction. */
@@ -76,8 +77,10 @@ function listed(record: StageRecord): readonly Put[] {
     where: null,
   }));
   return [...ofNodes, ...ofMembers, ...ofPeople].map(({ files, where }) => {
-    const known = recordOf(certificatesIn(readFileSync(files.certificate, 'utf8')));
-    const whole: CertificateRecord = { ...known, where, requestedBy: 'stage up', issuedBy: null };
+    const chain = certificatesIn(readFileSync(files.certificate, 'utf8'));
+    const known = recordOf(chain);
+    const root = rootOf(chain, stageAuthorityRoots(record)) ?? undefined;
+    const whole: CertificateRecord = { ...known, where, requestedBy: 'stage up', issuedBy: null, root };
     return { key: certificateKey(known.serial), value: encodeRecord('certificate', whole) };
   });
 }
@@ -94,7 +97,9 @@ function secretKeyOf(record: StageRecord): string {
 
 /** A sealed text is never twice the same; and the cluster may have another authority by now. */
 function isWrittenOnce(record: StageRecord, key: string): boolean {
-  return key === secretKeyOf(record) || key === keys.authority;
+  // What agents said of their own certificates is more than is known here.
+  const isListed = key.startsWith(certificatePrefix);
+  return isListed || key === secretKeyOf(record) || key === keys.authority;
 }
 
 async function authorityFor(record: StageRecord): Promise<AuthorityRecord> {

@@ -8,6 +8,8 @@ import { join } from 'node:path';
 import type { Authority } from '../pki/authority.ts';
 import { foundAuthority } from '../pki/authority-files.ts';
 import { decryptKey } from '../pki/encrypted-key.ts';
+import { nextDirectory } from '../pki/rollover-files.ts';
+import { joinRoots } from '../pki/trust-statement.ts';
 import type { StageRecord } from './record.ts';
 
 const dayMs = 24 * 60 * 60_000;
@@ -22,9 +24,12 @@ export function passphraseFileIn(directory: string): string {
   return join(directory, 'passphrase');
 }
 
-/** PEM: what every node of the stage trusts. Throws as reading a file does. */
-export function stageRoots(record: StageRecord): string {
-  return readFileSync(join(authorityDirectory(record), 'root.crt'), 'utf8');
+/** PEM: what every node of the stage trusts, or is to trust soon: during a rollover two. Throws as reading a file does. */
+export function stageAuthorityRoots(record: StageRecord): string {
+  const directory = authorityDirectory(record);
+  const own = readFileSync(join(directory, 'root.crt'), 'utf8');
+  const next = join(nextDirectory(directory), 'root.crt');
+  return existsSync(next) ? joinRoots(own, readFileSync(next, 'utf8')) : own;
 }
 
 /** Opened once: that takes a moment by design. */
@@ -40,7 +45,7 @@ export async function stageAuthority(record: StageRecord): Promise<Authority> {
   if (!existsSync(inside('issuing.key'))) await found(record, directory);
   const read = (name: string) => readFileSync(inside(name), 'utf8');
   const keyPem = decryptKey(read('issuing.key'), readFileSync(passphraseFileIn(directory), 'utf8').trim());
-  const authority = { certificatePem: read('issuing.crt'), keyPem, rootsPem: stageRoots(record) };
+  const authority = { certificatePem: read('issuing.crt'), keyPem, rootsPem: stageAuthorityRoots(record) };
   opened.set(directory, authority);
   return authority;
 }

@@ -18,6 +18,7 @@ import {
   sealingKey,
   timelineKey,
   tokenKey,
+  trustingKey,
 } from '../../src/records/keys.ts';
 import { applyChanges, emptyImage, type StoreImage } from '../../src/records/store-image.ts';
 import type { Random } from '../../src/sim/world/random.ts';
@@ -135,6 +136,8 @@ const places: Readonly<Record<RecordKind, string>> = {
   credential: credentialKey('app1', 'shop'),
   certificate: certificateKey('0A'),
   authority: keys.authority,
+  trust: keys.trust,
+  trusting: trustingKey('db1'),
   registered: registeredKey('shop.example.org'),
   revocation: revocationKey('0A'),
   'revocation-list': revocationListKey('0B'),

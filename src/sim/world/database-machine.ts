@@ -78,6 +78,7 @@ export class DatabaseMachine {
         log: () => ({ files: [], head: beginning, waiting: 0, missed: 0, trouble: null }),
         read: async () => ({ text: '', next: null }),
       },
+      trust: { state: () => ({ record: null, nodes: [], resting: [] }), say: nowhere },
       registered: { all: () => [], register: nowhere, forget: nowhere },
       authority: {
         state: () => ({ parts: [], sealing: [] }),
