@@ -47,6 +47,7 @@ function answers() {
       signer: {
         sign: () => Promise.reject(new Error('not asked for')),
         certify: () => Promise.reject(new Error('not asked for')),
+        list: () => Promise.reject(new Error('not asked for')),
         share: () => Promise.reject(new Error('not asked for')),
         inspect: async (sealed) => {
           const found = authorities[sealed];

@@ -67,6 +67,7 @@ function issuing(): Issuing {
         chain: `chain of ${role} ${name}`,
         record: { ...record, kind: role, name },
       }),
+      list: async () => ({ authority: 'certificate', list: 'list' }),
       share: async (_, to) => {
         sharedTo.push(...to.map(({ node }) => node));
         return to.map(({ node }) => ({ node, sealed: `for ${node}` }));

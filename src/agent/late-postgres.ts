@@ -27,6 +27,7 @@ export function createLatePostgres(create: () => Postgres | null): Postgres {
     lostReports: async () => (await made?.lostReports()) ?? [],
     discardKept: async (options) => await known().discardKept(options),
     configure: async (...all) => await known().configure(...all),
+    obeyRevocations: async (...all) => await made?.obeyRevocations(...all),
     renewCertificate: async () => await made?.renewCertificate(),
     start: async (...all) => await known().start(...all),
     follow: async (...all) => await known().follow(...all),

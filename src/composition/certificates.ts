@@ -75,7 +75,7 @@ export function signerOf({ file, clock, revoked }: Foundation): Signer {
   const { sealing } = tls;
   if (sealing === undefined || file.role !== 'database') {
     const refuse = () => Promise.reject(new UnderstudyError('NOT_FOUND', `${node} has no issuing key`));
-    return { sign: refuse, certify: refuse, share: refuse, inspect: refuse };
+    return { sign: refuse, list: refuse, certify: refuse, share: refuse, inspect: refuse };
   }
   const place = { cluster, domain, node, roots: tls.ca, sealing };
   const now = () => ({ nowMs: clock.wallClock().getTime(), revoked: [...revoked.since] });

@@ -25,10 +25,12 @@ import { findNode, nodesOfRole, type Spec } from '../core/spec.ts';
 import { tlsPolicyOf } from '../core/tls-policy.ts';
 import { checkFence } from '../doctor/fence.ts';
 import { checkLostLeases } from '../doctor/lost-leases.ts';
+import { checkRevocationList } from '../doctor/revocation-list.ts';
 import { checkStoreLatency } from '../doctor/store-latency.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import { openStore } from '../etcd/store-access.ts';
 import { readCredentials } from '../pki/credential-files.ts';
+import type { RevocationLists } from '../pki/revocation-lists.ts';
 import type { WatchedFence } from '../ports/fence.ts';
 import type { Store } from '../ports/store.ts';
 import { syncNames } from '../postgres/sync-names.ts';
@@ -41,6 +43,7 @@ import { enrolmentDoor, enrolmentOf } from './enrolment.ts';
 import type { Foundation, Running } from './foundation.ts';
 import { diskFreeBytes, fenceOf, localPostgres } from './local-server.ts';
 import { peerAgent } from './peers.ts';
+import { hearingRevocations, revocationChores, revocationLists } from './revocations.ts';
 import type { TrustParts } from './trust.ts';
 
 /** What the parts of the agent share. */
@@ -49,6 +52,8 @@ interface Shared {
   readonly spec: () => Spec | null;
   readonly store: Store;
   readonly fence: WatchedFence;
+  /** Of revoked certificates, on this node's disk. */
+  readonly lists: RevocationLists;
   readonly peers: Peers<AgentClient>;
 }
 
@@ -69,6 +74,7 @@ export function startDatabase(foundation: Foundation): Running {
   const { cluster, api } = file;
   const shared: Shared = {
     spec,
+    lists: revocationLists(foundation, () => agent),
     store: openStore(file.store, cluster, clock, policy),
     fence: fenceOf(foundation, () => spec()?.postgres.dataDirectory ?? file.directories.data),
     peers: new Peers(
@@ -104,21 +110,10 @@ export function startDatabase(foundation: Foundation): Running {
   };
 }
 
-/** Most changes of the store are others. */
-function hearingRevocations({ revoked }: Foundation, { mirror }: DatabaseNode): () => void {
-  let heard: unknown = null;
-  return () => {
-    const { revocations } = mirror.image;
-    if (revocations === heard) return;
-    heard = revocations;
-    revoked.learn([...revocations.values()].map(({ value }) => value));
-  };
-}
-
 /** `self` is asked once it is there. */
 function databaseAgent(foundation: Foundation, shared: Shared, self: () => DatabaseNode): DatabaseNode {
   const { audit, file, clock, log } = foundation;
-  const { spec, store, fence, peers } = shared;
+  const { spec, store, fence, lists, peers } = shared;
   return new DatabaseNode({
     node: file.node,
     version,
@@ -129,7 +124,7 @@ function databaseAgent(foundation: Foundation, shared: Shared, self: () => Datab
       const known = spec();
       return known === null || findNode(known, file.node)?.role !== 'database'
         ? null
-        : localPostgres(foundation, known, fence);
+        : localPostgres(foundation, known, { fence, revocationList: () => lists.file() });
     }),
     fence,
     askPromise: async (node, request, withinMs) => await peers.link(node).promise(request, { withinMs }),
@@ -161,11 +156,12 @@ interface Certificates {
   readonly enrolment: Enrolment;
   readonly own: OwnCertificates;
   readonly trust: TrustParts;
+  readonly lists: RevocationLists;
   /** Each ends with the agent. */
   forEver(): readonly Promise<void>[];
 }
 
-function certificatesOf(foundation: Foundation, { spec }: Shared, agent: DatabaseNode): Certificates {
+function certificatesOf(foundation: Foundation, { spec, lists }: Shared, agent: DatabaseNode): Certificates {
   const { file, clock, log, credentials, revoked } = foundation;
   const { trust, ...renewal } = renewalOf(foundation, agent.signal);
   const takeUp = async (): Promise<void> => {
@@ -219,9 +215,11 @@ function certificatesOf(foundation: Foundation, { spec }: Shared, agent: Databas
     enrolment: enrolmentOf(foundation, agent, issuing),
     own,
     trust,
+    lists,
     forEver: () => [
       keeping.runForEver(),
       issuing.shareForEver(),
+      ...revocationChores(foundation, lists, agent),
       renewForEver({
         ...renewal,
         sources,
@@ -238,7 +236,7 @@ function databaseBackend(
   foundation: Foundation,
   { spec, store, fence, peers }: Shared,
   agent: DatabaseNode,
-  { enrolment, issuing, own, trust }: Certificates,
+  { enrolment, issuing, own, trust, lists }: Certificates,
 ): DatabaseBackend {
   const { audit, file, clock, examine } = foundation;
   // systemd tells it to every service (systemd.exec(5)).
@@ -260,6 +258,7 @@ function databaseBackend(
         audit.doctor(),
         ...authority.findings(),
         ...own.findings(),
+        ...(file.role === 'witness' ? [] : [checkRevocationList(lists.trouble)]),
         ...(file.role === 'witness' ? [] : [checkFence(await fence.peek(), isService)]),
       ];
     },

@@ -17,7 +17,11 @@ export function fenceOf({ file, clock, log: says }: Foundation, data: () => stri
   return fence;
 }
 
-export function localPostgres({ file, clock }: Foundation, spec: Spec, fence: WatchedFence) {
+export function localPostgres(
+  { file, clock }: Foundation,
+  spec: Spec,
+  parts: { readonly fence: WatchedFence; readonly revocationList: () => string | null },
+) {
   const address = findNode(spec, file.node)?.address ?? file.api.address;
   return createPostgres({
     directories: { ...file.directories, data: spec.postgres.dataDirectory ?? file.directories.data },
@@ -29,7 +33,7 @@ export function localPostgres({ file, clock }: Foundation, spec: Spec, fence: Wa
     port: spec.postgres.port,
     tls: file.tls,
     clock,
-    fence,
+    ...parts,
   });
 }
 

@@ -1,6 +1,6 @@
 /**
- * The work of the issuing process: opens the issuing key with this node's sealing key, and signs with it or seals it to other
- * database nodes.
+ * The work of the issuing process: opens the issuing key with this node's sealing key, and signs certificates or a list of revoked
+ * ones with it, or seals it to other database nodes.
  *
  * Invariant: the issuing key is sealed only to those who may seal themselves, database nodes by their certificates; what
  * is signed says what this node's agent decided, and of the signing request nothing but the key.
@@ -15,6 +15,7 @@ import { type CertificateRequest, issueFor } from './issue.ts';
 import { type IssuingAnswer, type IssuingTask, issuingKeyPlace, issuingSecret } from './issuing-task.ts';
 import { recordOf } from './record.ts';
 import { requestedKey } from './requested-key.ts';
+import { revocationList } from './revocation-list.ts';
 import { seal, unseal } from './seal.ts';
 import { type SealingKey, verifySealingCertificate, verifySealingKey } from './sealing-key.ts';
 import { judgeChain, readCertificates, type Trust } from './trust.ts';
@@ -40,6 +41,11 @@ export async function performIssuing(task: IssuingTask): Promise<IssuingAnswer> 
     };
     if (task.work.do === 'inspect') return inspect(authority, trust, task.nowMs);
     if (task.work.do === 'certify') return await certify(authority, task, task.work.person, trust);
+    if (task.work.do === 'list') {
+      const entries = task.revoked.map(([serial, atMs]) => ({ serial, atMs }));
+      const list = await revocationList(authority, entries, task.nowMs);
+      return { outcome: 'listed', authority: authority.certificatePem, list };
+    }
     const signed: SignedCertificate[] = [];
     for (const wanted of task.work.wanted) {
       const { record, ...rest } = await signOne(authority, task, wanted);

@@ -40,6 +40,11 @@ export function issuingProcess(
       if (answer.outcome === 'inspected') return answer;
       throw new UnderstudyError('CERTIFICATE_REFUSED', 'the issuing process answered something else');
     },
+    async list(sealedKey) {
+      const answer = await ask(sealedKey, { do: 'list' });
+      if (answer.outcome !== 'listed') throw new UnderstudyError('CERTIFICATE_REFUSED', 'no list was signed');
+      return { authority: answer.authority, list: answer.list };
+    },
     async certify(sealedKey, person) {
       const answer = await ask(sealedKey, { do: 'certify', person: { ...person } });
       if (answer.outcome !== 'certified') throw new UnderstudyError('CERTIFICATE_REFUSED', 'nothing was signed');

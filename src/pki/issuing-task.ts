@@ -46,6 +46,8 @@ export const issuingTask = z.strictObject({
         lifeMs: z.number().positive(),
       }),
     }),
+    /** All that were revoked, in a list of the authority's. */
+    z.strictObject({ do: z.literal('list') }),
     z.strictObject({ do: z.literal('share'), to: z.array(z.strictObject({ node: name, chainPem: pem })) }),
   ]),
 });
@@ -69,6 +71,7 @@ export const issuingAnswer = z.discriminatedUnion('outcome', [
   z.object({ outcome: z.literal('certified'), chain: pem, record }),
   z.object({ outcome: z.literal('shared'), shared: z.array(z.object({ node: name, sealed: z.string() })) }),
   z.object({ outcome: z.literal('inspected'), certificatePem: pem, startsAt: z.string(), endsAt: z.string() }),
+  z.object({ outcome: z.literal('listed'), authority: pem, list: z.string() }),
   z.object({ outcome: z.literal('refused'), because: z.string() }),
 ]);
 export type IssuingAnswer = z.infer<typeof issuingAnswer>;

@@ -5,6 +5,7 @@ import type {
   CertificateWish,
   IssuedCertificate,
 } from '../core/certificates.ts';
+import type { RevocationListRecord } from '../core/revocation.ts';
 import type { CertificateLife } from '../core/rules/certificate-renewal.ts';
 import type { NodeName } from '../core/spec.ts';
 
@@ -69,6 +70,8 @@ export interface Signer {
   inspect(sealedKey: string): Promise<OpenedAuthority>;
   /** Throws as `sign` does. */
   certify(sealedKey: string, person: DecidedPerson): Promise<Omit<SignedCertificate, 'purpose'>>;
+  /** A list of all that this agent knows to be revoked. Throws as `sign` does. */
+  list(sealedKey: string): Promise<RevocationListRecord>;
   /** Seals the issuing key to others; a sealing certificate that can't be trusted is left out. */
   share(
     sealedKey: string,

@@ -113,6 +113,11 @@ export interface Postgres {
   configure(configuration: ServerConfiguration, options: ActOptions): Promise<boolean>;
   /** The files of its certificate are new: a running server takes them for its next connections. */
   renewCertificate(): Promise<void>;
+  /**
+   * Ends sessions of these certificates, by serial number, replication too. `listIsNew`: the list that the server judges by
+   * has changed, appeared or gone; it is taken up first.
+   */
+  obeyRevocations(serials: readonly string[], listIsNew: boolean, options: ActOptions): Promise<void>;
   /** Starts, or adopts when it runs already, and returns when connections are accepted in that role. */
   start(as: StartAs, options: ActOptions): Promise<void>;
   /** Points a running standby at another upstream by reload. Answers whether it was pointed elsewhere before. */

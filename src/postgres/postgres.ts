@@ -31,7 +31,7 @@ import { reserveTimelines } from './reserved-timelines.ts';
 import { rewind } from './rewind.ts';
 import { startInRole } from './role-start.ts';
 import { createSession } from './session.ts';
-import { endRetiredSessions, endSessions, openTransactions } from './sessions.ts';
+import { endRetiredSessions, endRevokedSessions, endSessions, openTransactions } from './sessions.ts';
 import { applySlots } from './slots.ts';
 import { stop } from './stop.ts';
 import { markSyncStandbys } from './sync-standby-change.ts';
@@ -53,6 +53,8 @@ export interface PostgresOptions {
   readonly address: string;
   readonly port: number;
   readonly tls: TlsFiles;
+  /** The file of lists that the server judges clients by; asked for before each writing of its settings. `null`: none. */
+  readonly revocationList?: (() => string | null) | undefined;
   readonly clock: Clock;
   /** Everything that starts the server or makes it writable passes through it. */
   readonly fence: Pick<WatchedFence, 'startPrimary' | 'startStandby' | 'promote'>;
@@ -72,6 +74,7 @@ export function createPostgres(options: PostgresOptions): Postgres {
   const databases = createDatabaseApplier(acting, { ...where, major });
   const probeWrite = createWriteProbe({ where, watching, clock });
   let configuration: ServerConfiguration | null = null;
+  let writing: Promise<unknown> = Promise.resolve();
   let building = false;
   /** The server that `acting` was made ready for. */
   let warmed: number | null = null;
@@ -96,9 +99,23 @@ export function createPostgres(options: PostgresOptions): Postgres {
   /** Anything else is not ours to write into. */
   const isCluster = (): boolean => readControl(layout.controlFile).found !== 'nothing';
 
-  const writeOwn = async (directory: string): Promise<void> => {
-    if (configuration !== null) await writeConfiguration(directory, configuration);
+  /** One after the other: whoever writes last has the settings of then. */
+  const write = async (directory: string): Promise<boolean> => {
+    const written = writing.then(async () => {
+      if (configuration === null) return false;
+      // A server does not start with a list that is missing or damaged: it is named only while it is whole.
+      const list = options.revocationList?.() ?? null;
+      const parameters = list === null ? {} : { ssl_crl_file: list };
+      return await writeConfiguration(directory, {
+        ...configuration,
+        parameters: { ...configuration.parameters, ...parameters },
+      });
+    });
+    writing = written.catch(() => undefined);
+    return await written;
   };
+
+  const writeOwn = async (directory: string): Promise<void> => void (await write(directory));
 
   /** Only one at a time renames directories, and the observer keeps its hands off meanwhile. */
   const alone = async <T>(work: () => Promise<T>): Promise<T> => {
@@ -193,11 +210,21 @@ export function createPostgres(options: PostgresOptions): Postgres {
       // Nothing there yet: whoever makes the directory writes the files.
       if (building || !isCluster()) return false;
       const deadline = deadlineOf(clock, act);
-      const changed = await writeConfiguration(layout.data, wanted);
+      const changed = await write(layout.data);
       if (!changed || !reload()) return changed;
       observer.refresh();
       refuseMistakes(await configurationErrors(acting, major, Math.max(1, deadline.leftMs())));
       return true;
+    },
+
+    async obeyRevocations(serials, listIsNew, act) {
+      const deadline = deadlineOf(clock, act);
+      if (building || !isCluster()) return;
+      if (listIsNew) await write(layout.data);
+      const server = findServer(layout.data, layout.postmasterFile);
+      if (server.alive !== 'postmaster') return;
+      if (listIsNew) reload();
+      await endRevokedSessions(acting, serials, Math.max(1, deadline.leftMs()));
     },
 
     async renewCertificate() {
@@ -221,7 +248,7 @@ export function createPostgres(options: PostgresOptions): Postgres {
     async setSyncStandbys(wanted, act) {
       const deadline = deadlineOf(clock, act);
       configuration = wanted;
-      await writeConfiguration(layout.data, wanted);
+      await write(layout.data);
       reload();
       const names = wanted.parameters.synchronous_standby_names ?? '';
       return await markSyncStandbys({ where, clock, names, changed: () => observer.refresh() }, deadline);

@@ -55,6 +55,23 @@ export async function endRetiredSessions(session: Session, withinMs: number): Pr
   await session.query({ row: z.object({}), text: `select pg_terminate_backend(a.pid) ${retiredSessions}` }, withinMs);
 }
 
+/** Of clients and standbys that came with one of these certificates (documentation 28.2.6, `pg_stat_ssl`). */
+export async function endRevokedSessions(
+  session: Session,
+  serials: readonly string[],
+  withinMs: number,
+): Promise<void> {
+  if (serials.length === 0) return;
+  await session.query(
+    {
+      row: z.object({}),
+      text: 'select pg_terminate_backend(pid) from pg_stat_ssl where client_serial = any($1::numeric[])',
+      values: [serials.map((serial) => BigInt(`0x${serial}`).toString())],
+    },
+    withinMs,
+  );
+}
+
 /** Ends those of the sessions that still are clients' (`pg_terminate_backend`). */
 export async function endSessions(session: Session, pids: readonly number[], withinMs: number): Promise<void> {
   if (pids.length === 0) return;

@@ -5,6 +5,7 @@
  *
  * Invariant: may be called again; what stands there already is not written again.
  */
+import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadNodeFile } from '../config/load-node-file.ts';
@@ -15,16 +16,27 @@ import { openStore } from '../etcd/store-access.ts';
 import { certificatesIn, credentialFiles } from '../pki/credential-files.ts';
 import { issuingKeyPlace } from '../pki/issuing-task.ts';
 import { recordOf } from '../pki/record.ts';
+import { revocationList } from '../pki/revocation-list.ts';
+import { listsOfRoots } from '../pki/revocation-list-reading.ts';
 import { seal } from '../pki/seal.ts';
 import { verifySealingKey } from '../pki/sealing-key.ts';
 import { rootOf } from '../pki/trust-statement.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { StoreWrite } from '../ports/store.ts';
 import { encodeRecord } from '../records/codecs.ts';
-import { certificateKey, certificatePrefix, issuingSecretName, keys, sealingKey, secretKey } from '../records/keys.ts';
+import {
+  certificateKey,
+  certificatePrefix,
+  issuingSecretName,
+  keys,
+  revocationListKey,
+  revocationListPrefix,
+  sealingKey,
+  secretKey,
+} from '../records/keys.ts';
 import { certificatesOf } from './certificates.ts';
 import { nodeDirectory, personDirectory, type StageNode, type StageRecord, stagePeople, storeHosts } from './record.ts';
-import { stageAuthority, stageAuthorityRoots } from './stage-authority.ts';
+import { stageAuthority, stageAuthorityRoots, stageRootList } from './stage-authority.ts';
 
 const withinMs = 30_000;
 /** etcd takes 128 operations in one transaction. */
@@ -40,6 +52,7 @@ export async function publishCertificates(record: StageRecord, clock: Clock): Pr
     ...listed(record),
     await issuingKeyFor(record),
     { key: keys.authority, value: encodeRecord('authority', await authorityFor(record)) },
+    ...(await revocationListsOf(record)),
   ];
   const store = openStore(access, record.cluster, clock);
   try {
@@ -85,6 +98,20 @@ function listed(record: StageRecord): readonly Put[] {
   });
 }
 
+/** Of both authorities: whoever checks lists needs all. */
+async function revocationListsOf(record: StageRecord): Promise<readonly Put[]> {
+  const authority = await stageAuthority(record);
+  const { rootsPem, certificatePem } = authority;
+  const lists = [
+    ...listsOfRoots(rootsPem, stageRootList(record)),
+    { authority: certificatePem, list: await revocationList(authority, [], Date.now()) },
+  ];
+  return lists.map((one) => ({
+    key: revocationListKey(new X509Certificate(one.authority).serialNumber),
+    value: encodeRecord('revocation-list', one),
+  }));
+}
+
 function firstDatabase(record: StageRecord): StageNode {
   const first = record.nodes.find(({ role }) => role === 'database');
   if (first === undefined) throw new UnderstudyError('BROKEN_INVARIANT', 'a stage without a database node');
@@ -98,7 +125,7 @@ function secretKeyOf(record: StageRecord): string {
 /** A sealed text is never twice the same; and the cluster may have another authority by now. */
 function isWrittenOnce(record: StageRecord, key: string): boolean {
   // What agents said of their own certificates is more than is known here.
-  const isListed = key.startsWith(certificatePrefix);
+  const isListed = key.startsWith(certificatePrefix) || key.startsWith(revocationListPrefix);
   return isListed || key === secretKeyOf(record) || key === keys.authority;
 }
 

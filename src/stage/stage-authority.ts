@@ -32,6 +32,11 @@ export function stageAuthorityRoots(record: StageRecord): string {
   return existsSync(next) ? joinRoots(own, readFileSync(next, 'utf8')) : own;
 }
 
+/** PEM: what the root has revoked. Throws as reading a file does. */
+export function stageRootList(record: StageRecord): string {
+  return readFileSync(join(authorityDirectory(record), 'root.crl'), 'utf8');
+}
+
 /** Opened once: that takes a moment by design. */
 const opened = new Map<string, Authority>();
 

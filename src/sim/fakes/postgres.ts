@@ -122,6 +122,8 @@ export class FakePostgres implements Postgres {
     await this.#time.take(1, options);
   }
 
+  async obeyRevocations(): Promise<void> {}
+
   async renewCertificate(): Promise<void> {}
 
   async configure(configuration: ServerConfiguration, options: ActOptions): Promise<boolean> {
