@@ -43,6 +43,7 @@ const bodies: Partial<Record<RouteName, unknown>> = {
   rotateCredentials: { application: null, node: null },
   revertDatabases: { name: null },
   dropDatabase: { name: 'wiki' },
+  acceptAudit: { node: 'pg1', sequence: 4, hash: '0'.repeat(64) },
   report: exampleReport,
 };
 const isRouteName = (name: string): name is RouteName => Object.hasOwn(routes, name);

@@ -170,5 +170,15 @@ test('audit logs hold what was done, and changes to them are found out', { timeo
     const silent = await verify(stage);
     stage.signal('agent', 'db3', 'SIGCONT');
     expect(silent.report.nodes.find(({ node }) => node === 'db3')).toMatchObject({ verdict: 'silent' });
+    await stage.untilWhole();
+
+    // Somebody knows why, and says so.
+    expect(await stage.cli('--context', 'viewer', 'audit', 'accept', 'db1', '--yes')).toMatchObject({ code: 3 });
+    for (const node of ['db1', 'db2', 'db3', app]) {
+      const accepted = await stage.cli('audit', 'accept', node, '--yes');
+      expect(accepted, accepted.stdout).toMatchObject({ code: 0 });
+    }
+    const after = await verify(stage);
+    expect(after, JSON.stringify(after.report)).toMatchObject({ code: 0, report: { verdict: 'intact' } });
   });
 });

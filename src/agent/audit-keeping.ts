@@ -15,7 +15,7 @@ export interface AuditKeeping {
   readonly trail: AuditTrail;
   /** Keeps the event when its kind is one that is kept. */
   heard(name: EventName, facts: EventFacts): void;
-  readonly answers: Omit<AuditAnswers, 'anchors'>;
+  readonly answers: Pick<AuditAnswers, 'log' | 'read'>;
   doctor(): DoctorFinding;
   close(): Promise<void>;
 }

@@ -94,10 +94,10 @@ export class DatabaseBackend implements AgentBackend {
     this.doctor = parts.doctor;
     const { audit, agent } = parts;
     const anchors = () => [...agent.mirror.image.audits].map(([node, { value }]) => ({ node, ...value }));
-    this.audit = { log: () => audit.log(), read: (file, offset) => audit.read(file, offset), anchors };
     this.authority = parts.authority;
     this.registered = parts.registered;
     this.trust = parts.trust;
+    this.audit = { ...audit, anchors };
     this.#parts = parts;
     this.#agent = parts.agent;
     this.#switchovers = new SwitchoverOrders(parts.agent, parts.peer);

@@ -85,6 +85,10 @@ export const answersByRoute: Readonly<Record<Exclude<RouteName, StreamRoute>, An
   auditAnchors: (backend) => backend.audit.anchors(),
   auditFile: (backend, { parameters: [file = ''], query }) =>
     backend.audit.read(file, auditQuery.parse(query).offset ?? 0),
+  acceptAudit: async (backend, { body }) => {
+    await backend.audit.accept(requests.acceptAudit.parse(body));
+    return {};
+  },
   reinit: (backend, { body, caller }) => {
     requests.reinit.parse(body);
     return backend.reinit(caller.by);

@@ -10,7 +10,7 @@ import type { AuditFacts, AuditWho } from '../audit/line.ts';
 import type { AuditTrail } from '../audit/trail.ts';
 import { describeError, isUnderstudyError } from '../errors/understudy-error.ts';
 import type { Caller, Peer } from './caller.ts';
-import type { RouteName } from './contract.ts';
+import type { RouteName, routes } from './contract.ts';
 import { requests } from './schemas.ts';
 
 interface Order {
@@ -20,8 +20,17 @@ interface Order {
 
 type Reading = (body: unknown, parameters: readonly string[]) => Order | null;
 
+/** What a person can change anything by. */
+type OrderRoute = {
+  [Name in RouteName]: (typeof routes)[Name] extends { method: 'POST'; who: readonly (infer Who)[] }
+    ? 'operator' extends Who
+      ? Name
+      : never
+    : never;
+}[RouteName];
+
 /** `null`: this very request only asks. */
-const orders: Partial<Record<RouteName, Reading>> = {
+const readings: Record<OrderRoute | 'certificate', Reading> = {
   apply(body) {
     const { baseRevision, spec } = requests.apply.parse(body);
     const digest = createHash('sha256').update(JSON.stringify(spec)).digest('hex');
@@ -76,6 +85,14 @@ const orders: Partial<Record<RouteName, Reading>> = {
     const whose = target.of === 'serial' ? target.serial : target.name;
     return { kind: 'order.revocation', facts: { of: `${target.of} ${whose}` } };
   },
+  revertDatabases(body) {
+    return { kind: 'order.revert', facts: { what: requests.revertDatabases.parse(body).name ?? 'everything' } };
+  },
+  dropDatabase: (body) => ({ kind: 'order.drop', facts: { database: requests.dropDatabase.parse(body).name } }),
+  acceptAudit(body) {
+    const { node, sequence } = requests.acceptAudit.parse(body);
+    return { kind: 'order.acceptance', facts: { of: node, sequence } };
+  },
   certificate(body) {
     const { wishes } = requests.certificate.parse(body);
     return {
@@ -97,6 +114,8 @@ const orders: Partial<Record<RouteName, Reading>> = {
   reinit: () => ({ kind: 'order.reinit', facts: {} }),
   restart: () => ({ kind: 'order.restart', facts: {} }),
 };
+
+const orders: Partial<Record<RouteName, Reading>> = readings;
 
 /** Carries the request out, with an order's beginning and end recorded. Throws what `work` throws, and REQUEST_INVALID. */
 export async function audited<T>(

@@ -29,6 +29,7 @@ import {
   type Accepted,
   type AgentBackend,
   type ApplyRequest,
+  type AuditAcceptance,
   type AuthorityRenewalAnswer,
   type AuthorityRenewalRequest,
   type CredentialListing,
@@ -128,6 +129,7 @@ export interface AgentClient {
   audit(options?: AskOptions): Promise<AuditState>;
   auditAnchors(options?: AskOptions): Promise<readonly NodeAnchor[]>;
   auditFile(file: string, offset: number, options?: AskOptions): Promise<AuditPiece>;
+  acceptAudit(accepted: AuditAcceptance, options?: AskOptions): Promise<void>;
   reinit(options?: AskOptions): Promise<Accepted>;
   restart(options?: AskOptions): Promise<Accepted>;
   /** Returns when the signal fires; throws when the stream breaks or is silent for 3 s. Connects once. */
@@ -219,6 +221,7 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
     renewAuthority: (body, asked) =>
       call('renewAuthority', answers.renewAuthority, asked, { body, usuallyMs: patienceFor('renewAuthority') }),
     revokeCertificates: (body, asked) => call('revokeCertificates', answers.revokeCertificates, asked, { body }),
+    acceptAudit: async (body, asked) => void (await call('acceptAudit', answers.acceptAudit, asked, { body })),
     audit: (asked) => call('audit', answers.audit, asked),
     auditAnchors: (asked) => call('auditAnchors', answers.auditAnchors, asked),
     auditFile(file, offset, asked) {

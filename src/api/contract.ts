@@ -10,7 +10,7 @@ import type { Topology } from '@understudy/client';
 import type { AuditPiece } from '../audit/files.ts';
 import type { AuditState } from '../audit/log.ts';
 import type { DatabaseState } from '../core/applied.ts';
-import type { NodeAnchor } from '../core/audit-anchor.ts';
+import type { AuditHead, NodeAnchor } from '../core/audit-anchor.ts';
 import type { AuthorityState } from '../core/authority.ts';
 import type { CertificateWish, IssuedCertificate } from '../core/certificates.ts';
 import type { MemberStatus } from '../core/cluster-view.ts';
@@ -327,6 +327,13 @@ export interface AuditAnswers {
   read(file: string, offset: number): Promise<AuditPiece>;
   /** Empty on nodes without a store. */
   anchors(): readonly NodeAnchor[];
+  /** Another node's log may be as it is, up to that line. Only an agent with a store takes it. */
+  accept(accepted: AuditAcceptance): Promise<void>;
+}
+
+/** `sequence` and `hash`: of the last line when a person looked. */
+export interface AuditAcceptance extends AuditHead {
+  readonly node: NodeName;
 }
 
 /** What the routes call; the agent implements it. Every method may throw `UnderstudyError`. */
@@ -467,6 +474,7 @@ export const routes = {
   auditAnchors: { method: 'GET', path: '/v1/audit/anchors', who: people, withinMs: atOnceMs },
   /** `?offset=N`, in bytes. */
   auditFile: { method: 'GET', path: '/v1/audit/files/:file', who: people, withinMs: atOnceMs },
+  acceptAudit: { method: 'POST', path: '/v1/audit/accept', who: ['operator'], withinMs: atOnceMs },
   reinit: { method: 'POST', path: '/v1/reinit', who: ['operator'], withinMs: atOnceMs },
   restart: { method: 'POST', path: '/v1/restart', who: ['operator'], withinMs: atOnceMs },
 } as const;

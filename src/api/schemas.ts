@@ -51,6 +51,7 @@ import {
 import type {
   ApplyRequest,
   AppNodeConfiguration,
+  AuditAcceptance,
   AuthorityRenewalAnswer,
   AuthorityRenewalRequest,
   CredentialListing,
@@ -121,6 +122,12 @@ const rotateCredentials = z.strictObject({
   node: name.nullable(),
 }) satisfies z.ZodType<RotationRequest>;
 
+const acceptAudit = z.strictObject({
+  node: name,
+  sequence: positive,
+  hash: z.string().regex(/^[0-9a-f]{64}$/),
+}) satisfies z.ZodType<AuditAcceptance>;
+
 const revertDatabases = z.strictObject({ name: text.max(500).nullable() }) satisfies z.ZodType<RevertRequest>;
 const dropDatabase = z.strictObject({ name }) satisfies z.ZodType<DropRequest>;
 
@@ -171,6 +178,7 @@ export const requests = {
   revertDatabases,
   dropDatabase,
   revokeCertificates,
+  acceptAudit,
   report: poolerReport,
   cancel: nothing,
   checkpoint: nothing,
@@ -433,6 +441,7 @@ export const answers = {
   audit: auditState,
   auditAnchors: z.array(auditAnchor.extend({ node: name })) satisfies z.ZodType<readonly NodeAnchor[]>,
   auditFile: z.object({ text: z.string(), next: count.nullable() }) satisfies z.ZodType<AuditPiece>,
+  acceptAudit: z.object({}),
   reinit: accepted,
   restart: accepted,
   done: z.object({}),

@@ -23,6 +23,7 @@ export const auditCatalogue = {
   'anchor.seen': { sentence: 'the log of {of} had {sequence} lines' },
   'anchor.contradicted': { sentence: 'the anchor of the log of {of} went from line {from} to another line {sequence}' },
   'anchor.unmet': { sentence: 'this log lacks line {sequence} as it was anchored: it was changed' },
+  'log.accepted': { sentence: 'the log of {of} was accepted as it is, up to line {sequence}' },
   counted: { sentence: '{count} more of {kind}' },
   // who came
   login: { sentence: 'logged in', isLimited: true },
@@ -38,6 +39,9 @@ export const auditCatalogue = {
   'order.read_only': { sentence: 'ordered read-only {on}: {reason}' },
   'order.hands_off': { sentence: 'ordered hands off for {forMs} ms' },
   'order.rotation': { sentence: 'ordered other credentials of {application} on {on}' },
+  'order.revert': { sentence: 'ordered to revert {what} in the databases' },
+  'order.drop': { sentence: 'ordered to drop the database {database}' },
+  'order.acceptance': { sentence: 'accepted the log of {of} as it is, up to line {sequence}' },
   'order.reinit': { sentence: 'ordered a new clone' },
   'order.restart': { sentence: 'ordered a restart' },
   'order.certificate': { sentence: 'asked for certificates: {purposes}' },

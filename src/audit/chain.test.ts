@@ -3,9 +3,11 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readChain, type WrittenLine } from '../../test/fixtures/audit-log.ts';
 import type { AuditHead, NodeAnchor } from '../core/audit-anchor.ts';
+import type { AuditKind } from './catalogue.ts';
 import { compareWithAnchors } from './compare.ts';
 import { fileNameOf } from './files.ts';
 import { type AuditFacts, beginning, chain, longestLineBytes, parseLine } from './line.ts';
+import type { ChainReading } from './reading.ts';
 
 const anyFacts: fc.Arbitrary<AuditFacts> = fc.dictionary(
   fc.string({ unit: 'binary', maxLength: 12 }),
@@ -150,6 +152,43 @@ describe('a log', () => {
         });
         const readings = [readChain(forged), readChain([{ file: fileNameOf(1), text: peer.text }], 'pg1')];
         expect(compareWithAnchors(readings, [anchorAt(head)]).map(({ what }) => what)).toEqual(['replaced']);
+      }),
+    );
+  });
+
+  it('that somebody accepted is intact again, unless only the log itself says so', () => {
+    fc.assert(
+      fc.property(anyLog, fc.nat(), (log, from) => {
+        const kept = log.lines.slice(0, 1 + (from % (log.lines.length - 1)));
+        const held = log.heads[kept.length - 1] ?? beginning;
+        const saying = (by: string, head: AuditHead, kind: AuditKind, hour: number, said: AuditHead) => ({
+          ...chain(head, {
+            at: `2027-01-01T0${hour}:00:00.000Z`,
+            node: by,
+            kind,
+            who: null,
+            facts: { of: 'pg0', ...said },
+          }),
+        });
+        const seen = saying('pg1', beginning, 'anchor.seen', 1, lastOf(log));
+        const accepted = saying('pg1', seen.head, 'log.accepted', 2, held);
+        const peer = (...texts: readonly { readonly text: string }[]) =>
+          readChain(
+            texts.map(({ text }) => ({ file: fileNameOf(1), text })),
+            'pg1',
+          );
+        const found = (lines: readonly WrittenLine[], reading: ChainReading) =>
+          compareWithAnchors([readChain(lines), reading], []).map(({ what }) => what);
+        expect(found(kept, peer(seen))).toEqual(['cut']);
+        expect(found(kept, peer(seen, accepted))).toEqual([]);
+        // Of another log than the one that there is now, nothing was accepted.
+        const other = saying('pg1', seen.head, 'log.accepted', 2, { ...held, hash: '0'.repeat(64) });
+        expect(found(kept, peer(seen, other))).toEqual(['cut']);
+        // And what is cut off later is found again.
+        const later = saying('pg1', accepted.head, 'anchor.seen', 3, lastOf(log));
+        expect(found(kept, peer(seen, accepted, later))).toEqual(['cut']);
+        const own = saying('pg0', held, 'log.accepted', 2, held);
+        expect(found([...kept, { file: kept.at(-1)?.file ?? '', text: own.text }], peer(seen))).not.toEqual([]);
       }),
     );
   });

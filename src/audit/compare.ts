@@ -5,7 +5,7 @@
  * are the oldest, which the log says it removed (reading.ts has judged that).
  */
 import type { AuditHead, NodeAnchor } from '../core/audit-anchor.ts';
-import type { ChainReading, Finding } from './reading.ts';
+import type { AcceptedHead, ChainReading, Finding } from './reading.ts';
 
 interface Anchor extends AuditHead {
   readonly of: string;
@@ -18,11 +18,16 @@ export function compareWithAnchors(
   readings: readonly ChainReading[],
   stored: readonly NodeAnchor[],
 ): readonly Finding[] {
+  const acceptances = acceptedLogs(readings);
   const anchors: Anchor[] = [
     ...stored.flatMap(({ node, sequence, hash, unmet }) =>
       [{ sequence, hash }, ...unmet].map((head) => ({ ...head, of: node, source: 'the store' })),
     ),
-    ...readings.flatMap(({ seen }) => seen.map(({ by, ...head }) => ({ ...head, source: `the log of ${by}` }))),
+    ...readings.flatMap(({ seen }) =>
+      seen
+        .filter(({ of, at }) => at > (acceptances.get(of)?.at ?? ''))
+        .map(({ by, ...head }) => ({ ...head, source: `the log of ${by}` })),
+    ),
   ];
   return readings.flatMap((reading) =>
     dedupe(
@@ -31,6 +36,23 @@ export function compareWithAnchors(
         .sort((a, b) => a.sequence - b.sequence)
         .flatMap((anchor) => judge(reading, anchor)),
     ),
+  );
+}
+
+/**
+ * By node: the last time that somebody accepted its log as it is now. What a log says of itself counts for nothing, nor what it no
+ * longer holds.
+ */
+export function acceptedLogs(readings: readonly ChainReading[]): ReadonlyMap<string, AcceptedHead> {
+  const accepted = readings.flatMap((reading) => reading.accepted);
+  return new Map(
+    readings.flatMap(({ node, hashes }) => {
+      const held = accepted.filter(
+        ({ of, by, sequence, hash }) => of === node && by !== node && hashes.get(sequence) === hash,
+      );
+      const last = held.toSorted((a, b) => (a.at < b.at ? -1 : 1)).at(-1);
+      return last === undefined ? [] : [[node, last] as const];
+    }),
   );
 }
 

@@ -26,6 +26,16 @@ export interface SeenHead extends AuditHead {
   readonly of: string;
   /** The log that says so. */
   readonly by: string;
+  /** When, by the clock of that one. */
+  readonly at: string;
+}
+
+/** What a line says of another node's log: somebody accepted it as it was. */
+export interface AcceptedHead extends AuditHead {
+  readonly of: string;
+  readonly by: string;
+  /** When, by the clock of `by`. */
+  readonly at: string;
 }
 
 export interface ChainReading {
@@ -37,6 +47,7 @@ export interface ChainReading {
   /** By sequence number. */
   readonly hashes: ReadonlyMap<number, string>;
   readonly seen: readonly SeenHead[];
+  readonly accepted: readonly AcceptedHead[];
   /** Honest troubles that it tells of itself. */
   readonly healed: number;
   readonly missed: number;
@@ -58,6 +69,7 @@ export class ChainReader {
   readonly #findings: Finding[] = [];
   readonly #hashes = new Map<number, string>();
   readonly #seen: SeenHead[] = [];
+  readonly #accepted: AcceptedHead[] = [];
   readonly #pruned: Pruned[] = [];
   readonly #firsts: number[] = [];
   #head: AuditHead = beginning;
@@ -107,6 +119,7 @@ export class ChainReader {
       head: this.#head,
       hashes: this.#hashes,
       seen: this.#seen,
+      accepted: this.#accepted,
       healed: this.#healed,
       missed: this.#missed,
       clockSetBack: this.#clockSetBack,
@@ -146,14 +159,15 @@ export class ChainReader {
       this.#find('clock', place, line.sequence, `it is of ${line.at}, and the line before it of ${this.#last.at}`);
   }
 
-  #note({ facts, kind, sequence }: AuditLine): void {
+  #note({ at, facts, kind, sequence }: AuditLine): void {
     if (kind === 'log.healed') this.#healed += 1;
     if (kind === 'log.gap' && typeof facts.count === 'number') this.#missed += facts.count;
     if (kind === 'log.pruned' && typeof facts.through === 'number' && typeof facts.hash === 'string')
       this.#pruned.push({ sequence: facts.through, hash: facts.hash, atLine: sequence });
-    if (kind !== 'anchor.seen' || typeof facts.sequence !== 'number') return;
-    if (typeof facts.of === 'string' && typeof facts.hash === 'string')
-      this.#seen.push({ of: facts.of, sequence: facts.sequence, hash: facts.hash, by: this.#node });
+    if (typeof facts.of !== 'string' || typeof facts.sequence !== 'number' || typeof facts.hash !== 'string') return;
+    const said = { of: facts.of, sequence: facts.sequence, hash: facts.hash, by: this.#node, at };
+    if (kind === 'anchor.seen') this.#seen.push(said);
+    if (kind === 'log.accepted') this.#accepted.push(said);
   }
 
   /** The first line that there is must be the first of all, or follow what the log itself says it removed for room. */

@@ -4,9 +4,9 @@
  * Invariant: anchors are read before the logs that must hold them, so that nothing written meanwhile looks cut off; a log that
  * another log knows more of is read once more before it is called cut.
  */
-import { compareWithAnchors } from '../audit/compare.ts';
-import { ChainReader, type ChainReading, type Finding } from '../audit/reading.ts';
-import type { NodeAnchor } from '../core/audit-anchor.ts';
+import { acceptedLogs, compareWithAnchors } from '../audit/compare.ts';
+import { type AcceptedHead, ChainReader, type ChainReading, type Finding } from '../audit/reading.ts';
+import type { AuditHead, NodeAnchor } from '../core/audit-anchor.ts';
 import { exitCodes } from '../errors/exit-codes.ts';
 import { isUnderstudyError } from '../errors/understudy-error.ts';
 import { fetchLog } from './audit-logs.ts';
@@ -19,7 +19,7 @@ type Outcome =
   | { readonly node: string; readonly reading: ChainReading }
   | { readonly node: string; readonly error: unknown };
 
-interface NodeReport {
+export interface NodeReport {
   readonly node: string;
   readonly verdict: 'intact' | 'tampered' | 'silent';
   readonly lines: number;
@@ -29,18 +29,16 @@ interface NodeReport {
   readonly missed: number;
   readonly clockSetBack: number;
   readonly findings: readonly Finding[];
+  /** The last line. */
+  readonly head: AuditHead | null;
+  /** What was found wrong up to that line is none of the findings. */
+  readonly accepted: AcceptedHead | null;
   readonly error?: ReturnType<typeof errorAsJson>;
 }
 
 export async function verifyAudit(call: Call): Promise<number> {
   const { terminal } = call;
-  const access = await call.cluster();
-  await access.status().catch((error: unknown) => {
-    // Those that the context file names can be asked all the same.
-    if (!isUnderstudyError(error)) throw error;
-  });
-  const stored = await storedAnchors(access);
-  const reports = await judge(access, stored);
+  const reports = await examineLogs(await call.cluster());
   const verdict = reports.some((report) => report.verdict === 'tampered')
     ? 'tampered'
     : reports.some((report) => report.verdict === 'silent')
@@ -53,6 +51,15 @@ export async function verifyAudit(call: Call): Promise<number> {
       verdictLine(verdict, terminal.paint),
     );
   return verdict === 'tampered' ? exitCodes.failed : verdict === 'intact' ? exitCodes.done : exitCodes.unreachable;
+}
+
+/** Of every agent that the cluster is known to have. */
+export async function examineLogs(access: ClusterAccess): Promise<readonly NodeReport[]> {
+  await access.status().catch((error: unknown) => {
+    // Those that the context file names can be asked all the same.
+    if (!isUnderstudyError(error)) throw error;
+  });
+  return await judge(access, await storedAnchors(access));
 }
 
 /** As every agent with a store tells them: one that lies about the store is not alone. */
@@ -86,7 +93,8 @@ async function judge(access: ClusterAccess, stored: readonly NodeAnchor[]): Prom
     seen: others.filter(({ by }) => by === reading.node),
   }));
   const findings = compareWithAnchors(final, stored);
-  return again.map((outcome) => reportOf(outcome, findings));
+  const accepted = acceptedLogs(final);
+  return again.map((outcome) => reportOf(outcome, findings, accepted.get(outcome.node) ?? null));
 }
 
 const readingsOf = (outcomes: readonly Outcome[]): readonly ChainReading[] =>
@@ -103,14 +111,25 @@ async function read(access: ClusterAccess, node: string): Promise<Outcome> {
   }
 }
 
-function reportOf(outcome: Outcome, compared: readonly Finding[]): NodeReport {
+function reportOf(outcome: Outcome, compared: readonly Finding[], accepted: AcceptedHead | null): NodeReport {
   const { node } = outcome;
   if ('error' in outcome) {
-    const nothing = { lines: 0, first: null, last: null, healed: 0, missed: 0, clockSetBack: 0, findings: [] };
+    const nothing = {
+      lines: 0,
+      first: null,
+      last: null,
+      healed: 0,
+      missed: 0,
+      clockSetBack: 0,
+      findings: [],
+      head: null,
+      accepted,
+    };
     return { node, verdict: 'silent', ...nothing, error: errorAsJson(outcome.error) };
   }
   const { clockSetBack, first, head, healed, lines, missed } = outcome.reading;
-  const own = [...outcome.reading.findings, ...compared.filter((finding) => finding.node === node)];
+  const isOpen = ({ sequence }: Finding) => (sequence ?? 0) > (accepted?.sequence ?? 0);
+  const own = [...outcome.reading.findings.filter(isOpen), ...compared.filter((finding) => finding.node === node)];
   const findings = lines === 0 && own.length === 0 ? [noLog(node)] : own;
   const last = lines === 0 ? null : head.sequence;
   return {
@@ -123,6 +142,8 @@ function reportOf(outcome: Outcome, compared: readonly Finding[]): NodeReport {
     missed,
     clockSetBack,
     findings,
+    head: lines === 0 ? null : head,
+    accepted,
   };
 }
 
@@ -131,13 +152,14 @@ function noLog(node: string): Finding {
   return { what: 'missing', node, file: null, line: null, sequence: null, text: 'the agent runs, and there is no log' };
 }
 
-function reportLines(report: NodeReport, paint: Paint): readonly string[] {
-  const { error, findings, first, last, lines, node, verdict } = report;
+export function reportLines(report: NodeReport, paint: Paint): readonly string[] {
+  const { accepted, error, findings, first, last, lines, node, verdict } = report;
   if (error !== undefined) return [`${node}  ${paint('yellow', 'silent')}  ${error.message}`];
   const tone = verdict === 'intact' ? 'green' : 'red';
   const notes = [
     countText(lines, 'line'),
     ...(first === null ? [] : [`${first} to ${last}`]),
+    ...(accepted === null ? [] : [`accepted as it was up to ${accepted.sequence}, by the log of ${accepted.by}`]),
     ...(report.healed > 0 ? [`${countText(report.healed, 'crash', 'crashes')} healed`] : []),
     ...(report.missed > 0 ? [`${countText(report.missed, 'line')} lost on a full disk`] : []),
     ...(report.clockSetBack > 0 ? [`the clock was set back ${countText(report.clockSetBack, 'time')}`] : []),

@@ -24,6 +24,14 @@ Examples:
 Exit code 1: a log was changed; 4: none was, and some agent did not answer.
 `;
 
+const acceptText = `
+Examples:
+  understudy audit accept pg1
+  understudy audit accept pg1 --yes --json
+
+Find out first why lines are missing: whoever wanted to hide what he did would have you accept it, too.
+`;
+
 export function declareAudit(program: Command, perform: Perform): void {
   const audit = program
     .command('audit')
@@ -52,6 +60,22 @@ export function declareAudit(program: Command, perform: Perform): void {
         (await import('./audit-verify.ts')).verifyAudit(call),
       ),
     );
+  audit
+    .command('accept')
+    .summary('accept that a log lacks what others know of it')
+    .description(
+      'Shows what is wrong with the log of a node, asks, and has the agent of another node write down that it may be as it is: its host was lost, or its disk restored.',
+    )
+    .argument('<node>', 'whose log', nodeName)
+    .option('--yes', 'do not ask')
+    .option('--json', 'print what was accepted as JSON')
+    .addHelpText('after', acceptText)
+    .action((node: string, _, command: Command) => {
+      const options = command.optsWithGlobals<CommonOptions & { readonly yes?: boolean }>();
+      return perform(options, async (call) =>
+        (await import('./audit-accept.ts')).acceptAudit(call, node, options.yes === true),
+      );
+    });
 }
 
 function moment(value: string): AuditOptions['since'] {

@@ -10,6 +10,7 @@ import { TrustKeeping } from '../agent/trust-keeping.ts';
 import { poolerReporter, topologySource } from '../api/app-node-links.ts';
 import { FilesOfApplications } from '../applications/application-files.ts';
 import { applicationsDirectory } from '../config/node-file.ts';
+import { UnderstudyError } from '../errors/understudy-error.ts';
 import { Pgbouncer } from '../pgbouncer/pgbouncer.ts';
 import { readCredentials } from '../pki/credential-files.ts';
 import { createCredentialKeeper } from '../secrets/credential-keeper.ts';
@@ -19,6 +20,10 @@ import type { Foundation, Running } from './foundation.ts';
 
 /** Logins under way come to their end first. */
 const poolerReloadWithinMs = 10_000;
+
+function refuseAcceptance(): Promise<never> {
+  return Promise.reject(new UnderstudyError('REFUSED', 'the agents of database nodes take this order'));
+}
 
 export function startApp(foundation: Foundation): Running {
   const { audit, file, clock, log, credentials, examine, revoked } = foundation;
@@ -108,7 +113,7 @@ export function startApp(foundation: Foundation): Running {
     databaseNodes: () => new Set(agents.map((agent) => agent.node)),
     doctor: async () => [...(await examine()), audit.doctor(), ...own.findings()],
     now: () => clock.wallClock(),
-    audit: { ...audit.answers, anchors: () => [] },
+    audit: { ...audit.answers, anchors: () => [], accept: refuseAcceptance },
   });
   const renewal = renewForEver({
     ...renewing,

@@ -1,6 +1,7 @@
 /** Composes the agent of a database node or a witness. */
 import { readFileSync } from 'node:fs';
 import { totalmem, userInfo } from 'node:os';
+import { acceptAudit } from '../agent/audit-acceptance.ts';
 import { AuditAnchoring, headsReported } from '../agent/audit-anchoring.ts';
 import { renewForEver } from '../agent/certificate-renewal.ts';
 import { DatabaseBackend } from '../agent/database-backend.ts';
@@ -239,6 +240,7 @@ function databaseBackend(
   { enrolment, issuing, own, trust, lists }: Certificates,
 ): DatabaseBackend {
   const { audit, file, clock, examine } = foundation;
+  const { mirror, signal } = agent;
   // systemd tells it to every service (systemd.exec(5)).
   const isService = process.env.INVOCATION_ID !== undefined;
   const authority = authorityOf(foundation, agent);
@@ -270,7 +272,6 @@ function databaseBackend(
     peer: (node) => peerAgent(peers.link(node)),
     issue: (node, wishes) => issuing.issue(node, wishes),
     enrolment,
-    audit: audit.answers,
     authority: authority.answers,
     registered: authority.registered,
     trust: trustAnswers({
@@ -278,6 +279,10 @@ function databaseBackend(
       ...{ files: trust.files, reader: trust.reader },
       reported: () => trustReported(agent.reports),
     }),
+    audit: {
+      ...audit.answers,
+      accept: (accepted) => acceptAudit({ self: file.node, mirror, trail: audit.trail, signal }, accepted),
+    },
   });
 }
 

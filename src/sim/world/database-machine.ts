@@ -77,6 +77,7 @@ export class DatabaseMachine {
       audit: {
         log: () => ({ files: [], head: beginning, waiting: 0, missed: 0, trouble: null }),
         read: async () => ({ text: '', next: null }),
+        accept: async () => undefined,
       },
       trust: { state: () => ({ record: null, nodes: [], resting: [] }), say: nowhere },
       registered: { all: () => [], register: nowhere, forget: nowhere },
