@@ -8,6 +8,7 @@
 import type { CertificatePurpose, CertificateWish, IssuedCertificate } from '../core/certificates.ts';
 import { inOneLine } from '../core/one-line.ts';
 import { renewalDueMs, renewalRetryMs } from '../core/rules/certificate-renewal.ts';
+import { isFromSystem } from '../errors/system-error.ts';
 import { describeError, isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
 import type { EventFacts } from '../events/catalogue.ts';
 import type { CertificateFiles, OwnCertificate } from '../ports/certificates.ts';
@@ -78,7 +79,8 @@ class Renewal {
       await this.#hand();
       this.#failure = null;
     } catch (error) {
-      if (!isUnderstudyError(error)) throw error;
+      // A disk that takes no key now may take one later.
+      if (!isUnderstudyError(error) && !isFromSystem(error)) throw error;
       this.#failure = describeError(error);
       this.#notBeforeMs =
         nowMs +

@@ -14,6 +14,8 @@ import { credentialKey } from '../records/keys.ts';
 import type { StandingOrderParts } from './standing-order.ts';
 
 const writeWithinMs = 5_000;
+/** Of one transaction: etcd takes 128 operations, and each of these is a comparison and a write. */
+const orderedAtOnce = 50;
 
 /** Throws NOT_FOUND, CONFLICT, STORE_UNREACHABLE. */
 export async function orderRotation(
@@ -35,18 +37,26 @@ export async function orderRotation(
   }));
   // One that waits for the same already is as good as ordered.
   const owed = ordered.filter(({ value }, index) => value.wanted !== chosen[index]?.value.wanted);
-  if (owed.length > 0) {
+  let changed = 0;
+  for (let from = 0; from < owed.length; from += orderedAtOnce) {
+    const some = owed.slice(from, from + orderedAtOnce);
     const result = await mirror.transact(
-      owed.map(({ value, revision }) => ({ key: credentialKey(value.node, value.application), revision })),
-      owed.map(({ value }) => ({
+      some.map(({ value, revision }) => ({ key: credentialKey(value.node, value.application), revision })),
+      some.map(({ value }) => ({
         key: credentialKey(value.node, value.application),
         value: encodeRecord('credential', value),
       })),
       { withinMs: writeWithinMs, signal },
     );
-    if (!result.committed) throw new UnderstudyError('CONFLICT', 'credentials were changed at the same time');
+    if (!result.committed) changed += some.length;
+    else
+      for (const { value } of some)
+        emit('credential.ordered', { application: value.application, node: value.node, by });
   }
-  for (const { value } of owed) emit('credential.ordered', { application: value.application, node: value.node, by });
+  if (changed > 0)
+    throw new UnderstudyError('CONFLICT', `${changed} of ${owed.length} credentials were changed at the same time`, {
+      hint: 'order it again: whatever was ordered is not ordered twice',
+    });
   return { ordered: ordered.map(({ value }) => ({ ...pairOf(value), generation: value.wanted })) };
 }
 

@@ -19,6 +19,7 @@ import {
 import { clusterHostCovered, ownCertificatesOf } from '../core/own-certificates.ts';
 import { forgettableRevocations, revokedBefore } from '../core/revocation.ts';
 import { findNode, type NodeName, type NodeSpec, nodesOfRole, type Spec } from '../core/spec.ts';
+import { isFromSystem } from '../errors/system-error.ts';
 import { describeError, isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
 import type {
   CertificateFiles,
@@ -33,6 +34,7 @@ import type { StoreWrite } from '../ports/store.ts';
 import { encodeRecord } from '../records/codecs.ts';
 import { certificateKey, issuingSecretName, revocationKey, sealingKey, secretKey } from '../records/keys.ts';
 import type { ActionLog } from './execution-context.ts';
+import { IssuingTurns } from './issuing-turns.ts';
 import type { RememberedIssuingKey } from './remembered-issuing-key.ts';
 import type { StoreMirror } from './store-mirror.ts';
 
@@ -66,17 +68,25 @@ const forgottenAtOnce = 50;
 
 export class Issuing {
   readonly #parts: IssuingParts;
+  readonly #turns: IssuingTurns;
 
   constructor(parts: IssuingParts) {
     this.#parts = parts;
+    this.#turns = new IssuingTurns(parts.clock);
   }
 
-  /** Throws FORBIDDEN, CERTIFICATE_REFUSED, NOT_FOUND while this node has no issuing key, STORE_UNREACHABLE. */
+  /**
+   * Throws FORBIDDEN, CERTIFICATE_REFUSED, NOT_FOUND while this node has no issuing key, CONFLICT when others wait or the node
+   * asks too often, STORE_UNREACHABLE.
+   */
   async issue(node: NodeName, wishes: readonly CertificateWish[]): Promise<readonly IssuedCertificate[]> {
-    this.#refuseRevoked(node, wishes);
-    const { issued, writes } = await this.sign(node, wishes);
-    await this.#list(writes, node === this.#parts.self);
-    return issued;
+    const isOwn = node === this.#parts.self;
+    return await this.#turns.take(node, isOwn, async () => {
+      this.#refuseRevoked(node, wishes);
+      const { issued, writes } = await this.sign(node, wishes);
+      await this.#list(writes, isOwn);
+      return issued;
+    });
   }
 
   /**
@@ -119,7 +129,7 @@ export class Issuing {
       try {
         await this.#share();
       } catch (error) {
-        if (!isUnderstudyError(error)) throw error;
+        if (!isUnderstudyError(error) && !isFromSystem(error)) throw error;
         log.warn({ because: describeError(error) }, 'the issuing key could not be handed on');
       }
       await clock.sleep(shareEveryMs, signal).catch(() => undefined);

@@ -10,6 +10,7 @@ import type { DoctorFinding } from '../api/contract.ts';
 import { inOneLine } from '../core/one-line.ts';
 import { type CertificateLife, renewalDueMs, renewalRetryMs } from '../core/rules/certificate-renewal.ts';
 import type { OwnCertificateSpec } from '../core/spec.ts';
+import { isFromSystem } from '../errors/system-error.ts';
 import { describeError, isUnderstudyError } from '../errors/understudy-error.ts';
 import type { EventFacts } from '../events/catalogue.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -182,9 +183,4 @@ export class OwnCertificates {
   #nowMs(): number {
     return this.#parts.clock.wallClock().getTime();
   }
-}
-
-/** Such as a full disk, or a directory that may not be written. */
-function isFromSystem(error: unknown): boolean {
-  return error instanceof Error && 'syscall' in error;
 }

@@ -5,7 +5,7 @@
  * request is recorded that its schema has not passed, but its method and path.
  */
 import { createHash } from 'node:crypto';
-import type { AuditKind } from '../audit/catalogue.ts';
+import { type AuditKind, isLimited } from '../audit/catalogue.ts';
 import type { AuditFacts, AuditWho } from '../audit/line.ts';
 import type { AuditTrail } from '../audit/trail.ts';
 import { describeError, isUnderstudyError } from '../errors/understudy-error.ts';
@@ -129,6 +129,8 @@ export async function audited<T>(
   if (order === null) return await work();
   const line = trail.record(order.kind, who, order.facts);
   const ended = (outcome: string, because: string): void => {
+    // It came too often to be told by itself, and so does its end.
+    if (line === null && isLimited(order.kind)) return;
     trail.record('order.ended', who, { order: line, what: order.kind, outcome, because });
   };
   try {

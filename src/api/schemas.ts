@@ -117,6 +117,10 @@ const certificateWish = z.strictObject({
   request: z.string().max(16_384),
   name: name.optional(),
 });
+function isEachOnce(wishes: readonly z.infer<typeof certificateWish>[]): boolean {
+  return new Set(wishes.map(({ purpose, name: own }) => `${purpose} ${own ?? ''}`)).size === wishes.length;
+}
+
 const rotateCredentials = z.strictObject({
   application: name.nullable(),
   node: name.nullable(),
@@ -204,7 +208,9 @@ export const requests = {
   token,
   person,
   enrol,
-  certificate: z.strictObject({ wishes: z.array(certificateWish).min(1).max(purposes.length) }),
+  certificate: z.strictObject({
+    wishes: z.array(certificateWish).min(1).max(purposes.length).refine(isEachOnce, 'a certificate is asked for twice'),
+  }),
   reinit: nothing,
   restart: nothing,
 } as const;

@@ -44,7 +44,7 @@ export const auditCatalogue = {
   'order.acceptance': { sentence: 'accepted the log of {of} as it is, up to line {sequence}' },
   'order.reinit': { sentence: 'ordered a new clone' },
   'order.restart': { sentence: 'ordered a restart' },
-  'order.certificate': { sentence: 'asked for certificates: {purposes}' },
+  'order.certificate': { sentence: 'asked for certificates: {purposes}', isLimited: true },
   'order.authority': { sentence: 'brought a new issuing authority, sealed to {nodes}' },
   'order.trust': { sentence: 'brought statement {number} of the roots to be trusted (SHA-256 {digest})' },
   'order.register': { sentence: 'registered a certificate of others, {certificate} (SHA-256 of its text {digest})' },

@@ -12,6 +12,14 @@ const answerWithinMs = 20_000;
 
 type Place = Pick<IssuingTask, 'cluster' | 'domain' | 'node' | 'roots' | 'sealing'>;
 
+function answerIn(stdout: string): IssuingAnswer {
+  try {
+    return issuingAnswer.parse(JSON.parse(stdout));
+  } catch (error) {
+    throw new UnderstudyError('ANSWER_INVALID', 'the issuing process answered something else', { cause: error });
+  }
+}
+
 /** `program`: the issuing process's. */
 export function issuingProcess(
   program: string,
@@ -23,7 +31,7 @@ export function issuingProcess(
     const { stdout } = await run(process.execPath, [program], {
       ...{ withinMs: answerWithinMs, input: JSON.stringify(task), maxOutputBytes: 8 * 1_048_576 },
     });
-    const answer = issuingAnswer.parse(JSON.parse(stdout));
+    const answer = answerIn(stdout);
     if (answer.outcome === 'refused') throw new UnderstudyError('CERTIFICATE_REFUSED', answer.because);
     return answer;
   };
