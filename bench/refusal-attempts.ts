@@ -18,6 +18,10 @@ export interface Outcome {
 export interface Attempt {
   readonly at: string;
   readonly what: string;
+  /** What has to come back: another refusal would be one for another reason. */
+  readonly expected?: RegExp;
+  /** It must be let in: what differs from it in one thing is refused for that. */
+  readonly isControl?: true;
   readonly make: () => Promise<Outcome>;
 }
 
@@ -30,6 +34,8 @@ export interface Target {
   /** With the application's password in it, and with another. */
   readonly passfile: string;
   readonly wrongPassfile: string;
+  /** By which a pooler logs in for an application. */
+  readonly applicationLogin: { readonly user: string; readonly passfile: string; readonly resting: string };
   /** A spec as it is applied, to be changed. */
   readonly spec: object;
   readonly revision: number;
@@ -297,35 +303,54 @@ async function psql({
     withinMs,
     anyExit: true,
   });
-  const said = stderr.split('\n').findLast((line) => line.trim() !== '') ?? stdout;
+  const said = stderr.split('\n').findLast((line) => /^(?!password retrieved)./.test(line)) ?? stdout;
   return { refused: code !== 0, cameBack: oneLine(said.replace(/^.*? failed: /, '')) };
 }
 
-export function databaseAttempts({ knockers, passfile, primary, record }: Target): readonly Attempt[] {
+/** Each differs in one thing from the control, which is let in; so it is that one thing that it is refused for. */
+export function databaseAttempts(target: Target): readonly Attempt[] {
+  const { applicationLogin, knockers, primary, record, wrongPassfile } = target;
   const { app1, db2, db9, expiredApp1, expiredDb2, foreignApp1, foreignDb2, operator, viewer } = knockers;
   const host = addressOf(record, primary);
   const at = 'PostgreSQL';
-  const shop = { host, port: stagePorts.postgres, user: 'shop', database: 'shop' };
+  const { user, passfile, resting } = applicationLogin;
+  const shop = { host, port: stagePorts.postgres, user, database: 'shop', as: app1, passfile };
   const superuser = { ...shop, user: 'postgres', database: 'postgres' };
-  const replicates = { ...shop, user: 'understudy_replication', database: 'postgres', replication: 'true' };
-  const on = (what: string, login: Login): Attempt => ({ at, what, make: () => psql(login) });
+  const member = { host, port: stagePorts.postgres, user: 'understudy_replication', database: 'postgres', as: db2 };
+  const replicates = { ...member, replication: 'true' };
+  const on = (what: string, expected: RegExp, login: Login): Attempt => ({
+    ...{ at, what, expected },
+    make: () => psql(login),
+  });
+  const admitted = (what: string, login: Login): Attempt => ({ at, what, isControl: true, make: () => psql(login) });
+  const noLine = /no pg_hba\.conf entry/;
+  const foreign = /unknown ca|certificate verify failed|decrypt error/i;
+  const expired = /certificate expired|certificate verify failed/i;
   return [
-    on('an application without TLS, with its password', { ...shop, sslmode: 'disable', passfile }),
-    on('an application without a certificate', { ...shop, passfile }),
-    on('an application with a certificate of another authority', { ...shop, as: foreignApp1, passfile }),
-    on('an application with an expired certificate', { ...shop, as: expiredApp1, passfile }),
-    on("an application with another node's certificate", { ...shop, as: db2, passfile }),
-    on('a superuser over the network', { ...superuser, as: operator }),
-    on('a superuser over the network, without TLS', { ...superuser, sslmode: 'disable' }),
-    on("a superuser with a node's certificate", { ...superuser, as: db2 }),
-    on('replication without a certificate', replicates),
-    on("replication with an app node's certificate", { ...replicates, as: app1 }),
-    on('replication by a node that is not declared', { ...replicates, as: db9 }),
-    on('replication with a certificate of another authority', { ...replicates, as: foreignDb2 }),
-    on('replication with an expired certificate', { ...replicates, as: expiredDb2 }),
-    on('replication without TLS', { ...replicates, as: db2, sslmode: 'disable' }),
-    on('a viewer who would be a database user', { ...shop, user: 'vera', as: viewer }),
-    on('SQL in a database name', { ...shop, as: app1, database: 'shop"; drop role postgres; --' }),
+    admitted('an application, as its pooler does', shop),
+    on('an application without TLS, with its password', noLine, { ...shop, sslmode: 'disable', as: null }),
+    on('an application without a certificate', /valid client certificate/, { ...shop, as: null }),
+    on('an application with a certificate of another authority', foreign, { ...shop, as: foreignApp1 }),
+    on('an application with an expired certificate', expired, { ...shop, as: expiredApp1 }),
+    on('an application with a wrong password', /password authentication failed/, { ...shop, passfile: wrongPassfile }),
+    on("an application's login that rests", /password authentication failed|not permitted to log in/, {
+      ...shop,
+      user: resting,
+    }),
+    on("an application's group", noLine, { ...shop, user: 'shop' }),
+    on("an application in another's database", noLine, { ...shop, database: 'postgres' }),
+    on('a superuser over the network', noLine, { ...superuser, as: operator }),
+    on('a superuser over the network, without TLS', noLine, { ...superuser, sslmode: 'disable', as: null }),
+    on("a superuser with a node's certificate", noLine, { ...superuser, as: db2 }),
+    admitted('replication by a member', replicates),
+    on('replication without a certificate', /certificate/, { ...replicates, as: null }),
+    on("replication with an app node's certificate", /certificate authentication failed/, { ...replicates, as: app1 }),
+    on('replication by a node that is not declared', /certificate authentication failed/, { ...replicates, as: db9 }),
+    on('replication with a certificate of another authority', foreign, { ...replicates, as: foreignDb2 }),
+    on('replication with an expired certificate', expired, { ...replicates, as: expiredDb2 }),
+    on('replication without TLS', noLine, { ...replicates, as: null, sslmode: 'disable' }),
+    on('a viewer who would be a database user', noLine, { ...shop, user: 'vera', as: viewer }),
+    on('SQL in a database name', noLine, { ...shop, database: 'shop"; drop role postgres; --' }),
   ];
 }
 

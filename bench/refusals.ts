@@ -1,7 +1,8 @@
 /**
  * Makes attempts on a running stage that must be refused: at the agents' API, PostgreSQL, the poolers and the store.
  *
- * Prints JSON, or with `--markdown` the table of docs/refusals.md. Exit code 1 when one was not refused, or when any process
+ * Prints JSON, or with `--markdown` the table of docs/refusals.md. Exit code 1 when one was not refused, or for another reason than it is
+ * made for, when what must be let in was not, or when any process
  * of the stage is another one afterwards, or the cluster is not healthy.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -9,7 +10,7 @@ import { join } from 'node:path';
 import { createAgentClient } from '../src/api/client.ts';
 import { stagePorts } from '../src/stage/network.ts';
 import { stageProcesses } from '../src/stage/processes.ts';
-import type { StageRecord } from '../src/stage/record.ts';
+import { nodeDirectory, type StageRecord } from '../src/stage/record.ts';
 import { isMain } from './main-module.ts';
 import {
   type Attempt,
@@ -32,6 +33,9 @@ interface Row extends Outcome {
 interface Report {
   readonly attempts: number;
   readonly refused: number;
+  /** Attempts that had to be let in, and those that were not, or that were refused for something else. */
+  readonly controls: number;
+  readonly unexpected: readonly Row[];
   readonly processesAsBefore: boolean;
   readonly healthy: boolean;
   readonly rows: readonly Row[];
@@ -50,12 +54,19 @@ async function makeAll(stage: StageUnderTest): Promise<Report> {
     ...enrolmentAttempts(target),
   ];
   const rows: Row[] = [];
-  for (const { at, make, what } of attempts) rows.push({ at, what, ...(await make()) });
+  const unexpected: Row[] = [];
+  for (const { at, expected, isControl = false, make, what } of attempts) {
+    const row = { at, what, ...(await make()) };
+    if (!isControl) rows.push(row);
+    if (row.refused === isControl || expected?.test(row.cameBack) === false) unexpected.push(row);
+  }
   await stage.untilHealthy();
   const healthy = (await stage.status()).verdict === 'HEALTHY';
   return {
     attempts: rows.length,
     refused: rows.filter(({ refused }) => refused).length,
+    controls: attempts.length - rows.length,
+    unexpected,
     processesAsBefore: processIds(record) === before,
     healthy,
     rows,
@@ -80,10 +91,23 @@ async function targetOf(stage: StageUnderTest): Promise<Target> {
     const { password } = stage.application();
     const passfile = passfileWith('pgpass', password);
     const wrongPassfile = passfileWith('wrong-pgpass', `${password}x`);
-    return { record, knockers, primary: primary ?? 'db1', passfile, wrongPassfile, spec, revision };
+    const applicationLogin = loginIn(record, passfileWith);
+    const target = { record, knockers, primary: primary ?? 'db1', passfile, wrongPassfile, applicationLogin };
+    return { ...target, spec, revision };
   } finally {
     client.close();
   }
+}
+
+/** Nobody but root and the pooler's user can read it. */
+function loginIn(
+  record: StageRecord,
+  passfileWith: (name: string, password: string) => string,
+): Target['applicationLogin'] {
+  const file = join(nodeDirectory(record, 'app1'), 'state', 'pgbouncer', 'userlist.txt');
+  const [, user = '', password = ''] = /^"(shop@[^"]+)" "([^"]+)"$/m.exec(readFileSync(file, 'utf8')) ?? [];
+  const resting = user.replace(/[12]$/, (which) => (which === '1' ? '2' : '1'));
+  return { user, passfile: passfileWith('login-pgpass', password), resting };
 }
 
 /** PostgreSQL's and the agents' helpers come and go; these stay. */
@@ -112,7 +136,8 @@ const page = new URL('../docs/refusals.md', import.meta.url).pathname;
 
 if (isMain(import.meta.url)) {
   const report = await StageUnderTest.with({ nodes: 3, appNodes: 1 }, makeAll);
-  const isSound = report.refused === report.attempts && report.processesAsBefore && report.healthy;
+  const isSound =
+    report.refused === report.attempts && report.unexpected.length === 0 && report.processesAsBefore && report.healthy;
   if (process.argv.includes('--markdown') && existsSync(page)) {
     const head = readFileSync(page, 'utf8').split(mark)[0] ?? '';
     writeFileSync(
