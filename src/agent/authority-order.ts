@@ -8,7 +8,7 @@
 import type { AuthorityAnswers, AuthorityRenewalRequest } from '../api/contract.ts';
 import type { AuthorityPartStatus, AuthorityState } from '../core/authority.ts';
 import { type NodeName, nodesOfRole } from '../core/spec.ts';
-import { UnderstudyError } from '../errors/understudy-error.ts';
+import { isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
 import type { OpenedAuthority, Signer } from '../ports/certificates.ts';
 import type { StoreCondition, StoreWrite } from '../ports/store.ts';
 import { encodeRecord } from '../records/codecs.ts';
@@ -59,7 +59,7 @@ export async function renewAuthority(
   }
   const opened = await signer.inspect(own.sealed);
   const former = mirror.image.secrets.get(`${self}/${issuingSecretName}`)?.value;
-  if (former !== undefined) refuseOlder(await signer.inspect(former).catch(() => null), opened);
+  if (former !== undefined) refuseOlder(await inspected(signer, former), opened);
   const at = clock.wallClock().toISOString();
   const record = encodeRecord('authority', { certificatePem: opened.certificatePem, at, by });
   const changes = databases.flatMap((node) => changeOf(parts, node, ours.find((one) => one.node === node)?.sealed));
@@ -73,6 +73,16 @@ export async function renewAuthority(
   }
   emit('authority.renewed', { by, endsAt: opened.endsAt.slice(0, 10) });
   return { endsAt: opened.endsAt, sealedTo: ours.map(({ node }) => node) };
+}
+
+/** One that can't be opened any more is older than any. Throws PROCESS_FAILED, TIMEOUT. */
+async function inspected(signer: Pick<Signer, 'inspect'>, sealed: string): Promise<OpenedAuthority | null> {
+  try {
+    return await signer.inspect(sealed);
+  } catch (error) {
+    if (isUnderstudyError(error, 'CERTIFICATE_REFUSED')) return null;
+    throw error;
+  }
 }
 
 /** Else who saw an earlier order could put that one back. */

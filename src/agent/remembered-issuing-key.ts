@@ -25,7 +25,8 @@ export function rememberIssuingKeyIn(stateDirectory: string): RememberedIssuingK
     write(sealed) {
       if (sealed === written) return;
       const next = `${file}.next`;
-      writeFileSync(next, sealed, { mode: 0o600 });
+      // It is wanted when everything comes back after a power failure.
+      writeFileSync(next, sealed, { mode: 0o600, flush: true });
       renameSync(next, file);
       written = sealed;
     },

@@ -26,21 +26,26 @@ export interface MakerParts {
 }
 
 const passwordBytes = 24;
+/** Verifying a chain costs a millisecond, and the store's texts seldom change. */
+const judgedForMs = 60 * 60_000;
 
 export function createCredentialMaker(parts: MakerParts): CredentialMaker {
-  /** Verifying a chain costs a millisecond, and the store's texts seldom change. */
-  const verified = new Map<string, SealingCertificate | null>();
-  let judgedWith = 0;
+  const verified = new Map<string, SealingCertificate>();
+  let judgedWith = '';
+  let judgedAtMs = Number.NEGATIVE_INFINITY;
 
   const certificateOf = ({ node, chainPem }: SealingRecord): SealingCertificate | null => {
     const trust = parts.trust();
-    // What was trusted once may have been revoked since.
-    const revoked = trust.revoked?.size ?? 0;
-    if (revoked !== judgedWith) verified.clear();
-    judgedWith = revoked;
+    const nowMs = parts.nowMs();
+    // What was trusted once may have been revoked since, or its root withdrawn; and it may have ended.
+    const judging = `${trust.revoked?.size ?? 0} ${trust.rootsPem}`;
+    if (judging !== judgedWith || Math.abs(nowMs - judgedAtMs) >= judgedForMs) {
+      verified.clear();
+      [judgedWith, judgedAtMs] = [judging, nowMs];
+    }
     const known = verified.get(chainPem);
-    if (known !== undefined && known?.node === node) return known;
-    const found = verifySealingCertificate(chainPem, node, trust, parts.nowMs());
+    if (known !== undefined && known.node === node) return known;
+    const found = verifySealingCertificate(chainPem, node, trust, nowMs);
     const certificate = found.ok ? found.value : null;
     if (certificate !== null) verified.set(chainPem, certificate);
     return certificate;
