@@ -1,15 +1,17 @@
 /**
  * The login roles of applications: what the server knows of their passwords, and how one is opened and closed.
  *
- * Invariant: a password never comes here, only its verifier, and that stands in no log of the server, whatever is
- * declared to be logged (documentation 20.8.3). An opened login is one that the standbys have replayed, or are named as lacking.
+ * Invariant: a password never comes here, only its verifier, by which its reader could play the server. It stands in no log of
+ * the server, whatever is declared to be logged (documentation 20.8), nor in pg_stat_activity or pg_stat_statements; pg_authid
+ * has it, and what an extension of somebody else's records of statements is that extension's. An opened login is one
+ * that the standbys have replayed, or are named as lacking. What is shut is visible before its sessions are ended.
  */
 import pg from 'pg';
 import { z } from 'zod';
 import type { LoginFacts } from '../core/rules/credentials.ts';
 import type { Clock } from '../ports/clock.ts';
 import { roleComments } from './role-catalog.ts';
-import type { Session } from './session.ts';
+import { createSession, type Session, type SessionSettings, type Where } from './session.ts';
 import type { Deadline } from './waiting.ts';
 
 const q = pg.escapeIdentifier;
@@ -31,25 +33,50 @@ export async function readLogins(session: Session, withinMs: number): Promise<re
   );
 }
 
-/** Unlogged, also when it fails. */
-function quietly(statement: string): string {
-  return `begin; set local log_statement = 'none'; set local log_min_error_statement = 'panic';
-    set local log_min_duration_statement = -1; ${statement}; commit`;
+/**
+ * Whether a statement is logged is settled before the first of its text has run and after the last, so that a text can't keep
+ * itself out of the log: the session does, from its beginning. Only a superuser's may.
+ */
+const unrecorded: SessionSettings = {
+  log_statement: 'none',
+  log_min_error_statement: 'panic',
+  log_min_duration_statement: '-1',
+  log_min_duration_sample: '-1',
+  log_transaction_sample_rate: '0',
+  log_duration: 'off',
+  debug_print_parse: 'off',
+  debug_print_rewritten: 'off',
+  debug_print_plan: 'off',
+  // Besides, the log tells what a session was doing that crashed, or stood in the way of another.
+  track_activities: 'off',
+  // Means nothing where that extension is not loaded.
+  'pg_stat_statements.track_utility': 'off',
+};
+
+async function writeVerifier(where: Where, role: string, verifier: string, deadline: Deadline): Promise<void> {
+  const session = createSession({ ...where, settings: unrecorded });
+  try {
+    const statement = `alter role ${q(role)} login password ${text(verifier)}`;
+    await session.execute(statement, Math.max(1, deadline.leftMs()), deadline.signal);
+  } finally {
+    session.drop();
+  }
 }
 
 /** Answers the standbys that stream and had not replayed it in time: their readers could not log in yet. */
 export async function openLogin(
   {
     session,
+    where,
     clock,
     replayWithinMs,
-  }: { readonly session: Session; readonly clock: Clock; readonly replayWithinMs: number },
+  }: { readonly session: Session; readonly where: Where; readonly clock: Clock; readonly replayWithinMs: number },
   role: string,
   verifier: string,
   deadline: Deadline,
 ): Promise<readonly string[]> {
   const left = () => Math.max(1, deadline.leftMs());
-  await session.execute(quietly(`alter role ${q(role)} login password ${text(verifier)}`), left());
+  await writeVerifier(where, role, verifier, deadline);
   const [mark] = await session.query(
     { row: z.object({ lsn: z.string() }), text: 'select pg_current_wal_insert_lsn()::text as lsn' },
     left(),
@@ -59,8 +86,9 @@ export async function openLogin(
     const lagging = await session.query(
       {
         row: z.object({ name: z.string() }),
+        // One that has not said anything yet may have replayed nothing. A copy under way says, but not of replay: it has no readers.
         text: `select application_name as name from pg_stat_replication
-               where state = 'streaming' and replay_lsn < $1::pg_lsn`,
+               where state = 'streaming' and coalesce(replay_lsn < $1::pg_lsn, reply_time is null)`,
         values: [mark?.lsn ?? '0/0'],
       },
       left(),
@@ -70,11 +98,9 @@ export async function openLogin(
   }
 }
 
-/** Its sessions end, too: while it may not log in nobody takes their place. */
-export async function closeLogin(session: Session, role: string, withinMs: number): Promise<void> {
-  await session.execute(
-    `alter role ${q(role)} nologin password null;
-     select pg_terminate_backend(pid) from pg_stat_activity where usename = ${text(role)}`,
-    withinMs,
-  );
+/** Its sessions end, too: nobody takes their place, since each is asked in turn and sees the door shut. */
+export async function closeLogin(session: Session, role: string, deadline: Deadline): Promise<void> {
+  const left = () => Math.max(1, deadline.leftMs());
+  await session.execute(`alter role ${q(role)} nologin password null`, left());
+  await session.execute(`select pg_terminate_backend(pid) from pg_stat_activity where usename = ${text(role)}`, left());
 }

@@ -296,8 +296,13 @@ export function createPostgres(options: PostgresOptions): Postgres {
       databases.drop(name, wanted, applications, deadlineOf(clock, act)),
     logins: (act) => readLogins(acting, act.withinMs),
     openLogin: (role, verifier, act) =>
-      openLogin({ session: acting, clock, replayWithinMs: act.replayWithinMs }, role, verifier, deadlineOf(clock, act)),
-    closeLogin: (role, act) => closeLogin(acting, role, act.withinMs),
+      openLogin(
+        { session: acting, where, clock, replayWithinMs: act.replayWithinMs },
+        role,
+        verifier,
+        deadlineOf(clock, act),
+      ),
+    closeLogin: (role, act) => closeLogin(acting, role, deadlineOf(clock, act)),
     openTransactions: (act) => openTransactions(acting, act.withinMs),
     endSessions: (pids, act) => endSessions(acting, pids, act.withinMs),
     endRetiredSessions: (act) => endRetiredSessions(acting, act.withinMs),

@@ -2,7 +2,8 @@
  * One kept-open connection to the local server over its Unix socket, as the superuser by peer authentication.
  *
  * Invariant: every statement has a deadline. One that does not answer in time costs the connection: it is dropped and
- * the next statement opens a new one, so a frozen server never holds the agent.
+ * the next statement opens a new one, so a frozen server never holds the agent. And no statement leaves a transaction behind
+ * in which the next would run, or fail: such a connection is dropped as well.
  * Repeats nothing: after a lost connection only the caller knows whether the statement may be sent again.
  */
 import pg from 'pg';
@@ -29,13 +30,24 @@ export interface Session {
   drop(): void;
 }
 
+/** Settings of a session that differ from the server's: `{ log_statement: 'none' }`. No value has a blank in it. */
+export type SessionSettings = Readonly<Record<string, string>>;
+
+const usualSettings: SessionSettings = {
+  // A stray function or table of a user can't stand in for one of the catalog's.
+  search_path: 'pg_catalog',
+  lc_messages: 'C',
+  synchronous_commit: 'local',
+  statement_timeout: '0',
+};
+
 /** SQLSTATE of an error the server reported; `null` for anything else. */
 export function sqlState(error: unknown): string | null {
   if (error instanceof pg.DatabaseError) return error.code ?? null;
   return error instanceof Error && error.cause !== undefined ? sqlState(error.cause) : null;
 }
 
-function destroy(client: pg.Client): void {
+function destroy({ client }: Connection): void {
   // `end` says goodbye and waits; a frozen server never answers. The socket is what must go.
   client.connection.stream.destroy();
 }
@@ -49,61 +61,75 @@ function late(message: string): UnderstudyError {
   return new UnderstudyError('POSTGRES_TIMEOUT', message);
 }
 
-function newClient(where: Where): pg.Client {
+interface Connection {
+  readonly client: pg.Client;
+  /** After an error: when the server waits for the next statement, or is gone. */
+  recovered: Promise<unknown>;
+}
+
+function newConnection(where: Where): Connection {
+  const settings = Object.entries({ ...usualSettings, ...where.settings });
   const client = new pg.Client({
     host: where.socketDirectory,
     port: where.port,
     user: superuser,
     database: where.database ?? 'postgres',
     application_name: sessionName,
-    // A stray function or table of a user can't stand in for one of the catalog's.
-    options: '-c search_path=pg_catalog -c lc_messages=C -c synchronous_commit=local -c statement_timeout=0',
+    options: settings.map(([name, value]) => `-c ${name}=${value}`).join(' '),
   });
   client.on('error', () => undefined); // the next statement notices
-  return client;
+  const made: Connection = { client, recovered: Promise.resolve() };
+  // The server answers in two parts: what went wrong, and then whether it waits inside a transaction.
+  const wire = client.connection;
+  wire.on('errorMessage', () => {
+    made.recovered = new Promise((resolve) => wire.once('readyForQuery', resolve).once('end', resolve));
+  });
+  return made;
 }
 
 export interface Where {
   readonly socketDirectory: string;
   readonly port: number;
   readonly database?: string;
+  readonly settings?: SessionSettings;
 }
 
 /** A login under way, for everybody who asks meanwhile; each waits for as long as he has time. */
 interface Opening {
-  readonly client: pg.Client;
-  readonly connected: Promise<pg.Client>;
+  readonly connection: Connection;
+  readonly connected: Promise<Connection>;
   waiting: number;
 }
 
 export function createSession(where: Where): Session {
-  let current: pg.Client | null = null;
+  let current: Connection | null = null;
   let opening: Opening | null = null;
 
-  const forget = (client: pg.Client): void => {
-    if (current === client) current = null;
-    destroy(client);
+  const forget = (connection: Connection): void => {
+    if (current === connection) current = null;
+    destroy(connection);
   };
 
   const begin = (): Opening => {
-    const client = newClient(where);
+    const connection = newConnection(where);
+    const { client } = connection;
     const begun: Opening = {
-      client,
+      connection,
       waiting: 0,
       connected: client.connect().then(
         () => {
           client.on('end', () => {
-            if (current === client) current = null;
+            if (current === connection) current = null;
           });
           if (opening === begun) {
             opening = null;
-            current = client;
+            current = connection;
           }
-          return client;
+          return connection;
         },
         (cause: unknown) => {
           if (opening === begun) opening = null;
-          destroy(client);
+          destroy(connection);
           const message = `can't connect to ${where.socketDirectory} port ${where.port}`;
           throw new UnderstudyError('POSTGRES_FAILED', message, { cause });
         },
@@ -114,20 +140,30 @@ export function createSession(where: Where): Session {
 
   const abandon = (begun: Opening): void => {
     if (opening === begun) opening = null;
-    destroy(begun.client);
+    destroy(begun.connection);
   };
 
-  const connect = async (withinMs: number, signal: AbortSignal | undefined): Promise<pg.Client> => {
+  const connect = async (withinMs: number, signal: AbortSignal | undefined): Promise<Connection> => {
     if (current !== null) return current;
     opening ??= begin();
     const joined = opening;
     joined.waiting += 1;
-    const client = await within(withinMs, joined.connected, signal).finally(() => {
+    const connection = await within(withinMs, joined.connected, signal).finally(() => {
       joined.waiting -= 1;
     });
-    if (client !== null) return client;
+    if (connection !== null) return connection;
     if (joined.waiting === 0) abandon(joined);
     throw cancelled(signal) ?? late(`the server did not let us in within ${Math.round(withinMs)} ms`);
+  };
+
+  /** Whether the next statement may follow on the same connection. */
+  const isIdle = async (connection: Connection, withinMs: number, signal: AbortSignal | undefined) => {
+    const isRecovered = await within(
+      withinMs,
+      connection.recovered.then(() => true),
+      signal,
+    );
+    return isRecovered === true && current === connection && connection.client.getTransactionStatus() === 'I';
   };
 
   const send = async (
@@ -135,20 +171,25 @@ export function createSession(where: Where): Session {
     withinMs: number,
     signal?: AbortSignal,
   ): Promise<pg.QueryResult<unknown[] | object>> => {
-    const start = performance.now();
-    const client = await connect(withinMs, signal);
-    const leftMs = Math.max(1, withinMs - (performance.now() - start));
+    const end = performance.now() + withinMs;
+    const leftMs = () => Math.max(1, end - performance.now());
+    const connection = await connect(withinMs, signal);
     let result: pg.QueryResult | null;
     try {
-      result = await within(leftMs, client.query(query), signal);
+      result = await within(leftMs(), connection.client.query(query), signal);
     } catch (cause) {
-      // The server's own refusals leave the connection usable; anything else does not.
-      if (!(cause instanceof pg.DatabaseError) || cause.severity === 'FATAL') forget(client);
+      // The server's own refusals leave the connection usable, unless a transaction is still open; anything else does not.
+      const isRefusal = cause instanceof pg.DatabaseError && cause.severity !== 'FATAL';
+      if (!isRefusal || !(await isIdle(connection, leftMs(), signal))) forget(connection);
       throw new UnderstudyError('POSTGRES_FAILED', 'the server refused a statement', { cause });
     }
     if (result === null) {
-      forget(client);
+      forget(connection);
       throw cancelled(signal) ?? late(`the server did not answer within ${Math.round(withinMs)} ms`);
+    }
+    if (connection.client.getTransactionStatus() !== 'I') {
+      forget(connection);
+      throw new UnderstudyError('BROKEN_INVARIANT', 'a statement left its transaction open');
     }
     return result;
   };
