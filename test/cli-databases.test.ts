@@ -25,10 +25,12 @@ describe('plan', () => {
     expect(out).toContain('No changes.');
     expect(out).toContain(drift);
     expect(out).toContain(retired);
+    expect(out).toContain('! the role wiki is a superuser');
     expect(JSON.parse((await cli('plan', clusterFile(), '--json')).out)).toMatchObject({
       changes: [],
       drift: [{ name: 'connection limit of wiki', kind: 'changed', actual: '5', declared: '10' }],
       retired: ['forum'],
+      troubles: ['the role wiki is a superuser'],
     });
   });
 

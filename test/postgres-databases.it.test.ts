@@ -308,7 +308,7 @@ describe.each(installedMajors())('databases and applications on PostgreSQL %i', 
           at: 'public',
         },
       ]);
-      expect(await state(wiki)).toEqual({ drift: [], retired: [] });
+      expect(await state(wiki)).toEqual({ drift: [], retired: [], troubles: [] });
     });
 
     it('say which package is missing, with everything else done', async () => {
@@ -365,6 +365,21 @@ describe.each(installedMajors())('databases and applications on PostgreSQL %i', 
       await declare(wiki);
     });
 
+    it('tell which database nobody can look into, and look into the others', async () => {
+      const { sql } = cluster.node('db1');
+      const more = { ...plainDatabase('more', 'keeper'), extensions: ['pg_trgm'] };
+      await declare(wiki, more);
+      await (await asSuperuser('more')).query('drop extension pg_trgm');
+      await sql.execute('alter database wiki allow_connections false', 5_000);
+      const { drift, troubles } = await state(wiki, more);
+      expect(troubles).toEqual([expect.stringContaining('the database wiki: ')]);
+      expect(drift.map(({ name }) => name)).toEqual(['extension pg_trgm of more']);
+      await sql.execute('alter database wiki allow_connections true', 5_000);
+      for (const client of clients.splice(0)) await client.end().catch(() => undefined);
+      await declare(wiki);
+      await cluster.node('db1').postgres.dropDatabase('more', [...databases, wiki], roles, soon);
+    });
+
     it('keep an extension that is no longer declared, and what can not be changed', async () => {
       const less: DatabaseSpec = { ...wiki, extensions: ['pg_trgm'], encoding: 'UTF8' };
       await declare(less);
@@ -383,7 +398,7 @@ describe.each(installedMajors())('databases and applications on PostgreSQL %i', 
         { name: 'database wiki', kind: 'changed', actual: null, declared: 'open' },
       ]);
       await revert('database wiki', wiki);
-      expect(await state(wiki)).toEqual({ drift: [], retired: [] });
+      expect(await state(wiki)).toEqual({ drift: [], retired: [], troubles: [] });
       expect(await inWiki("select count(*)::int as n from pg_extension where extname = 'pg_trgm'")).toEqual([{ n: 1 }]);
     });
 
@@ -406,7 +421,7 @@ describe.each(installedMajors())('databases and applications on PostgreSQL %i', 
       await (await asSuperuser('wiki')).query('create table kept as select 1 as one');
       await sql.execute('create role person login; grant connect on database wiki to person', 5_000);
       await declare();
-      expect(await state()).toEqual({ drift: [], retired: ['wiki'] });
+      expect(await state()).toEqual({ drift: [], retired: ['wiki'], troubles: [] });
       const allowed = `select count(*)::int as n from pg_roles r where not rolsuper
         and has_database_privilege(r.oid, (select oid from pg_database where datname = 'wiki'), 'connect')`;
       // pg_database_owner and the like are no roles to log in with.
@@ -421,16 +436,93 @@ describe.each(installedMajors())('databases and applications on PostgreSQL %i', 
         roles: ['reader@web0:1', 'reader@web0:2', 'reader', 'wiki:write', 'wiki:read'],
         kept: [],
       });
-      expect(await state()).toEqual({ drift: [], retired: [] });
+      expect(await state()).toEqual({ drift: [], retired: [], troubles: [] });
       const left = `select rolname from pg_roles where rolname ~ '^(reader|wiki)'`;
       expect((await (await asSuperuser('shop')).query(left)).rows).toEqual([]);
     });
   });
 
+  it('take access away whatever else is wrong, and go on with the rest once that is mended', async () => {
+    const { postgres, sql } = cluster.node('db1');
+    let isEnded = false;
+    (await login('report')).on('end', () => {
+      isEnded = true;
+    });
+    await sql.execute('alter role keeper superuser', 5_000);
+    const less = roles.map((role) => (role.name === 'report' ? { ...role, logins: [] } : role));
+    await expect(apply(less)).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringContaining('keeper is a superuser'),
+    });
+    await until('the session is ended', async () => isEnded);
+    await expect(login('report')).rejects.toMatchObject({ code: '28000' });
+    const { drift, troubles } = await postgres.databaseState(databases, less, soon);
+    expect(troubles).toEqual([expect.stringContaining('keeper is a superuser')]);
+    expect(drift).toContainEqual({ name: 'attributes of keeper', kind: 'given', actual: 'SUPERUSER', declared: null });
+    await postgres.applyDatabases(databases, roles, { ...soon, reverts: (each) => each === 'attributes of keeper' });
+    expect(await postgres.databaseState(databases, roles, soon)).toEqual({ drift: [], retired: [], troubles: [] });
+    expect((await (await login('report')).query('select 1 as one')).rows).toEqual([{ one: 1 }]);
+  });
+
+  it('end whoever slipped into a database that is no longer declared, on standbys too', async () => {
+    const { sql } = cluster.node('db1');
+    const others = databases.filter(({ name }) => name !== 'shop');
+    // Its applications are left as they are.
+    await expect(cluster.node('db1').postgres.applyDatabases(others, roles, soon)).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+    });
+    await expect(login('report')).rejects.toMatchObject({ code: '42501' });
+    await sql.execute('grant connect on database shop to report', 5_000);
+    const ended = new Set<string>();
+    for (const node of ['db1', 'db2']) {
+      const client = await until('one gets in', () => login('report', node).catch(() => undefined));
+      client.on('end', () => ended.add(node));
+    }
+    const seen = async (node: 'db1' | 'db2') =>
+      (await cluster.node(node).observe(node === 'db1' ? 'primary' : 'standby')).retiredSessions;
+    // Somebody let him in by hand.
+    expect([await seen('db1'), await seen('db2')]).toEqual([0, 0]);
+    await sql.execute('revoke connect on database shop from report', 5_000);
+    for (const node of ['db1', 'db2'] as const) {
+      await until('it is seen', async () => (await seen(node)) === 1);
+      await cluster.node(node).postgres.endRetiredSessions(soon);
+      await until('it is ended', async () => ended.has(node));
+    }
+    await apply();
+    expect(await cluster.node('db1').postgres.databaseState(databases, roles, soon)).toEqual({
+      drift: [],
+      retired: [],
+      troubles: [],
+    });
+    await until('the standby lets in again', () => login('report', 'db2').catch(() => undefined));
+    expect([await seen('db1'), await seen('db2')]).toEqual([0, 0]);
+  });
+
+  it('give nothing in temporary tables, nor in what is dropped meanwhile', async () => {
+    const { sql } = cluster.node('db1');
+    const worker = await login('worker');
+    await worker.query('create temporary table mine (id int)');
+    await worker.query('revoke all on mine from "shop:read", "shop:write", worker');
+    const inside = await asSuperuser();
+    await inside.query('create table doomed (id int); alter table doomed owner to worker');
+    await sql.execute("delete from understudy.applied where item = 'rights in what worker makes'", 5_000);
+    await inside.query('begin; drop table doomed');
+    const applied = apply();
+    // Within a transaction the statistics stand still.
+    const watching = await asSuperuser();
+    await until('it waits for the one who drops', async () => {
+      const waiting = `select from pg_stat_activity where wait_event_type = 'Lock' and query ~ 'DEFAULT PRIVILEGES'`;
+      return (await watching.query(waiting)).rowCount === 1;
+    });
+    await inside.query('commit');
+    await applied;
+    expect((await inside.query("select relacl from pg_class where relname = 'mine'")).rows).toEqual([{ relacl: '{}' }]);
+  });
+
   it('refuse an application with the name of a superuser', async () => {
     const [role] = roles;
     if (role === undefined) throw new Error('no roles');
-    await expect(apply([{ ...role, name: 'postgres', rights: 'rw' }])).rejects.toMatchObject({
+    await expect(apply([...roles, { ...role, name: 'postgres', rights: 'rw', logins: [] }])).rejects.toMatchObject({
       code: 'CONFIG_INVALID',
     });
   });

@@ -392,6 +392,8 @@ const databases = z.object({
     }),
   ),
   retired: z.array(text),
+  // An agent of an earlier version has no word for it.
+  troubles: z.array(text).default([]),
 }) satisfies z.ZodType<DatabaseState>;
 const dropAnswer = z.object({
   database: text,

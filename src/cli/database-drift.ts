@@ -4,7 +4,7 @@ import type { Plan } from '../core/plan.ts';
 import { describeError, isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
 import type { ClusterAccess } from './cluster-access.ts';
 
-export const nothingFound: DatabaseState = { drift: [], retired: [] };
+export const nothingFound: DatabaseState = { drift: [], retired: [], troubles: [] };
 
 /** Throws REFUSED while there is no primary. */
 export async function primaryOf(access: ClusterAccess): Promise<string> {
@@ -29,12 +29,17 @@ export async function databaseState(
 }
 
 /** What the plan itself changes is no longer worth telling. */
-export function driftLines(primary: string | null, { drift, retired }: DatabaseState, plan: Plan): readonly string[] {
+export function driftLines(
+  primary: string | null,
+  { drift, retired, troubles }: DatabaseState,
+  plan: Plan,
+): readonly string[] {
   const planned = new Set(plan.changes.map(({ what }) => what));
   const again = (name: string) => plan.changes.some(({ kind, what }) => kind === 'add' && what === `database ${name}`);
   const texts = [
     ...drift.filter(({ name }) => !planned.has(name)).map(driftText),
     ...retired.filter((name) => !again(name)).map(retiredText),
+    ...troubles,
   ];
   return texts.map((text) => `${primary ?? 'cluster'}  ! ${text}`);
 }

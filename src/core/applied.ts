@@ -50,6 +50,8 @@ export interface DatabaseState {
   readonly drift: readonly Drift[];
   /** Databases that are no longer declared, and whose data is still there. */
   readonly retired: readonly string[];
+  /** What can't be carried out, or not be looked into, for people. */
+  readonly troubles: readonly string[];
 }
 
 export function driftText({ name, kind, actual, declared }: Drift): string {

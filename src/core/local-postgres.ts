@@ -58,7 +58,7 @@ export interface ServerFacts {
   readonly peers: readonly ReplicationPeer[];
   readonly pendingRestart: readonly PendingRestart[];
   readonly standbyMinimums: Readonly<Record<string, number>>;
-  /** Sessions of roles that may not log in any more: an application's node was taken from it. */
+  /** Sessions of roles that may not log in any more, and in databases that are no longer declared. */
   readonly retiredSessions: number;
 }
 

@@ -157,7 +157,10 @@ export interface Postgres {
   warm(databases: readonly string[], options: ActOptions): Promise<void>;
   /** Creates missing physical slots, drops those of ours that are not wanted, moves idle ones forward. */
   applySlots(targets: readonly SlotTarget[], options: ActOptions): Promise<void>;
-  /** Creates missing roles and databases, grants what is declared, revokes logins of applications no longer declared. */
+  /**
+   * Revokes logins of applications no longer declared, then creates missing roles and databases and grants what is declared.
+   * Throws at the end what could not be done.
+   */
   applyDatabases(
     databases: readonly DatabaseSpec[],
     applications: readonly ApplicationRole[],
@@ -193,7 +196,7 @@ export interface Postgres {
   /** Client sessions with an open transaction, oldest first. */
   openTransactions(options: ActOptions): Promise<readonly PostgresSession[]>;
   endSessions(pids: readonly number[], options: ActOptions): Promise<void>;
-  /** Ends what is left of roles that may not log in any more. */
+  /** Ends what is left of roles that may not log in any more, and in databases that are no longer declared. */
   endRetiredSessions(options: ActOptions): Promise<void>;
   close(): Promise<void>;
 }

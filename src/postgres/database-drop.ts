@@ -10,6 +10,7 @@ import { type ApplicationRole, groupRole } from '../core/application-roles.ts';
 import type { DatabaseSpec } from '../core/spec.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import { forget, forgetDatabase, keyOf } from './applied-table.ts';
+import { isOurs as isRoleOfOurs } from './role-attributes.ts';
 import { type Catalog, findRole, roleComments } from './role-catalog.ts';
 
 const q = pg.escapeIdentifier;
@@ -65,5 +66,5 @@ export function planDrop(
 
 function isOurs(catalog: Catalog, name: string): boolean {
   const role = findRole(catalog, name);
-  return role !== undefined && !role.privileged && Object.values(roleComments).some((each) => each === role.comment);
+  return role !== undefined && !role.privileged && isRoleOfOurs(role);
 }

@@ -37,30 +37,50 @@ function publicSchema(owner: string, read: string, write: string): string {
   END`);
 }
 
-/** Only what lacks a right is touched, so that repeating it is cheap. */
+/** What another session drops or renames after the look is nobody's business any more. */
+function give(catalog: 'pg_namespace' | 'pg_class', ...statements: readonly string[]): string {
+  return `BEGIN
+        ${statements.map((statement) => `EXECUTE ${statement};`).join('\n        ')}
+      EXCEPTION
+        WHEN undefined_table OR invalid_schema_name THEN NULL;
+        -- So the server calls it when that was dropped while we waited for it, and the like.
+        WHEN internal_error THEN
+          IF EXISTS (SELECT FROM pg_catalog.${catalog} WHERE oid = thing.oid) THEN RAISE; END IF;
+      END;`;
+}
+
+/** Only what lacks a right is touched, so that repeating it is cheap. Temporary tables are their session's. */
 function existing(owners: readonly string[], read: string, write: string): string {
   const [reader, writer] = [text(read), text(write)];
   return block(`DECLARE
     makers oid[] := (SELECT array_agg(oid) FROM pg_catalog.pg_authid WHERE rolname = ANY (ARRAY[${owners.map(text).join(', ')}]::name[]));
     thing record;
   BEGIN
-    FOR thing IN SELECT oid::regnamespace AS name FROM pg_catalog.pg_namespace
+    FOR thing IN SELECT oid, nspname AS name FROM pg_catalog.pg_namespace
         WHERE nspowner = ANY (makers) AND NOT has_schema_privilege(${reader}, oid, 'USAGE') LOOP
-      EXECUTE format('GRANT USAGE ON SCHEMA %s TO %I', thing.name, ${reader});
+      ${give('pg_namespace', `format('GRANT USAGE ON SCHEMA %I TO %I', thing.name, ${reader})`)}
     END LOOP;
-    FOR thing IN SELECT oid::regclass AS name FROM pg_catalog.pg_class
-        WHERE relowner = ANY (makers) AND relkind IN ('r', 'p', 'v', 'm', 'f')
-          AND NOT (has_table_privilege(${reader}, oid, 'SELECT') AND has_table_privilege(${writer}, oid, 'INSERT')
-            AND has_table_privilege(${writer}, oid, 'UPDATE') AND has_table_privilege(${writer}, oid, 'DELETE')) LOOP
-      EXECUTE format('GRANT SELECT ON TABLE %s TO %I', thing.name, ${reader});
-      EXECUTE format('GRANT INSERT, UPDATE, DELETE ON TABLE %s TO %I', thing.name, ${writer});
+    FOR thing IN SELECT c.oid, nspname AS space, relname AS name
+        FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+        WHERE relowner = ANY (makers) AND relkind IN ('r', 'p', 'v', 'm', 'f') AND relpersistence <> 't'
+          AND NOT (has_table_privilege(${reader}, c.oid, 'SELECT') AND has_table_privilege(${writer}, c.oid, 'INSERT')
+            AND has_table_privilege(${writer}, c.oid, 'UPDATE') AND has_table_privilege(${writer}, c.oid, 'DELETE')) LOOP
+      ${give(
+        'pg_class',
+        `format('GRANT SELECT ON TABLE %I.%I TO %I', thing.space, thing.name, ${reader})`,
+        `format('GRANT INSERT, UPDATE, DELETE ON TABLE %I.%I TO %I', thing.space, thing.name, ${writer})`,
+      )}
     END LOOP;
-    FOR thing IN SELECT oid::regclass AS name FROM pg_catalog.pg_class
-        WHERE relowner = ANY (makers) AND relkind = 'S'
-          AND NOT (has_sequence_privilege(${reader}, oid, 'SELECT') AND has_sequence_privilege(${writer}, oid, 'USAGE')
-            AND has_sequence_privilege(${writer}, oid, 'UPDATE')) LOOP
-      EXECUTE format('GRANT SELECT ON SEQUENCE %s TO %I', thing.name, ${reader});
-      EXECUTE format('GRANT USAGE, UPDATE ON SEQUENCE %s TO %I', thing.name, ${writer});
+    FOR thing IN SELECT c.oid, nspname AS space, relname AS name
+        FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+        WHERE relowner = ANY (makers) AND relkind = 'S' AND relpersistence <> 't'
+          AND NOT (has_sequence_privilege(${reader}, c.oid, 'SELECT') AND has_sequence_privilege(${writer}, c.oid, 'USAGE')
+            AND has_sequence_privilege(${writer}, c.oid, 'UPDATE')) LOOP
+      ${give(
+        'pg_class',
+        `format('GRANT SELECT ON SEQUENCE %I.%I TO %I', thing.space, thing.name, ${reader})`,
+        `format('GRANT USAGE, UPDATE ON SEQUENCE %I.%I TO %I', thing.space, thing.name, ${writer})`,
+      )}
     END LOOP;
   END`);
 }

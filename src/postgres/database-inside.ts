@@ -38,17 +38,18 @@ export interface InsidePlan {
   readonly drift: readonly Drift[];
 }
 
-/** `records`: none of a database, or of groups, that were just made. */
+/** `records`: none of a database, or of groups, that were just made. `left`: makers of whom nothing new is to be said. */
 export function planInside(
   database: DatabaseSpec,
   applications: readonly ApplicationRole[],
   records: AppliedRecords,
   facts: readonly ExtensionFacts[] | null,
   reverts: Reverts,
+  left: ReadonlySet<string> = new Set(),
 ): InsidePlan {
   const key = (maker: string) => ({ database: database.name, item: `rights in what ${maker} makes` });
   const makers = makersOf(database, applications);
-  const fresh = makers.filter((maker) => !records.has(keyOf(key(maker))));
+  const fresh = makers.filter((maker) => !left.has(maker) && !records.has(keyOf(key(maker))));
   const extensions = facts === null ? [] : extensionItems(database, records, facts);
   const decided = extensions.map((item) => ({ item, decision: decideItem(item, records, reverts) }));
   return {

@@ -9,7 +9,7 @@ import type { Drift } from '../core/applied.ts';
 import type { DatabaseSpec } from '../core/spec.ts';
 import { forget } from './applied-table.ts';
 import type { Item } from './item-plan.ts';
-import type { Catalog, CatalogDatabase } from './role-catalog.ts';
+import { type Catalog, type CatalogDatabase, retiredMark } from './role-catalog.ts';
 
 const q = pg.escapeIdentifier;
 const text = pg.escapeLiteral;
@@ -142,6 +142,12 @@ export function fixedDrift({ name, encoding, locale }: DatabaseSpec, found: Cata
   return [...differs('encoding', found.encoding, encoding), ...differs('locale', found.locale, locale)];
 }
 
+/** Nobody takes their place: whoever comes sees that he may not connect. Who slipped in is ended later (sessions.ts). */
+function endSessionsIn(database: string): string {
+  return `SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity a JOIN pg_authid r ON r.oid = a.usesysid
+    WHERE a.datname = ${text(database)} AND NOT r.rolsuper`;
+}
+
 /**
  * Is it there, and may anybody connect? What is no longer declared is closed to everyone but the superuser; its data stays.
  * One that was dropped by hand is not made again, empty, behind anybody's back.
@@ -150,12 +156,15 @@ export function existence(catalog: Catalog, name: string, spec: DatabaseSpec | n
   const found = catalog.databases.find((each) => each.name === name);
   const key = { database: name, item: 'database' };
   const at = q(name);
-  const open = found === undefined || spec === null ? [] : [`GRANT ALL ON DATABASE ${at} TO ${q(found.owner)}`];
+  const mark = `ALTER DATABASE ${at}`;
+  const open =
+    found === undefined || spec === null
+      ? []
+      : [`${mark} RESET ${retiredMark.setting}`, `GRANT ALL ON DATABASE ${at} TO ${q(found.owner)}`];
   const grantees = (found?.connect ?? []).map((grantee) => (grantee === null ? 'PUBLIC' : q(grantee)));
   const close = [
     ...grantees.map((grantee) => `REVOKE ALL ON DATABASE ${at} FROM ${grantee}`),
-    `SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity a JOIN pg_authid r ON r.oid = a.usesysid
-      WHERE a.datname = ${text(name)} AND NOT r.rolsuper`,
+    `${mark} SET ${retiredMark.setting} TO ${text(retiredMark.value)}`,
     // Whoever may connect is settled anew when it is declared again.
     ...['connect of everyone', 'connect of readers'].map((item) => forget({ database: name, item })),
   ];
@@ -165,6 +174,7 @@ export function existence(catalog: Catalog, name: string, spec: DatabaseSpec | n
     declared: spec === null ? 'retired' : 'open',
     actual: found === undefined ? null : found.connect.length === 0 ? 'retired' : 'open',
     change: spec === null ? close : open,
+    ...(spec === null ? { afterwards: [endSessionsIn(name)] } : {}),
   };
 }
 

@@ -66,7 +66,7 @@ function changeDatabase(
 }
 
 function performOne(catalog: Catalog, statement: string): Catalog {
-  if (statement.startsWith('SELECT pg_terminate_backend')) return catalog;
+  if (statement.startsWith('SELECT pg_terminate_backend') || statement.includes('understudy.retired')) return catalog;
   if (/understudy\.applied/.test(statement)) return performRecord(catalog, statement);
   return / ROLE /.test(statement) ? performOnRole(catalog, statement) : performOnDatabase(catalog, statement);
 }
@@ -274,7 +274,8 @@ describe('planDatabaseChanges', () => {
     const before = settled(nothing, { databases, applications: [application('web', 'shop', 'owner')] });
     const { closing, opening } = planned(before, { databases, applications: [application('web', 'shop', 'ro')] });
     expect(closing[0]).toBe('ALTER ROLE "web@web1:1" NOLOGIN');
-    expect(opening[0]).toMatch(/^SELECT pg_terminate_backend.*SET role = 'web'; ALTER ROLE "web@web1:1" LOGIN$/);
+    expect(closing[1]).toMatch(/^SELECT pg_terminate_backend.* usename = 'web@web1:1'$/);
+    expect(opening[0]).toMatch(/^ALTER ROLE "web@web1:1" SET role = 'web'; ALTER ROLE "web@web1:1" LOGIN$/);
   });
 
   it('makes a group of an application that an earlier version let in itself', () => {
@@ -303,14 +304,93 @@ describe('planDatabaseChanges', () => {
     const databases = [plainDatabase('shop', 'keeper')];
     const root = { ...nothing, roles: [role('root', { privileged: true })] };
     const attempts = [
-      () => planDatabaseChanges(root, databases, [application('root', 'shop', 'ro')]),
-      () => planDatabaseChanges(root, [plainDatabase('shop', 'root')], []),
-      () => planDatabaseChanges(nothing, databases, [application('postgres', 'shop', 'rw')]),
-      () => planDatabaseChanges(nothing, databases, [application('keeper', 'shop', 'ro')]),
-      () => planDatabaseChanges(nothing, databases, [application('web', 'elsewhere', 'ro')]),
-      () => planDatabaseChanges(nothing, [...databases, plainDatabase('blog', 'x')], [application('x', 'shop', 'rw')]),
+      planDatabaseChanges(root, databases, [application('root', 'shop', 'ro')]),
+      planDatabaseChanges(root, [plainDatabase('shop', 'root')], []),
+      planDatabaseChanges(nothing, databases, [application('postgres', 'shop', 'rw')]),
+      planDatabaseChanges(nothing, databases, [application('keeper', 'shop', 'ro')]),
+      planDatabaseChanges(nothing, databases, [application('web', 'elsewhere', 'ro')]),
+      planDatabaseChanges(nothing, [...databases, plainDatabase('blog', 'x')], [application('x', 'shop', 'rw')]),
     ];
-    for (const attempt of attempts) expect(attempt).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }));
+    for (const { troubles } of attempts) expect(troubles).toMatchObject([{ code: 'CONFIG_INVALID' }]);
+    expect(inOrder(attempts[1] ?? planned(nothing, { databases, applications: [] }))).toEqual([]);
+  });
+
+  describe('beside a role that somebody made a superuser', () => {
+    const both = {
+      databases: [plainDatabase('shop', 'keeper'), plainDatabase('blog', 'writer')],
+      applications: [
+        application('web', 'shop', 'rw'),
+        application('migrate', 'shop', 'owner'),
+        application('press', 'blog', 'rw', ['web1', 'web2']),
+      ],
+    };
+    const less = {
+      ...both,
+      applications: [
+        application('web', 'shop', 'rw', ['web9']),
+        application('migrate', 'shop', 'owner'),
+        application('press', 'blog', 'ro', ['web2', 'web3']),
+      ],
+    };
+    const superuser = { privileged: true, attributes: ['SUPERUSER'] };
+    const before = settled(nothing, both);
+
+    it('closes whatever is no longer declared, changes what is not of that role, and tells of it', () => {
+      const after = changeRole(before, 'keeper', () => superuser);
+      const plan = planned(after, less);
+      expect(plan.troubles).toMatchObject([
+        { code: 'CONFIG_INVALID', message: expect.stringContaining('the role keeper is a superuser') },
+      ]);
+      expect(plan.closing.filter((each) => each.startsWith('ALTER'))).toEqual([
+        'ALTER ROLE "web@web1:1" NOLOGIN',
+        'ALTER ROLE "press@web1:1" NOLOGIN',
+      ]);
+      expect(inOrder(plan).slice(plan.closing.length).join('\n')).not.toMatch(
+        /"(keeper|web|migrate|shop:|web@|migrate@)/,
+      );
+      const rested = settled(after, less);
+      expect(rested.roles.find((each) => each.name === 'press')?.memberOf).toEqual(['blog:read']);
+      expect(rested.roles.filter(({ login }) => login).map(({ name }) => name)).toEqual([
+        'migrate@web1:1',
+        'press@web2:1',
+        'press@web3:1',
+      ]);
+      // It goes on where it was left once the role is fit again.
+      const fit = changeRole(rested, 'keeper', () => ({ privileged: false, attributes: [] }));
+      const whole = settled(fit, less);
+      expect(planned(whole, less)).toMatchObject({ closing: [], statements: [], opening: [], troubles: [] });
+      expect(whole.roles.find((each) => each.name === 'web@web9:1')?.login).toBe(true);
+    });
+
+    it('makes nobody a member of an application that rights would not limit', () => {
+      const after = changeRole(before, 'press', () => superuser);
+      const rested = settled(after, less);
+      expect(rested.roles.find((each) => each.name === 'press')?.memberOf).toEqual(['blog:write']);
+      expect(rested.roles.find((each) => each.name === 'writer')?.memberOf).toEqual(['blog:write']);
+    });
+
+    it('takes that away when somebody asks for it, and goes on', () => {
+      const after = changeRole(before, 'keeper', () => superuser);
+      expect(planned(after, less).drift).toContainEqual({
+        name: 'attributes of keeper',
+        kind: 'given',
+        actual: 'SUPERUSER',
+        declared: null,
+      });
+      const plan = planDatabaseChanges(
+        after,
+        less.databases,
+        less.applications,
+        (each) => each === 'attributes of keeper',
+      );
+      expect(plan.troubles).toEqual([]);
+      expect(plan.statements[0]).toMatch(/^ALTER ROLE "keeper" NOSUPERUSER; /);
+    });
+
+    it('keeps a database that is declared from being taken for a retired one', () => {
+      const after = changeRole(before, 'keeper', () => superuser);
+      expect(inOrder(planned(after, both)).join('\n')).not.toContain('shop');
+    });
   });
 
   it('quotes every name', () => {
@@ -432,9 +512,13 @@ describe('a database that is no longer declared', () => {
     expect(retired.databases).toMatchObject([{ name: 'shop', connect: [] }]);
     expect(retired.roles.filter(({ login }) => login)).toEqual([]);
     expect(planned(retired, none)).toMatchObject({ closing: [], statements: [], drift: [] });
-    expect(planned(settled(nothing, shop), none).closing.join('\n')).toMatch(
-      /NOLOGIN[\s\S]*REVOKE ALL ON DATABASE "shop"/,
-    );
+    const { closing } = planned(settled(nothing, shop), none);
+    expect(closing.join('\n')).toMatch(/NOLOGIN[\s\S]*REVOKE ALL ON DATABASE "shop"/);
+    // Sessions are ended by a statement of its own, when everybody can see that the door is shut.
+    for (const each of closing.filter((step) => step.includes('pg_terminate_backend'))) {
+      expect(each).toMatch(/^SELECT [^;]*$/);
+    }
+    expect(closing.at(-1)).toContain(`a.datname = 'shop'`);
   });
 
   it('opens again when it is declared again', () => {

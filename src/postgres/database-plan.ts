@@ -11,13 +11,14 @@
  *
  * What somebody changed by hand since it was last applied is told and left as it is (core/applied.ts), but for who may log in.
  * Each statement is one transaction and may be repeated, by another primary too. Only roles that bear a comment of this
- * product lose their login. Never drops a role or a database, and never touches a superuser.
+ * product lose their login. Never drops a role or a database, and never touches a superuser, but for one whose attributes
+ * somebody asked to have taken back.
  */
 import pg from 'pg';
 import { type ApplicationRole, groupRole } from '../core/application-roles.ts';
 import type { Drift } from '../core/applied.ts';
 import type { DatabaseSpec } from '../core/spec.ts';
-import { UnderstudyError } from '../errors/understudy-error.ts';
+import type { UnderstudyError } from '../errors/understudy-error.ts';
 import { forgetDatabase, keyOf, record } from './applied-table.ts';
 import {
   createDatabase,
@@ -27,15 +28,15 @@ import {
   formerDatabases,
   newDatabase,
 } from './database-items.ts';
+import { fitRoles } from './fit-roles.ts';
 import { decideItem, type ItemPlan, planItems, type Reverts } from './item-plan.ts';
-import { replicationRole, rewindRole, superuser } from './layout.ts';
 import { planLogins } from './login-plan.ts';
 import { planMemberships } from './membership-plan.ts';
 import { attributeItems } from './role-attributes.ts';
 import { type Catalog, findRole, roleComments } from './role-catalog.ts';
 
 export interface DatabasePlan {
-  /** Who has lost his access; run first. */
+  /** Who has lost his access; run first, whatever becomes of the rest. */
   readonly closing: readonly string[];
   /** In the database `postgres`, one by one: CREATE DATABASE takes no transaction. */
   readonly statements: readonly string[];
@@ -47,20 +48,14 @@ export interface DatabasePlan {
   readonly opening: readonly string[];
   /** What somebody changed by hand, and what nothing can change. */
   readonly drift: readonly Drift[];
+  /** What can't be carried out, and keeps nothing else from it. */
+  readonly troubles: readonly UnderstudyError[];
+  /** Roles that stay as they are. */
+  readonly left: ReadonlySet<string>;
 }
 
 const q = pg.escapeIdentifier;
 const text = pg.escapeLiteral;
-
-function refuseUnfit(catalog: Catalog, name: string): void {
-  if (name === superuser || name === replicationRole || name === rewindRole || name.startsWith('pg_')) {
-    throw new UnderstudyError('CONFIG_INVALID', `${name} is a reserved role and can't be an owner or an application`);
-  }
-  if (findRole(catalog, name)?.privileged === true) {
-    const message = `the role ${name} is a superuser or may replicate; an owner or an application must not be one`;
-    throw new UnderstudyError('CONFIG_INVALID', message);
-  }
-}
 
 function planRole(catalog: Catalog, name: string, comment: string): string[] {
   const found = findRole(catalog, name);
@@ -158,50 +153,39 @@ function formerSettings(catalog: Catalog, applications: readonly ApplicationRole
   );
 }
 
-/** Throws CONFIG_INVALID for what the declaration's own check can't see. */
+/** What is unfit is told, and left as it is. */
 export function planDatabaseChanges(
   catalog: Catalog,
   databases: readonly DatabaseSpec[],
   applications: readonly ApplicationRole[],
   reverts: Reverts = () => false,
 ): DatabasePlan {
-  const ownerOf = (database: string): string => {
-    const owner = databases.find(({ name }) => name === database)?.owner;
-    if (owner !== undefined) return owner;
-    throw new UnderstudyError('CONFIG_INVALID', `no database ${database} is declared, and an application uses it`);
-  };
-  for (const { name, database, rights } of applications) {
-    refuseUnfit(catalog, name);
-    const owner = ownerOf(database);
-    if (owner === name ? rights !== 'owner' : databases.some((each) => each.owner === name))
-      throw new UnderstudyError(
-        'CONFIG_INVALID',
-        `${name} owns a database and can't be limited to less in ${database}`,
-      );
-  }
-  for (const { owner } of databases) refuseUnfit(catalog, owner);
-  const names = new Set(applications.map(({ name }) => name));
-  const owners = [...new Set(databases.map(({ owner }) => owner))].filter((owner) => !names.has(owner));
-  const { closing, opening } = planLogins(catalog, applications, ownerOf);
+  const fit = fitRoles(catalog, databases, applications, reverts);
+  const names = new Set(fit.applications.map(({ name }) => name));
+  const owners = [...new Set(fit.databases.map(({ owner }) => owner))].filter((owner) => !names.has(owner));
+  const { closing, opening } = planLogins(catalog, { databases, applications }, fit);
   const former = planFormer(catalog, databases, reverts);
-  const declared = planDatabases(catalog, databases, reverts);
-  const memberships = planMemberships(catalog, databases, applications, reverts);
+  const declared = planDatabases(catalog, fit.databases, reverts);
+  const memberships = planMemberships(catalog, fit.databases, fit.applications, reverts, fit.left);
   const attributes = planItems(attributeItems(catalog), catalog.applied, reverts);
   return {
     closing: [...closing, ...former.statements],
     statements: [
+      // First, since what is undone here may have made a role unfit.
+      ...attributes.statements,
       ...owners.flatMap((owner) => planRole(catalog, owner, roleComments.owner)),
-      ...planGroups(catalog, databases),
+      ...planGroups(catalog, fit.databases),
       ...[...names].flatMap((name) => planRole(catalog, name, roleComments.application)),
       ...declared.statements,
       ...memberships.statements,
-      ...attributes.statements,
-      ...planUse(catalog, applications, declared.made),
-      ...formerSettings(catalog, applications),
+      ...planUse(catalog, fit.applications, declared.made),
+      ...formerSettings(catalog, fit.applications),
     ],
     inside: declared.inside,
-    newGroups: new Set(databases.map(({ name }) => name).filter((name) => hasNewGroups(catalog, name))),
+    newGroups: new Set(fit.databases.map(({ name }) => name).filter((name) => hasNewGroups(catalog, name))),
     opening,
     drift: [...declared.drift, ...memberships.drift, ...attributes.drift, ...former.drift],
+    troubles: fit.troubles,
+    left: fit.left,
   };
 }

@@ -2,14 +2,16 @@
  * Brings databases, roles and rights to what is declared, and says what differs and is left alone. One statement when
  * nothing has to change.
  *
- * Who has lost his access is out before anything else is tried, and a new login opens last, when everything that it may do
- * is granted. What fails inside one database keeps nothing else from being done, and is told at the end. All of it may be
- * repeated. Runs on the primary only.
+ * Who has lost his access is out before anything else is written, whatever is wrong with the rest, and a new login opens last,
+ * when everything that it may do is granted. What is unfit, or fails inside one database, keeps nothing else from being done,
+ * and is told at the end. All of it may be repeated. Runs on the primary only. Never more than one session inside databases: a
+ * look takes no connections from anybody.
  */
 
 import type { ApplicationRole } from '../core/application-roles.ts';
 import type { DatabaseState } from '../core/applied.ts';
 import type { DatabaseSpec } from '../core/spec.ts';
+import { describeError, isUnderstudyError } from '../errors/understudy-error.ts';
 import type { Dropped } from '../ports/postgres.ts';
 import { type AppliedRecords, appliedStatement, keyOf, makeTable } from './applied-table.ts';
 import { planDrop } from './database-drop.ts';
@@ -74,9 +76,8 @@ export function createDatabaseApplier(session: Session, where: Where): DatabaseA
     return { catalog, row };
   };
 
-  /** What the cluster itself needs; answers what else there is. */
-  const prepare = async (deadline: Deadline): Promise<Catalog> => {
-    const { catalog, row } = await readCatalog(deadline);
+  /** What the cluster itself needs. */
+  const prepare = async ({ catalog, row }: Awaited<ReturnType<typeof readCatalog>>, deadline: Deadline) => {
     if (row?.applied !== true) await run([makeTable], deadline);
     if (row?.replication !== true) {
       const known = findRole(catalog, replicationRole) !== undefined;
@@ -85,7 +86,15 @@ export function createDatabaseApplier(session: Session, where: Where): DatabaseA
     if (row?.rewind !== true) {
       await run(rewindRoleStatements(findRole(catalog, rewindRole) !== undefined), deadline);
     }
-    return catalog;
+  };
+
+  /** One that can't be closed keeps nobody else's door open, and everything else waits. */
+  const close = async (statements: readonly string[], deadline: Deadline): Promise<void> => {
+    const failures: unknown[] = [];
+    for (const statement of statements) {
+      await run([statement], deadline).catch((error: unknown) => failures.push(error));
+    }
+    if (failures.length > 0) throw failures[0];
   };
 
   const inside = async <T>(database: DatabaseSpec, work: (there: Session) => Promise<T>): Promise<T> => {
@@ -128,7 +137,7 @@ export function createDatabaseApplier(session: Session, where: Where): DatabaseA
 
   /** Answers what failed. */
   const applyAllInside = async (
-    { inside: databases, newGroups }: DatabasePlan,
+    { inside: databases, newGroups, left: spared }: DatabasePlan,
     catalog: Catalog,
     applications: Applications,
     reverts: Reverts,
@@ -140,7 +149,7 @@ export function createDatabaseApplier(session: Session, where: Where): DatabaseA
       try {
         await inside(database, async (there) => {
           const facts = await extensionsOf(there, catalog, database, deadline);
-          const plan = planInside(database, applications, records, facts, reverts);
+          const plan = planInside(database, applications, records, facts, reverts, spared);
           await applyInside(database, plan, facts, there, deadline);
         });
       } catch (error) {
@@ -152,33 +161,36 @@ export function createDatabaseApplier(session: Session, where: Where): DatabaseA
 
   return {
     async apply(databases, applications, deadline, reverts = revertsNothing) {
-      const catalog = await prepare(deadline);
+      const found = await readCatalog(deadline);
+      const { catalog } = found;
       const plan = planDatabaseChanges(catalog, databases, applications, reverts);
-      await run(plan.closing, deadline);
+      await close(plan.closing, deadline);
+      await prepare(found, deadline);
       await run(plan.statements, deadline);
       const failures = await applyAllInside(plan, catalog, applications, reverts, deadline);
       await run(plan.opening, deadline);
-      if (failures.length > 0) throw failures[0];
+      const [trouble] = [...plan.troubles, ...failures];
+      if (trouble !== undefined) throw trouble;
     },
 
     async look(databases, applications, deadline) {
       const { catalog } = await readCatalog(deadline);
       const plan = planDatabaseChanges(catalog, databases, applications, revertsNothing);
-      const there = databases.filter(({ name }) => catalog.databases.some((each) => each.name === name));
-      const extensions = await Promise.all(
-        there.map((database) =>
-          inside(database, async (session) => {
-            const facts = await extensionsOf(session, catalog, database, deadline);
-            return planInside(database, applications, catalog.applied, facts, revertsNothing).drift;
-          }),
-        ),
+      const drift = [...plan.drift];
+      const troubles = plan.troubles.map(describeError);
+      for (const database of databases.filter(({ name }) => catalog.databases.some((each) => each.name === name))) {
+        try {
+          const facts = await inside(database, (there) => extensionsOf(there, catalog, database, deadline));
+          drift.push(...planInside(database, applications, catalog.applied, facts, revertsNothing).drift);
+        } catch (error) {
+          if (!isUnderstudyError(error)) throw error;
+          troubles.push(`nobody can look into the database ${database.name}: ${describeError(error)}`);
+        }
+      }
+      const retired = formerDatabases(catalog, databases).filter((name) =>
+        catalog.databases.some((each) => each.name === name),
       );
-      return {
-        drift: [...plan.drift, ...extensions.flat()],
-        retired: formerDatabases(catalog, databases).filter((name) =>
-          catalog.databases.some((each) => each.name === name),
-        ),
-      };
+      return { drift, retired, troubles };
     },
 
     async drop(name, databases, applications, deadline) {

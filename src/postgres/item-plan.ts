@@ -19,6 +19,8 @@ export interface Item extends AppliedKey {
   readonly isNew?: boolean;
   /** Leads from `actual` to `declared`. */
   readonly change: readonly string[];
+  /** What can only be done once that is visible to others: statements by themselves. */
+  readonly afterwards?: readonly string[];
   /** An expression for what is there after that, where the server may put it in words of its own. */
   readonly seen?: string;
 }
@@ -60,8 +62,10 @@ export function planItems(items: readonly Item[], records: AppliedRecords, rever
   const drift: Drift[] = [];
   for (const item of items) {
     const decision = decideItem(item, records, reverts);
-    if (decision === 'change') statements.push([...item.change, record(item, item.declared, item.seen)].join('; '));
-    else if (decision === 'record') statements.push(record(item, item.declared));
+    if (decision === 'change') {
+      const change = [...item.change, record(item, item.declared, item.seen)].join('; ');
+      statements.push(change, ...(item.afterwards ?? []));
+    } else if (decision === 'record') statements.push(record(item, item.declared));
     else if (decision !== null) drift.push(decision);
   }
   return { statements, drift };

@@ -2,10 +2,12 @@
  * What must be done so that exactly those logins are open that are declared: pure, from the catalog to statements.
  *
  * Invariant: a login acts as one group, by a setting that is there before it may log in. Each statement is one
- * transaction and may be repeated. Closing waits for nothing else: whoever is no longer declared is out at once.
+ * transaction and may be repeated. Closing rests on nothing but what is there and what is declared: whoever is no longer
+ * declared is out at once. A session is ended once it is visible that its login may not log in.
  */
 import pg from 'pg';
 import type { ApplicationRole, LoginRole } from '../core/application-roles.ts';
+import type { DatabaseSpec } from '../core/spec.ts';
 import { type Catalog, type CatalogRole, findRole, roleComments } from './role-catalog.ts';
 
 const q = pg.escapeIdentifier;
@@ -24,23 +26,26 @@ interface WantedLogin extends LoginRole {
   readonly actsAs: string;
 }
 
-function wantedLogins(applications: readonly ApplicationRole[], ownerOf: OwnerOf): readonly WantedLogin[] {
+function wantedLogins({ applications, databases }: Declared): readonly WantedLogin[] {
   return applications.flatMap(({ name, database, rights, logins }) => {
-    const actsAs = rights === 'owner' ? ownerOf(database) : name;
+    const owner = databases.find((each) => each.name === database)?.owner;
+    const actsAs = rights === 'owner' ? (owner ?? name) : name;
     return logins.map((login) => ({ ...login, application: name, actsAs }));
   });
 }
 
-export type OwnerOf = (database: string) => string;
+interface Declared {
+  readonly databases: readonly DatabaseSpec[];
+  readonly applications: readonly ApplicationRole[];
+}
 
 /** Logins of ours that nobody wants open, and the applications' own of an earlier version. */
-function isRetired(role: CatalogRole, wanted: ReadonlyMap<string, WantedLogin>): boolean {
+function isRetired(role: CatalogRole, wanted: ReadonlyMap<string, LoginRole>): boolean {
   if (!role.login || role.privileged) return false;
   if (role.comment === roleComments.application) return true;
   return role.comment === roleComments.login && (wanted.get(role.name)?.mayLogIn ?? false) === false;
 }
 
-/** While it may not log in, nobody takes an ended session's place. */
 function endSessions(name: string): string {
   return `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = ${text(name)}`;
 }
@@ -61,17 +66,17 @@ function opened(catalog: Catalog, login: WantedLogin): string | null {
       : []),
     ...others.map((group) => `REVOKE ${q(group)} FROM ${q(name)}`),
     ...(found?.memberOf.includes(application) === true ? [] : [`GRANT ${q(application)} TO ${q(name)}`]),
-    ...(isMoved(found, login) ? [endSessions(name)] : []),
     ...(found?.setRole === actsAs ? [] : [`ALTER ROLE ${q(name)} SET role = ${text(actsAs)}`]),
     ...(shallLogIn && (found?.login !== true || isMoved(found, login)) ? [`ALTER ROLE ${q(name)} LOGIN`] : []),
   ];
   return parts.length === 0 ? null : parts.join('; ');
 }
 
-export function planLogins(catalog: Catalog, applications: readonly ApplicationRole[], ownerOf: OwnerOf): LoginPlan {
-  const logins = wantedLogins(applications, ownerOf);
-  const wanted = new Map(logins.map((login) => [login.name, login]));
+/** `fit`: of what is declared, what can be carried out; the other logins stay as they are as long as they are declared. */
+export function planLogins(catalog: Catalog, declared: Declared, fit: Declared): LoginPlan {
+  const wanted = new Map(declared.applications.flatMap(({ logins }) => logins.map((login) => [login.name, login])));
   const retired = catalog.roles.filter((role) => isRetired(role, wanted)).map(({ name }) => name);
+  const logins = wantedLogins(fit);
   const moved = logins.filter((login) => {
     const found = findRole(catalog, login.name);
     return found?.login === true && isMoved(found, login);

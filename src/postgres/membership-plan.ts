@@ -48,6 +48,7 @@ function told(groups: Iterable<string>): string {
 }
 
 interface Membership extends Item {
+  readonly role: string;
   readonly revokes: readonly string[];
   readonly grants: readonly string[];
 }
@@ -65,6 +66,7 @@ function memberships(
     const role = findRole(catalog, name);
     const memberOf = (role?.memberOf ?? []).filter((group) => known.has(group));
     return {
+      role: name,
       database: '',
       item: `role ${name}`,
       name: `memberships of ${name}`,
@@ -79,17 +81,16 @@ function memberships(
   });
 }
 
-/** All in one transaction, and first all that goes: members of each other there can't be. */
+/** All in one transaction, and first all that goes: members of each other there can't be. Those of `left` stay as they are. */
 export function planMemberships(
   catalog: Catalog,
   databases: readonly DatabaseSpec[],
   applications: readonly ApplicationRole[],
   reverts: Reverts,
+  left: ReadonlySet<string> = new Set(),
 ): ItemPlan {
-  const decided = memberships(catalog, databases, applications).map((item) => ({
-    item,
-    decision: decideItem(item, catalog.applied, reverts),
-  }));
+  const items = memberships(catalog, databases, applications).filter(({ role }) => !left.has(role));
+  const decided = items.map((item) => ({ item, decision: decideItem(item, catalog.applied, reverts) }));
   const changing = decided.filter(({ decision }) => decision === 'change').map(({ item }) => item);
   const recorded = decided.filter(({ decision }) => decision === 'change' || decision === 'record');
   const statement = [

@@ -32,6 +32,7 @@ import { rewind } from './rewind.ts';
 import { startInRole } from './role-start.ts';
 import { createSession } from './session.ts';
 import { endRetiredSessions, endRevokedSessions, endSessions, openTransactions } from './sessions.ts';
+import { sharedLook } from './shared-look.ts';
 import { applySlots } from './slots.ts';
 import { stop } from './stop.ts';
 import { markSyncStandbys } from './sync-standby-change.ts';
@@ -291,7 +292,7 @@ export function createPostgres(options: PostgresOptions): Postgres {
     applySlots: (targets, act) => applySlots(acting, targets, deadlineOf(clock, act)),
     applyDatabases: (wanted, applications, act) =>
       databases.apply(wanted, applications, deadlineOf(clock, act), act.reverts),
-    databaseState: (wanted, applications, act) => databases.look(wanted, applications, deadlineOf(clock, act)),
+    databaseState: sharedLook(databases, clock),
     dropDatabase: (name, wanted, applications, act) =>
       databases.drop(name, wanted, applications, deadlineOf(clock, act)),
     logins: (act) => readLogins(acting, act.withinMs),

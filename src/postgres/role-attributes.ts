@@ -9,6 +9,15 @@ import { type Catalog, type CatalogRole, roleComments } from './role-catalog.ts'
 
 const ours: ReadonlySet<string | null> = new Set(Object.values(roleComments));
 
+export function isOurs({ comment }: CatalogRole): boolean {
+  return ours.has(comment);
+}
+
+/** As people name it. */
+export function attributesOf(role: string): string {
+  return `attributes of ${role}`;
+}
+
 /** Who may log in is settled at once and for applications alone (login-plan.ts). */
 function mayNotLogIn({ comment }: CatalogRole): boolean {
   return comment === roleComments.owner || comment === roleComments.group;
@@ -20,20 +29,18 @@ function given(role: CatalogRole): readonly string[] {
 
 /** Nobody declares any, so that a role without them is worth no record. */
 export function attributeItems({ roles }: Catalog): readonly Item[] {
-  return roles
-    .filter(({ comment }) => ours.has(comment))
-    .map((role) => {
-      const attributes = given(role);
-      const without = attributes.map((attribute) => `NO${attribute}`).join(' ');
-      return {
-        database: '',
-        item: `attributes of ${role.name}`,
-        name: `attributes of ${role.name}`,
-        declared: null,
-        actual: attributes.length === 0 ? null : attributes.join(', '),
-        isDefault: true,
-        isUndeclarable: true,
-        change: without === '' ? [] : [`ALTER ROLE ${pg.escapeIdentifier(role.name)} ${without}`],
-      };
-    });
+  return roles.filter(isOurs).map((role) => {
+    const attributes = given(role);
+    const without = attributes.map((attribute) => `NO${attribute}`).join(' ');
+    return {
+      database: '',
+      item: attributesOf(role.name),
+      name: attributesOf(role.name),
+      declared: null,
+      actual: attributes.length === 0 ? null : attributes.join(', '),
+      isDefault: true,
+      isUndeclarable: true,
+      change: without === '' ? [] : [`ALTER ROLE ${pg.escapeIdentifier(role.name)} ${without}`],
+    };
+  });
 }

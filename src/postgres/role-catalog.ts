@@ -16,6 +16,12 @@ export const roleComments = {
   login: 'understudy login',
 } as const;
 
+/**
+ * A setting of a database that is no longer declared: in the catalog, so that standbys see it too. It has no effect, and is
+ * no setting that anybody declares.
+ */
+export const retiredMark = { setting: 'understudy.retired', value: 'yes' } as const;
+
 const roleSchema = z.object({
   name: z.string(),
   login: z.boolean(),
@@ -86,7 +92,8 @@ export const catalogStatement: Statement<z.infer<typeof row>> = {
           where a.privilege_type = 'CONNECT'),
         'connectionLimit', d.datconnlimit, 'encoding', pg_encoding_to_char(d.encoding), 'locale', d.datcollate,
         'settings', (select coalesce(json_object_agg(split_part(s, '=', 1), substr(s, strpos(s, '=') + 1)), '{}')
-          from pg_db_role_setting, unnest(setconfig) s where setdatabase = d.oid and setrole = 0))), '[]')
+          from pg_db_role_setting, unnest(setconfig) s
+          where setdatabase = d.oid and setrole = 0 and not starts_with(s, '${retiredMark.setting}=')))), '[]')
       from pg_database d where not d.datistemplate) as databases,
     ${hasTable} as applied,
     exists (select from pg_authid where rolname = '${replicationRole}' and rolreplication and rolcanlogin) as replication,

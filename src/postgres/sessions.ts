@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { PostgresSession } from '../core/local-postgres.ts';
 import { sessionName, superuser } from './layout.ts';
-import { roleComments } from './role-catalog.ts';
+import { retiredMark, roleComments } from './role-catalog.ts';
 import type { Session } from './session.ts';
 
 const sessionRow = z.object({
@@ -43,13 +43,19 @@ export async function openTransactions(session: Session, withinMs: number): Prom
   }));
 }
 
+/** Databases that are no longer declared, unless somebody let others in by hand. */
+const retiredDatabases = `select d.oid from pg_db_role_setting s join pg_database d on d.oid = s.setdatabase
+          where s.setrole = 0 and '${retiredMark.setting}=${retiredMark.value}' = any (s.setconfig) and not exists (
+            select from aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) where privilege_type = 'CONNECT')`;
+
 /**
- * Sessions of roles of ours that may not log in, or of roles that are no longer there: a server asks only at the login. The
- * same on a standby, where the catalog comes from its primary.
+ * Sessions of roles of ours that may not log in, or of roles that are no longer there, and those in retired databases: a server
+ * asks only at the login. The same on a standby, where the catalog comes from its primary.
  */
 export const retiredSessions = `from pg_stat_activity a left join pg_authid r on r.oid = a.usesysid
         where a.backend_type = 'client backend' and a.usesysid is not null and (r.oid is null or not r.rolcanlogin
-          and shobj_description(r.oid, 'pg_authid') in ('${roleComments.login}', '${roleComments.application}'))`;
+          and shobj_description(r.oid, 'pg_authid') in ('${roleComments.login}', '${roleComments.application}')
+          or not r.rolsuper and a.datid in (${retiredDatabases}))`;
 
 export async function endRetiredSessions(session: Session, withinMs: number): Promise<void> {
   await session.query({ row: z.object({}), text: `select pg_terminate_backend(a.pid) ${retiredSessions}` }, withinMs);
