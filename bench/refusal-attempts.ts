@@ -117,6 +117,7 @@ export function agentAttempts({ knockers, record, revision, spec }: Target): rea
     foreignOperator,
     operator,
     operatorElsewhere,
+    revokedOperator,
     storeClient,
     storeServer,
     viewer,
@@ -134,6 +135,10 @@ export function agentAttempts({ knockers, record, revision, spec }: Target): rea
     on('no certificate', { as: null, ...health }),
     on('an expired certificate', { as: expiredOperator, ...health }),
     on('a certificate of another authority', { as: foreignOperator, ...health }),
+    on('a revoked certificate', { as: revokedOperator, ...health }),
+    on('a revoked certificate, at another node', { as: revokedOperator, ...health }, 'db2'),
+    on('a revoked certificate, for an order', { as: revokedOperator, ...post('/v1/switchover', order) }),
+    on('a revoked certificate, at an app node', { as: revokedOperator, ...health }, 'app1'),
     on('an operator of another cluster', { as: operatorElsewhere, ...health }),
     on('a node that is not declared', { as: db9, ...health }),
     on("a store client's certificate", { as: storeClient, ...health }),
@@ -310,7 +315,8 @@ async function psql({
 /** Each differs in one thing from the control, which is let in; so it is that one thing that it is refused for. */
 export function databaseAttempts(target: Target): readonly Attempt[] {
   const { applicationLogin, knockers, primary, record, wrongPassfile } = target;
-  const { app1, db2, db9, expiredApp1, expiredDb2, foreignApp1, foreignDb2, operator, viewer } = knockers;
+  const { app1, db2, db9, expiredApp1, expiredDb2, foreignApp1, foreignDb2, operator, revokedOperator, viewer } =
+    knockers;
   const host = addressOf(record, primary);
   const at = 'PostgreSQL';
   const { user, passfile, resting } = applicationLogin;
@@ -331,6 +337,7 @@ export function databaseAttempts(target: Target): readonly Attempt[] {
     on('an application without TLS, with its password', noLine, { ...shop, sslmode: 'disable', as: null }),
     on('an application without a certificate', /valid client certificate/, { ...shop, as: null }),
     on('an application with a certificate of another authority', foreign, { ...shop, as: foreignApp1 }),
+    on('an application with a revoked certificate', /certificate revoked/i, { ...shop, as: revokedOperator }),
     on('an application with an expired certificate', expired, { ...shop, as: expiredApp1 }),
     on('an application with a wrong password', /password authentication failed/, { ...shop, passfile: wrongPassfile }),
     on("an application's login that rests", /password authentication failed|not permitted to log in/, {

@@ -15,7 +15,7 @@ export interface Knocker {
 
 type NodeRole = 'database' | 'app' | 'witness';
 
-export type Knockers = Awaited<ReturnType<typeof makeKnockers>>;
+export type Knockers = Awaited<ReturnType<typeof makeKnockers>> & { readonly revokedOperator: Knocker };
 export type KnockerName = keyof Knockers;
 
 export async function makeKnockers(record: StageRecord, directory: string) {

@@ -8,6 +8,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createAgentClient } from '../src/api/client.ts';
+import { combinedFiles, readCredentials } from '../src/pki/credential-files.ts';
 import { stagePorts } from '../src/stage/network.ts';
 import { stageProcesses } from '../src/stage/processes.ts';
 import { nodeDirectory, type StageRecord } from '../src/stage/record.ts';
@@ -21,7 +22,7 @@ import {
   storeAttempts,
   type Target,
 } from './refusal-attempts.ts';
-import { makeKnockers } from './refusal-credentials.ts';
+import { type Knocker, makeKnockers } from './refusal-credentials.ts';
 import { enrolmentAttempts } from './refusal-enrolment.ts';
 import { StageUnderTest } from './stage-under-test.ts';
 
@@ -75,7 +76,10 @@ async function makeAll(stage: StageUnderTest): Promise<Report> {
 
 async function targetOf(stage: StageUnderTest): Promise<Target> {
   const { record } = stage;
-  const knockers = await makeKnockers(record, join(record.root, 'knockers'));
+  const knockers = {
+    ...(await makeKnockers(record, join(record.root, 'knockers'))),
+    revokedOperator: await revokedOperator(stage),
+  };
   const { primary } = await stage.status();
   const address = record.nodes.find(({ name }) => name === 'db1')?.address ?? '';
   const { cluster, domain } = record;
@@ -97,6 +101,22 @@ async function targetOf(stage: StageUnderTest): Promise<Target> {
   } finally {
     client.close();
   }
+}
+
+/** An operator whose certificate the cluster made, and then revoked. Throws when it was not good before. */
+async function revokedOperator(stage: StageUnderTest): Promise<Knocker> {
+  const directory = join(stage.record.root, 'knockers', 'rita');
+  const steps = [
+    ['operator', 'add', 'rita', '--out', directory],
+    ['--context', join(directory, 'context.json'), 'status'],
+    ['certificates', 'revoke', '--operator', 'rita', '--yes'],
+  ];
+  for (const step of steps) {
+    const { code, stderr } = await stage.cli(...step);
+    if (code !== 0) throw new Error(`${step.join(' ')}: ${stderr}`);
+  }
+  const files = combinedFiles(directory, 'rita');
+  return { files, credentials: await readCredentials(files) };
 }
 
 /** Nobody but root and the pooler's user can read it. */
