@@ -75,7 +75,8 @@ export function callAgent(record: StageRecord, node: string, call: Call): Promis
     });
     sent.on('timeout', () => sent.destroy(new Error('no answer')));
     sent.on('error', (error: NodeJS.ErrnoException) =>
-      resolve({ refused: true, cameBack: `no answer: ${error.code ?? error.message}` }),
+      // Where nobody listens nobody refuses anything.
+      resolve({ refused: error.code !== 'ECONNREFUSED', cameBack: `no answer: ${error.code ?? error.message}` }),
     );
     sent.on('response', (response) => {
       let answer = '';

@@ -1,12 +1,27 @@
 /** What is tried at the port for new nodes, and with orders of tokens and of people's certificates. */
+import { connect } from 'node:net';
 import { createAgentClient } from '../src/api/client.ts';
 import { enrolmentPort } from '../src/config/node-file.ts';
 import { newSecret, secretDigest } from '../src/pki/enrolment-token.ts';
 import { createSigningRequest } from '../src/pki/signing-request.ts';
 import { stagePorts } from '../src/stage/network.ts';
 import { type Attempt, addressOf, callAgent, type Outcome, type Target } from './refusal-attempts.ts';
+import { until } from './waiting.ts';
 
 const hourMs = 3_600_000;
+
+/** An agent hears of a token by the store. */
+const openWithinMs = 10_000;
+
+function answers(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port }, () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on('error', () => resolve(false));
+  });
+}
 
 export function enrolmentAttempts({ knockers, record }: Target): readonly Attempt[] {
   const { app1, operator, viewer } = knockers;
@@ -22,6 +37,7 @@ export function enrolmentAttempts({ knockers, record }: Target): readonly Attemp
     const client = createAgentClient({ ...to, port: stagePorts.api, tls: operator.credentials });
     try {
       await client.orderToken(order);
+      await until('the port for new nodes opens', openWithinMs, 50, () => answers(to.address, port));
       return secret;
     } finally {
       client.close();
