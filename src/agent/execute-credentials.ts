@@ -8,7 +8,7 @@ import type { Action } from '../core/actions.ts';
 import type { ClusterView } from '../core/cluster-view.ts';
 import { unreachable } from '../core/exhausted-union.ts';
 import { inUseBy } from '../core/rules/credential-chore.ts';
-import { type CredentialStep, planCredentials } from '../core/rules/credentials.ts';
+import { type CredentialStep, lacksLogins, planCredentials } from '../core/rules/credentials.ts';
 import { describeError, UnderstudyError } from '../errors/understudy-error.ts';
 import type { StoreCondition, StoreWrite } from '../ports/store.ts';
 import { encodeRecord } from '../records/codecs.ts';
@@ -32,14 +32,16 @@ export function credentialsWork(
   return async (signal) => {
     const { postgres, credentials, clock, mirror } = context;
     const options = { signal, withinMs: statementWithinMs };
+    const logins = await postgres.logins(options);
     const steps = planCredentials({
       spec: action.spec,
       records: mirror.view.credentials,
-      logins: await postgres.logins(options),
+      logins,
       sealable: credentials.sealable(),
       inUse: inUseBy({ ...view, store: mirror.view }),
       wallMs: clock.wallClock().getTime(),
     });
+    if (lacksLogins({ spec: action.spec, logins })) context.achieved({ kind: 'logins-missing' });
     const failures: string[] = [];
     for (const step of steps) {
       signal.throwIfAborted();

@@ -189,6 +189,8 @@ export type Outcome =
   | { readonly kind: 'examined'; readonly key: string; readonly found: Divergence }
   | { readonly kind: 'rewind-failed'; readonly key: string; readonly because: string }
   | { readonly kind: 'databases-applied'; readonly specRevision: number }
+  /** They were there once: the databases' roles are looked at again. */
+  | { readonly kind: 'logins-missing' }
   | { readonly kind: 'credentials-applied'; readonly key: string; readonly atMs: number }
   | { readonly kind: 'status-published'; readonly key: string; readonly counter: number; readonly atMs: number }
   | { readonly kind: 'act-failed'; readonly act: string; readonly atMs: number };
@@ -232,6 +234,8 @@ export function learn(memory: DatabaseMemory, outcome: Outcome): DatabaseMemory 
       return { ...forgive(memory, 'apply-slots'), slotsKey: outcome.key, slotsDoneAtMs: outcome.atMs };
     case 'databases-applied':
       return { ...memory, databasesRevision: outcome.specRevision };
+    case 'logins-missing':
+      return { ...memory, databasesRevision: null };
     case 'credentials-applied':
       return { ...memory, credentialsKey: outcome.key, credentialsDoneAtMs: outcome.atMs };
     case 'kept-discarded':

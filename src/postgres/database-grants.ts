@@ -9,6 +9,7 @@
 import pg from 'pg';
 import { type ApplicationRole, groupRole } from '../core/application-roles.ts';
 import type { DatabaseSpec } from '../core/spec.ts';
+import { roleComments } from './role-catalog.ts';
 
 const q = pg.escapeIdentifier;
 const text = pg.escapeLiteral;
@@ -95,6 +96,30 @@ function later(maker: string, read: string, write: string): readonly string[] {
     `${grant} INSERT, UPDATE, DELETE ON TABLES TO ${q(write)}`,
     `${grant} USAGE, UPDATE ON SEQUENCES TO ${q(write)}`,
   ];
+}
+
+/**
+ * What somebody made who makes nothing here any more goes to the owner: an application that may only read now would else go on
+ * changing and dropping it. Of an application that is gone it stays, for the case that it comes back; so does what belongs to
+ * whoever has a database of his own, since REASSIGN OWNED would give that away, too.
+ */
+function handedOver(formers: readonly string[], readers: readonly string[], owner: string): string {
+  const names = (list: readonly string[]) => `ARRAY[${list.map(text).join(', ')}]::name[]`;
+  return block(`DECLARE
+    former record;
+  BEGIN
+    FOR former IN SELECT rolname AS name FROM pg_catalog.pg_authid r WHERE rolname = ANY (${names(formers)})
+        AND (rolname = ANY (${names(readers)}) OR shobj_description(oid, 'pg_authid') = ${text(roleComments.owner)})
+        AND NOT EXISTS (SELECT FROM pg_catalog.pg_database WHERE datdba = r.oid) LOOP
+      EXECUTE format('REASSIGN OWNED BY %I TO %I', former.name, ${text(owner)});
+    END LOOP;
+  END`);
+}
+
+/** In one transaction, when `formers` are no makers any more; `readers`: applications that may only read here. */
+export function handOver(database: DatabaseSpec, formers: readonly string[], readers: readonly string[]): string {
+  const [read, write] = [groupRole(database.name, 'read'), groupRole(database.name, 'write')];
+  return `${handedOver(formers, readers, database.owner)};\n${existing([database.owner], read, write)};`;
 }
 
 export function databaseGrants(database: DatabaseSpec, makers: readonly string[]): string {

@@ -11,7 +11,7 @@ import type { Drift } from '../core/applied.ts';
 import type { DatabaseSpec } from '../core/spec.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import { type AppliedRecords, forget, keyOf, record } from './applied-table.ts';
-import { databaseGrants, makersOf } from './database-grants.ts';
+import { databaseGrants, handOver, makersOf } from './database-grants.ts';
 import { decideItem, type Item, type Reverts } from './item-plan.ts';
 import type { Statement } from './session.ts';
 
@@ -52,12 +52,26 @@ export function planInside(
   const fresh = makers.filter((maker) => !left.has(maker) && !records.has(keyOf(key(maker))));
   const extensions = facts === null ? [] : extensionItems(database, records, facts);
   const decided = extensions.map((item) => ({ item, decision: decideItem(item, records, reverts) }));
+  const former = formerMakers(database, makers, records);
+  const readers = applications.filter((each) => each.database === database.name && each.rights === 'ro');
+  const grants = [
+    ...(former.length === 0
+      ? []
+      : [
+          handOver(
+            database,
+            former,
+            readers.map(({ name }) => name),
+          ),
+        ]),
+    ...(fresh.length === 0 ? [] : [databaseGrants(database, fresh)]),
+  ];
   return {
-    grants: fresh.length === 0 ? null : databaseGrants(database, fresh),
+    grants: grants.length === 0 ? null : grants.join('\n'),
     granted: [
       ...fresh.map((maker) => record(key(maker), 'given')),
       // Who comes again is given them again.
-      ...formerMakers(database, makers, records).map((maker) => forget(key(maker))),
+      ...former.map((maker) => forget(key(maker))),
       ...decided.flatMap(({ item, decision }) => (decision === 'record' ? [record(item, item.declared)] : [])),
     ],
     extensions: decided.flatMap(({ item, decision }) =>

@@ -1,7 +1,8 @@
 /**
  * When the holder looks after the credentials of applications; what it does then is credentials.ts's. Pure.
  *
- * Invariant: nothing waits for it, and it waits for the roles. It is due when anything changed that it rests on, and from time to
+ * Invariant: nothing waits for it, and it waits until the roles have been seen to; of those that can't be made, as for an extension
+ * that is missing, it has nothing to do, and the others don't wait. It is due when anything changed that it rests on, and from time to
  * time, since the server's catalogue may change without a word.
  */
 import type { Action } from '../actions.ts';
@@ -45,9 +46,10 @@ export function decideCredentials(situation: Situation): {
   const { view, memory, spec, specRevision, nowMs } = situation;
   const nothing = { actions: [], unconverged: [] };
   if (spec === null || view.postgres.state !== 'primary' || situation.lease.is !== 'mine') return nothing;
-  const key = keyOf(view, specRevision ?? 0);
+  const key = keyOf(view, specRevision ?? 0, memory.databasesRevision);
   const isDue = memory.credentialsKey !== key || nowMs - (memory.credentialsDoneAtMs ?? 0) >= everyMs;
-  const isReady = memory.databasesRevision === specRevision && retryAfterMs(view, 'credentials') === 0;
+  const isSeenTo = memory.databasesRevision === specRevision || view.lastJobs.get('databases')?.outcome === 'failed';
+  const isReady = isSeenTo && retryAfterMs(view, 'credentials') === 0;
   const action: Action = { do: 'apply-credentials', spec, key, because: ['credentials-due'] };
   return {
     actions: isDue && isReady ? [action] : [],
@@ -55,11 +57,11 @@ export function decideCredentials(situation: Situation): {
   };
 }
 
-function keyOf({ store, reports }: ClusterView, specRevision: number): string {
+function keyOf({ store, reports }: ClusterView, specRevision: number, databasesRevision: number | null): string {
   const records = [...store.credentials].map(([name, { revision }]) => [name, revision]);
   const sealing = [...store.sealing].map(([node, { revision }]) => [node, revision]);
   const heard = [...reports].map(([node, { report }]) => [node, report.credentials ?? null]);
-  return JSON.stringify([specRevision, records, sealing, heard]);
+  return JSON.stringify([specRevision, databasesRevision, records, sealing, heard]);
 }
 
 /** A node that has no sealing certificate yet is waited for by nobody: it has not been enrolled. */

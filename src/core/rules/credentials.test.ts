@@ -6,7 +6,7 @@ import { loginRole } from '../application-roles.ts';
 import type { Stored } from '../cluster-view.ts';
 import { type CredentialRecord, credentialName, newerCredentials } from '../credential.ts';
 import { type ApplicationSpec, defaultApplicationFiles, type Spec } from '../spec.ts';
-import { type CredentialStep, type LoginFacts, planCredentials } from './credentials.ts';
+import { type CredentialStep, type LoginFacts, lacksLogins, planCredentials } from './credentials.ts';
 
 const application: ApplicationSpec = {
   name: 'shop',
@@ -220,6 +220,17 @@ describe('credentials', () => {
     scene.carryOut();
     scene.reported = 4;
     expect(scene.plan()).toMatchObject([{ do: 'issue', generation: 5, because: 'ahead-of-the-store' }]);
+  });
+
+  it('miss a login that somebody dropped', () => {
+    const scene = new Scene();
+    const lacks = () => lacksLogins({ spec: scene.spec, logins: [...scene.logins.values()] });
+    scene.settle();
+    expect(lacks()).toBe(false);
+    scene.logins.delete(second);
+    expect(lacks()).toBe(true);
+    scene.spec = specWith([]);
+    expect(lacks()).toBe(false);
   });
 
   it('end with the declaration', () => {

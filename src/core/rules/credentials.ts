@@ -71,6 +71,14 @@ export function planCredentials(facts: CredentialFacts): readonly CredentialStep
   ];
 }
 
+/** Is the catalogue without a login that is declared? Whoever dropped it by hand left the databases' work undone. */
+export function lacksLogins({ spec, logins }: Pick<CredentialFacts, 'spec' | 'logins'>): boolean {
+  const known = new Set(logins.map(({ role }) => role));
+  return declaredPairs(spec).some(({ application, node }) =>
+    loginRoles(application.name, node).some((role) => !known.has(role)),
+  );
+}
+
 function isOpen(login: LoginFacts | undefined): boolean {
   return login !== undefined && (login.canLogin || login.verifierDigest !== null);
 }
