@@ -177,6 +177,26 @@ describe.each(installedMajors())('databases and applications on PostgreSQL %i', 
     expect(await may(await login('report'), 'select * from secret')).toBe('no');
   });
 
+  it('leave nothing that can be changed with an application that may only read from now on', async () => {
+    const web = await login('web');
+    await web.query(`create table web_kept (id serial primary key); insert into web_kept default values;
+      create function web_kept() returns int language sql as 'select 1'`);
+    await apply(roles.map((role) => (role.name === 'web' ? { ...role, rights: 'ro' as const } : role)));
+    // In a session that began before, too.
+    for (const client of [web, await login('web')]) {
+      expect(await may(client, 'select * from web_kept')).toBe('yes');
+      for (const statement of [
+        'insert into web_kept default values',
+        'drop table web_kept',
+        'drop function web_kept()',
+      ])
+        expect(await may(client, statement)).toBe('no');
+    }
+    expect(await may(await login('migrate'), 'alter table web_kept add column more int')).toBe('yes');
+    await apply();
+    expect(await may(await login('web'), 'insert into web_kept default values')).toBe('yes');
+  });
+
   it('let nobody else in', async () => {
     const web = loginRole('web', 'web0', 1);
     const at = { node: 'db1', tls: cluster.web0, database: 'shop' };
@@ -309,6 +329,26 @@ describe.each(installedMajors())('databases and applications on PostgreSQL %i', 
         },
       ]);
       expect(await state(wiki)).toEqual({ drift: [], retired: [], troubles: [] });
+    });
+
+    it('do everything else when PostgreSQL refuses a setting, and say which', async () => {
+      const refused = { ...wiki, settings: { ...wiki.settings, work_mem: 'banana' }, connectionLimit: 9 };
+      const zeta = plainDatabase('zeta', 'zeta-owner');
+      const applied = cluster.node('db1').postgres.applyDatabases([...databases, refused, zeta], roles, soon);
+      await expect(applied).rejects.toMatchObject({ cause: { message: expect.stringContaining('work_mem') } });
+      const admin = await asSuperuser();
+      const { rows } = await admin.query(
+        "select datname as name, datconnlimit as most from pg_database where datname in ('wiki', 'zeta') order by 1",
+      );
+      expect(rows).toEqual([
+        { name: 'wiki', most: 9 },
+        { name: 'zeta', most: -1 },
+      ]);
+      await cluster
+        .node('db1')
+        .postgres.dropDatabase('zeta', databases, roles, soon)
+        .catch(() => undefined);
+      await declare(wiki);
     });
 
     it('say which package is missing, with everything else done', async () => {

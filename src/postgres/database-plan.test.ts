@@ -34,9 +34,9 @@ const role = (name: string, change: Partial<CatalogRole> = {}): CatalogRole => (
   ...change,
 });
 
-const inOrder = ({ closing, statements, opening }: DatabasePlan): readonly string[] => [
+const inOrder = ({ closing, groups, opening }: DatabasePlan): readonly string[] => [
   ...closing,
-  ...statements,
+  ...groups.flat(),
   ...opening,
 ];
 
@@ -257,12 +257,12 @@ describe('planDatabaseChanges', () => {
       databases: [...shop.databases, plainDatabase('blog', 'keeper')],
       applications: [application('web', 'shop', 'rw', ['web2'])],
     };
-    const { closing, statements, opening } = planned(settled(nothing, shop), next);
+    const { closing, groups, opening } = planned(settled(nothing, shop), next);
     expect(closing).toEqual([
       'ALTER ROLE "web@web1:1" NOLOGIN',
       `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'web@web1:1'`,
     ]);
-    expect(statements.join()).not.toContain('@');
+    expect(groups.flat().join()).not.toContain('@');
     expect(opening[0]).toBe(
       `CREATE ROLE "web@web2:1" NOLOGIN; COMMENT ON ROLE "web@web2:1" IS 'understudy login'; ` +
         `GRANT "web" TO "web@web2:1"; ALTER ROLE "web@web2:1" SET role = 'web'; ALTER ROLE "web@web2:1" LOGIN`,
@@ -358,7 +358,7 @@ describe('planDatabaseChanges', () => {
       // It goes on where it was left once the role is fit again.
       const fit = changeRole(rested, 'keeper', () => ({ privileged: false, attributes: [] }));
       const whole = settled(fit, less);
-      expect(planned(whole, less)).toMatchObject({ closing: [], statements: [], opening: [], troubles: [] });
+      expect(planned(whole, less)).toMatchObject({ closing: [], groups: [], opening: [], troubles: [] });
       expect(whole.roles.find((each) => each.name === 'web@web9:1')?.login).toBe(true);
     });
 
@@ -384,7 +384,7 @@ describe('planDatabaseChanges', () => {
         (each) => each === 'attributes of keeper',
       );
       expect(plan.troubles).toEqual([]);
-      expect(plan.statements[0]).toMatch(/^ALTER ROLE "keeper" NOSUPERUSER; /);
+      expect(plan.groups[0]?.[0]).toMatch(/^ALTER ROLE "keeper" NOSUPERUSER; /);
     });
 
     it('keeps a database that is declared from being taken for a retired one', () => {
@@ -435,7 +435,7 @@ describe('what somebody changed by hand', () => {
           perform,
           after,
         );
-        expect(planned(reverted, wanted)).toMatchObject({ statements: [], drift: [] });
+        expect(planned(reverted, wanted)).toMatchObject({ groups: [], drift: [] });
       }),
     );
   });
@@ -456,7 +456,7 @@ describe('what somebody changed by hand', () => {
     ] as const) {
       const rested = settled(after, limit(wanted));
       expect(rested.databases[0]?.connectionLimit).toBe(is);
-      expect(planned(rested, limit(wanted))).toMatchObject({ statements: [], drift: [] });
+      expect(planned(rested, limit(wanted))).toMatchObject({ groups: [], drift: [] });
     }
   });
 
@@ -464,7 +464,7 @@ describe('what somebody changed by hand', () => {
     const plain = { databases: [plainDatabase('shop', 'keeper')], applications: [] };
     const after = changeDatabase(settled(nothing, plain), 'shop', () => ({ settings: { jit: 'off' } }));
     expect(planned(after, plain)).toMatchObject({
-      statements: [],
+      groups: [],
       drift: [{ name: 'jit of shop', kind: 'changed', actual: 'off', declared: null }],
     });
   });
@@ -474,7 +474,7 @@ describe('what somebody changed by hand', () => {
     const given = changeRole(settled(nothing, wanted), 'web', () => ({ attributes: ['CREATEDB', 'BYPASSRLS'] }));
     const after = changeRole(given, 'keeper', () => ({ login: true }));
     expect(planned(after, wanted)).toMatchObject({
-      statements: [],
+      groups: [],
       drift: [
         { name: 'attributes of keeper', kind: 'given', actual: 'LOGIN', declared: null },
         { name: 'attributes of web', kind: 'given', actual: 'CREATEDB, BYPASSRLS', declared: null },
@@ -482,7 +482,7 @@ describe('what somebody changed by hand', () => {
     });
     const reverted = planDatabaseChanges(after, wanted.databases, wanted.applications, () => true);
     const rested = inOrder(reverted).reduce(perform, after);
-    expect(planned(rested, wanted)).toMatchObject({ statements: [], drift: [] });
+    expect(planned(rested, wanted)).toMatchObject({ groups: [], drift: [] });
     // Whoever brought a role of his own knows what it is to do.
     const foreign = { ...nothing, roles: [role('keeper', { login: true, attributes: ['CREATEDB'] })] };
     expect(planned(settled(foreign, wanted), wanted).drift).toEqual([]);
@@ -511,7 +511,7 @@ describe('a database that is no longer declared', () => {
   it('is closed to everyone at once, and its data stays', () => {
     expect(retired.databases).toMatchObject([{ name: 'shop', connect: [] }]);
     expect(retired.roles.filter(({ login }) => login)).toEqual([]);
-    expect(planned(retired, none)).toMatchObject({ closing: [], statements: [], drift: [] });
+    expect(planned(retired, none)).toMatchObject({ closing: [], groups: [], drift: [] });
     const { closing } = planned(settled(nothing, shop), none);
     expect(closing.join('\n')).toMatch(/NOLOGIN[\s\S]*REVOKE ALL ON DATABASE "shop"/);
     // Sessions are ended by a statement of its own, when everybody can see that the door is shut.
@@ -524,7 +524,7 @@ describe('a database that is no longer declared', () => {
   it('opens again when it is declared again', () => {
     const again = settled(retired, shop);
     expect(again.databases[0]?.connect.toSorted()).toEqual(['keeper', 'shop:read']);
-    expect(planned(again, shop)).toMatchObject({ closing: [], statements: [], opening: [], drift: [] });
+    expect(planned(again, shop)).toMatchObject({ closing: [], groups: [], opening: [], drift: [] });
   });
 
   it('is dropped with the roles that were for it alone', () => {

@@ -35,11 +35,16 @@ import { planMemberships } from './membership-plan.ts';
 import { attributeItems } from './role-attributes.ts';
 import { type Catalog, findRole, roleComments } from './role-catalog.ts';
 
+export type StatementGroup = readonly string[];
+
 export interface DatabasePlan {
   /** Who has lost his access; run first, whatever becomes of the rest. */
   readonly closing: readonly string[];
-  /** In the database `postgres`, one by one: CREATE DATABASE takes no transaction. */
-  readonly statements: readonly string[];
+  /**
+   * In the database `postgres`, one statement after the other: CREATE DATABASE takes no transaction. What follows one that failed in
+   * the same group is left undone; groups stand by themselves.
+   */
+  readonly groups: readonly StatementGroup[];
   /** Then rights and extensions inside these. */
   readonly inside: readonly DatabaseSpec[];
   /** Of these, whatever was granted before was granted to other groups. */
@@ -77,7 +82,9 @@ function planGroups(catalog: Catalog, databases: readonly DatabaseSpec[]): strin
   });
 }
 
-interface DatabasesPlan extends ItemPlan {
+interface DatabasesPlan {
+  readonly groups: readonly StatementGroup[];
+  readonly drift: readonly Drift[];
   /** Databases that are there, to be looked into. */
   readonly inside: readonly DatabaseSpec[];
   /** Of these, whatever was recorded before is forgotten. */
@@ -86,24 +93,29 @@ interface DatabasesPlan extends ItemPlan {
 
 const nothing: ItemPlan = { statements: [], drift: [] };
 
+function each(statements: readonly string[]): readonly StatementGroup[] {
+  return statements.map((statement) => [statement]);
+}
+
 function planDatabase(
   catalog: Catalog,
   spec: DatabaseSpec,
   reverts: Reverts,
-): ItemPlan & { readonly is: 'there' | 'made' | 'missing' } {
+): Pick<DatabasesPlan, 'groups' | 'drift'> & { readonly is: 'there' | 'made' | 'missing' } {
   const found = catalog.databases.find(({ name }) => name === spec.name);
   const item = existence(catalog, spec.name, spec);
   if (found !== undefined) {
     const whole = [item, ...databaseItems(catalog, spec, found)];
     const { statements, drift } = planItems(whole, catalog.applied, reverts);
-    return { statements, drift: [...drift, ...fixedDrift(spec, found)], is: 'there' };
+    return { groups: each(statements), drift: [...drift, ...fixedDrift(spec, found)], is: 'there' };
   }
   const decision = decideItem(item, catalog.applied, reverts);
-  if (typeof decision === 'object') return { ...nothing, drift: decision === null ? [] : [decision], is: 'missing' };
+  if (typeof decision === 'object') return { groups: [], drift: decision === null ? [] : [decision], is: 'missing' };
   // Of one that was there before, nothing is true any more.
   const made = planItems(databaseItems(catalog, spec, newDatabase(spec)), new Map(), reverts);
   return {
-    statements: [forgetDatabase(spec.name), createDatabase(spec), record(item, item.declared), ...made.statements],
+    // It counts as made only when it was.
+    groups: [[forgetDatabase(spec.name), createDatabase(spec), record(item, item.declared)], ...each(made.statements)],
     drift: made.drift,
     is: 'made',
   };
@@ -121,7 +133,7 @@ function planFormer(catalog: Catalog, databases: readonly DatabaseSpec[], revert
 function planDatabases(catalog: Catalog, databases: readonly DatabaseSpec[], reverts: Reverts): DatabasesPlan {
   const plans = databases.map((spec) => ({ spec, ...planDatabase(catalog, spec, reverts) }));
   return {
-    statements: plans.flatMap((plan) => plan.statements),
+    groups: plans.flatMap((plan) => plan.groups),
     drift: plans.flatMap((plan) => plan.drift),
     inside: plans.filter(({ is }) => is !== 'missing').map(({ spec }) => spec),
     made: new Set(plans.filter(({ is }) => is === 'made').map(({ spec }) => spec.name)),
@@ -170,16 +182,16 @@ export function planDatabaseChanges(
   const attributes = planItems(attributeItems(catalog), catalog.applied, reverts);
   return {
     closing: [...closing, ...former.statements],
-    statements: [
+    groups: [
       // First, since what is undone here may have made a role unfit.
-      ...attributes.statements,
-      ...owners.flatMap((owner) => planRole(catalog, owner, roleComments.owner)),
-      ...planGroups(catalog, fit.databases),
-      ...[...names].flatMap((name) => planRole(catalog, name, roleComments.application)),
-      ...declared.statements,
-      ...memberships.statements,
-      ...planUse(catalog, fit.applications, declared.made),
-      ...formerSettings(catalog, fit.applications),
+      ...each(attributes.statements),
+      ...each(owners.flatMap((owner) => planRole(catalog, owner, roleComments.owner))),
+      ...each(planGroups(catalog, fit.databases)),
+      ...each([...names].flatMap((name) => planRole(catalog, name, roleComments.application))),
+      ...declared.groups,
+      ...each(memberships.statements),
+      ...each(planUse(catalog, fit.applications, declared.made)),
+      ...each(formerSettings(catalog, fit.applications)),
     ],
     inside: declared.inside,
     newGroups: new Set(fit.databases.map(({ name }) => name).filter((name) => hasNewGroups(catalog, name))),

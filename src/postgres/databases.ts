@@ -23,7 +23,7 @@ import {
   requireExtension,
 } from './database-inside.ts';
 import { formerDatabases } from './database-items.ts';
-import { type DatabasePlan, planDatabaseChanges } from './database-plan.ts';
+import { type DatabasePlan, planDatabaseChanges, type StatementGroup } from './database-plan.ts';
 import type { Reverts } from './item-plan.ts';
 import { replicationRole, rewindRole } from './layout.ts';
 import { rewindRoleStatements } from './rewind-role.ts';
@@ -51,6 +51,10 @@ interface Where {
 const stillNeeded = '2BP01';
 const revertsNothing: Reverts = () => false;
 
+function oneByOne(statements: readonly string[]): readonly StatementGroup[] {
+  return statements.map((statement) => [statement]);
+}
+
 export function createDatabaseApplier(session: Session, where: Where): DatabaseApplier {
   const left = (deadline: Deadline): number => {
     deadline.check('applying databases and roles');
@@ -59,6 +63,20 @@ export function createDatabaseApplier(session: Session, where: Where): DatabaseA
 
   const run = async (statements: readonly string[], deadline: Deadline): Promise<void> => {
     for (const statement of statements) await session.execute(statement, left(deadline));
+  };
+
+  /** What PostgreSQL refuses in one group keeps no other from being done; answers what failed. */
+  const runEach = async (groups: readonly StatementGroup[], deadline: Deadline): Promise<readonly unknown[]> => {
+    const failures: unknown[] = [];
+    for (const statements of groups) {
+      try {
+        await run(statements, deadline);
+      } catch (error) {
+        if (sqlState(error) === null) throw error;
+        failures.push(error);
+      }
+    }
+    return failures;
   };
 
   const readApplied = async (deadline: Deadline): Promise<AppliedRecords> => {
@@ -166,9 +184,11 @@ export function createDatabaseApplier(session: Session, where: Where): DatabaseA
       const plan = planDatabaseChanges(catalog, databases, applications, reverts);
       await close(plan.closing, deadline);
       await prepare(found, deadline);
-      await run(plan.statements, deadline);
-      const failures = await applyAllInside(plan, catalog, applications, reverts, deadline);
-      await run(plan.opening, deadline);
+      const failures = [
+        ...(await runEach(plan.groups, deadline)),
+        ...(await applyAllInside(plan, catalog, applications, reverts, deadline)),
+        ...(await runEach(oneByOne(plan.opening), deadline)),
+      ];
       const [trouble] = [...plan.troubles, ...failures];
       if (trouble !== undefined) throw trouble;
     },
