@@ -201,6 +201,20 @@ describe('a node without the lease', () => {
     expect(decided(seen('db2', away, { members: writable() }), memory)).toBe('follow db1');
   });
 
+  it('is restarted when replay waits for that, and for nothing else', () => {
+    const pendingRestart = [{ name: 'max_connections', current: '200', wanted: '400' }];
+    const minimums = { standbyMinimums: { max_connections: 200 } };
+    const at = (change: Parameters<typeof standby>[0]) =>
+      decided(seen('db2', standby({ ...minimums, ...change })), memory);
+    expect(at({ replayPaused: true, pendingRestart })).toBe('restart-standby');
+    expect(at({ replayPaused: false, pendingRestart })).not.toBe('restart-standby');
+    expect(at({ replayPaused: true })).not.toBe('restart-standby');
+    const lower = [{ name: 'max_connections', current: '200', wanted: '100' }];
+    expect(at({ replayPaused: true, pendingRestart: lower })).not.toBe('restart-standby');
+    const other = [{ name: 'shared_buffers', current: '16384', wanted: '32768' }];
+    expect(at({ replayPaused: true, pendingRestart: other })).not.toBe('restart-standby');
+  });
+
   it('is cloned again when it can not stream any more, and keeps what diverged', () => {
     const cloned = (cannotStream: 'wal-removed' | 'diverged') =>
       acts(decide(seen('db2', standby({ receiver: 'none', cannotStream }), { members: writable() }), memory));

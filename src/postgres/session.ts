@@ -39,6 +39,10 @@ const usualSettings: SessionSettings = {
   lc_messages: 'C',
   synchronous_commit: 'local',
   statement_timeout: '0',
+  // What a database or a role of a user is set to holds for users.
+  lock_timeout: '0',
+  default_transaction_read_only: 'off',
+  row_security: 'on',
 };
 
 /** SQLSTATE of an error the server reported; `null` for anything else. */

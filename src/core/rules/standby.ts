@@ -7,6 +7,7 @@
  */
 
 import { unreachable } from '../exhausted-union.ts';
+import type { LocalPostgres } from '../local-postgres.ts';
 import { cutTerm } from '../promise.ts';
 import { act, isWritable, nothing, refuse, type Situation, type Verdict, wait } from '../situation.ts';
 import type { NodeName } from '../spec.ts';
@@ -110,6 +111,17 @@ function startStandby(situation: Situation, holder: NodeName, term: number, writ
   });
 }
 
+/**
+ * A standby whose settings of these are lower than its primary's replays no more until it is started with higher ones
+ * (documentation 26.4.3); its files have them already. What somebody paused by hand is his.
+ */
+function awaitsRestart(postgres: Extract<LocalPostgres, { state: 'standby' }>): boolean {
+  const raised = postgres.pendingRestart.some(
+    ({ name, current, wanted }) => Object.hasOwn(postgres.standbyMinimums, name) && Number(wanted) > Number(current),
+  );
+  return postgres.replayPaused && raised;
+}
+
 function keepStandby(situation: Situation, holder: NodeName, term: number, writable: boolean): Verdict {
   const { view } = situation;
   const { postgres } = view;
@@ -125,6 +137,11 @@ function keepStandby(situation: Situation, holder: NodeName, term: number, writa
       { code: 'restart-requested', text: 'the operator asked for a restart' },
       50,
     );
+  }
+  if (awaitsRestart(postgres) && retryAfterMs(view, 'restart') === 0) {
+    const text = 'the primary has higher settings than this server started with, and replay waits for its restart';
+    const because = ['replay-awaits-restart'];
+    return act([{ do: 'restart-standby', from: holder, because }], { code: 'replay-awaits-restart', text }, 50);
   }
   if (postgres.upstream !== holder && writable) {
     return act(
