@@ -60,6 +60,12 @@ describe('the list of certificates', () => {
     expect(certificateLines(listed, nowMs, false)[0]).toContain("not the cluster's to renew: registered pay.");
   });
 
+  it('shows all that open a door for a person, also those that have a newer one', () => {
+    const persons = { kind: 'operator' as const, name: 'kim' };
+    const records = [record('kim', 2, 90, persons), record('kim', 20, 90, persons), record('db1', 1, 12)];
+    expect(judged(records).map(({ state }) => state)).toEqual(['good', 'good', 'good']);
+  });
+
   it('shows one that was revoked as that, with when and by whom, until it ends', () => {
     const revoked = { at: '2026-11-21T11:59:00.000Z', by: 'kim' };
     const records = [record('web1', 2, 12, { revoked }), record('web2', 20, 12, { revoked }), record('db1', 1, 12)];

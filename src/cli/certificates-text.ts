@@ -42,11 +42,17 @@ export function judgeCertificates(
     if (record.revoked !== undefined && Date.parse(record.expiresAt) > nowMs) return { ...record, state: 'revoked' };
     const isNewest = newest.get(holderOf(record)) === record;
     const state = isWithdrawn(record, declared) ? 'withdrawn' : stateOf(record, nowMs);
-    return { ...record, state: isNewest ? state : 'replaced' };
+    // Nobody takes a person's former one away: it opens the same doors until it ends.
+    const isOpen = isPersons(record) && state === 'good';
+    return { ...record, state: isNewest || isOpen ? state : 'replaced' };
   });
   return [...issued, ...registered.map((one) => listedOf(one, nowMs))].sort((a, b) =>
     a.expiresAt < b.expiresAt ? -1 : 1,
   );
+}
+
+function isPersons({ kind }: CertificateRecord): boolean {
+  return kind === 'operator' || kind === 'viewer';
 }
 
 function listedOf(one: RegisteredCertificate, nowMs: number): ListedCertificate {

@@ -114,7 +114,7 @@ async function list(call: Call): Promise<number> {
         ['ROLE', 'NAME', 'GOOD FOR', 'ORDERED BY', 'SERIAL'],
         ...people.map(({ expiresAt, kind, name, requestedBy, serial, state }) => {
           const left = ageText(Date.parse(expiresAt) - nowMs);
-          return [kind, name, state === 'replaced' ? `${left}, has a newer one` : left, requestedBy, serial];
+          return [kind, name, state === 'revoked' ? 'revoked' : left, requestedBy, serial];
         }),
       ]),
     );
