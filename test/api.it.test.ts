@@ -27,7 +27,15 @@ const paths: Partial<Record<RouteName, string>> = {
   receipt: '/v1/receipts/R-0142',
 };
 const examplePem = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
-const bodies: Partial<Record<RouteName, unknown>> = {
+type PostRoute = {
+  [Name in RouteName]: (typeof routes)[Name]['method'] extends 'POST' ? Name : never;
+}[RouteName];
+type WithoutBody = 'cancel' | 'checkpoint' | 'reinit' | 'restart';
+/** Of every route that takes one. */
+const bodies: Readonly<Record<Exclude<PostRoute, WithoutBody>, unknown>> = {
+  token: { node: 'web0', role: null, forMs: 60_000, digest: '0'.repeat(64) },
+  person: { role: 'viewer', name: 'vera', lifeMs: 60_000, request: 'request' },
+  revokeCertificates: { target: { of: 'serial', serial: 'AB' }, lastWayIn: false },
   promise: { term: 1, round: 1, forMs: 6_060 },
   lastWords: { file: '000000010000000000000003', offset: 0 },
   apply: { baseRevision: 3, spec: exampleSpec },
@@ -55,7 +63,8 @@ function ask(
   as: Exclude<keyof Callers, 'authority'> | null,
   headers: Readonly<Record<string, string>> = {},
 ) {
-  const body = bodies[name];
+  const all: Partial<Record<RouteName, unknown>> = bodies;
+  const body = all[name];
   return raw({
     port: world.port,
     as: as === null ? null : callers[as],

@@ -58,11 +58,11 @@ describe.each(installedMajors())('PostgreSQL %i', (major) => {
   };
 
   it('names what was lost, with exact counts, and a rewound node has what the new primary has', async () => {
-    const shop = divergence.session('db1', 'shop');
-    await shop.execute("begin; insert into public.orders values (4001, 'before the fork')", 10_000);
+    const shop = await divergence.client('db1', 'shop');
+    await shop.query("begin; insert into public.orders values (4001, 'before the fork')");
     await divergence.part();
     await lose();
-    await shop.execute("insert into public.orders values (4002, 'past it'); commit", 10_000);
+    await shop.query("insert into public.orders values (4002, 'past it'); commit");
     await divergence.crash('db1');
     await divergence.session('db2', 'shop').execute("insert into public.orders values (3001, 'new')", 10_000);
     const { found, report } = await divergence.rescue('db1');
