@@ -13,7 +13,7 @@ import { campaignText } from '../src/sim/report-text.ts';
 import { shrink } from '../src/sim/shrink.ts';
 
 /** `npm run sim` plays as many as there is time for. */
-const seeds = process.env.TEST_LONG === '1' ? 2_000 : 600;
+const seeds = process.env.TEST_LONG === '1' ? 2_000 : 400;
 const plantSeeds = 2_000;
 const atOnce = 8;
 const crews = new Set<Crew>();
