@@ -75,6 +75,7 @@ describe('a cluster', () => {
   it('has a password wherever an application is new', () => {
     const none = { ...whole, applications: [] };
     expect(owes(['primary', 'standby'], {}, none)).toEqual(['web1 its pooler has no password for shop']);
+    expect(owes(['primary', 'standby'], { shop: 0 }, none)).toEqual(['web1 its pooler has no password for shop']);
     expect(owes(['primary', 'standby'], { shop: 1 }, none)).toEqual([]);
     // An older version doesn't say.
     expect(owes(['primary', 'standby'], undefined, none)).toEqual([]);

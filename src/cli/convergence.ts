@@ -75,7 +75,7 @@ function poolerOwes(
   // An agent that the pooler does not report to knows it from the store alone.
   if (known === undefined || known.report === null || known.reachable === 'no') return silent;
   const { specRevision, trouble, credentials } = known.report;
-  const waiting = credentials === undefined ? [] : applications.filter((each) => credentials[each] === undefined);
+  const waiting = credentials === undefined ? [] : applications.filter((each) => (credentials[each] ?? 0) === 0);
   if (specRevision >= revision && waiting.length === 0) return null;
   if (specRevision >= revision)
     return { text: trouble ?? `its pooler has no password for ${waiting.join(', ')}`, isSilent: false };

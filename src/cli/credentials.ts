@@ -69,6 +69,7 @@ function row(one: CredentialListing): readonly string[] {
 function stateOf({ generation, wanted, inUse, isSealable }: CredentialListing): string {
   if (generation === null)
     return isSealable ? 'is being made' : 'waits: the node has not published its sealing certificate';
+  if (inUse === 0) return 'the pooler takes it up';
   if (inUse !== null && inUse < generation) return `the pooler goes over to it from ${inUse}`;
   if (wanted !== null && wanted > generation) return 'another one was ordered';
   return inUse === null ? 'not yet reported by the pooler' : 'in use';
