@@ -51,7 +51,7 @@ module.exports = {
       from: { path: '^src/agent/', pathNot: '[.]test[.]ts$' },
       to: {
         path: '^src/(etcd|postgres|pgbouncer|pki|process|doctor|api|cli|stage|sim|config|composition)/',
-        pathNot: '^src/api/contract[.]ts$|^src/records/',
+        pathNot: '^src/api/contract/|^src/records/',
       },
     },
     {

@@ -3,7 +3,7 @@ import { request as httpsRequest } from 'node:https';
 import { connect as connectPlainly } from 'node:net';
 import { join } from 'node:path';
 import type { SecureVersion } from 'node:tls';
-import { onBehalfOfHeader } from '../src/api/contract.ts';
+import { onBehalfOfHeader } from '../src/api/contract/routes.ts';
 import { run } from '../src/process/run.ts';
 import { stagePorts } from '../src/stage/network.ts';
 import type { StageRecord } from '../src/stage/record.ts';

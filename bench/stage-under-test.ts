@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { createAgentClient } from '../src/api/client.ts';
-import { answers } from '../src/api/schemas.ts';
+import { answers } from '../src/api/schemas/answers.ts';
 import type { Receipt } from '../src/core/receipt.ts';
 import type { ClusterStatus } from '../src/core/status.ts';
 import { isUnderstudyError } from '../src/errors/understudy-error.ts';

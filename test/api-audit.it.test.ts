@@ -1,7 +1,7 @@
 /** What goes into the audit log when people, nodes and strangers call an agent over real TLS. */
 import { Agent, request as httpsRequest } from 'node:https';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { onBehalfOfHeader } from '../src/api/contract.ts';
+import { onBehalfOfHeader } from '../src/api/contract/routes.ts';
 import type { AuditFacts, AuditWho } from '../src/audit/line.ts';
 import { UnderstudyError } from '../src/errors/understudy-error.ts';
 import { type ApiWorld, type Callers, issueCallers, raw, startApi, until } from './fixtures/api-world.ts';

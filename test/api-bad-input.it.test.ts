@@ -5,7 +5,7 @@ import { connect } from 'node:tls';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { routes } from '../src/api/contract.ts';
+import { routes } from '../src/api/contract/routes.ts';
 import { type ApiWorld, type Callers, issueCallers, raw, startApi } from './fixtures/api-world.ts';
 import { exampleReport, exampleSpec } from './fixtures/fake-backend.ts';
 

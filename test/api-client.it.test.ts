@@ -6,7 +6,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { poolerReporter, topologySource } from '../src/api/app-node-links.ts';
 import { type AgentClient, createAgentClient } from '../src/api/client.ts';
 import type { AgentAddress } from '../src/api/connection.ts';
-import type { TopologyMessage } from '../src/api/contract.ts';
+import type { TopologyMessage } from '../src/api/contract/app-nodes.ts';
 import { UnderstudyError } from '../src/errors/understudy-error.ts';
 import type { EventRecord } from '../src/events/catalogue.ts';
 import type { Credentials } from '../src/pki/credential-files.ts';

@@ -2,7 +2,7 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { topologySource } from '../src/api/app-node-links.ts';
 import { createAgentClient } from '../src/api/client.ts';
-import type { TopologyMessage } from '../src/api/contract.ts';
+import type { TopologyMessage } from '../src/api/contract/app-nodes.ts';
 import type { Credentials } from '../src/pki/credential-files.ts';
 import { readCertificate } from '../src/pki/identity.ts';
 import { issue } from '../src/pki/issue.ts';

@@ -4,7 +4,7 @@ import { request as httpsRequest } from 'node:https';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { LineReader } from '../src/api/line-reader.ts';
-import { parseTopologyMessage } from '../src/api/schemas.ts';
+import { parseTopologyMessage } from '../src/api/schemas/between-agents.ts';
 import type { Credentials } from '../src/pki/credential-files.ts';
 import { type ApiWorld, type Callers, issueCallers, raw, startApi, until } from './fixtures/api-world.ts';
 import { exampleConfiguration, exampleEvent } from './fixtures/fake-backend.ts';

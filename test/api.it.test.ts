@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { connect } from 'node:tls';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createAgentClient } from '../src/api/client.ts';
-import { mayCall, onBehalfOfHeader, type RouteName, routes } from '../src/api/contract.ts';
+import { mayCall, onBehalfOfHeader, type RouteName, routes } from '../src/api/contract/routes.ts';
 import { UnderstudyError } from '../src/errors/understudy-error.ts';
 import { type ApiWorld, type Callers, issueCallers, raw, startApi, until } from './fixtures/api-world.ts';
 import { exampleReport, exampleSpec } from './fixtures/fake-backend.ts';

@@ -1,5 +1,7 @@
 /** What an app node's agent answers: its own health and how its pooler stands. Everything else is asked of a database node. */
-import type { AgentBackend, DoctorFinding, TopologyMessage, WhyAnswer } from '../api/contract.ts';
+import type { TopologyMessage } from '../api/contract/app-nodes.ts';
+import type { AgentBackend } from '../api/contract/backend.ts';
+import type { DoctorFinding, WhyAnswer } from '../api/contract/looks.ts';
 import type { NodeName } from '../core/spec.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { AppNode } from './app-node.ts';
@@ -85,7 +87,6 @@ export function createAppBackend(parts: AppBackendParts): AgentBackend {
     revokeCertificates: elsewhereLater,
     reinit: elsewhereLater,
     restart: elsewhereLater,
-    member: () => null,
     audit: parts.audit,
   };
 }

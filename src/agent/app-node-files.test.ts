@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { TopologyMessage } from '../api/contract.ts';
+import type { TopologyMessage } from '../api/contract/app-nodes.ts';
 import type { WantedFiles } from '../ports/application-files.ts';
 import type { Clock } from '../ports/clock.ts';
 import { ApplicationFilesUpkeep } from './app-node-files.ts';

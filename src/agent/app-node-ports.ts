@@ -1,5 +1,5 @@
 /** What an app node's agent needs besides the pooler: where it hears of the topology, and whom it tells. */
-import type { TopologyMessage } from '../api/contract.ts';
+import type { TopologyMessage } from '../api/contract/app-nodes.ts';
 import type { PoolerReport } from '../core/pooler-report.ts';
 import type { AppNodeMemory } from '../core/rules/pooler-memory.ts';
 import type { NodeName } from '../core/spec.ts';

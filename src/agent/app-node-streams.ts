@@ -4,7 +4,7 @@
  * Invariant: one stream per agent at most. A broken or silent one is followed anew, a little later each time; what it
  * said last is kept with the time of its arrival, and the rules judge what it is still worth.
  */
-import type { TopologyMessage } from '../api/contract.ts';
+import type { TopologyMessage } from '../api/contract/app-nodes.ts';
 import { heardForMs, type Sighting } from '../core/rules/pooler-memory.ts';
 import type { NodeName } from '../core/spec.ts';
 import type { Clock } from '../ports/clock.ts';

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Topology } from '@understudy/client';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { TopologyMessage } from '../api/contract.ts';
+import type { TopologyMessage } from '../api/contract/app-nodes.ts';
 import type { AppNodeMemory } from '../core/rules/pooler-memory.ts';
 import { defaultApplicationFiles } from '../core/spec.ts';
 import { defaultTlsRules } from '../core/tls-policy.ts';

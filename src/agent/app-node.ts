@@ -5,7 +5,7 @@
  * term nor forgets a pause; a journal that can't be written is trouble, and stops nothing. Each message wakes the loop at once; nothing on the way from a message to PAUSE or RESUME
  * waits for a timer. What it refuses: to judge the topology itself, see core/rules/.
  */
-import type { TopologyMessage } from '../api/contract.ts';
+import type { TopologyMessage } from '../api/contract/app-nodes.ts';
 import { newerCredentials } from '../core/credential.ts';
 import { type CredentialsInUse, withUnserved } from '../core/pooler-configuration.ts';
 import type { PoolerReport } from '../core/pooler-report.ts';

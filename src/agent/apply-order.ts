@@ -4,7 +4,7 @@
  * Invariant: it is written only over the revision that the change was planned against, so that of two who apply at once one is
  * told. Agents converge towards it by themselves: nothing else is done here.
  */
-import type { ApplyRequest } from '../api/contract.ts';
+import type { ApplyRequest } from '../api/contract/orders.ts';
 import type { Spec } from '../core/spec.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import { encodeRecord } from '../records/codecs.ts';

@@ -5,7 +5,7 @@
  * Invariant: it is told to another agent than the log's own, and stands in that one's log: whoever can write a log anew can't
  * accept that himself.
  */
-import type { AuditAcceptance } from '../api/contract.ts';
+import type { AuditAcceptance } from '../api/contract/audit.ts';
 import type { AuditTrail } from '../audit/trail.ts';
 import type { NodeName } from '../core/spec.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';

@@ -1,6 +1,7 @@
 /** An agent's audit log with what belongs to it: who may fill it how fast, what of the agent's own doing goes into it. */
 import { join } from 'node:path';
-import type { AuditAnswers, DoctorFinding } from '../api/contract.ts';
+import type { AuditAnswers } from '../api/contract/audit.ts';
+import type { DoctorFinding } from '../api/contract/looks.ts';
 import { isAuditedEvent } from '../audit/catalogue.ts';
 import { AuditDirectory } from '../audit/directory.ts';
 import { AuditLog, type AuditNews, type AuditState } from '../audit/log.ts';

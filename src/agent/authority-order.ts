@@ -5,7 +5,7 @@
  * Invariant: it is opened and judged before it takes any place: a trusted root has signed it, its key is with it, and it is newer
  * than the one in use. A database node that it was not sealed to loses the former one, so that another hands on the new one.
  */
-import type { AuthorityAnswers, AuthorityRenewalRequest } from '../api/contract.ts';
+import type { AuthorityAnswers, AuthorityRenewalRequest } from '../api/contract/certificates.ts';
 import type { AuthorityPartStatus, AuthorityState } from '../core/authority.ts';
 import { type NodeName, nodesOfRole } from '../core/spec.ts';
 import { isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';

@@ -4,7 +4,7 @@
  * Invariant: an order raises what is wanted by one from what was seen, so that two orders at once are one rotation, and one of
  * them is told so.
  */
-import type { CredentialListing, RotationAnswer, RotationRequest } from '../api/contract.ts';
+import type { CredentialListing, RotationAnswer, RotationRequest } from '../api/contract/databases.ts';
 import type { ClusterView } from '../core/cluster-view.ts';
 import { credentialName } from '../core/credential.ts';
 import { inUseBy } from '../core/rules/credential-chore.ts';

@@ -4,32 +4,30 @@
  *
  * Invariant: nothing is changed here; what only another node's agent may do is passed on to it.
  */
+import type { TopologyMessage } from '../api/contract/app-nodes.ts';
+import type { AgentBackend } from '../api/contract/backend.ts';
+import type { RevocationAnswer, RevocationRequest } from '../api/contract/certificates.ts';
 import type {
-  Accepted,
-  AgentBackend,
-  ApplyRequest,
   CredentialListing,
-  DoctorFinding,
   DropAnswer,
   DropRequest,
+  RevertRequest,
+  RotationAnswer,
+  RotationRequest,
+} from '../api/contract/databases.ts';
+import type { Orderer } from '../api/contract/identities.ts';
+import type { DoctorFinding, SpecAnswer, WhyAnswer } from '../api/contract/looks.ts';
+import type {
+  Accepted,
+  ApplyRequest,
   FailoverAnswer,
   FailoverRequest,
   HandsOffRequest,
-  Orderer,
   ReadOnlyRequest,
-  RevertRequest,
-  RevocationAnswer,
-  RevocationRequest,
-  RotationAnswer,
-  RotationRequest,
-  SpecAnswer,
   SwitchoverAnswer,
   SwitchoverRequest,
-  TopologyMessage,
-  WhyAnswer,
-} from '../api/contract.ts';
+} from '../api/contract/orders.ts';
 import type { DatabaseState } from '../core/applied.ts';
-import type { MemberStatus } from '../core/cluster-view.ts';
 import { candidatesNow } from '../core/forecast.ts';
 import type { WalPiece, WalRequest } from '../core/last-words.ts';
 import type { LostReport } from '../core/lost-report.ts';
@@ -307,10 +305,6 @@ export class DatabaseBackend implements AgentBackend {
 
   restart(by: string): Promise<Accepted> {
     return Promise.resolve(this.#ask('restart', 'a restart', by));
-  }
-
-  member(): MemberStatus | null {
-    return this.#agent.mirror.image.members.get(this.node)?.value ?? null;
   }
 
   #ask(what: 'reinit' | 'restart', words: string, by: string): Accepted {

@@ -4,7 +4,8 @@
  *
  * Invariant: nothing that is declared is dropped, whatever is asked.
  */
-import type { Accepted, DropAnswer } from '../api/contract.ts';
+import type { DropAnswer } from '../api/contract/databases.ts';
+import type { Accepted } from '../api/contract/orders.ts';
 import { applicationRoles } from '../core/application-roles.ts';
 import type { DatabaseState } from '../core/applied.ts';
 import { openGenerations } from '../core/rules/credential-chore.ts';

@@ -5,7 +5,8 @@
  * come with it at once one is refused, and nobody is handed anything that the store does not know. A node may have its own
  * names alone, as the declaration has them at that moment.
  */
-import type { AgentBackend, EnrolmentGrant, EnrolmentRequest, PersonRequest, TokenRequest } from '../api/contract.ts';
+import type { AgentBackend } from '../api/contract/backend.ts';
+import type { EnrolmentGrant, EnrolmentRequest, PersonRequest, TokenRequest } from '../api/contract/enrolment.ts';
 import { type EnrolmentToken, isAwaited, refusalOfToken, tokenKeptMs, toldForMs } from '../core/enrolment.ts';
 import { findNode, type NodeName, type NodeSpec, nodesOfRole, type Spec } from '../core/spec.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';

@@ -4,7 +4,7 @@
  * Invariant: what is recorded is never more than what that person was shown. It is written against the lease, the renewal
  * and the durability record that were judged by; the nodes then elect as ever, and take the lease as ever.
  */
-import type { FailoverAnswer, FailoverRequest } from '../api/contract.ts';
+import type { FailoverAnswer, FailoverRequest } from '../api/contract/orders.ts';
 import type { AcceptedLoss } from '../core/accepted-loss.ts';
 import type { ClusterView } from '../core/cluster-view.ts';
 import type { DatabaseMemory } from '../core/memory.ts';

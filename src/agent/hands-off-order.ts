@@ -4,7 +4,7 @@
  * Invariant: it is written only against the operation that was seen, so that no switchover begins in the same moment; one
  * that is under way refuses it.
  */
-import type { Accepted, HandsOffRequest } from '../api/contract.ts';
+import type { Accepted, HandsOffRequest } from '../api/contract/orders.ts';
 import { isUnderWay } from '../core/operation.ts';
 import { keys } from '../records/keys.ts';
 import { beginOrder, endOrder, type StandingOrderParts } from './standing-order.ts';

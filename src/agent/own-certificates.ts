@@ -6,7 +6,7 @@
  * nothing comes and nothing goes. A hook that failed is run again, and a certificate that nobody has taken up stays owed over
  * a new start of the agent.
  */
-import type { DoctorFinding } from '../api/contract.ts';
+import type { DoctorFinding } from '../api/contract/looks.ts';
 import { inOneLine } from '../core/one-line.ts';
 import { type CertificateLife, renewalDueMs, renewalRetryMs } from '../core/rules/certificate-renewal.ts';
 import type { OwnCertificateSpec } from '../core/spec.ts';

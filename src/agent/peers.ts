@@ -3,7 +3,8 @@
  *
  * Invariant: one link to each, made when it is first needed; only to nodes that the spec names.
  */
-import type { Accepted, Orderer, SwitchoverAnswer, SwitchoverRequest } from '../api/contract.ts';
+import type { Orderer } from '../api/contract/identities.ts';
+import type { Accepted, SwitchoverAnswer, SwitchoverRequest } from '../api/contract/orders.ts';
 import { findNode, hostName, type NodeName, type Spec } from '../core/spec.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 

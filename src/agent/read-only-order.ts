@@ -2,7 +2,7 @@
  * Carries out `read-only on` and `read-only off`: writes the record that has every pooler serve its writers from standbys, or
  * removes it. Poolers follow by the topology; nothing else of the cluster changes, and no agent decides by it.
  */
-import type { Accepted, ReadOnlyRequest } from '../api/contract.ts';
+import type { Accepted, ReadOnlyRequest } from '../api/contract/orders.ts';
 import { beginOrder, endOrder, type StandingOrderParts } from './standing-order.ts';
 
 /** Throws CONFLICT when somebody else was quicker, STORE_UNREACHABLE when it is not known what became of it. */

@@ -3,7 +3,7 @@
  *
  * Invariant: what is kept of one was read from the certificate itself; under one name there is one, the last.
  */
-import type { RegisteredAnswers, RegistrationRequest } from '../api/contract.ts';
+import type { RegisteredAnswers, RegistrationRequest } from '../api/contract/certificates.ts';
 import type { CertificateFacts, RegisteredCertificate } from '../core/registered.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { StoreWrite } from '../ports/store.ts';

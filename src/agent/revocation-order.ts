@@ -4,7 +4,7 @@
  * Invariant: only what the cluster remembers can be revoked, so that a slip of the pen is told; and nobody shuts himself out
  * without having said so.
  */
-import type { RevocationAnswer, RevocationRequest } from '../api/contract.ts';
+import type { RevocationAnswer, RevocationRequest } from '../api/contract/certificates.ts';
 import type { CertificateRecord } from '../core/certificates.ts';
 import {
   certificatesMeant,

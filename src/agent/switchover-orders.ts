@@ -4,7 +4,8 @@
  * Invariant: only the holder of the lease begins one, and prepares one at a time; an operation is undone by who began it, and
  * not after its target has taken over.
  */
-import type { Accepted, Orderer, Preflight, SwitchoverAnswer, SwitchoverRequest } from '../api/contract.ts';
+import type { Orderer } from '../api/contract/identities.ts';
+import type { Accepted, Preflight, SwitchoverAnswer, SwitchoverRequest } from '../api/contract/orders.ts';
 import type { Lease } from '../core/lease.ts';
 import type { NodeName } from '../core/spec.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';

@@ -15,7 +15,7 @@ import {
   primary,
   stored,
 } from '../../test/fixtures/view.ts';
-import { routes } from '../api/contract.ts';
+import { routes } from '../api/contract/routes.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { StoreWrite } from '../ports/store.ts';
 import { emptyImage } from '../records/store-image.ts';

@@ -6,7 +6,7 @@
  * last operation that the preflight saw, and only while somebody waits for the answer: a primary that moves minutes
  * after its operator was told of a failure would move unwatched.
  */
-import type { Preflight, SwitchoverAnswer, SwitchoverRequest } from '../api/contract.ts';
+import type { Preflight, SwitchoverAnswer, SwitchoverRequest } from '../api/contract/orders.ts';
 import type { ClusterView } from '../core/cluster-view.ts';
 import type { DatabaseMemory } from '../core/memory.ts';
 import type { Operation, PhaseTiming } from '../core/operation.ts';

@@ -5,7 +5,7 @@
  * an unexpired lease, or by the status that it wrote in this term.
  */
 import type { Topology, TopologyPrimary, TopologyStandby } from '@understudy/client';
-import type { AppNodeConfiguration } from '../api/contract.ts';
+import type { AppNodeConfiguration } from '../api/contract/app-nodes.ts';
 import type { ClusterView, SpecRecord } from '../core/cluster-view.ts';
 import { credentialsOf } from '../core/credential.ts';
 import { bytesBehind, parseLsn } from '../core/lsn.ts';

@@ -5,7 +5,7 @@
  * Invariant: a statement is judged here before it is written, and each follows the last. One that drops a root is refused while
  * anything rests on that: no node is left behind, and no secret that only that root could vouch for.
  */
-import type { TrustAnswers } from '../api/contract.ts';
+import type { TrustAnswers } from '../api/contract/certificates.ts';
 import { holderOf } from '../core/certificates.ts';
 import type { Spec } from '../core/spec.ts';
 import type { TrustRecord, TrustState, TrustStatement } from '../core/trust-record.ts';

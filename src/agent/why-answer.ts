@@ -3,7 +3,7 @@
  * decided by, so that two answers show whether they rest on the same.
  */
 import { createHash } from 'node:crypto';
-import type { WhyAnswer } from '../api/contract.ts';
+import type { WhyAnswer } from '../api/contract/looks.ts';
 import type { ClusterView } from '../core/cluster-view.ts';
 import type { NodeName } from '../core/spec.ts';
 import type { Latest } from './database-node.ts';

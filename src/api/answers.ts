@@ -3,8 +3,10 @@
  */
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { Caller } from './caller.ts';
-import type { AgentBackend, RouteName } from './contract.ts';
-import { auditQuery, requests } from './schemas.ts';
+import type { AgentBackend } from './contract/backend.ts';
+import type { RouteName } from './contract/routes.ts';
+import { auditQuery } from './schemas/queries.ts';
+import { requests } from './schemas/requests.ts';
 
 export interface Call {
   readonly caller: Caller;

@@ -9,7 +9,7 @@ import { describeError, isUnderstudyError } from '../errors/understudy-error.ts'
 import type { Credentials } from '../pki/credential-files.ts';
 import type { RevokedSerials } from '../ports/revoked.ts';
 import { type AgentClient, createAgentClient } from './client.ts';
-import type { TopologyMessage } from './contract.ts';
+import type { TopologyMessage } from './contract/app-nodes.ts';
 
 /** A database node's agent, as the topology's configuration names it. */
 export interface LinkedAgent {

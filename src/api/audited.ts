@@ -10,8 +10,8 @@ import type { AuditFacts, AuditWho } from '../audit/line.ts';
 import type { AuditTrail } from '../audit/trail.ts';
 import { describeError, isUnderstudyError } from '../errors/understudy-error.ts';
 import type { Caller, Peer } from './caller.ts';
-import type { RouteName, routes } from './contract.ts';
-import { requests } from './schemas.ts';
+import type { RouteName, routes } from './contract/routes.ts';
+import { requests } from './schemas/requests.ts';
 
 interface Order {
   readonly kind: AuditKind;

@@ -4,7 +4,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isUnderstudyError } from '../errors/understudy-error.ts';
 import { authorise, behalfOf, callerOf } from './caller.ts';
-import { type CallerKind, type Identity, mayCall, type RouteName, routes } from './contract.ts';
+import type { CallerKind, Identity } from './contract/identities.ts';
+import { mayCall, type RouteName, routes } from './contract/routes.ts';
 
 const isRouteName = (name: string): name is RouteName => Object.hasOwn(routes, name);
 const names = Object.keys(routes).filter(isRouteName);

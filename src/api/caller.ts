@@ -8,17 +8,9 @@
 import type { X509Certificate } from 'node:crypto';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import { type IdentityReading, identityFrom } from '../pki/identity.ts';
-import {
-  type AgentBackend,
-  type CallerKind,
-  type Identity,
-  mayCall,
-  type Orderer,
-  onBehalfOfHeader,
-  type Person,
-  type RouteName,
-  routes,
-} from './contract.ts';
+import type { AgentBackend } from './contract/backend.ts';
+import type { CallerKind, Identity, Orderer, Person } from './contract/identities.ts';
+import { mayCall, onBehalfOfHeader, type RouteName, routes } from './contract/routes.ts';
 
 export interface Caller {
   readonly identity: Identity;

@@ -25,43 +25,42 @@ import type { TrustRecord, TrustState } from '../core/trust-record.ts';
 import type { EventRecord } from '../events/catalogue.ts';
 import { behalfOf } from './caller.ts';
 import { Connection, type ConnectionOptions } from './connection.ts';
-import {
-  type Accepted,
-  type AgentBackend,
-  type ApplyRequest,
-  type AuditAcceptance,
-  type AuthorityRenewalAnswer,
-  type AuthorityRenewalRequest,
-  type CredentialListing,
-  type DoctorFinding,
-  type DropAnswer,
-  type DropRequest,
-  type FailoverAnswer,
-  type FailoverRequest,
-  type HandsOffRequest,
-  onBehalfOfHeader,
-  type Person,
-  type PersonAnswer,
-  type PersonRequest,
-  type ReadOnlyRequest,
-  type RegistrationRequest,
-  type RevertRequest,
-  type RevocationAnswer,
-  type RevocationRequest,
-  type RotationAnswer,
-  type RotationRequest,
-  type RouteName,
-  routes,
-  type SpecAnswer,
-  type SwitchoverAnswer,
-  type SwitchoverRequest,
-  type TokenAnswer,
-  type TokenRequest,
-  type TopologyMessage,
-  type WhyAnswer,
-} from './contract.ts';
+import type { TopologyMessage } from './contract/app-nodes.ts';
+import type { AuditAcceptance } from './contract/audit.ts';
+import type { AgentBackend } from './contract/backend.ts';
+import type {
+  AuthorityRenewalAnswer,
+  AuthorityRenewalRequest,
+  RegistrationRequest,
+  RevocationAnswer,
+  RevocationRequest,
+} from './contract/certificates.ts';
+import type {
+  CredentialListing,
+  DropAnswer,
+  DropRequest,
+  RevertRequest,
+  RotationAnswer,
+  RotationRequest,
+} from './contract/databases.ts';
+import type { PersonAnswer, PersonRequest, TokenAnswer, TokenRequest } from './contract/enrolment.ts';
+import type { Person } from './contract/identities.ts';
+import type { DoctorFinding, SpecAnswer, WhyAnswer } from './contract/looks.ts';
+import type {
+  Accepted,
+  ApplyRequest,
+  FailoverAnswer,
+  FailoverRequest,
+  HandsOffRequest,
+  ReadOnlyRequest,
+  SwitchoverAnswer,
+  SwitchoverRequest,
+} from './contract/orders.ts';
+import { onBehalfOfHeader, type RouteName, routes } from './contract/routes.ts';
 import { exchange, exchangeLines, follow } from './exchange.ts';
-import { answers, parseEvent, parseTopologyMessage } from './schemas.ts';
+import { answers } from './schemas/answers.ts';
+import { parseTopologyMessage } from './schemas/between-agents.ts';
+import { parseEvent } from './schemas/looks.ts';
 
 export type AgentClientOptions = ConnectionOptions;
 

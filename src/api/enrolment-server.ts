@@ -15,10 +15,10 @@ import { tls13Suites, tlsLimits } from '../core/tls-policy.ts';
 import { describeError, isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
 import type { Credentials } from '../pki/credential-files.ts';
 import { answerInTime } from './answer-time.ts';
-import type { AgentBackend } from './contract.ts';
+import type { AgentBackend } from './contract/backend.ts';
 import { failureOf, HttpError } from './failure.ts';
 import { readJsonBody } from './request.ts';
-import { requests } from './schemas.ts';
+import { requests } from './schemas/requests.ts';
 import type { ApiLog } from './serve.ts';
 
 export interface EnrolmentServerOptions {

@@ -6,7 +6,7 @@
  */
 import type { ServerResponse } from 'node:http';
 import type { EventRecord } from '../events/catalogue.ts';
-import type { AgentBackend } from './contract.ts';
+import type { AgentBackend } from './contract/backend.ts';
 import { type StreamLimits, StreamWriter } from './stream-writer.ts';
 
 /** Twice what an agent keeps. */

@@ -10,7 +10,7 @@ import { describeError, isUnderstudyError, UnderstudyError } from '../errors/und
 import type { Connection } from './connection.ts';
 import { describeIssues } from './failure.ts';
 import { LineReader } from './line-reader.ts';
-import { errorAnswer, isErrorCode } from './schemas.ts';
+import { errorAnswer, isErrorCode } from './schemas/failure.ts';
 
 export interface Ask {
   readonly method: string;

@@ -6,7 +6,7 @@
 import { z } from 'zod';
 import type { ErrorCode } from '../errors/catalogue.ts';
 import { isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
-import type { ErrorAnswer } from './schemas.ts';
+import type { ErrorAnswer } from './schemas/failure.ts';
 
 export interface Failure {
   readonly status: number;

@@ -17,10 +17,11 @@ import { describeError, UnderstudyError } from '../errors/understudy-error.ts';
 import type { Credentials } from '../pki/credential-files.ts';
 import { answerInTime } from './answer-time.ts';
 import { audited } from './audited.ts';
-import { type AgentBackend, routes } from './contract.ts';
+import type { AgentBackend } from './contract/backend.ts';
+import { routes } from './contract/routes.ts';
 import { failureOf } from './failure.ts';
 import { readJsonBody } from './request.ts';
-import { requests } from './schemas.ts';
+import { requests } from './schemas/requests.ts';
 import type { ApiLog } from './serve.ts';
 
 export interface LateServerOptions {

@@ -5,7 +5,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { UnderstudyError } from '../errors/understudy-error.ts';
-import { type RouteName, routes } from './contract.ts';
+import { type RouteName, routes } from './contract/routes.ts';
 import { HttpError } from './failure.ts';
 
 const bodyLimitBytes = 1024 * 1024;

@@ -12,11 +12,13 @@ import { answerInTime } from './answer-time.ts';
 import { answersByRoute } from './answers.ts';
 import { audited, whoCalls, whoIs } from './audited.ts';
 import { authorise, callerOf, identify, type Peer, peerOf } from './caller.ts';
-import { type AgentBackend, type Identity, onBehalfOfHeader, type RouteName, routes } from './contract.ts';
+import type { AgentBackend } from './contract/backend.ts';
+import type { Identity } from './contract/identities.ts';
+import { onBehalfOfHeader, type RouteName, routes } from './contract/routes.ts';
 import { type EventStream, lineOf } from './event-stream.ts';
 import { failureOf } from './failure.ts';
 import { readJsonBody, type Target, targetOf } from './request.ts';
-import { eventsQuery } from './schemas.ts';
+import { eventsQuery } from './schemas/queries.ts';
 import type { TopologyStream } from './topology-stream.ts';
 
 /** pino's, as far as it is used here. */

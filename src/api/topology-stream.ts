@@ -6,7 +6,8 @@
  * node is configured with follows a moment later, when it changed.
  */
 import type { ServerResponse } from 'node:http';
-import type { AgentBackend, Identity } from './contract.ts';
+import type { AgentBackend } from './contract/backend.ts';
+import type { Identity } from './contract/identities.ts';
 import { type StreamLimits, StreamWriter } from './stream-writer.ts';
 
 interface Current {

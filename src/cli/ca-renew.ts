@@ -1,6 +1,6 @@
 /** `understudy ca renew`: has the root sign a new issuing authority, and the cluster take it over. */
 import { type Command, Option } from 'commander';
-import type { AuthorityRenewalAnswer } from '../api/contract.ts';
+import type { AuthorityRenewalAnswer } from '../api/contract/certificates.ts';
 import { exitCodes } from '../errors/exit-codes.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { RefusedRecipient } from '../pki/authority-renewal.ts';

@@ -1,6 +1,6 @@
 /** `understudy certificates revoke`: takes back what was issued: one certificate, or all of a node or a person. */
 import type { Command } from 'commander';
-import type { RevocationAnswer } from '../api/contract.ts';
+import type { RevocationAnswer } from '../api/contract/certificates.ts';
 import { type RevocationTarget, serialAsListed } from '../core/revocation.ts';
 import { exitCodes } from '../errors/exit-codes.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';

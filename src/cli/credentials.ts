@@ -1,6 +1,6 @@
 /** `understudy credentials`: by which poolers log in at the servers; `credentials rotate` replaces them. */
 import type { Command } from 'commander';
-import type { CredentialListing, RotationAnswer } from '../api/contract.ts';
+import type { CredentialListing, RotationAnswer } from '../api/contract/databases.ts';
 import { exitCodes } from '../errors/exit-codes.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { Call, CommonOptions, Perform } from './call.ts';

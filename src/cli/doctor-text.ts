@@ -1,5 +1,5 @@
 /** How the findings of `doctor` read: what fails first, what is well in one line. */
-import type { DoctorFinding } from '../api/contract.ts';
+import type { DoctorFinding } from '../api/contract/looks.ts';
 import { describeError, type UnderstudyError } from '../errors/understudy-error.ts';
 import type { Paint } from './terminal.ts';
 import { countText } from './words.ts';

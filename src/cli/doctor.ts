@@ -1,6 +1,6 @@
 /** `understudy doctor`: looks for trouble on every node, or for the needed programs when there is no cluster here. */
 import type { Command } from 'commander';
-import type { DoctorFinding } from '../api/contract.ts';
+import type { DoctorFinding } from '../api/contract/looks.ts';
 import { exitCodes } from '../errors/exit-codes.ts';
 import { isUnderstudyError } from '../errors/understudy-error.ts';
 import type { Call, CommonOptions, Perform } from './call.ts';

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import type { EnrolmentGrant } from '../api/contract.ts';
+import type { EnrolmentGrant } from '../api/contract/enrolment.ts';
 import type { NodeFile } from '../config/node-file.ts';
 import type { CertificatePurpose } from '../core/certificates.ts';
 import { exitCodes } from '../errors/exit-codes.ts';

@@ -5,7 +5,7 @@
  * it when there is more to lose by now.
  */
 import type { Command } from 'commander';
-import type { FailoverAnswer, FailoverRequest } from '../api/contract.ts';
+import type { FailoverAnswer, FailoverRequest } from '../api/contract/orders.ts';
 import type { FailoverPlan } from '../core/rules/failover-order.ts';
 import type { ClusterStatus } from '../core/status.ts';
 import { exitCodes } from '../errors/exit-codes.ts';

@@ -1,7 +1,7 @@
 /** `understudy reinit NODE` and `understudy restart NODE`: orders to one standby's agent, watched to their end. */
 import { type Command, Option } from 'commander';
 import type { AgentClient } from '../api/client.ts';
-import type { Accepted } from '../api/contract.ts';
+import type { Accepted } from '../api/contract/orders.ts';
 import { exitCodes } from '../errors/exit-codes.ts';
 import { isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
 import type { EventName, EventRecord } from '../events/catalogue.ts';

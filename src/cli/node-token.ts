@@ -1,7 +1,7 @@
 /** `understudy node token`: invites a machine to become a node that is declared. */
 import { readFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import type { TokenAnswer } from '../api/contract.ts';
+import type { TokenAnswer } from '../api/contract/enrolment.ts';
 import { defaultApiPort, enrolmentPort } from '../config/node-file.ts';
 import { tokenForAtMostMs, tokenForMs } from '../core/enrolment.ts';
 import type { NodeRole } from '../core/spec.ts';

@@ -4,7 +4,7 @@
  * The agent that was asked may die after it passed the order on. Asking again is safe: the order names its target, and a
  * primary is not moved to itself; a switchover under way is seen, and followed as the one that was asked for.
  */
-import type { Preflight, SwitchoverAnswer, SwitchoverRequest } from '../api/contract.ts';
+import type { Preflight, SwitchoverAnswer, SwitchoverRequest } from '../api/contract/orders.ts';
 import type { Operation } from '../core/operation.ts';
 import { isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
 import type { Call } from './call.ts';

@@ -1,5 +1,5 @@
 /** How a preflight reads: every blocker with what to do about it, and what would be done in order. */
-import type { Preflight } from '../api/contract.ts';
+import type { Preflight } from '../api/contract/orders.ts';
 import type { Refusal } from '../core/decision.ts';
 import type { Operation } from '../core/operation.ts';
 import type { Paint } from './terminal.ts';

@@ -5,7 +5,7 @@
  * the target that the preflight named, so that asking again after a lost answer can't move the primary twice.
  */
 import { type Command, Option } from 'commander';
-import type { Preflight, SwitchoverAnswer, SwitchoverRequest } from '../api/contract.ts';
+import type { Preflight, SwitchoverAnswer, SwitchoverRequest } from '../api/contract/orders.ts';
 import { exitCodes } from '../errors/exit-codes.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { Call, CommonOptions, Perform } from './call.ts';

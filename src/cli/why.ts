@@ -1,6 +1,6 @@
 /** `understudy why`: what each agent decided last, from what, and what it refused. */
 import type { Command } from 'commander';
-import type { WhyAnswer } from '../api/contract.ts';
+import type { WhyAnswer } from '../api/contract/looks.ts';
 import type { Prospect } from '../core/forecast.ts';
 import { exitCodes } from '../errors/exit-codes.ts';
 import { describeError } from '../errors/understudy-error.ts';

@@ -2,7 +2,8 @@
 import { authorityAnswers } from '../agent/authority-order.ts';
 import type { DatabaseNode } from '../agent/database-node.ts';
 import { registeredAnswers } from '../agent/registration-order.ts';
-import type { AuthorityAnswers, DoctorFinding, RegisteredAnswers } from '../api/contract.ts';
+import type { AuthorityAnswers, RegisteredAnswers } from '../api/contract/certificates.ts';
+import type { DoctorFinding } from '../api/contract/looks.ts';
 import { checkAuthority } from '../doctor/authority.ts';
 import { checkRegistered } from '../doctor/registered.ts';
 import { authorityStanding } from '../pki/authority-standing.ts';

@@ -3,7 +3,7 @@ import type { DatabaseNode } from '../agent/database-node.ts';
 import { Enrolment } from '../agent/enrolment.ts';
 import { keepEnrolmentDoor } from '../agent/enrolment-door.ts';
 import type { Issuing } from '../agent/issuing.ts';
-import type { AgentBackend } from '../api/contract.ts';
+import type { AgentBackend } from '../api/contract/backend.ts';
 import { createEnrolmentServer } from '../api/enrolment-server.ts';
 import { enrolmentPort } from '../config/node-file.ts';
 import { isSecretOf } from '../pki/enrolment-token.ts';

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import type { EmitEvent } from '../agent/app-node-ports.ts';
 import type { AuditKeeping } from '../agent/audit-keeping.ts';
 import type { ActionLog } from '../agent/execution-context.ts';
-import type { AgentBackend } from '../api/contract.ts';
+import type { AgentBackend } from '../api/contract/backend.ts';
 import type { NodeFile } from '../config/node-file.ts';
 import type { TlsRules } from '../core/tls-policy.ts';
 import type { examiner } from '../doctor/aside.ts';

@@ -2,7 +2,7 @@
 import type { PeerAgent } from '../agent/peers.ts';
 import { checkpointWithinMs } from '../agent/switchover-start.ts';
 import type { AgentClient } from '../api/client.ts';
-import type { Orderer, Person } from '../api/contract.ts';
+import type { Orderer, Person } from '../api/contract/identities.ts';
 
 export function peerAgent(known: AgentClient): PeerAgent {
   return {

@@ -5,7 +5,7 @@
  * Invariant: it answers within its time, whatever becomes of the checks.
  */
 import { z } from 'zod';
-import type { DoctorFinding } from '../api/contract.ts';
+import type { DoctorFinding } from '../api/contract/looks.ts';
 import { describeError, isUnderstudyError } from '../errors/understudy-error.ts';
 import { run } from '../process/run.ts';
 import { bad } from './finding.ts';

@@ -1,5 +1,5 @@
 /** How long the cluster's authority is good: told early, since its root's key lies elsewhere. */
-import type { DoctorFinding } from '../api/contract.ts';
+import type { DoctorFinding } from '../api/contract/looks.ts';
 import { type AuthorityPartStatus, renewalCommands } from '../core/authority.ts';
 import { endingParts, endingText } from '../pki/authority-ending.ts';
 import { bad, ok } from './finding.ts';

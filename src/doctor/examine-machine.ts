@@ -1,6 +1,6 @@
 /** What a machine needs to carry a stage, where there is no cluster yet that could be asked. Reads only. */
 import { readFileSync } from 'node:fs';
-import type { DoctorFinding } from '../api/contract.ts';
+import type { DoctorFinding } from '../api/contract/looks.ts';
 import { bad, ok } from './finding.ts';
 import { checkEtcd, checkPgbouncer, checkPostgres, isOlder } from './programs.ts';
 import { checkClockSource, checkDisk, checkOpenFiles, checkSharedMemory } from './resources.ts';

@@ -2,7 +2,7 @@
  * What a person would check first on a node that misbehaves: programs and their versions, ports, files and their modes,
  * certificates, disk, clocks, limits. Reads only; changes nothing, and judges the host, not the cluster.
  */
-import type { DoctorFinding } from '../api/contract.ts';
+import type { DoctorFinding } from '../api/contract/looks.ts';
 import type { NodeFile } from '../config/node-file.ts';
 import { checkWatchdog } from './fence.ts';
 import { checkCertificate, checkDataDirectory, checkReplaceable, checkRunDirectory, checkSecret } from './files.ts';

@@ -1,7 +1,7 @@
 /** The fence and its watchdog: does it run, is it safe from the kernel's memory killer, does the device work? */
 import { accessSync, constants, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
-import type { DoctorFinding } from '../api/contract.ts';
+import type { DoctorFinding } from '../api/contract/looks.ts';
 import { describeError } from '../errors/understudy-error.ts';
 import type { FenceStatus } from '../ports/fence.ts';
 import { bad, ok } from './finding.ts';

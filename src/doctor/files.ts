@@ -2,7 +2,7 @@
 import { X509Certificate } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { DoctorFinding } from '../api/contract.ts';
+import type { DoctorFinding } from '../api/contract/looks.ts';
 import { describeError } from '../errors/understudy-error.ts';
 import { isMountPoint } from '../process/mount-point.ts';
 import { bad, ok } from './finding.ts';

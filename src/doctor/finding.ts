@@ -1,5 +1,5 @@
 /** One thing that was looked at, and what to do about it. */
-import type { DoctorFinding } from '../api/contract.ts';
+import type { DoctorFinding } from '../api/contract/looks.ts';
 
 export function ok(check: string, text: string): DoctorFinding {
   return { check, verdict: 'ok', text, hint: null };

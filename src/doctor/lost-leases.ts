@@ -2,7 +2,7 @@
  * How often this node lost its lease while it lived: failovers that nobody needed, by the events that are kept. What is
  * behind them is a lease that is too short for this store, this network or this machine.
  */
-import type { DoctorFinding } from '../api/contract.ts';
+import type { DoctorFinding } from '../api/contract/looks.ts';
 import type { EventRecord } from '../events/catalogue.ts';
 import { bad, ok } from './finding.ts';
 

@@ -4,7 +4,7 @@
  * Asked of the agents' own API, whose answers carry a `date` in whole seconds (RFC 9110 section 6.6.1), over the same
  * verified TLS as everything else. An agent that does not answer is not judged here.
  */
-import type { DoctorFinding } from '../api/contract.ts';
+import type { DoctorFinding } from '../api/contract/looks.ts';
 import { describeError } from '../errors/understudy-error.ts';
 import type { CredentialFiles } from '../pki/credential-files.ts';
 import { bad, ok } from './finding.ts';

@@ -1,7 +1,7 @@
 /** Are the programs there that a node needs, and which versions are they? */
 import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import type { DoctorFinding } from '../api/contract.ts';
+import type { DoctorFinding } from '../api/contract/looks.ts';
 import { describeError } from '../errors/understudy-error.ts';
 import { run } from '../process/run.ts';
 import { bad, ok } from './finding.ts';

@@ -1,5 +1,5 @@
 /** Registered certificates that end: the cluster can't renew them, and somebody may have forgotten. */
-import type { DoctorFinding } from '../api/contract.ts';
+import type { DoctorFinding } from '../api/contract/looks.ts';
 import type { RegisteredCertificate } from '../core/registered.ts';
 import { isEnding, registeredText } from '../pki/registered-ending.ts';
 import { bad, ok } from './finding.ts';

@@ -1,5 +1,5 @@
 /** Does PostgreSQL have the list of revoked certificates that it should judge new connections by? */
-import type { DoctorFinding } from '../api/contract.ts';
+import type { DoctorFinding } from '../api/contract/looks.ts';
 import { bad, ok } from './finding.ts';
 
 /** `trouble`: why it has none although something is revoked. */

@@ -5,7 +5,7 @@
  * Writes one key of its own, which nobody reads, and removes it. Twenty of each say what is usual, and nothing of the
  * worst hour of the week: a warning is certain, its absence is not a promise.
  */
-import type { DoctorFinding } from '../api/contract.ts';
+import type { DoctorFinding } from '../api/contract/looks.ts';
 import { renewEveryMs } from '../core/lease.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Store } from '../ports/store.ts';

@@ -6,7 +6,7 @@
  * majority itself. Reads only.
  */
 import { urlToHttpOptions } from 'node:url';
-import type { DoctorFinding } from '../api/contract.ts';
+import type { DoctorFinding } from '../api/contract/looks.ts';
 import type { NodeFile } from '../config/node-file.ts';
 import { describeError } from '../errors/understudy-error.ts';
 import { bad, ok } from './finding.ts';

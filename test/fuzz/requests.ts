@@ -5,8 +5,8 @@
 
 import { Agent, request as httpsRequest } from 'node:https';
 import { connect, type TLSSocket } from 'node:tls';
-import { mayCall, onBehalfOfHeader, type RouteName, routes } from '../../src/api/contract.ts';
-import { errorAnswer } from '../../src/api/schemas.ts';
+import { mayCall, onBehalfOfHeader, type RouteName, routes } from '../../src/api/contract/routes.ts';
+import { errorAnswer } from '../../src/api/schemas/failure.ts';
 import { specDisagreements } from '../../src/config/spec-disagreements.ts';
 import { UnderstudyError } from '../../src/errors/understudy-error.ts';
 import type { Random } from '../../src/sim/world/random.ts';

@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { createFakeBackend, exampleReport, exampleSpec } from '../../test/fixtures/fake-backend.ts';
-import { answers, parseEvent, parseTopologyMessage, requests } from './schemas.ts';
+import { createFakeBackend, exampleReport, exampleSpec } from '../../../test/fixtures/fake-backend.ts';
+import { answers } from './answers.ts';
+import { parseTopologyMessage } from './between-agents.ts';
+import { parseEvent } from './looks.ts';
+import { requests } from './requests.ts';
 
 type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 

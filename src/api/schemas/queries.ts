@@ -1,0 +1,15 @@
+/** What may stand behind the `?` of a path. Values come as text. */
+import { z } from 'zod';
+
+const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
+
+const wholeNumber = z
+  .string()
+  .regex(/^\d{1,15}$/, 'must be a whole number')
+  .transform(Number);
+
+/** Of `GET /v1/events`. */
+export const eventsQuery = z.strictObject({ after: wholeNumber.optional(), follow: flag.optional() });
+
+/** Of `GET /v1/audit/files/:file`. */
+export const auditQuery = z.strictObject({ offset: wholeNumber.optional() });
