@@ -25,11 +25,15 @@ describe('plan', () => {
     expect(out).toContain('No changes.');
     expect(out).toContain(drift);
     expect(out).toContain(retired);
+    expect(out).toContain(
+      '! database zeta is not there: its roles stay until apply --drop zeta: zeta:read, zeta:write',
+    );
     expect(out).toContain('! the role wiki is a superuser');
     expect(JSON.parse((await cli('plan', clusterFile(), '--json')).out)).toMatchObject({
       changes: [],
       drift: [{ name: 'connection limit of wiki', kind: 'changed', actual: '5', declared: '10' }],
       retired: ['forum'],
+      leftovers: [{ database: 'zeta', roles: ['zeta:read', 'zeta:write'] }],
       troubles: ['the role wiki is a superuser'],
     });
   });
@@ -64,6 +68,40 @@ describe('plan', () => {
     const { exit, out } = await cli('plan', clusterFile());
     expect(exit).toBe(3);
     expect(out).toContain('Refused: encoding of wiki. A database keeps the characters');
+  });
+});
+
+describe('a database that is there already', () => {
+  const declared = (change: Partial<ReturnType<typeof plainDatabase>>) =>
+    declare({ databases: [{ ...plainDatabase('wiki', 'wiki'), ...change }] });
+
+  it('is refused with other characters than its own, before anything is sent', async () => {
+    for (const [verb, change, what] of [
+      ['plan', { encoding: 'LATIN1' }, 'encoding of wiki UTF8 -> LATIN1  refused'],
+      ['apply', { encoding: 'LATIN1' }, 'encoding of wiki UTF8 -> LATIN1  refused'],
+      ['apply', { locale: 'C' }, 'locale of wiki C.UTF-8 -> C  refused'],
+    ] as const) {
+      declared(change);
+      const { exit, out, err } = await cli(verb, clusterFile());
+      expect(exit).toBe(3);
+      expect(out).toContain(`! ${what}`);
+      expect(out).toMatch(/keeps the characters that it was made with \((UTF8|C\.UTF-8)\)/);
+      expect(err).toContain('nothing was changed');
+    }
+    expect(site.world.backend.calls).toEqual([]);
+  });
+
+  it('may be declared as it is, also where something else was declared', async () => {
+    site.world.backend.spec = () => ({
+      revision: 3,
+      spec: { ...exampleSpec, databases: [{ ...plainDatabase('wiki', 'wiki'), encoding: 'LATIN1' }] },
+      appliedAt: '2026-11-19T14:00:00Z',
+      appliedBy: 'kim',
+    });
+    declared({ encoding: 'UTF8', locale: 'C.utf8' });
+    const { exit, out } = await cli('plan', clusterFile());
+    expect(exit).toBe(0);
+    expect(out).toContain('~ encoding of wiki LATIN1 -> UTF8');
   });
 });
 

@@ -328,7 +328,7 @@ describe.each(installedMajors())('databases and applications on PostgreSQL %i', 
           at: 'public',
         },
       ]);
-      expect(await state(wiki)).toEqual({ drift: [], retired: [], troubles: [] });
+      expect(await state(wiki)).toMatchObject({ drift: [], retired: [], leftovers: [], troubles: [] });
     });
 
     it('do everything else when PostgreSQL refuses a setting, and say which', async () => {
@@ -349,6 +349,26 @@ describe.each(installedMajors())('databases and applications on PostgreSQL %i', 
         .postgres.dropDatabase('zeta', databases, roles, soon)
         .catch(() => undefined);
       await declare(wiki);
+    });
+
+    it('find the roles of a database that could not be made, and take them away when asked', async () => {
+      const impossible = { ...plainDatabase('zeta', 'zeta-owner'), locale: 'xx_YY' };
+      const { postgres } = cluster.node('db1');
+      for (let time = 0; time < 2; time += 1)
+        await expect(postgres.applyDatabases([...databases, wiki, impossible], roles, soon)).rejects.toMatchObject({
+          code: 'POSTGRES_FAILED',
+        });
+      expect((await state(wiki, impossible)).leftovers).toEqual([]);
+      await declare(wiki);
+      const left = { database: 'zeta', roles: ['zeta-owner', 'zeta:write', 'zeta:read'] };
+      expect(await state(wiki)).toMatchObject({ drift: [], retired: [], leftovers: [left], troubles: [] });
+      expect(await postgres.dropDatabase('zeta', [...databases, wiki], roles, soon)).toEqual({
+        roles: left.roles,
+        kept: [],
+      });
+      expect(await state(wiki)).toMatchObject({ retired: [], leftovers: [] });
+      const there = `select rolname from pg_roles where rolname ~ '^zeta'`;
+      expect((await (await asSuperuser()).query(there)).rows).toEqual([]);
     });
 
     it('say which package is missing, with everything else done', async () => {
@@ -373,6 +393,8 @@ describe.each(installedMajors())('databases and applications on PostgreSQL %i', 
       await sql.execute("alter database wiki set work_mem = '64MB'", 5_000);
       await sql.execute('grant "wiki:read" to report', 5_000);
       await sql.execute('alter role report createdb createrole', 5_000);
+      await sql.execute('grant postgres, pg_read_all_data to web', 5_000);
+      await sql.execute('create role "web@web0:9" login replication', 5_000);
       await (await asSuperuser('wiki')).query('drop extension pg_trgm');
       const drift = [
         { name: 'connection limit of wiki', kind: 'changed', actual: '5', declared: '7' },
@@ -380,6 +402,13 @@ describe.each(installedMajors())('databases and applications on PostgreSQL %i', 
         { name: 'work_mem of wiki', kind: 'changed', actual: '64MB', declared: null },
         { name: 'memberships of report', kind: 'changed', actual: 'shop:read, wiki:read', declared: 'shop:read' },
         { name: 'attributes of report', kind: 'given', actual: 'CREATEDB, CREATEROLE', declared: null },
+        {
+          name: 'other memberships of web',
+          kind: 'given',
+          actual: 'pg_read_all_data (reads every table), postgres (a superuser: may do anything)',
+          declared: null,
+        },
+        { name: 'login web@web0:9', kind: 'given', actual: 'LOGIN, REPLICATION', declared: null },
         { name: 'extension pg_trgm of wiki', kind: 'changed', actual: null, declared: 'installed' },
       ];
       expect((await state(wiki)).drift).toEqual(drift);
@@ -438,7 +467,7 @@ describe.each(installedMajors())('databases and applications on PostgreSQL %i', 
         { name: 'database wiki', kind: 'changed', actual: null, declared: 'open' },
       ]);
       await revert('database wiki', wiki);
-      expect(await state(wiki)).toEqual({ drift: [], retired: [], troubles: [] });
+      expect(await state(wiki)).toMatchObject({ drift: [], retired: [], leftovers: [], troubles: [] });
       expect(await inWiki("select count(*)::int as n from pg_extension where extname = 'pg_trgm'")).toEqual([{ n: 1 }]);
     });
 
@@ -461,7 +490,7 @@ describe.each(installedMajors())('databases and applications on PostgreSQL %i', 
       await (await asSuperuser('wiki')).query('create table kept as select 1 as one');
       await sql.execute('create role person login; grant connect on database wiki to person', 5_000);
       await declare();
-      expect(await state()).toEqual({ drift: [], retired: ['wiki'], troubles: [] });
+      expect(await state()).toMatchObject({ drift: [], retired: ['wiki'], leftovers: [], troubles: [] });
       const allowed = `select count(*)::int as n from pg_roles r where not rolsuper
         and has_database_privilege(r.oid, (select oid from pg_database where datname = 'wiki'), 'connect')`;
       // pg_database_owner and the like are no roles to log in with.
@@ -476,7 +505,7 @@ describe.each(installedMajors())('databases and applications on PostgreSQL %i', 
         roles: ['reader@web0:1', 'reader@web0:2', 'reader', 'wiki:write', 'wiki:read'],
         kept: [],
       });
-      expect(await state()).toEqual({ drift: [], retired: [], troubles: [] });
+      expect(await state()).toMatchObject({ drift: [], retired: [], leftovers: [], troubles: [] });
       const left = `select rolname from pg_roles where rolname ~ '^(reader|wiki)'`;
       expect((await (await asSuperuser('shop')).query(left)).rows).toEqual([]);
     });
@@ -500,7 +529,12 @@ describe.each(installedMajors())('databases and applications on PostgreSQL %i', 
     expect(troubles).toEqual([expect.stringContaining('keeper is a superuser')]);
     expect(drift).toContainEqual({ name: 'attributes of keeper', kind: 'given', actual: 'SUPERUSER', declared: null });
     await postgres.applyDatabases(databases, roles, { ...soon, reverts: (each) => each === 'attributes of keeper' });
-    expect(await postgres.databaseState(databases, roles, soon)).toEqual({ drift: [], retired: [], troubles: [] });
+    expect(await postgres.databaseState(databases, roles, soon)).toMatchObject({
+      drift: [],
+      retired: [],
+      leftovers: [],
+      troubles: [],
+    });
     expect((await (await login('report')).query('select 1 as one')).rows).toEqual([{ one: 1 }]);
   });
 
@@ -529,9 +563,10 @@ describe.each(installedMajors())('databases and applications on PostgreSQL %i', 
       await until('it is ended', async () => ended.has(node));
     }
     await apply();
-    expect(await cluster.node('db1').postgres.databaseState(databases, roles, soon)).toEqual({
+    expect(await cluster.node('db1').postgres.databaseState(databases, roles, soon)).toMatchObject({
       drift: [],
       retired: [],
+      leftovers: [],
       troubles: [],
     });
     await until('the standby lets in again', () => login('report', 'db2').catch(() => undefined));

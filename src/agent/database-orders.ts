@@ -7,7 +7,7 @@
 import type { DropAnswer } from '../api/contract/databases.ts';
 import type { Accepted } from '../api/contract/orders.ts';
 import { applicationRoles } from '../core/application-roles.ts';
-import type { DatabaseState } from '../core/applied.ts';
+import { type DatabaseState, isRevertible } from '../core/applied.ts';
 import { openGenerations } from '../core/rules/credential-chore.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { DatabaseNode } from './database-node.ts';
@@ -47,7 +47,7 @@ export async function revertDatabases(
 ): Promise<Accepted> {
   requireHandsOn(agent);
   const { drift } = await databaseState(agent, signal);
-  const reverted = drift.filter((each) => each.kind === 'changed' && (name === null || each.name === name));
+  const reverted = drift.filter((each) => isRevertible(each) && (name === null || each.name === name));
   if (reverted.length === 0) {
     if (name === null) return { accepted: true, because: 'nothing was changed by hand' };
     throw new UnderstudyError('NOT_FOUND', `nothing called ${JSON.stringify(name)} was changed by hand`, {

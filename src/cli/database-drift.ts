@@ -1,10 +1,16 @@
 /** What the primary's agent finds in its databases that no plan can know: what somebody changed by hand, and what waits to be dropped. */
-import { type DatabaseState, driftText, retiredText } from '../core/applied.ts';
+import { type DatabaseState, driftText, leftoverText, retiredText } from '../core/applied.ts';
 import type { Plan } from '../core/plan.ts';
 import { describeError, isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
 import type { ClusterAccess } from './cluster-access.ts';
 
-export const nothingFound: DatabaseState = { drift: [], retired: [], troubles: [] };
+export const nothingFound: DatabaseState = {
+  drift: [],
+  retired: [],
+  leftovers: [],
+  found: [],
+  troubles: [],
+};
 
 /** Throws REFUSED while there is no primary. */
 export async function primaryOf(access: ClusterAccess): Promise<string> {
@@ -31,7 +37,7 @@ export async function databaseState(
 /** What the plan itself changes is no longer worth telling. */
 export function driftLines(
   primary: string | null,
-  { drift, retired, troubles }: DatabaseState,
+  { drift, retired, leftovers, troubles }: DatabaseState,
   plan: Plan,
 ): readonly string[] {
   const planned = new Set(plan.changes.map(({ what }) => what));
@@ -39,6 +45,7 @@ export function driftLines(
   const texts = [
     ...drift.filter(({ name }) => !planned.has(name)).map(driftText),
     ...retired.filter((name) => !again(name)).map(retiredText),
+    ...leftovers.filter(({ database }) => !again(database)).map(leftoverText),
     ...troubles,
   ];
   return texts.map((text) => `${primary ?? 'cluster'}  ! ${text}`);

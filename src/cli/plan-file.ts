@@ -34,7 +34,8 @@ export async function planFile(call: Call, file: string): Promise<PlannedFile> {
   const { state, unknownBecause } = await databaseState(access, primary);
   if (unknownBecause !== null && base.spec !== null)
     call.terminal.note(`what was changed by hand in the databases is not known: ${unknownBecause}`);
-  return { spec, base, plan: planChanges(base.spec, spec, { primary }), primary, databases: state };
+  const plan = planChanges(base.spec, spec, { primary, databases: state.found });
+  return { spec, base, plan, primary, databases: state };
 }
 
 /** Prints what is doubtful. Throws CONFIG_INVALID with every mistake and its place. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { compare, driftText } from './applied.ts';
+import { compare, type Drift, driftText, isRevertible } from './applied.ts';
 
 const value = fc.constantFrom(null, 'a', 'b', 'c');
 const situation = fc.record({
@@ -54,4 +54,11 @@ it('says how to keep what was changed, and how to undo it', () => {
   expect(driftText(drift)).toBe(
     'connection limit of shop changed by hand: 5, declared 10; keep it: declare it; revert: apply --revert',
   );
+});
+
+it('promises to undo exactly what can be undone', () => {
+  for (const kind of ['changed', 'given', 'kept', 'fixed'] satisfies Drift['kind'][]) {
+    const drift: Drift = { name: 'x', kind, actual: 'a', declared: 'd' };
+    expect(isRevertible(drift)).toBe(driftText(drift).includes('apply --revert'));
+  }
 });

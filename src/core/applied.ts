@@ -37,6 +37,11 @@ export function compare({ declared, actual, applied, isDefault = false }: Compar
  */
 export type DriftKind = 'changed' | 'given' | 'kept' | 'fixed';
 
+/** Can `apply --revert` undo it? */
+export function isRevertible({ kind }: Drift): boolean {
+  return kind === 'changed' || kind === 'given';
+}
+
 export interface Drift {
   /** `connection limit of shop`. */
   readonly name: string;
@@ -45,11 +50,26 @@ export interface Drift {
   readonly declared: string | null;
 }
 
+/** A database that is there, declared or not, with what it keeps for good. */
+export interface FoundDatabase {
+  readonly name: string;
+  readonly encoding: string;
+  readonly locale: string;
+}
+
+/** Roles of a database that is not declared and not there: it could not be made, or somebody dropped it by hand. */
+export interface Leftover {
+  readonly database: string;
+  readonly roles: readonly string[];
+}
+
 /** What the primary's agent finds in its databases. */
 export interface DatabaseState {
   readonly drift: readonly Drift[];
   /** Databases that are no longer declared, and whose data is still there. */
   readonly retired: readonly string[];
+  readonly leftovers: readonly Leftover[];
+  readonly found: readonly FoundDatabase[];
   /** What can't be carried out, or not be looked into, for people. */
   readonly troubles: readonly string[];
 }
@@ -66,6 +86,19 @@ export function driftText({ name, kind, actual, declared }: Drift): string {
     case 'fixed':
       return `${name} is ${was}, declared ${declared ?? 'none'}: it can't be changed any more; declare ${was}`;
   }
+}
+
+function likeness(characters: string): string {
+  return characters.toLowerCase().replace(/-/g, '');
+}
+
+/** Are two names of an encoding, or of a locale, the same one's? */
+export function isSameCharacters(one: string, other: string): boolean {
+  return likeness(one) === likeness(other);
+}
+
+export function leftoverText({ database, roles }: Leftover): string {
+  return `database ${database} is not there: its roles stay until apply --drop ${database}: ${roles.join(', ')}`;
 }
 
 export function retiredText(database: string): string {

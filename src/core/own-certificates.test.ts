@@ -48,7 +48,7 @@ describe('own certificates', () => {
         own('new.example.org', 'web'),
       ],
     };
-    const { changes } = planChanges(spec, next, { primary: 'db1' });
+    const { changes } = planChanges(spec, next, { primary: 'db1', databases: [] });
     expect(changes).toMatchObject([
       { kind: 'change', what: 'reload hook of certificate web.example.org', from: 'none', nodes: ['web1', 'web2'] },
       { kind: 'remove', what: 'certificate mx.example.org', nodes: ['web2'] },

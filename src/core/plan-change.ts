@@ -1,4 +1,5 @@
 /** What a plan is made of. */
+import type { FoundDatabase } from './applied.ts';
 import type { NodeName } from './spec.ts';
 
 export type Effect =
@@ -36,4 +37,6 @@ export interface PlanPart {
 export interface PlanFacts {
   /** `null`: not known, or there is none. */
   readonly primary: NodeName | null;
+  /** Those on the primary; none where it is not known. */
+  readonly databases: readonly FoundDatabase[];
 }

@@ -1,4 +1,6 @@
 /** The plan's part about databases and the applications that use them. Pure. */
+import { rightsOf } from './application-roles.ts';
+import { type FoundDatabase, isSameCharacters } from './applied.ts';
 import type { Change, PlanFacts, PlanPart } from './plan-change.ts';
 import {
   type ApplicationFilesSpec,
@@ -12,11 +14,42 @@ import {
 
 type DatabasePart = Pick<PlanPart, 'changes' | 'refusals'>;
 
-function planDatabase(before: DatabaseSpec | undefined, after: DatabaseSpec, nodes: readonly NodeName[]): DatabasePart {
+const characters = ['encoding', 'locale'] as const;
+
+/** What a database keeps for good, and is declared to be otherwise. */
+function planCharacters(
+  before: DatabaseSpec | undefined,
+  after: DatabaseSpec,
+  found: FoundDatabase | undefined,
+  nodes: readonly NodeName[],
+): DatabasePart {
+  const parts = characters.flatMap((key) => {
+    const [from, to] = [before?.[key] ?? null, after[key]];
+    if (from === to) return [];
+    const made = found?.[key] ?? from;
+    const isRefused = to !== null && made !== null && !isSameCharacters(made, to);
+    const what = `${key} of ${after.name}`;
+    const change = { kind: 'change' as const, nodes, what, from: isRefused ? made : from, to };
+    const known = made === null ? '' : ` (${made})`;
+    const reason = `A database keeps the characters that it was made with${known}: declare a new one, and move the data there`;
+    return [{ change, refusal: isRefused ? { what, reason } : null }];
+  });
+  return {
+    changes: parts.map(({ change, refusal }) => ({ ...change, effect: refusal === null ? 'now' : 'refused' })),
+    refusals: parts.flatMap(({ refusal }) => (refusal === null ? [] : [refusal])),
+  };
+}
+
+function planDatabase(
+  before: DatabaseSpec | undefined,
+  after: DatabaseSpec,
+  found: FoundDatabase | undefined,
+  nodes: readonly NodeName[],
+): DatabasePart {
   const { name, owner } = after;
   const old = before ?? plainDatabase(name, owner);
-  const change = (what: string, from: string | null, to: string | null, effect: Change['effect'] = 'now') =>
-    from === to ? [] : [{ kind: 'change' as const, nodes, what: `${what} of ${name}`, from, to, effect }];
+  const change = (what: string, from: string | null, to: string | null): readonly Change[] =>
+    from === to ? [] : [{ kind: 'change', nodes, what: `${what} of ${name}`, from, to, effect: 'now' }];
   const added: readonly Change[] =
     before !== undefined
       ? []
@@ -30,27 +63,19 @@ function planDatabase(before: DatabaseSpec | undefined, after: DatabaseSpec, nod
             effect: 'now',
           },
         ];
-  const isFixed = (key: 'encoding' | 'locale') => before !== undefined && before[key] !== null && after[key] !== null;
   const limit = (value: number | null) => (value === null ? null : String(value));
-  const fixed = (['encoding', 'locale'] as const).flatMap((key) =>
-    change(key, old[key], after[key], isFixed(key) ? 'refused' : 'now'),
-  );
+  const fixed = planCharacters(before, after, found, nodes);
   const settings = [...new Set([...Object.keys(old.settings), ...Object.keys(after.settings)])].sort();
   return {
     changes: [
       ...added,
       ...change('owner', old.owner, owner),
-      ...fixed,
+      ...fixed.changes,
       ...change('connection limit', limit(old.connectionLimit), limit(after.connectionLimit)),
       ...settings.flatMap((key) => change(key, old.settings[key] ?? null, after.settings[key] ?? null)),
       ...extensionChanges(old, after, nodes),
     ],
-    refusals: fixed
-      .filter(({ effect }) => effect === 'refused')
-      .map(({ what }) => ({
-        what,
-        reason: 'A database keeps the characters that it was made with: declare a new one, and move the data there',
-      })),
+    refusals: fixed.refusals,
   };
 }
 
@@ -82,7 +107,10 @@ export function planDatabases(current: Spec | null, next: Spec, facts: PlanFacts
       : [facts.primary];
   const before = new Map((current?.databases ?? []).map((database) => [database.name, database]));
   const after = new Map(next.databases.map((database) => [database.name, database]));
-  const planned = next.databases.map((database) => planDatabase(before.get(database.name), database, nodes));
+  const found = new Map(facts.databases.map((database) => [database.name, database]));
+  const planned = next.databases.map((database) =>
+    planDatabase(before.get(database.name), database, found.get(database.name), nodes),
+  );
   const removed = [...before.keys()]
     .filter((name) => !after.has(name))
     .map(
@@ -150,18 +178,32 @@ function changed(before: ApplicationSpec, after: ApplicationSpec): readonly Chan
   ];
 }
 
+/** The role that its logins act as: where that becomes another one, its sessions end. */
+function actsAs({ databases }: Pick<Spec, 'databases'>, application: ApplicationSpec): string {
+  const owner = databases.find(({ name }) => name === application.database)?.owner;
+  return owner !== undefined && rightsOf(application, owner) === 'owner' ? owner : application.name;
+}
+
 /** What an application can't do any more. */
-function lost(before: ApplicationSpec, after: ApplicationSpec | undefined): readonly string[] {
+function lost(before: ApplicationSpec, after: ApplicationSpec | undefined, isMoved: boolean): readonly string[] {
   if (after === undefined) return [`access of ${before.name}`];
   const gone = before.nodes.filter((node) => !after.nodes.includes(node));
   return [
     ...(gone.length === 0 ? [] : [`access of ${before.name} on ${gone.join(', ')}`]),
     ...(before.rights !== 'ro' && after.rights === 'ro' ? [`writes of ${before.name}`] : []),
-    ...(before.rights !== after.rights && [before.rights, after.rights].includes('owner')
-      ? [`sessions of ${before.name}`]
-      : []),
+    ...(isMoved ? [`sessions of ${before.name}`] : []),
     ...(before.database === after.database ? [] : [`access of ${before.name} to ${before.database}`]),
   ];
+}
+
+/** What goes on and ends by this, application by application. */
+function interruptedBy(current: Spec | null, next: Spec): readonly string[] {
+  if (current === null) return [];
+  return current.applications.flatMap((before) => {
+    const after = next.applications.find(({ name }) => name === before.name);
+    const isMoved = after !== undefined && actsAs(current, before) !== actsAs(next, after);
+    return lost(before, after, isMoved);
+  });
 }
 
 export function planApplications(current: Spec | null, next: Spec): PlanPart {
@@ -175,7 +217,7 @@ export function planApplications(current: Spec | null, next: Spec): PlanPart {
   return {
     changes: [...written, ...removed.flatMap(({ name, nodes }) => access(name, 'remove', nodes))],
     destroyed: removed.map(({ name }) => `credentials of ${name}`),
-    interrupted: [...before.values()].flatMap((application) => lost(application, after.get(application.name))),
+    interrupted: interruptedBy(current, next),
     refusals: [],
   };
 }

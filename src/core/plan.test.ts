@@ -16,9 +16,9 @@ const changing = (change: Partial<typeof db2>): Partial<Spec> => ({
   nodes: base.nodes.map((each) => (each === db2 ? { ...db2, ...change } : each)),
 });
 
-const facts = { primary: 'db1' };
+const facts = { primary: 'db1', databases: [] };
 const plan = (next: Partial<Spec>, primary: string | null = 'db1') =>
-  planChanges(base, { ...base, ...next }, { primary });
+  planChanges(base, { ...base, ...next }, { primary, databases: [] });
 const without = (name: string): Partial<Spec> => ({ nodes: base.nodes.filter((each) => each.name !== name) });
 
 describe('a plan', () => {
@@ -43,7 +43,7 @@ describe('a plan', () => {
   });
 
   it('of a new cluster adds everything', () => {
-    const first = planChanges(null, base, { primary: null });
+    const first = planChanges(null, base, { primary: null, databases: [] });
     expect(first.refusals).toEqual([]);
     expect(first.changes.map(({ kind, what }) => `${kind} ${what}`)).toEqual([
       'add database node',
@@ -52,6 +52,21 @@ describe('a plan', () => {
       'add database shop',
       'add application shop',
     ]);
+  });
+
+  it('says whose sessions end because they act as somebody else', () => {
+    const acting = (owner: string, rights: 'owner' | 'rw' | 'ro', name = 'migrate') => ({
+      ...base,
+      databases: [plainDatabase('shop', owner)],
+      applications: [{ ...shop, name, database: 'shop', rights }],
+    });
+    const interruption = (before: Spec, after: Spec) => planChanges(before, after, facts).interruption;
+    expect(interruption(acting('keeper', 'owner'), acting('boss', 'owner'))).toEqual(['sessions of migrate']);
+    expect(interruption(acting('keeper', 'owner'), acting('keeper', 'rw'))).toEqual(['sessions of migrate']);
+    expect(interruption(acting('keeper', 'rw'), acting('boss', 'rw'))).toEqual([]);
+    // It goes on as itself, with less rights.
+    expect(interruption(acting('migrate', 'rw'), acting('boss', 'rw'))).toEqual([]);
+    expect(interruption(acting('migrate', 'rw'), acting('boss', 'owner'))).toEqual(['sessions of migrate']);
   });
 
   it('keeps a database that is no longer declared', () => {

@@ -24,28 +24,26 @@ export interface DropPlan {
   readonly forgetting: readonly string[];
 }
 
-/** Throws REFUSED for what is declared, NOT_FOUND for what this product never made. */
-export function planDrop(
-  catalog: Catalog,
-  name: string,
-  databases: readonly DatabaseSpec[],
-  applications: readonly ApplicationRole[],
-): DropPlan {
-  if (databases.some((each) => each.name === name)) {
-    throw new UnderstudyError('REFUSED', `the database ${name} is declared`, {
-      hint: 'take it out of the cluster file and apply that first',
-    });
-  }
-  if (!catalog.applied.has(keyOf({ database: name, item: 'database' })))
-    throw new UnderstudyError('NOT_FOUND', `no database ${name} was ever declared here`);
-  const found = catalog.databases.find((each) => each.name === name);
+type Databases = readonly DatabaseSpec[];
+type Applications = readonly ApplicationRole[];
+
+interface RolesOf {
+  readonly groups: readonly string[];
+  /** In an order that works. */
+  readonly roles: readonly string[];
+}
+
+/** The roles that are for a database alone, as far as nothing else that is declared or there needs them. */
+function rolesOf(catalog: Catalog, name: string, databases: Databases, applications: Applications): RolesOf {
   const declared = new Set([...applications.map((each) => each.name), ...databases.map(({ owner }) => owner)]);
   const users = [...catalog.applied.values()].flatMap(({ database, item }) => {
     const [, application] = /^application (.+)$/.exec(item) ?? [];
     const isElsewhere = [...catalog.applied.values()].some((each) => each.item === item && each.database !== name);
     return database === name && application !== undefined && !isElsewhere ? [application] : [];
   });
-  const owner = found?.owner ?? '';
+  const found = catalog.databases.find((each) => each.name === name);
+  // Of one that could not be made it is known whose it was to be.
+  const owner = found?.owner ?? catalog.applied.get(keyOf({ database: name, item: 'owner' }))?.declared ?? '';
   const ownsMore = catalog.databases.some((each) => each.name !== name && each.owner === owner);
   const groups = [...users, ...(ownsMore ? [] : [owner])].filter(
     (each) => !declared.has(each) && isOurs(catalog, each),
@@ -56,7 +54,29 @@ export function planDrop(
   const rights = (['write', 'read'] as const)
     .map((may) => groupRole(name, may))
     .filter((each) => isOurs(catalog, each));
-  const roles = [...new Set([...logins.map((login) => login.name).sort(), ...groups, ...rights])];
+  return { groups, roles: [...new Set([...logins.map((login) => login.name).sort(), ...groups, ...rights])] };
+}
+
+/** What is left of a database that is neither declared nor there. */
+export function leftoverRoles(
+  catalog: Catalog,
+  name: string,
+  databases: Databases,
+  applications: Applications,
+): readonly string[] {
+  return rolesOf(catalog, name, databases, applications).roles;
+}
+
+/** Throws REFUSED for what is declared, NOT_FOUND for what this product never made. */
+export function planDrop(catalog: Catalog, name: string, databases: Databases, applications: Applications): DropPlan {
+  if (databases.some((each) => each.name === name)) {
+    throw new UnderstudyError('REFUSED', `the database ${name} is declared`, {
+      hint: 'take it out of the cluster file and apply that first',
+    });
+  }
+  if (!catalog.applied.has(keyOf({ database: name, item: 'database' })))
+    throw new UnderstudyError('NOT_FOUND', `no database ${name} was ever declared here`);
+  const { groups, roles } = rolesOf(catalog, name, databases, applications);
   return {
     database: `DROP DATABASE IF EXISTS ${q(name)} WITH (FORCE)`,
     roles: roles.map((role) => ({ name: role, statement: `DROP ROLE IF EXISTS ${q(role)}` })),

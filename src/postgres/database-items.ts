@@ -5,9 +5,9 @@
  */
 import pg from 'pg';
 import { groupRole } from '../core/application-roles.ts';
-import type { Drift } from '../core/applied.ts';
+import { type Drift, isSameCharacters } from '../core/applied.ts';
 import type { DatabaseSpec } from '../core/spec.ts';
-import { forget } from './applied-table.ts';
+import { forget, forgetDatabase, record } from './applied-table.ts';
 import type { Item } from './item-plan.ts';
 import { type Catalog, type CatalogDatabase, retiredMark } from './role-catalog.ts';
 
@@ -40,6 +40,15 @@ export function createDatabase({ name, owner, encoding, locale }: DatabaseSpec):
   const characters = encoding === null ? '' : ` ENCODING ${text(encoding)}`;
   const collation = locale === null ? '' : ` LOCALE ${text(locale)}`;
   return `CREATE DATABASE ${q(name)} OWNER ${q(owner)}${template}${characters}${collation}`;
+}
+
+/** Whatever was recorded was of another one. What is recorded now is how its roles are found if it can't be made (database-drop.ts). */
+export function beginDatabase({ name, owner }: DatabaseSpec): string {
+  return [
+    forgetDatabase(name),
+    record({ database: name, item: 'database' }, 'being made'),
+    record({ database: name, item: 'owner' }, owner),
+  ].join('; ');
 }
 
 /** Parameters whose value is a list of names: in one pair of quotes they would be one name. */
@@ -130,13 +139,9 @@ export function databaseItems(catalog: Catalog, spec: DatabaseSpec, found: Catal
   return all.map((item) => ({ ...item, isNew }));
 }
 
-function likeness(locale: string): string {
-  return locale.toLowerCase().replace(/-/g, '');
-}
-
 export function fixedDrift({ name, encoding, locale }: DatabaseSpec, found: CatalogDatabase): readonly Drift[] {
   const differs = (what: string, actual: string, declared: string | null): readonly Drift[] =>
-    declared === null || likeness(declared) === likeness(actual)
+    declared === null || isSameCharacters(declared, actual)
       ? []
       : [{ name: `${what} of ${name}`, kind: 'fixed', actual, declared }];
   return [...differs('encoding', found.encoding, encoding), ...differs('locale', found.locale, locale)];

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type ApplicationRole, groupRole, loginRoles } from '../core/application-roles.ts';
 import { type DatabaseSpec, plainDatabase } from '../core/spec.ts';
-import { planDrop } from './database-drop.ts';
+import { leftoverRoles, planDrop } from './database-drop.ts';
 import { databaseGrants, makersOf } from './database-grants.ts';
 import { newDatabase } from './database-items.ts';
 import { type DatabasePlan, planDatabaseChanges } from './database-plan.ts';
@@ -542,6 +542,33 @@ describe('a database that is no longer declared', () => {
     const other = { databases: [plainDatabase('blog', 'keeper')], applications: [application('web', 'blog', 'ro')] };
     const kept = planDrop(settled(settled(settled(nothing, shop), two), other), 'shop', ...listed(other));
     expect(kept.roles.map((each) => each.name)).toEqual(['shop:write', 'shop:read']);
+  });
+
+  it('is known by the roles that were made for it, where it could not be made, until they are dropped', () => {
+    const keepers = { databases: [plainDatabase('blog', 'writer')], applications: [] };
+    const wanted = { ...shop, databases: [...shop.databases, ...keepers.databases] };
+    const attempt = (catalog: Catalog) => {
+      const { closing, groups, opening } = planned(catalog, wanted);
+      const done = groups.map((group) =>
+        group.slice(0, group[0]?.startsWith('CREATE DATABASE "shop"') ? 0 : undefined),
+      );
+      // Nothing of a database that is not there can be changed, either.
+      const steps = [...closing, ...done.flat(), ...opening].filter((step) => !step.includes('DATABASE "shop"'));
+      return steps.reduce(perform, catalog);
+    };
+    const failed = attempt(attempt(nothing));
+    expect(failed.databases.map(({ name }) => name)).toEqual(['blog']);
+    expect(settled(failed, wanted).databases.map(({ name }) => name)).toEqual(['blog', 'shop']);
+    const roles = ['web@web1:1', 'web@web1:2', 'web', 'keeper', 'shop:write', 'shop:read'];
+    const rested = settled(failed, keepers);
+    expect(inOrder(planned(rested, keepers))).toEqual([]);
+    expect(leftoverRoles(rested, 'shop', ...listed(keepers))).toEqual(roles);
+    const plan = planDrop(rested, 'shop', ...listed(keepers));
+    expect(plan.roles.map((each) => each.name)).toEqual(roles);
+    // Declared again, it is made.
+    expect(inOrder(planned(settled(rested, keepers), wanted)).join('\n')).toContain('CREATE DATABASE "shop"');
+    const without = { ...rested, roles: rested.roles.filter(({ name }) => !roles.includes(name)) };
+    expect([...settled(without, keepers).applied.values()].filter(({ database }) => database === 'shop')).toEqual([]);
   });
 
   it('is not dropped while it is declared, nor one that never was', () => {

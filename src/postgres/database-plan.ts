@@ -11,8 +11,8 @@
  *
  * What somebody changed by hand since it was last applied is told and left as it is (core/applied.ts), but for who may log in.
  * Each statement is one transaction and may be repeated, by another primary too. Only roles that bear a comment of this
- * product lose their login. Never drops a role or a database, and never touches a superuser, but for one whose attributes
- * somebody asked to have taken back.
+ * product lose their login. Never drops a role or a database, and never touches a superuser, but for one whose attributes,
+ * memberships or login somebody asked to have taken back.
  */
 import pg from 'pg';
 import { type ApplicationRole, groupRole } from '../core/application-roles.ts';
@@ -20,7 +20,9 @@ import type { Drift } from '../core/applied.ts';
 import type { DatabaseSpec } from '../core/spec.ts';
 import type { UnderstudyError } from '../errors/understudy-error.ts';
 import { forgetDatabase, keyOf, record } from './applied-table.ts';
+import { leftoverRoles } from './database-drop.ts';
 import {
+  beginDatabase,
   createDatabase,
   databaseItems,
   existence,
@@ -34,6 +36,7 @@ import { planLogins } from './login-plan.ts';
 import { planMemberships } from './membership-plan.ts';
 import { attributeItems } from './role-attributes.ts';
 import { type Catalog, findRole, roleComments } from './role-catalog.ts';
+import { loginsByHand, otherMemberships } from './roles-by-hand.ts';
 
 export type StatementGroup = readonly string[];
 
@@ -83,12 +86,19 @@ function planGroups(catalog: Catalog, databases: readonly DatabaseSpec[]): strin
 }
 
 interface DatabasesPlan {
+  /** What is about to be made: known before any role of it is there. */
+  readonly begun: readonly string[];
   readonly groups: readonly StatementGroup[];
   readonly drift: readonly Drift[];
   /** Databases that are there, to be looked into. */
   readonly inside: readonly DatabaseSpec[];
   /** Of these, whatever was recorded before is forgotten. */
   readonly made: ReadonlySet<string>;
+}
+
+interface Declared {
+  readonly databases: readonly DatabaseSpec[];
+  readonly applications: readonly ApplicationRole[];
 }
 
 const nothing: ItemPlan = { statements: [], drift: [] };
@@ -101,31 +111,43 @@ function planDatabase(
   catalog: Catalog,
   spec: DatabaseSpec,
   reverts: Reverts,
-): Pick<DatabasesPlan, 'groups' | 'drift'> & { readonly is: 'there' | 'made' | 'missing' } {
+): Pick<DatabasesPlan, 'begun' | 'groups' | 'drift'> & { readonly is: 'there' | 'made' | 'missing' } {
   const found = catalog.databases.find(({ name }) => name === spec.name);
   const item = existence(catalog, spec.name, spec);
   if (found !== undefined) {
     const whole = [item, ...databaseItems(catalog, spec, found)];
     const { statements, drift } = planItems(whole, catalog.applied, reverts);
-    return { groups: each(statements), drift: [...drift, ...fixedDrift(spec, found)], is: 'there' };
+    return { begun: [], groups: each(statements), drift: [...drift, ...fixedDrift(spec, found)], is: 'there' };
   }
   const decision = decideItem(item, catalog.applied, reverts);
-  if (typeof decision === 'object') return { groups: [], drift: decision === null ? [] : [decision], is: 'missing' };
+  if (typeof decision === 'object')
+    return { begun: [], groups: [], drift: decision === null ? [] : [decision], is: 'missing' };
   // Of one that was there before, nothing is true any more.
   const made = planItems(databaseItems(catalog, spec, newDatabase(spec)), new Map(), reverts);
   return {
+    begun: [beginDatabase(spec)],
     // It counts as made only when it was.
-    groups: [[forgetDatabase(spec.name), createDatabase(spec), record(item, item.declared)], ...each(made.statements)],
+    groups: [[createDatabase(spec), record(item, item.declared)], ...each(made.statements)],
     drift: made.drift,
     is: 'made',
   };
 }
 
-function planFormer(catalog: Catalog, databases: readonly DatabaseSpec[], reverts: Reverts): ItemPlan {
-  const plans = formerDatabases(catalog, databases).map((name) =>
+/** One that is not there is remembered as long as roles of it are. */
+function planGone(catalog: Catalog, name: string, { databases, applications }: Declared): ItemPlan {
+  if (leftoverRoles(catalog, name, databases, applications).length === 0)
+    return { ...nothing, statements: [forgetDatabase(name)] };
+  const key = { database: name, item: 'database' };
+  // Declared again, it is made again: it is no secret that it is gone.
+  const isSettled = catalog.applied.get(keyOf(key))?.declared === 'retired';
+  return isSettled ? nothing : { ...nothing, statements: [record(key, 'retired', 'NULL')] };
+}
+
+function planFormer(catalog: Catalog, declared: Declared, reverts: Reverts): ItemPlan {
+  const plans = formerDatabases(catalog, declared.databases).map((name) =>
     catalog.databases.some((each) => each.name === name)
       ? planItems([existence(catalog, name, null)], catalog.applied, reverts)
-      : { ...nothing, statements: [forgetDatabase(name)] },
+      : planGone(catalog, name, declared),
   );
   return { statements: plans.flatMap((plan) => plan.statements), drift: plans.flatMap((plan) => plan.drift) };
 }
@@ -133,6 +155,7 @@ function planFormer(catalog: Catalog, databases: readonly DatabaseSpec[], revert
 function planDatabases(catalog: Catalog, databases: readonly DatabaseSpec[], reverts: Reverts): DatabasesPlan {
   const plans = databases.map((spec) => ({ spec, ...planDatabase(catalog, spec, reverts) }));
   return {
+    begun: plans.flatMap((plan) => plan.begun),
     groups: plans.flatMap((plan) => plan.groups),
     drift: plans.flatMap((plan) => plan.drift),
     inside: plans.filter(({ is }) => is !== 'missing').map(({ spec }) => spec),
@@ -176,15 +199,24 @@ export function planDatabaseChanges(
   const names = new Set(fit.applications.map(({ name }) => name));
   const owners = [...new Set(fit.databases.map(({ owner }) => owner))].filter((owner) => !names.has(owner));
   const { closing, opening } = planLogins(catalog, { databases, applications }, fit);
-  const former = planFormer(catalog, databases, reverts);
+  const former = planFormer(catalog, { databases, applications }, reverts);
   const declared = planDatabases(catalog, fit.databases, reverts);
   const memberships = planMemberships(catalog, fit.databases, fit.applications, reverts, fit.left);
-  const attributes = planItems(attributeItems(catalog), catalog.applied, reverts);
+  const byHand = planItems(
+    [
+      ...attributeItems(catalog),
+      ...otherMemberships(catalog, { databases, applications }),
+      ...loginsByHand(catalog, { databases, applications }),
+    ],
+    catalog.applied,
+    reverts,
+  );
   return {
     closing: [...closing, ...former.statements],
     groups: [
       // First, since what is undone here may have made a role unfit.
-      ...each(attributes.statements),
+      ...each(byHand.statements),
+      ...each(declared.begun),
       ...each(owners.flatMap((owner) => planRole(catalog, owner, roleComments.owner))),
       ...each(planGroups(catalog, fit.databases)),
       ...each([...names].flatMap((name) => planRole(catalog, name, roleComments.application))),
@@ -196,7 +228,7 @@ export function planDatabaseChanges(
     inside: declared.inside,
     newGroups: new Set(fit.databases.map(({ name }) => name).filter((name) => hasNewGroups(catalog, name))),
     opening,
-    drift: [...declared.drift, ...memberships.drift, ...attributes.drift, ...former.drift],
+    drift: [...declared.drift, ...memberships.drift, ...byHand.drift, ...former.drift],
     troubles: fit.troubles,
     left: fit.left,
   };

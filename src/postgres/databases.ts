@@ -14,7 +14,7 @@ import type { DatabaseSpec } from '../core/spec.ts';
 import { describeError, isUnderstudyError } from '../errors/understudy-error.ts';
 import type { Dropped } from '../ports/postgres.ts';
 import { type AppliedRecords, appliedStatement, keyOf, makeTable } from './applied-table.ts';
-import { planDrop } from './database-drop.ts';
+import { leftoverRoles, planDrop } from './database-drop.ts';
 import {
   type ExtensionFacts,
   extensionsStatement,
@@ -50,6 +50,24 @@ interface Where {
 /** SQLSTATE dependent_objects_still_exist. */
 const stillNeeded = '2BP01';
 const revertsNothing: Reverts = () => false;
+
+/** What is there and what is left of databases, declared or not. */
+function standing(
+  catalog: Catalog,
+  databases: Databases,
+  applications: Applications,
+): Pick<DatabaseState, 'retired' | 'leftovers' | 'found'> {
+  const former = formerDatabases(catalog, databases);
+  const isThere = (name: string) => catalog.databases.some((each) => each.name === name);
+  const gone = former.filter((name) => !isThere(name));
+  return {
+    retired: former.filter(isThere),
+    leftovers: gone
+      .map((database) => ({ database, roles: leftoverRoles(catalog, database, databases, applications) }))
+      .filter(({ roles }) => roles.length > 0),
+    found: catalog.databases.map(({ name, encoding, locale }) => ({ name, encoding, locale })),
+  };
+}
 
 function oneByOne(statements: readonly string[]): readonly StatementGroup[] {
   return statements.map((statement) => [statement]);
@@ -207,10 +225,7 @@ export function createDatabaseApplier(session: Session, where: Where): DatabaseA
           troubles.push(`nobody can look into the database ${database.name}: ${describeError(error)}`);
         }
       }
-      const retired = formerDatabases(catalog, databases).filter((name) =>
-        catalog.databases.some((each) => each.name === name),
-      );
-      return { drift, retired, troubles };
+      return { ...standing(catalog, databases, applications), drift, troubles };
     },
 
     async drop(name, databases, applications, deadline) {

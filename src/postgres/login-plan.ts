@@ -46,13 +46,18 @@ function isRetired(role: CatalogRole, wanted: ReadonlyMap<string, LoginRole>): b
   return role.comment === roleComments.login && (wanted.get(role.name)?.mayLogIn ?? false) === false;
 }
 
-function endSessions(name: string): string {
+export function endSessions(name: string): string {
   return `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = ${text(name)}`;
 }
 
 /** A session goes on as whom it began: a login that is to act as another is closed, and opened again. */
 function isMoved(role: CatalogRole | undefined, { actsAs }: WantedLogin): boolean {
   return role !== undefined && role.setRole !== null && role.setRole !== actsAs;
+}
+
+/** Somebody made it anew that had dropped it: without our comment nothing would give it a password (logins.ts). */
+function isAdopted({ comment, privileged }: CatalogRole): boolean {
+  return comment !== roleComments.login && !privileged;
 }
 
 function opened(catalog: Catalog, login: WantedLogin): string | null {
@@ -63,7 +68,9 @@ function opened(catalog: Catalog, login: WantedLogin): string | null {
   const parts = [
     ...(found === undefined
       ? [`CREATE ROLE ${q(name)} NOLOGIN`, `COMMENT ON ROLE ${q(name)} IS ${text(roleComments.login)}`]
-      : []),
+      : isAdopted(found)
+        ? [`COMMENT ON ROLE ${q(name)} IS ${text(roleComments.login)}`]
+        : []),
     ...others.map((group) => `REVOKE ${q(group)} FROM ${q(name)}`),
     ...(found?.memberOf.includes(application) === true ? [] : [`GRANT ${q(application)} TO ${q(name)}`]),
     ...(found?.setRole === actsAs ? [] : [`ALTER ROLE ${q(name)} SET role = ${text(actsAs)}`]),

@@ -1,7 +1,7 @@
 /**
  * Who is a member of which group, as far as this product is concerned: one item for each owner and each application. Pure.
  *
- * Invariant: memberships in roles that this product doesn't know are nobody's business here.
+ * Invariant: memberships in roles that this product doesn't know are left alone here; roles-by-hand.ts tells of them.
  */
 import pg from 'pg';
 import { type ApplicationRole, groupRole } from '../core/application-roles.ts';
@@ -43,6 +43,17 @@ function wantedMemberships(
   return wanted;
 }
 
+/** Memberships of owners and applications in these are settled by what is declared. */
+export function knownGroups(
+  catalog: Catalog,
+  databases: readonly DatabaseSpec[],
+  applications: readonly ApplicationRole[],
+): Set<string> {
+  const groups = databases.flatMap(({ name }) => [groupRole(name, 'read'), groupRole(name, 'write')]);
+  const former = catalog.roles.filter(({ comment }) => comment === roleComments.group).map(({ name }) => name);
+  return new Set([...wantedMemberships(catalog, databases, applications).keys(), ...groups, ...former]);
+}
+
 function told(groups: Iterable<string>): string {
   return [...groups].sort().join(', ') || 'none';
 }
@@ -59,9 +70,7 @@ function memberships(
   applications: readonly ApplicationRole[],
 ): readonly Membership[] {
   const wanted = wantedMemberships(catalog, databases, applications);
-  const groups = databases.flatMap(({ name }) => [groupRole(name, 'read'), groupRole(name, 'write')]);
-  const former = catalog.roles.filter(({ comment }) => comment === roleComments.group).map(({ name }) => name);
-  const known = new Set([...wanted.keys(), ...groups, ...former]);
+  const known = knownGroups(catalog, databases, applications);
   return [...wanted].map(([name, into]) => {
     const role = findRole(catalog, name);
     const memberOf = (role?.memberOf ?? []).filter((group) => known.has(group));

@@ -18,9 +18,9 @@ export function attributesOf(role: string): string {
   return `attributes of ${role}`;
 }
 
-/** Who may log in is settled at once and for applications alone (login-plan.ts). */
+/** Logins alone may, and which of them is settled by itself (login-plan.ts). An application's door is shut by the next application of anything. */
 function mayNotLogIn({ comment }: CatalogRole): boolean {
-  return comment === roleComments.owner || comment === roleComments.group;
+  return comment !== roleComments.login;
 }
 
 function given(role: CatalogRole): readonly string[] {

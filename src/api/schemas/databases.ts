@@ -42,6 +42,8 @@ const databases = z.object({
     }),
   ),
   retired: z.array(text),
+  leftovers: z.array(z.object({ database: text, roles: z.array(text) })).default([]),
+  found: z.array(z.object({ name: text, encoding: text, locale: text })).default([]),
   // An agent of an earlier version has no word for it.
   troubles: z.array(text).default([]),
 }) satisfies z.ZodType<DatabaseState>;

@@ -227,7 +227,7 @@ export class FakePostgres implements Postgres {
 
   async databaseState(): Promise<DatabaseState> {
     await this.#time.pause(1);
-    return { drift: [], retired: [], troubles: [] };
+    return { drift: [], retired: [], leftovers: [], found: [], troubles: [] };
   }
 
   async dropDatabase(_name: string, _databases: unknown, _roles: unknown, options: ActOptions): Promise<Dropped> {
