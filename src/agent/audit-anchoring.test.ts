@@ -5,7 +5,8 @@ import type { AuditLog } from '../audit/log.ts';
 import type { AnchoredHead, AuditAnchor } from '../core/audit-anchor.ts';
 import type { EventFacts } from '../events/catalogue.ts';
 import { decodeRecord } from '../records/codecs.ts';
-import { applyWrites, emptyImage, type StoreImage } from '../records/store-image.ts';
+import { applyWrites } from '../records/image-changes.ts';
+import { emptyImage, type StoreImage } from '../records/store-image.ts';
 import { AuditAnchoring } from './audit-anchoring.ts';
 
 let place: AuditPlace;

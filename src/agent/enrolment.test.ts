@@ -4,7 +4,8 @@ import { specOf } from '../../test/fixtures/spec.ts';
 import { stored } from '../../test/fixtures/view.ts';
 import { isSecretOf, newSecret, secretDigest } from '../pki/enrolment-token.ts';
 import type { StoreCondition, StoreWrite } from '../ports/store.ts';
-import { applyWrites, emptyImage, type StoreImage } from '../records/store-image.ts';
+import { applyWrites } from '../records/image-changes.ts';
+import { emptyImage, type StoreImage } from '../records/store-image.ts';
 import { Enrolment } from './enrolment.ts';
 
 let image: StoreImage;

@@ -3,7 +3,8 @@ import { HandClock } from '../../test/fixtures/hand-clock.ts';
 import { exampleRecords } from '../../test/fixtures/records.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { StoreCondition, StoreWrite } from '../ports/store.ts';
-import { applyWrites, emptyImage, type StoreImage } from '../records/store-image.ts';
+import { applyWrites } from '../records/image-changes.ts';
+import { emptyImage, type StoreImage } from '../records/store-image.ts';
 import { registeredAnswers } from './registration-order.ts';
 
 let image: StoreImage;

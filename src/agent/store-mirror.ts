@@ -9,7 +9,8 @@ import type { StoreView } from '../core/cluster-view.ts';
 import { describeError, isUnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { CallOptions, Store, StoreChange, StoreCondition, StoreWrite, TransactionResult } from '../ports/store.ts';
-import { applyChanges, applyWrites, emptyImage, imageOf, type StoreImage } from '../records/store-image.ts';
+import { applyChanges, applyWrites, imageOf } from '../records/image-changes.ts';
+import { emptyImage, type StoreImage } from '../records/store-image.ts';
 
 /** Between attempts to read everything while the store does not answer, in ms. */
 const rereadAfterMs = 500;

@@ -5,7 +5,8 @@ import { specOf } from '../../test/fixtures/spec.ts';
 import { stored } from '../../test/fixtures/view.ts';
 import type { CertificateRecord } from '../core/certificates.ts';
 import type { StoreWrite } from '../ports/store.ts';
-import { applyWrites, emptyImage, type StoreImage } from '../records/store-image.ts';
+import { applyWrites } from '../records/image-changes.ts';
+import { emptyImage, type StoreImage } from '../records/store-image.ts';
 import { trustAnswers } from './trust-order.ts';
 
 let image: StoreImage;

@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { parseClusterText } from '../../src/config/load.ts';
 import { decodeRecord, encodeRecord, type RecordKind } from '../../src/records/codecs.ts';
+import { applyChanges } from '../../src/records/image-changes.ts';
 import {
   auditKey,
   ballotKey,
@@ -20,7 +21,7 @@ import {
   tokenKey,
   trustingKey,
 } from '../../src/records/keys.ts';
-import { applyChanges, emptyImage, type StoreImage } from '../../src/records/store-image.ts';
+import { emptyImage, type StoreImage } from '../../src/records/store-image.ts';
 import type { Random } from '../../src/sim/world/random.ts';
 import { exampleRecords, recordKinds } from '../fixtures/records.ts';
 import { Account, draws, type Span, type Tally } from './account.ts';

@@ -3,8 +3,9 @@ import { describe, expect, it } from 'vitest';
 import type { StoreChange, StoreEntry, StoreSnapshot, StoreWrite } from '../ports/store.ts';
 import { FakeHistory } from '../sim/fakes/store-history.ts';
 import { encodeRecord } from './codecs.ts';
+import { applyChanges, applyWrites, imageOf } from './image-changes.ts';
 import { eventKey } from './keys.ts';
-import { applyChanges, applyWrites, emptyImage, imageOf, type StoreImage } from './store-image.ts';
+import { emptyImage, type StoreImage } from './store-image.ts';
 
 const put = (key: string, value: string, revision: number): StoreChange => ({
   kind: 'put',
