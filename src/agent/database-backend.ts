@@ -31,10 +31,9 @@ import type { DatabaseState } from '../core/applied.ts';
 import { candidatesNow } from '../core/forecast.ts';
 import type { WalPiece, WalRequest } from '../core/last-words.ts';
 import type { LostReport } from '../core/lost-report.ts';
-import { emptyMemory } from '../core/memory.ts';
 import type { Operation } from '../core/operation.ts';
 import type { PoolerReport } from '../core/pooler-report.ts';
-import { answerOf, type PromiseAnswer, type PromiseRequest, promiseTo } from '../core/promise.ts';
+import type { PromiseAnswer, PromiseRequest } from '../core/promise.ts';
 import { lastHeardMs, reachOf } from '../core/reach.ts';
 import type { Receipt } from '../core/receipt.ts';
 import type { KnownCertificate } from '../core/revocation.ts';
@@ -48,13 +47,14 @@ import { listCredentials, orderRotation } from './credential-order.ts';
 import type { DatabaseNode } from './database-node.ts';
 import { databaseState, dropDatabase, revertDatabases } from './database-orders.ts';
 import { orderFailover } from './failover-order.ts';
-import { handsAreOff, orderHandsOff } from './hands-off-order.ts';
+import { orderHandsOff } from './hands-off-order.ts';
+import { checkpointAhead, lastWords, promiseHolder } from './holder-requests.ts';
+import { orderOfNode } from './node-orders.ts';
 import type { PeerAgent } from './peers.ts';
 import { orderReadOnly } from './read-only-order.ts';
 import { knownOf, orderRevocation } from './revocation-order.ts';
-import { holderOf, SwitchoverOrders } from './switchover-orders.ts';
-import { checkpointWithinMs } from './switchover-start.ts';
-import { appNodeConfiguration, buildTopology, topologyKey } from './topology.ts';
+import { SwitchoverOrders } from './switchover-orders.ts';
+import { onTopologyNews, topologyMessage } from './topology-news.ts';
 import { whyAnswer } from './why-answer.ts';
 
 export interface BackendParts {
@@ -141,9 +141,8 @@ export class DatabaseBackend implements AgentBackend {
   }
 
   apply(request: ApplyRequest, by: string): Promise<{ revision: number }> {
-    const { mirror, clock, signal, emit } = this.#agent;
     const { cluster, disagreements } = this.#parts;
-    return orderApply({ cluster, disagreements, mirror, clock, signal, emit }, request, by);
+    return orderApply({ cluster, disagreements, ...this.#writing }, request, by);
   }
 
   events(after: number): readonly EventRecord[] {
@@ -161,31 +160,11 @@ export class DatabaseBackend implements AgentBackend {
   }
 
   topologyMessage(forNode: NodeName | null): TopologyMessage {
-    const { view, memory } = this.#agent.freshView ?? { view: this.#agent.blankView(), memory: emptyMemory(0) };
-    const topology = buildTopology(view, memory);
-    const record = view.store.spec?.value;
-    if (forNode === null || record === undefined) return { topology };
-    const { revocations, trust } = this.#agent.mirror.image;
-    const configuration = appNodeConfiguration(record, { credentials: view.store.credentials, revocations }, forNode);
-    return configuration === null
-      ? { topology }
-      : { topology, configuration: { ...configuration, trust: trust?.value } };
+    return topologyMessage(this.#agent, forNode);
   }
 
   onTopology(listener: () => void): () => void {
-    let told = '';
-    return this.#agent.onChange(() => {
-      const fresh = this.#agent.freshView;
-      if (fresh === null) return;
-      const { credentials, spec } = fresh.view.store;
-      const passwords = [...credentials.values()].map(({ revision }) => revision).join();
-      const { revocations, trust } = this.#agent.mirror.image;
-      const certified = `${revocations.size} ${trust?.revision ?? 0}`;
-      const key = `${spec?.revision ?? 0} ${passwords} ${certified} ${topologyKey(buildTopology(fresh.view, fresh.memory))}`;
-      if (key === told) return;
-      told = key;
-      listener();
-    });
+    return onTopologyNews(this.#agent, listener);
   }
 
   report(report: PoolerReport): void {
@@ -201,18 +180,15 @@ export class DatabaseBackend implements AgentBackend {
   }
 
   async failover(request: FailoverRequest, by: string): Promise<FailoverAnswer> {
-    const { mirror, clock, signal, emit } = this.#agent;
-    return await orderFailover({ mirror, clock, signal, emit, fresh: this.#fresh() }, request, by);
+    return await orderFailover({ ...this.#writing, fresh: this.#fresh() }, request, by);
   }
 
   readOnly(request: ReadOnlyRequest, by: string): Promise<Accepted> {
-    const { mirror, clock, signal, emit } = this.#agent;
-    return orderReadOnly({ mirror, clock, signal, emit }, request, by);
+    return orderReadOnly(this.#writing, request, by);
   }
 
   handsOff(request: HandsOffRequest, by: string): Promise<Accepted> {
-    const { mirror, clock, signal, emit } = this.#agent;
-    return orderHandsOff({ mirror, clock, signal, emit }, request, by);
+    return orderHandsOff(this.#writing, request, by);
   }
 
   credentials(): readonly CredentialListing[] {
@@ -220,8 +196,7 @@ export class DatabaseBackend implements AgentBackend {
   }
 
   rotateCredentials(request: RotationRequest, by: string): Promise<RotationAnswer> {
-    const { mirror, clock, signal, emit } = this.#agent;
-    return orderRotation({ mirror, clock, signal, emit }, request, by);
+    return orderRotation(this.#writing, request, by);
   }
 
   databases(signal: AbortSignal): Promise<DatabaseState> {
@@ -252,33 +227,16 @@ export class DatabaseBackend implements AgentBackend {
     return (await this.#agent.postgres.lostReports()).slice(-lostReportsAnswered);
   }
 
-  /** Only the holder that this agent knows of is promised anything: a later one is in the store already. */
-  async promise(request: PromiseRequest, by: NodeName): Promise<PromiseAnswer> {
-    const lease = this.#agent.mirror.image.lease?.value;
-    if (lease?.state !== 'held' || lease.holder !== by || lease.term !== request.term)
-      return { given: false, round: 0 };
-    let answer: PromiseAnswer = { given: false, round: 0 };
-    await this.#agent.bind((record, now) => {
-      const bound = promiseTo(record, request, now);
-      answer = answerOf(bound ?? record, request.term, bound !== null);
-      return bound;
-    });
-    return answer;
+  promise(request: PromiseRequest, by: NodeName): Promise<PromiseAnswer> {
+    return promiseHolder(this.#agent, request, by);
   }
 
-  /** Only after the release: until then this node may start its server again. */
-  async lastWords(request: WalRequest): Promise<{ readonly piece: WalPiece | null }> {
-    const lease = this.#agent.mirror.image.lease?.value;
-    if (lease?.state !== 'released' || lease.by !== this.node) return { piece: null };
-    return { piece: await this.#agent.postgres.readWal(request) };
+  lastWords(request: WalRequest): Promise<{ readonly piece: WalPiece | null }> {
+    return lastWords(this.#agent, request);
   }
 
-  async checkpoint(signal: AbortSignal): Promise<void> {
-    const options = { withinMs: checkpointWithinMs, signal };
-    await this.#agent.postgres.checkpoint(options);
-    const databases = this.#agent.spec().databases.map(({ name }) => name);
-    // Only of use to the first logins after a promotion: its failure is theirs to notice.
-    await this.#agent.postgres.warm(databases, { ...options, withinMs: 2_000 }).catch(() => undefined);
+  checkpoint(signal: AbortSignal): Promise<void> {
+    return checkpointAhead(this.#agent, signal);
   }
 
   issue: AgentBackend['issue'] = (node, wishes) => this.#parts.issue(node, wishes);
@@ -295,32 +253,25 @@ export class DatabaseBackend implements AgentBackend {
   }
 
   revokeCertificates(request: RevocationRequest, by: string): Promise<RevocationAnswer> {
-    const { mirror, clock, signal, emit } = this.#agent;
-    return orderRevocation({ mirror, clock, signal, emit }, request, by);
+    return orderRevocation(this.#writing, request, by);
   }
 
   reinit(by: string): Promise<Accepted> {
-    return Promise.resolve(this.#ask('reinit', 'a new clone', by));
+    return Promise.resolve(this.#orderOfNode('reinit', by));
   }
 
   restart(by: string): Promise<Accepted> {
-    return Promise.resolve(this.#ask('restart', 'a restart', by));
+    return Promise.resolve(this.#orderOfNode('restart', by));
   }
 
-  #ask(what: 'reinit' | 'restart', words: string, by: string): Accepted {
-    if (this.#agent.mirror.image.handsOff !== null) return { accepted: false, because: handsAreOff };
-    if (holderOf(this.#agent.mirror.image.lease?.value) === this.node) {
-      return { accepted: false, because: `${this.node} is the primary: \`understudy switchover\` first` };
-    }
-    if (this.identify(this.node) === 'witness') {
-      return { accepted: false, because: `${this.node} is a witness: it has no PostgreSQL` };
-    }
-    const state = this.#agent.latest?.view.postgres.state ?? 'unknown';
-    if (what === 'restart' && state !== 'standby')
-      return { accepted: false, because: `PostgreSQL on ${this.node} is ${state}` };
-    this.#agent.request({ [what]: true });
-    this.#agent.emit('request.accepted', { by, node: this.node, what: words });
-    return { accepted: true, because: `${this.node} was asked for ${words}` };
+  #orderOfNode(what: 'reinit' | 'restart', by: string): Accepted {
+    return orderOfNode(this.#agent, what, this.identify(this.node) === 'witness', by);
+  }
+
+  /** What an order needs to write itself into the store. */
+  get #writing() {
+    const { mirror, clock, signal, emit } = this.#agent;
+    return { mirror, clock, signal, emit };
   }
 
   #fresh() {

@@ -1,0 +1,47 @@
+import { describe, expect, it } from 'vitest';
+import { held, stored } from '../../test/fixtures/view.ts';
+import type { LocalPostgres } from '../core/local-postgres.ts';
+import { type OrderedNode, orderOfNode } from './node-orders.ts';
+
+const handsOff = stored({ by: 'kim', at: '2026-11-20T00:00:00Z', forMs: 1, leftMs: 1 });
+
+function db1(change: Partial<OrderedNode['mirror']['image']> = {}, state: LocalPostgres['state'] | null = 'standby') {
+  const done: unknown[] = [];
+  const agent: OrderedNode = {
+    node: 'db1',
+    mirror: { image: { lease: held('db2'), handsOff: null, ...change } },
+    latest: state === null ? null : { view: { postgres: { state } } },
+    request: (wanted) => void done.push(wanted),
+    emit: (event, facts) => void done.push([event, facts]),
+  };
+  return { agent, done };
+}
+
+describe('an order to one standby', () => {
+  it.each([
+    ['reinit', 'a new clone'],
+    ['restart', 'a restart'],
+  ] as const)('to %s is handed to the loop, and told', (what, words) => {
+    const { agent, done } = db1();
+    expect(orderOfNode(agent, what, false, 'kim')).toEqual({ accepted: true, because: `db1 was asked for ${words}` });
+    expect(done).toEqual([{ [what]: true }, ['request.accepted', { by: 'kim', node: 'db1', what: words }]]);
+  });
+
+  it.each([
+    ['while hands are off', db1({ handsOff }), false, 'understudy hands-off'],
+    ['by the primary', db1({ lease: held('db1') }), false, 'db1 is the primary'],
+    ['by a witness', db1(), true, 'it has no PostgreSQL'],
+    ['before its server runs as a standby', db1({}, 'starting'), false, 'PostgreSQL on db1 is starting'],
+    ['before the first look at its server', db1({}, null), false, 'PostgreSQL on db1 is unknown'],
+  ] as const)('to restart is not taken %s', (_, { agent, done }, isWitness, because) => {
+    expect(orderOfNode(agent, 'restart', isWitness, 'kim')).toEqual({
+      accepted: false,
+      because: expect.stringContaining(because),
+    });
+    expect(done).toEqual([]);
+  });
+
+  it('for a new clone is taken whatever state the server is in', () => {
+    expect(orderOfNode(db1({}, null).agent, 'reinit', false, 'kim').accepted).toBe(true);
+  });
+});
