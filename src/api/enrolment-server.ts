@@ -6,7 +6,6 @@
  * from one address, and each attempt is recorded, granted or refused. It listens only while somebody is expected.
  */
 import { constants } from 'node:crypto';
-import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import { Quota } from '../audit/quota.ts';
@@ -17,6 +16,7 @@ import type { Credentials } from '../pki/credential-files.ts';
 import { answerInTime } from './answer-time.ts';
 import type { AgentBackend } from './contract/backend.ts';
 import { failureOf, HttpError } from './failure.ts';
+import { endServer, listenAt } from './listening.ts';
 import { readJsonBody } from './request.ts';
 import { requests } from './schemas/requests.ts';
 import type { ApiLog } from './serve.ts';
@@ -75,32 +75,25 @@ export function createEnrolmentServer(options: EnrolmentServerOptions): Enrolmen
   return {
     async listen() {
       const opened = create();
-      opened.listen({ host: options.address, port: options.port });
-      try {
-        await once(opened, 'listening');
-      } catch (cause) {
-        const where = `${options.address}:${options.port}`;
-        throw new UnderstudyError('PORT_IN_USE', `new nodes can't enrol: the agent can't listen on ${where}`, {
-          cause,
-        });
-      }
+      const port = await listenAt(opened, options).then(
+        (bound) => bound.port,
+        (cause: unknown) => {
+          const where = `${options.address}:${options.port}`;
+          throw new UnderstudyError('PORT_IN_USE', `new nodes can't enrol: the agent can't listen on ${where}`, {
+            cause,
+          });
+        },
+      );
       opened.on('error', (error) => options.log.warn({ because: error.message }, 'new nodes can not connect'));
       server = opened;
-      const bound = opened.address();
-      return typeof bound === 'object' && bound !== null ? bound.port : options.port;
+      return port;
     },
     renew: () => server?.setSecureContext(tlsOptions(options.tls())),
     async close() {
       const open = server;
       server = null;
-      if (open === null) return;
-      const closed = once(open, 'close');
-      open.close();
-      open.closeIdleConnections();
       // Whoever used the last token is being answered.
-      const patience = setTimeout(() => open.closeAllConnections(), closePatienceMs);
-      await closed;
-      clearTimeout(patience);
+      if (open !== null) await endServer(open, closePatienceMs);
     },
   };
 }

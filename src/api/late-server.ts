@@ -7,7 +7,6 @@
  * request is read.
  */
 import { constants, type X509Certificate } from 'node:crypto';
-import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { Socket } from 'node:net';
@@ -20,6 +19,7 @@ import { audited } from './audited.ts';
 import type { AgentBackend } from './contract/backend.ts';
 import { routes } from './contract/routes.ts';
 import { failureOf } from './failure.ts';
+import { endServer, listenAt } from './listening.ts';
 import { readJsonBody } from './request.ts';
 import { requests } from './schemas/requests.ts';
 import type { ApiLog } from './serve.ts';
@@ -87,24 +87,17 @@ export function createLateServer(options: LateServerOptions): LateServer {
   server.on('error', (error) => log.warn({ because: error.message }, 'late callers can not connect'));
   return {
     async listen() {
-      server.listen({ host: options.address, port: options.port });
       try {
-        await once(server, 'listening');
+        return (await listenAt(server, options)).port;
       } catch (cause) {
         throw new UnderstudyError('PORT_IN_USE', `the agent can't listen on ${options.address}:${options.port}`, {
           cause,
         });
       }
-      const bound = server.address();
-      return typeof bound === 'object' && bound !== null ? bound.port : options.port;
     },
     renew: (tls) => server.setSecureContext(tlsOptions(tls)),
     async close() {
-      if (!server.listening) return;
-      const closed = once(server, 'close');
-      server.close();
-      server.closeAllConnections();
-      await closed;
+      if (server.listening) await endServer(server, 0);
     },
   };
 }

@@ -6,11 +6,9 @@
  * by a limit on time or size; and none can end the agent. Plain node:https and a table: a web framework cost 8 to 13 MB of
  * an agent's memory (docs/adr/0005).
  */
-import { constants } from 'node:crypto';
-import { once } from 'node:events';
 import { createServer } from 'node:https';
 import type { AuditTrail } from '../audit/trail.ts';
-import { type TlsPolicy, tls13Suites, tlsLimits } from '../core/tls-policy.ts';
+import type { TlsPolicy } from '../core/tls-policy.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { Credentials } from '../pki/credential-files.ts';
 import type { RevokedSerials } from '../ports/revoked.ts';
@@ -18,8 +16,10 @@ import type { AgentBackend } from './contract/backend.ts';
 import { type RouteName, routes } from './contract/routes.ts';
 import { EventStream } from './event-stream.ts';
 import { onRefusedHandshake } from './handshakes.ts';
+import { endServer, type Listening, listenAt } from './listening.ts';
 import { endRevoked } from './revoked-connections.ts';
 import { type ApiLog, serve } from './serve.ts';
+import { followTls, tlsOptions } from './server-tls.ts';
 import { defaultStreamLimits, type StreamLimits } from './stream-writer.ts';
 import { TopologyStream } from './topology-stream.ts';
 
@@ -42,7 +42,7 @@ export interface ApiServerOptions {
 
 export interface ApiServer {
   /** Where it listens. Throws PORT_IN_USE, CONFIG_INVALID. */
-  listen(): Promise<{ readonly address: string; readonly port: number }>;
+  listen(): Promise<Listening>;
   /** New connections get this certificate; those that stand go on. Throws CERTIFICATE_REFUSED. */
   renew(tls: Credentials): void;
   /** Ends streams, waits a moment for answers under way, and closes every connection. */
@@ -63,19 +63,6 @@ const limits = {
 /** A stream and a connection for reports from each of hundreds of app nodes, and room. */
 const maxConnections = 4_096;
 
-function tlsOptions(tls: Credentials, policy: TlsPolicy) {
-  const { ciphers, minVersion } = tlsLimits(policy);
-  return {
-    ca: tls.caPem,
-    cert: tls.certificatePem,
-    key: tls.keyPem,
-    minVersion,
-    ciphers: `${tls13Suites}:${ciphers}`,
-    // A resumed session is not verified again, and could outlive its certificate.
-    secureOptions: constants.SSL_OP_NO_TICKET,
-  };
-}
-
 export function createApiServer(options: ApiServerOptions): ApiServer {
   const { answerWithinMs = (route: RouteName) => routes[route].withinMs, audit, backend, log } = options;
   const streamLimits = { ...defaultStreamLimits, ...options.streams };
@@ -84,8 +71,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const { policy = () => 'modern', revoked } = options;
   const isRevoked = (serial: string): boolean => revoked?.has(serial) === true;
   const serving = { backend, log, audit, answerWithinMs, topology, events, peers: new WeakMap(), isRevoked };
-  let spoken = policy();
-  let credentials = options.tls;
+  const spoken = policy();
   const server = createServer(
     { ...limits, ...tlsOptions(options.tls, spoken), requestCert: true, rejectUnauthorized: true },
     (request, response) => {
@@ -94,13 +80,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     },
   );
   server.maxConnections = maxConnections;
-  // Before TLS has a look at it.
-  server.prependListener('connection', () => {
-    const wanted = policy();
-    if (wanted === spoken) return;
-    spoken = wanted;
-    server.setSecureContext(tlsOptions(credentials, wanted));
-  });
+  const renew = followTls(server, { tls: options.tls, spoken }, policy);
   const forget = revoked === undefined ? () => undefined : endRevoked(server, revoked);
   onRefusedHandshake(server, ({ because, from }) => {
     log.debug({ from, because }, 'TLS handshake failed');
@@ -112,9 +92,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   });
   return {
     async listen() {
-      server.listen({ host: options.address, port: options.port });
       try {
-        await once(server, 'listening');
+        return await listenAt(server, options);
       } catch (cause) {
         const isTaken = cause instanceof Error && 'code' in cause && cause.code === 'EADDRINUSE';
         const where = `${options.address}:${options.port}`;
@@ -122,33 +101,13 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
           cause,
         });
       }
-      const bound = server.address();
-      const port = typeof bound === 'object' && bound !== null ? bound.port : options.port;
-      return { address: options.address, port };
     },
-    renew(tls) {
-      try {
-        server.setSecureContext(tlsOptions(tls, spoken));
-        credentials = tls;
-      } catch {
-        // OpenSSL's text may quote a key.
-        throw new UnderstudyError(
-          'CERTIFICATE_REFUSED',
-          "the new certificate, its key or the authority's can't be used",
-        );
-      }
-    },
+    renew,
     async close() {
       forget();
       topology.close();
       events.close();
-      if (!server.listening) return;
-      const closed = once(server, 'close');
-      server.close();
-      server.closeIdleConnections();
-      const patience = setTimeout(() => server.closeAllConnections(), closePatienceMs);
-      await closed;
-      clearTimeout(patience);
+      if (server.listening) await endServer(server, closePatienceMs);
     },
   };
 }
