@@ -11,6 +11,14 @@ import {
   type FailoverSpec,
 } from '../core/declared-durability.ts';
 import {
+  defaultLease,
+  defaultPoolers,
+  defaultSwitchover,
+  plainApplication,
+  plainNode,
+  plainPostgres,
+} from '../core/plain-spec.ts';
+import {
   type AccessRule,
   type ApplicationFilesSpec,
   type ApplicationSpec,
@@ -20,10 +28,12 @@ import {
   type NodeRole,
   type NodeSpec,
   type OwnCertificateSpec,
+  type PoolerSpec,
   type PostgresSpec,
   plainDatabase,
   type Spec,
   type StoreSpec,
+  type SwitchoverSpec,
   type TlsSpec,
 } from '../core/spec.ts';
 import { tlsServices } from '../core/tls-policy.ts';
@@ -32,7 +42,6 @@ import type { ClusterFile } from './schema.ts';
 const mebibyte = 1024 ** 2;
 const storePort = 2379;
 
-export const defaultPriority = 100;
 const defaultOwnDays = 7;
 
 type WrittenAccessRule = NonNullable<Exclude<ClusterFile['postgres'], number>['hba']>[number];
@@ -49,16 +58,15 @@ function nodesOf(file: ClusterFile, role: NodeRole): readonly NodeSpec[] {
   const entries: [string, string | Written][] = Object.entries(file.nodes[role] ?? {});
   return entries.map(([name, value]) => {
     const node: Written = typeof value === 'string' ? { address: value } : value;
+    const plain = plainNode(name, role, node.address);
     return {
-      name,
-      address: node.address,
-      role,
+      ...plain,
       datacenter: node.datacenter === undefined ? impliedDatacenter(name, file.datacenters ?? {}) : node.datacenter,
-      priority: node.priority ?? defaultPriority,
-      failover: node.failover ?? 'allowed',
-      purpose: node.purpose ?? null,
-      contact: node.contact ?? null,
-      roles: node.roles ?? [],
+      priority: node.priority ?? plain.priority,
+      failover: node.failover ?? plain.failover,
+      purpose: node.purpose ?? plain.purpose,
+      contact: node.contact ?? plain.contact,
+      roles: node.roles ?? plain.roles,
     };
   });
 }
@@ -84,13 +92,14 @@ function parameterText(value: string | number | boolean): string {
 function postgresOf(written: ClusterFile['postgres']): PostgresSpec {
   const postgres = typeof written === 'number' ? { version: written } : written;
   const parameters = Object.entries(postgres.parameters ?? {});
+  const plain = plainPostgres(postgres.version);
   return {
-    major: postgres.version,
-    port: postgres.port ?? 5432,
-    dataDirectory: postgres.data ?? null,
-    binaryDirectory: postgres.binaries ?? null,
+    major: plain.major,
+    port: postgres.port ?? plain.port,
+    dataDirectory: postgres.data ?? plain.dataDirectory,
+    binaryDirectory: postgres.binaries ?? plain.binaryDirectory,
     parameters: Object.fromEntries(parameters.map(([name, value]) => [name.toLowerCase(), parameterText(value)])),
-    walBudgetMb: (postgres.wal_budget ?? 8 * 1024 * mebibyte) / mebibyte,
+    walBudgetMb: (postgres.wal_budget ?? plain.walBudgetMb * mebibyte) / mebibyte,
     hba: (postgres.hba ?? []).map(accessRuleOf),
   };
 }
@@ -139,16 +148,21 @@ function filesOf(written: WrittenFiles): ApplicationFilesSpec {
 }
 
 function applicationsOf(written: ClusterFile['applications'], nodes: readonly NodeSpec[]): readonly ApplicationSpec[] {
-  return Object.entries(written ?? {}).map(([name, application]) => ({
-    name,
-    database: application.database ?? name,
-    rights: application.rights ?? 'rw',
-    nodes: application.nodes.map((node) => fullName(nodes, node)),
-    poolSize: application.pool_size ?? null,
-    outage: application.outage ?? 'hold',
-    files: filesOf(application.files),
-    rotateEveryMs: application.rotate ?? null,
-  }));
+  return Object.entries(written ?? {}).map(([name, application]) => {
+    const plain = plainApplication(
+      name,
+      application.nodes.map((node) => fullName(nodes, node)),
+    );
+    return {
+      ...plain,
+      database: application.database ?? plain.database,
+      rights: application.rights ?? plain.rights,
+      poolSize: application.pool_size ?? plain.poolSize,
+      outage: application.outage ?? plain.outage,
+      files: filesOf(application.files),
+      rotateEveryMs: application.rotate ?? plain.rotateEveryMs,
+    };
+  });
 }
 
 function durabilityOf(written: ClusterFile['durability']): DurabilitySpec {
@@ -191,13 +205,33 @@ function certificatesOf(written: ClusterFile['certificates']): readonly OwnCerti
   }));
 }
 
+function poolersOf(written: ClusterFile['poolers']): PoolerSpec {
+  const waitMs = written?.query_wait_timeout ?? defaultPoolers.queryWaitTimeoutS * 1_000;
+  return {
+    port: written?.port ?? defaultPoolers.port,
+    mode: written?.mode ?? defaultPoolers.mode,
+    poolSize: written?.pool_size ?? defaultPoolers.poolSize,
+    maxClients: written?.max_clients ?? defaultPoolers.maxClients,
+    queryWaitTimeoutS: waitMs / 1_000,
+  };
+}
+
+function switchoverOf(written: ClusterFile['switchover']): SwitchoverSpec {
+  return {
+    drainTimeoutMs: written?.drain_timeout ?? defaultSwitchover.drainTimeoutMs,
+    stopTimeoutMs: written?.stop_timeout ?? defaultSwitchover.stopTimeoutMs,
+    promoteTimeoutMs: written?.promote_timeout ?? defaultSwitchover.promoteTimeoutMs,
+    longTransactionMs: written?.long_transaction ?? defaultSwitchover.longTransactionMs,
+    maxLagBytes: written?.max_lag ?? defaultSwitchover.maxLagBytes,
+  };
+}
+
 export function normalise(file: ClusterFile): Spec {
   const nodes = [...nodesOf(file, 'database'), ...nodesOf(file, 'witness'), ...nodesOf(file, 'app')];
   const datacenters = Object.entries(file.datacenters ?? {}).map(([name, value]) => [
     name,
     { provider: value?.provider ?? null, region: value?.region ?? null },
   ]);
-  const { poolers, switchover } = file;
   const durability = durabilityOf(file.durability);
   return {
     version: 1,
@@ -208,25 +242,13 @@ export function normalise(file: ClusterFile): Spec {
     nodes,
     postgres: postgresOf(file.postgres),
     store: storeOf(file.store, nodes),
-    poolers: {
-      port: poolers?.port ?? 6432,
-      mode: poolers?.mode ?? 'transaction',
-      poolSize: poolers?.pool_size ?? 20,
-      maxClients: poolers?.max_clients ?? 200,
-      queryWaitTimeoutS: (poolers?.query_wait_timeout ?? 120_000) / 1_000,
-    },
+    poolers: poolersOf(file.poolers),
     databases: databasesOf(file.databases),
     applications: applicationsOf(file.applications, nodes),
     durability,
     failover: failoverOf(file.failover, durability.commit),
-    switchover: {
-      drainTimeoutMs: switchover?.drain_timeout ?? 10_000,
-      stopTimeoutMs: switchover?.stop_timeout ?? 10_000,
-      promoteTimeoutMs: switchover?.promote_timeout ?? 10_000,
-      longTransactionMs: switchover?.long_transaction ?? 5_000,
-      maxLagBytes: switchover?.max_lag ?? 16 * mebibyte,
-    },
-    lease: { ttlMs: file.lease?.ttl ?? 6_000 },
+    switchover: switchoverOf(file.switchover),
+    lease: { ttlMs: file.lease?.ttl ?? defaultLease.ttlMs },
     tls: tlsOf(file.tls),
     certificates: certificatesOf(file.certificates),
   };

@@ -5,6 +5,7 @@
  * written out. Only what has no value is left out.
  */
 import { stringify } from 'yaml';
+import { defaultPriority } from '../core/plain-spec.ts';
 import {
   type ApplicationSpec,
   type DatabaseSpec,
@@ -15,7 +16,7 @@ import {
   type Spec,
   type TlsSpec,
 } from '../core/spec.ts';
-import { defaultPriority, impliedDatacenter } from './normalise.ts';
+import { impliedDatacenter } from './normalise.ts';
 import { formatDuration, formatSize } from './units.ts';
 
 const mebibyte = 1024 * 1024;

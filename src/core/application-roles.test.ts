@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { nodeSpec, specOf } from '../../test/fixtures/spec.ts';
 import { applicationRoles, groupRole, loginRole, loginRoles } from './application-roles.ts';
+import { plainApplication } from './plain-spec.ts';
 import { defaultApplicationFiles, plainDatabase } from './spec.ts';
 
 const identifier = fc.stringMatching(/^[a-z_][a-z0-9_-]{0,62}$/);
@@ -44,16 +45,7 @@ describe('applicationRoles', () => {
     nodes: [nodeSpec('db1'), nodeSpec('web1'), nodeSpec('web2')],
     databases: [plainDatabase('shop', 'shop')],
     applications: [
-      {
-        name: 'shop',
-        database: 'shop',
-        rights: 'rw',
-        nodes: ['web1'],
-        poolSize: null,
-        outage: 'hold',
-        files: defaultApplicationFiles,
-        rotateEveryMs: null,
-      },
+      plainApplication('shop', ['web1']),
       {
         name: 'report',
         database: 'shop',

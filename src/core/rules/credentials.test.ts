@@ -1,23 +1,16 @@
 /** Credentials of applications: who gets a new one, and that no rotation ever closes a login that a pooler uses. */
+
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { specOf } from '../../../test/fixtures/spec.ts';
 import { loginRole } from '../application-roles.ts';
 import type { Stored } from '../cluster-view.ts';
 import { type CredentialRecord, credentialName, newerCredentials } from '../credential.ts';
-import { type ApplicationSpec, defaultApplicationFiles, type Spec } from '../spec.ts';
+import { plainApplication } from '../plain-spec.ts';
+import type { ApplicationSpec, Spec } from '../spec.ts';
 import { type CredentialStep, type LoginFacts, lacksLogins, planCredentials } from './credentials.ts';
 
-const application: ApplicationSpec = {
-  name: 'shop',
-  database: 'shop',
-  rights: 'rw',
-  nodes: ['web1'],
-  poolSize: null,
-  outage: 'hold',
-  files: defaultApplicationFiles,
-  rotateEveryMs: null,
-};
+const application = plainApplication('shop', ['web1']);
 
 function specWith(applications: readonly ApplicationSpec[]): Spec {
   return specOf(['db1', 'web1'], { applications });

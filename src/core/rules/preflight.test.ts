@@ -22,9 +22,9 @@ import {
 import type { ClusterView, MemberStatus, StoreView } from '../cluster-view.ts';
 import type { LocalPostgres, PostgresSession } from '../local-postgres.ts';
 import type { OperationPhase } from '../operation.ts';
+import { plainApplication } from '../plain-spec.ts';
 import type { PoolerReport } from '../pooler-report.ts';
 import type { NodeName, Spec } from '../spec.ts';
-import { defaultApplicationFiles } from '../spec.ts';
 import { inspectSwitchover, pausablePoolers, type SwitchoverWish } from './preflight.ts';
 
 const all = specOf(['db1', 'db2', 'db3', 'db4', 'mon1', 'web1', 'web2']);
@@ -38,18 +38,7 @@ const spec: Spec = {
         ? nodeSpec('db4', { failover: 'never' })
         : node,
   ),
-  applications: [
-    {
-      name: 'shop',
-      database: 'shop',
-      rights: 'rw',
-      nodes: ['web1'],
-      poolSize: null,
-      outage: 'hold',
-      files: defaultApplicationFiles,
-      rotateEveryMs: null,
-    },
-  ],
+  applications: [plainApplication('shop', ['web1'])],
 };
 
 const settings = { standbyMinimums: { max_connections: 100 } };
