@@ -38,6 +38,17 @@ const clientAs = (tls: Credentials, options: { readonly revoked?: typeof known }
     ...{ tls, ...options },
   });
 
+/** It has brought something already; `ended`: it was cut off. */
+async function openStream(app: ReturnType<typeof clientAs>): Promise<{ readonly ended: Promise<void> }> {
+  let heard = 0;
+  const stream = app.followTopology(() => {
+    heard += 1;
+  }, new AbortController().signal);
+  const ended = expect(stream).rejects.toMatchObject({ code: 'AGENT_UNREACHABLE' });
+  await until(() => heard > 0, 'the first message');
+  return { ended };
+}
+
 it('are refused on the connection that stands, and on any other, and nobody else is', async () => {
   const viewer = clientAs(callers.viewer);
   await viewer.status();
@@ -53,12 +64,7 @@ it('are refused on the connection that stands, and on any other, and nobody else
 
 it('have their streams ended', async () => {
   const app = clientAs(callers.app);
-  let heard = 0;
-  const stream = app.followTopology(() => {
-    heard += 1;
-  }, new AbortController().signal);
-  const ended = expect(stream).rejects.toMatchObject({ code: 'AGENT_UNREACHABLE' });
-  await until(() => heard > 0, 'the first message');
+  const { ended } = await openStream(app);
   revoke(callers.app);
   await ended;
   app.close();
@@ -66,12 +72,7 @@ it('have their streams ended', async () => {
 
 it('are no agent any more to whoever knows of it, also in the middle of a stream', async () => {
   const app = clientAs(callers.app, { revoked: known });
-  let heard = 0;
-  const stream = app.followTopology(() => {
-    heard += 1;
-  }, new AbortController().signal);
-  const ended = expect(stream).rejects.toMatchObject({ code: 'AGENT_UNREACHABLE' });
-  await until(() => heard > 0, 'the first message');
+  const { ended } = await openStream(app);
   revoke(callers.server);
   await ended;
   await expect(app.health()).rejects.toMatchObject({ code: 'CERTIFICATE_REFUSED' });

@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { run } from '../src/process/run.ts';
-import { openTestAppNode, poolerPort, type TestAppNode } from './fixtures/app-node.ts';
+import { openTestAppNode, pause, poolerPort, type TestAppNode } from './fixtures/app-node.ts';
 import { eventually, openPoolerWorld, type PoolerWorld } from './fixtures/pooler-world.ts';
 
 let world: PoolerWorld;
@@ -20,10 +20,6 @@ beforeEach(() => {
   app = openTestAppNode(world, `web${count}`);
 });
 afterEach(async () => await app.close());
-
-const pause = (operation: string, term: number, limitMs = 20_000) => ({
-  pause: { operation, term, without: [], limitMs },
-});
 
 async function pidOfPooler(): Promise<number> {
   const local = await app.pooler().observe(1_000);

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Console } from '../src/pgbouncer/console.ts';
 import { showPools } from '../src/pgbouncer/views.ts';
-import { openTestAppNode, poolerPort, type TestAppNode } from './fixtures/app-node.ts';
+import { openTestAppNode, pause, poolerPort, type TestAppNode } from './fixtures/app-node.ts';
 import { eventually, openPoolerWorld, type PoolerWorld } from './fixtures/pooler-world.ts';
 
 let world: PoolerWorld;
@@ -28,10 +28,6 @@ beforeEach(() => {
   app = openTestAppNode(world, `web${count}`);
 });
 afterEach(async () => await app.close());
-
-const pause = (operation: string, term: number, limitMs = 20_000) => ({
-  pause: { operation, term, without: [], limitMs },
-});
 
 /** Inserts one row after another until told to stop; every failure is kept. */
 class Writers {

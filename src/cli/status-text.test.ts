@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { exampleReceipt } from '../../test/fixtures/fake-backend.ts';
 import type { Operation } from '../core/operation.ts';
 import type { Receipt } from '../core/receipt.ts';
 import type { ClusterStatus, NodeStatus } from '../core/status.ts';
@@ -44,27 +45,16 @@ const standby: NodeStatus = {
 };
 
 const receipt: Receipt = {
-  id: 'R-0142',
-  kind: 'switchover',
-  outcome: 'finished',
-  undoReason: null,
-  detail: null,
+  ...exampleReceipt,
   from: 'pg10',
   to: 'pg0',
   termBefore: 7,
   termAfter: 8,
   timelineBefore: 3,
   timelineAfter: 4,
-  shutdownLsn: '0/3000028',
-  startedAt: '2026-11-19T14:00:00Z',
-  pauseMs: 121.3,
-  phases: [{ phase: 'stop', ms: 61 }],
-  poolers: [{ node: 'web0', drainMs: 14, pausedMs: 121 }],
   without: ['web3'],
   applications: [{ name: 'pydotorg', delayed: 31, worstMs: 119, failed: 0 }],
-  unreported: [],
   undo: 'understudy switchover --to pg10',
-  requestedBy: 'ernest',
 };
 
 const healthy: ClusterStatus = {
