@@ -1,21 +1,21 @@
 /** Composes the agent of an app node. */
 import { join } from 'node:path';
 import { createAppBackend } from '../agent/app-backend.ts';
-import { startAppNode } from '../agent/app-node.ts';
+import { type AppNode, startAppNode } from '../agent/app-node.ts';
 import { openAppNodeJournal } from '../agent/app-node-journal.ts';
-import type { EmitEvent } from '../agent/app-node-ports.ts';
-import { renewForEver } from '../agent/certificate-renewal.ts';
-import { OwnCertificates } from '../agent/own-certificates.ts';
-import { TrustKeeping } from '../agent/trust-keeping.ts';
+import type { EmitEvent, PoolerReporter } from '../agent/app-node-ports.ts';
 import { poolerReporter, topologySource } from '../api/app-node-links.ts';
+import type { AgentBackend } from '../api/contract/backend.ts';
 import { FilesOfApplications } from '../applications/application-files.ts';
 import { applicationsDirectory } from '../config/node-file.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import { Pgbouncer } from '../pgbouncer/pgbouncer.ts';
+import type { PasswordOf } from '../pgbouncer/server-logins.ts';
 import { readCredentials } from '../pki/credential-files.ts';
 import { createCredentialKeeper } from '../secrets/credential-keeper.ts';
 import { version } from '../version.ts';
-import { askedOf, ownCertificateParts, renewalOf, secretsOf } from './certificates.ts';
+import { type AppNodeCertificates, appNodeCertificates } from './app-node-certificates.ts';
+import { secretsOf } from './certificates.ts';
 import type { Foundation, Running } from './foundation.ts';
 
 /** Logins under way come to their end first. */
@@ -25,59 +25,76 @@ function refuseAcceptance(): Promise<never> {
   return Promise.reject(new UnderstudyError('REFUSED', 'the agents of database nodes take this order'));
 }
 
-export function startApp(foundation: Foundation): Running {
-  const { audit, file, clock, log, credentials, examine, revoked } = foundation;
-  const agents = file.databaseAgents.map(({ node, address }) => ({
-    node,
-    address,
-    hostName: `${node}.${file.domain}`,
-  }));
-  const { current, onRenewal } = credentials;
-  const link = { cluster: file.cluster, port: file.api.port, credentials: current, onRenewal, revoked };
-  const { state, run, log: logs } = file.directories;
-  const secrets = createCredentialKeeper({ ...secretsOf(foundation), file: join(state, 'credentials.json') });
-  const pooler = new Pgbouncer({
+function localPooler({ file }: Foundation, passwordOf: PasswordOf): Pgbouncer {
+  const { state, run, log } = file.directories;
+  return new Pgbouncer({
     state,
     run,
-    log: logs,
+    log,
     tls: file.tls,
     program: file.binaries.pgbouncer,
     plainFrom: file.pooler.plainFrom ?? [],
-    passwordOf: secrets.passwordOf,
+    passwordOf,
   });
-  const links = poolerReporter(link);
-  const emit: EmitEvent = (event, facts) => {
+}
+
+function eventsOf({ audit, log }: Foundation): EmitEvent {
+  return (event, facts) => {
     audit.heard(event, facts);
     log.info({ event, ...facts }, event);
   };
-  const ended = new AbortController();
-  const sources = () => (app.configuration()?.databaseAgents ?? agents).map((agent) => askedOf(foundation, agent));
-  const connectionFiles = new FilesOfApplications(
-    { directory: applicationsDirectory(file), socketDirectory: run, authority: file.tls.ca },
-    pooler.passwords,
-  );
-  const { trust, ...renewing } = renewalOf(foundation, ended.signal);
-  const takeUp = async (): Promise<void> => {
-    credentials.replace(await readCredentials(file.tls));
-    await pooler.renewCertificate({ withinMs: poolerReloadWithinMs });
+}
+
+/** Each report says how far this node's audit log is, and which roots it trusts. */
+function reporterOf(links: PoolerReporter, { audit }: Foundation, { trust }: AppNodeCertificates): PoolerReporter {
+  return {
+    report: (agent, report, options) =>
+      links.report(
+        agent,
+        { ...report, audit: audit.log.anchorable ?? undefined, trust: trust.inForce ?? undefined },
+        options,
+      ),
   };
-  const keeping = new TrustKeeping({
-    files: trust.files,
-    wanted: () => app.configuration()?.trust ?? null,
-    takeUp: async () => {
-      await takeUp();
-      await connectionFiles.renewAuthority();
-    },
-    clock,
-    signal: ended.signal,
-    tell: (event, facts) => emit(event, { node: file.node, ...facts }),
+}
+
+function backendOf(foundation: Foundation, app: AppNode, { own }: AppNodeCertificates): AgentBackend {
+  const { audit, clock, examine, file } = foundation;
+  const databaseNodes = new Set(file.databaseAgents.map(({ node }) => node));
+  return createAppBackend({
+    cluster: file.cluster,
+    node: file.node,
+    version,
+    app,
+    databaseNodes: () => databaseNodes,
+    doctor: async () => [...(await examine()), audit.doctor(), ...own.findings()],
+    now: () => clock.wallClock(),
+    audit: { ...audit.answers, anchors: () => [], accept: refuseAcceptance },
   });
-  const own = new OwnCertificates({
-    ...ownCertificateParts(foundation, ended.signal),
-    isOutdated: trust.isOwnOutdated,
-    wanted: () => (app.isExpelled() ? [] : (app.configuration()?.certificates ?? null)),
-    sources,
-    tell: (event, facts) => emit(event, { node: file.node, ...facts }),
+}
+
+export function startApp(foundation: Foundation): Running {
+  const { file, clock, credentials, revoked } = foundation;
+  const agents = file.databaseAgents.map((agent) => ({ ...agent, hostName: `${agent.node}.${file.domain}` }));
+  const { current, onRenewal } = credentials;
+  const link = { cluster: file.cluster, port: file.api.port, credentials: current, onRenewal, revoked };
+  const { state, run } = file.directories;
+  const secrets = createCredentialKeeper({ ...secretsOf(foundation), file: join(state, 'credentials.json') });
+  const pooler = localPooler(foundation, secrets.passwordOf);
+  const links = poolerReporter(link);
+  const emit = eventsOf(foundation);
+  const ended = new AbortController();
+  const places = { directory: applicationsDirectory(file), socketDirectory: run, authority: file.tls.ca };
+  const connectionFiles = new FilesOfApplications(places, pooler.passwords);
+  const certificates = appNodeCertificates(foundation, {
+    app: () => app,
+    agents: () => app.configuration()?.databaseAgents ?? agents,
+    emit,
+    signal: ended.signal,
+    takeUp: async () => {
+      credentials.replace(await readCredentials(file.tls));
+      await pooler.renewCertificate({ withinMs: poolerReloadWithinMs });
+    },
+    renewAuthority: () => connectionFiles.renewAuthority(),
   });
   const app = startAppNode(
     {
@@ -88,41 +105,18 @@ export function startApp(foundation: Foundation): Running {
       pooler,
       files: connectionFiles,
       source: topologySource(link),
-      reporter: {
-        report: (agent, report, options) =>
-          links.report(
-            agent,
-            { ...report, audit: audit.log.anchorable ?? undefined, trust: keeping.inForce ?? undefined },
-            options,
-          ),
-      },
+      reporter: reporterOf(links, foundation, certificates),
       secrets,
       revoked,
       journal: openAppNodeJournal(join(state, 'app-node.json'), join(run, 'app-node.json')),
       clock,
       emit,
-      otherTrouble: () => own.trouble,
+      otherTrouble: () => certificates.own.trouble,
     },
     foundation.onBroken,
   );
-  const backend = createAppBackend({
-    cluster: file.cluster,
-    node: file.node,
-    version,
-    app,
-    databaseNodes: () => new Set(agents.map((agent) => agent.node)),
-    doctor: async () => [...(await examine()), audit.doctor(), ...own.findings()],
-    now: () => clock.wallClock(),
-    audit: { ...audit.answers, anchors: () => [], accept: refuseAcceptance },
-  });
-  const renewal = renewForEver({
-    ...renewing,
-    sources,
-    declaredLifeMs: () => app.configuration()?.certificateLifeMs ?? null,
-    renewed: takeUp,
-    tell: (event, facts) => emit(event, { node: file.node, ...facts }),
-  }).catch(foundation.onBroken);
-  const chores = [own.runForEver(), keeping.runForEver()].map((chore) => chore.catch(foundation.onBroken));
+  const backend = backendOf(foundation, app, certificates);
+  const keeping = certificates.run();
   emit('agent.started', { version, node: file.node });
   return {
     backend,
@@ -130,8 +124,7 @@ export function startApp(foundation: Foundation): Running {
     emit,
     async stop() {
       ended.abort();
-      await renewal;
-      await Promise.all(chores);
+      await keeping;
       await app.stop();
       links.close();
       await pooler.close();
