@@ -1,21 +1,11 @@
 /** What somebody gave roles of ours by hand that no declaration gives, and roles that he made in our way of naming. */
 import { describe, expect, it } from 'vitest';
+import { role } from '../../test/fixtures/played-catalog.ts';
 import { loginRoles } from '../core/application-roles.ts';
 import { plainDatabase } from '../core/spec.ts';
 import { planDatabaseChanges } from './database-plan.ts';
 import { type Catalog, type CatalogRole, roleComments } from './role-catalog.ts';
 
-const role = (name: string, change: Partial<CatalogRole> = {}): CatalogRole => ({
-  name,
-  login: false,
-  privileged: false,
-  attributes: [],
-  comment: null,
-  memberOf: [],
-  setRole: null,
-  setRoleIn: [],
-  ...change,
-});
 const databases = [plainDatabase('shop', 'keeper')];
 const [first = '', second = ''] = loginRoles('web', 'web1');
 const applications = [
