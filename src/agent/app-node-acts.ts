@@ -6,18 +6,14 @@
  * force that the pooler turns out to have lost is begun again.
  */
 
-import {
-  type CredentialsInUse,
-  credentialsInUse,
-  type PoolerConfiguration,
-  pausable,
-} from '../core/pooler-configuration.ts';
+import { type CredentialsInUse, type PoolerConfiguration, pausable } from '../core/pooler-configuration.ts';
 import type { PauseFigures, PoolerBlocker, PoolerState } from '../core/pooler-report.ts';
 import type { PoolerAction } from '../core/rules/pooler-decision.ts';
 import { endsAtMs, isShut, limitAtMs, stateOf } from '../core/rules/pooler-gate.ts';
 import type { HeldGate, PoolerGateView, PoolerView, ShutGate } from '../core/rules/pooler-memory.ts';
 import { describeError, isUnderstudyError } from '../errors/understudy-error.ts';
 import type { LocalPooler } from '../ports/pooler.ts';
+import { CredentialsSeen } from './app-node-credentials-seen.ts';
 import { Drain } from './app-node-drain.ts';
 import { EndedPauses } from './app-node-ended-pauses.ts';
 import { FormerPrimaries } from './app-node-former-primaries.ts';
@@ -34,18 +30,19 @@ export class PoolerActs {
   readonly #drain: Drain;
   readonly #looks: PoolerLooks;
   readonly #pauses: EndedPauses;
+  readonly #credentials: CredentialsSeen;
   #gate: PoolerGateView = { state: 'open' };
   #strayPause = false;
   #isHoldInForce = false;
   #loaded: PoolerConfiguration | null = null;
   #trouble: string | null = null;
-  #credentials: CredentialsInUse | null = null;
 
   constructor(deps: ActsDeps) {
     this.#deps = deps;
     this.#drain = new Drain(deps.pooler);
     this.#looks = new PoolerLooks(deps.pooler, deps.clock);
     this.#pauses = new EndedPauses(deps);
+    this.#credentials = new CredentialsSeen(() => deps.changed());
     this.#former = new FormerPrimaries(deps.pooler, deps.clock, (primary, connections) => {
       deps.emit('pooler.abandoned', { node: deps.node, primary, connections });
     });
@@ -80,10 +77,9 @@ export class PoolerActs {
     return this.#trouble;
   }
 
-  /** By application, the generation that every server connection is of, as it was seen last. */
-  /** `null`: not known yet. */
+  /** By application, the generation that every server connection is of, as it was seen last; `null`: not known yet. */
   get credentials(): CredentialsInUse | null {
-    return this.#credentials;
+    return this.#credentials.inUse;
   }
 
   get blockers(): readonly PoolerBlocker[] {
@@ -279,21 +275,12 @@ export class PoolerActs {
     const gate = this.#gate;
     const loaded = this.#loaded;
     return this.#looks.look((local, isGone) => {
-      // What was seen of connections counts for the configuration that was in force from beginning to end.
-      if (local.state === 'running' && loaded === this.#loaded) this.#seenCredentials(loaded, local.straggling);
+      this.#credentials.looked(local, loaded, this.#loaded);
       if (local.state === 'stopped') this.#loaded = null;
       if (isGone) this.#deps.emit('pooler.lost', { node: this.#deps.node });
       if (local.state !== 'running' || gate !== this.#gate || this.#drain.isUnderWay) return;
       this.#seenRunning(local, gate);
     });
-  }
-
-  /** A rotation goes on by this word: it is said at once. */
-  #seenCredentials(loaded: PoolerConfiguration | null, straggling: readonly string[]): void {
-    const seen = credentialsInUse(loaded, straggling);
-    if (JSON.stringify(seen) === JSON.stringify(this.#credentials)) return;
-    this.#credentials = seen;
-    this.#deps.changed();
   }
 
   /** Seen in one and the same gate from beginning to end, so that no pause or resume of our own came in between. */

@@ -61,16 +61,18 @@ export type PoolerGate = 'open' | 'shut';
  * connections that are closed when they are free, since they were made by an earlier configuration. Answers `null` when
  * what the pooler has loaded is not known.
  */
-export function credentialsInUse(
-  loaded: PoolerConfiguration | null,
-  straggling: readonly string[],
-): CredentialsInUse | null {
+export function credentialsInUse(loaded: Served | null, straggling: readonly string[]): CredentialsInUse | null {
   if (loaded === null) return null;
   const left = new Set(
     loaded.aliases.filter(({ name }) => straggling.includes(name)).map((alias) => alias.application),
   );
   const all = loaded.aliases.filter(({ application }) => !left.has(application));
   return Object.fromEntries(all.map(({ application, generation }) => [application, generation]));
+}
+
+/** Of a configuration, whose credentials its aliases bear. */
+export interface Served {
+  readonly aliases: readonly Pick<PoolerAlias, 'name' | 'application' | 'generation'>[];
 }
 
 export type CredentialsInUse = Readonly<Record<ApplicationName, number>>;
