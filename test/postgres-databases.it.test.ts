@@ -52,7 +52,10 @@ describe.each(installedMajors())('databases and applications on PostgreSQL %i', 
     const { postgres } = cluster.node('db1');
     const verifier = scramVerifier(password, 4_096);
     const logins = roles.flatMap((role) => role.logins.filter(({ mayLogIn }) => mayLogIn));
-    for (const { name } of logins) await postgres.openLogin(name, verifier, { ...soon, replayWithinMs: 10_000 });
+    for (const { name } of logins) {
+      const mark = await postgres.openLogin(name, verifier, soon);
+      await postgres.lacking(mark, { ...soon, replayWithinMs: 10_000 });
+    }
   };
 
   const connect = async (

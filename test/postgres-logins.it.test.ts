@@ -60,7 +60,7 @@ describe.each(installedMajors())('logins on PostgreSQL %i', (major) => {
       await sql.execute(`alter role all set ${name} = '${value}'`, withinMs);
     await postgres.close(); // settings of roles are those of sessions that begin now
     const verifier = freshVerifier();
-    await postgres.openLogin(role, verifier, noReplay);
+    await postgres.openLogin(role, verifier, soon);
     expect(await canLogIn()).toEqual({ has: verifier, may: true });
     const said = await saySo(role);
     await until('the server logs what others say', async () => log().includes(said));
@@ -71,7 +71,7 @@ describe.each(installedMajors())('logins on PostgreSQL %i', (major) => {
   it('are not told of when that fails, and everything goes on', async () => {
     const { postgres } = cluster.node('db1');
     const verifier = freshVerifier();
-    await expect(postgres.openLogin('nobody', verifier, noReplay)).rejects.toMatchObject({ code: 'POSTGRES_FAILED' });
+    await expect(postgres.openLogin('nobody', verifier, soon)).rejects.toMatchObject({ code: 'POSTGRES_FAILED' });
     const said = await saySo('nobody');
     await until('the server logs what failed for others', async () => log().includes(said));
     for (const part of partsOf(verifier)) expect(log()).not.toContain(part);
@@ -82,7 +82,7 @@ describe.each(installedMajors())('logins on PostgreSQL %i', (major) => {
   it('are in no statistics of statements', async () => {
     const { postgres, sql } = cluster.node('db1');
     const verifier = freshVerifier();
-    await postgres.openLogin(role, verifier, noReplay);
+    await postgres.openLogin(role, verifier, soon);
     const seen = async (): Promise<string> => {
       const text = "select coalesce(string_agg(query, ' '), '') as queries from public.pg_stat_statements";
       return (await sql.query({ row: z.object({ queries: z.string() }), text }, withinMs))[0]?.queries ?? '';
@@ -138,7 +138,8 @@ describe.each(installedMajors())('logins on PostgreSQL %i', (major) => {
     const row = z.object({ name: z.string() });
     const text = "select application_name as name from pg_stat_replication where state = 'streaming'";
     await until('it streams', async () => (await node.sql.query({ row, text }, withinMs)).length === 1);
-    expect(await node.postgres.openLogin(role, freshVerifier(), noReplay)).toEqual(['quiet']);
+    const mark = await node.postgres.openLogin(role, freshVerifier(), soon);
+    expect(await node.postgres.lacking(mark, noReplay)).toEqual(['quiet']);
     // A status update (documentation 55.4): written and flushed something, and replays nothing.
     const reply = Buffer.alloc(34);
     reply.write('r');
@@ -148,12 +149,12 @@ describe.each(installedMajors())('logins on PostgreSQL %i', (major) => {
     standby.connection.stream.write(Buffer.concat([Buffer.from('d'), Buffer.from([0, 0, 0, 38]), reply]));
     const replied = 'select application_name as name from pg_stat_replication where reply_time is not null';
     await until('it has replied', async () => (await node.sql.query({ row, text: replied }, withinMs)).length === 1);
-    expect(await node.postgres.openLogin(role, freshVerifier(), noReplay)).toEqual([]);
+    expect(await node.postgres.lacking(mark, noReplay)).toEqual([]);
   });
 
   it('have no password and no sessions once they are closed', async () => {
     const { postgres } = cluster.node('db1');
-    await postgres.openLogin(role, freshVerifier(), noReplay);
+    await postgres.openLogin(role, freshVerifier(), soon);
     await postgres.closeLogin(role, soon);
     expect(await canLogIn()).toEqual({ has: null, may: false });
   });

@@ -27,6 +27,7 @@ import { type Configure, LocalConfiguration } from './local-configuration.ts';
 import { Lookout } from './lookout.ts';
 import { runLoop } from './loop.ts';
 import { whereaboutsOf } from './peers.ts';
+import { PendingCredentials } from './pending-credentials.ts';
 import { ReceivedReports } from './pooler-reports.ts';
 import { PromiseBinding } from './promise-binding.ts';
 import { StoreMirror } from './store-mirror.ts';
@@ -82,6 +83,7 @@ export class DatabaseNode {
   readonly #lookout: Lookout;
   readonly #told: ToldFailures;
   readonly #settings: LocalConfiguration;
+  readonly #pending = new PendingCredentials();
   readonly #listeners = new Set<() => void>();
   readonly #achieved: Outcome[] = [];
   #requests: Requests = { driving: null, cancelOperation: null, reinit: false, restart: false };
@@ -284,6 +286,7 @@ export class DatabaseNode {
       askPromise: this.#parts.askPromise,
       checkpointOn: this.#parts.checkpointOn,
       credentials: this.#parts.credentials,
+      pending: this.#pending,
       keptWal: this.#parts.keptWal ?? keptWalLimits,
       askWal: this.#parts.askWal,
       spec: () => this.spec(),

@@ -8,13 +8,15 @@ import type { Action } from '../core/actions.ts';
 import type { ClusterView } from '../core/cluster-view.ts';
 import { unreachable } from '../core/exhausted-union.ts';
 import { inUseBy } from '../core/rules/credential-chore.ts';
-import { type CredentialStep, lacksLogins, planCredentials } from '../core/rules/credentials.ts';
+import { type CredentialStep, type LoginFacts, lacksLogins, planCredentials } from '../core/rules/credentials.ts';
 import { describeError, UnderstudyError } from '../errors/understudy-error.ts';
+import type { Postgres } from '../ports/postgres.ts';
 import type { StoreCondition, StoreWrite } from '../ports/store.ts';
 import { encodeRecord } from '../records/codecs.ts';
 import { credentialKey, keys } from '../records/keys.ts';
 import type { ExecutionContext } from './execution-context.ts';
-import type { JobWork } from './jobs.ts';
+import type { PendingCredential } from './pending-credentials.ts';
+import type { StoreMirror } from './store-mirror.ts';
 import { same, sameOrAbsent } from './store-transaction.ts';
 
 const statementWithinMs = 10_000;
@@ -24,11 +26,19 @@ const replayWithinMs = 5_000;
 /** Without a password an application has nothing at all, so that a lagging standby is not waited for as long. */
 const firstReplayWithinMs = 1_000;
 
+export type CredentialContext = Pick<
+  ExecutionContext,
+  'self' | 'clock' | 'credentials' | 'pending' | 'emit' | 'achieved'
+> & {
+  readonly postgres: Pick<Postgres, 'logins' | 'openLogin' | 'lacking' | 'closeLogin'>;
+  readonly mirror: Pick<StoreMirror, 'view' | 'image' | 'transact'>;
+};
+
 export function credentialsWork(
-  context: ExecutionContext,
-  action: Extract<Action, { do: 'apply-credentials' }>,
-  view: ClusterView,
-): JobWork {
+  context: CredentialContext,
+  action: Pick<Extract<Action, { do: 'apply-credentials' }>, 'spec' | 'key'>,
+  view: Pick<ClusterView, 'reports'>,
+): (signal: AbortSignal) => Promise<void> {
   return async (signal) => {
     const { postgres, credentials, clock, mirror } = context;
     const options = { signal, withinMs: statementWithinMs };
@@ -38,15 +48,16 @@ export function credentialsWork(
       records: mirror.view.credentials,
       logins,
       sealable: credentials.sealable(),
-      inUse: inUseBy({ ...view, store: mirror.view }),
+      inUse: inUseBy({ reports: view.reports, store: mirror.view }),
       wallMs: clock.wallClock().getTime(),
     });
     if (lacksLogins({ spec: action.spec, logins })) context.achieved({ kind: 'logins-missing' });
     const failures: string[] = [];
+    const pass: Pass = { logins: new Map(logins.map((login) => [login.role, login])), isLagging: false };
     for (const step of steps) {
       signal.throwIfAborted();
       // One application's trouble is not another's.
-      await carryOut(context, step, signal).catch((error: unknown) => failures.push(describeError(error)));
+      await carryOut(context, step, pass, signal).catch((error: unknown) => failures.push(describeError(error)));
     }
     signal.throwIfAborted();
     if (failures.length > 0) throw new UnderstudyError('REFUSED', [...new Set(failures)].join('; '));
@@ -54,11 +65,24 @@ export function credentialsWork(
   };
 }
 
-async function carryOut(context: ExecutionContext, step: CredentialStep, signal: AbortSignal): Promise<void> {
+interface Pass {
+  /** As they were at its beginning. */
+  readonly logins: ReadonlyMap<string, LoginFacts>;
+  /** A standby was waited for in vain: it is looked at for the others, and not waited for again. */
+  isLagging: boolean;
+}
+
+async function carryOut(
+  context: CredentialContext,
+  step: CredentialStep,
+  pass: Pass,
+  signal: AbortSignal,
+): Promise<void> {
   switch (step.do) {
     case 'issue':
-      return await issue(context, step, signal);
+      return await issue(context, step, pass, signal);
     case 'close':
+      context.pending.forget(step.role);
       await context.postgres.closeLogin(step.role, { signal, withinMs: statementWithinMs });
       context.emit('credential.closed', { role: step.role });
       return;
@@ -73,19 +97,35 @@ async function carryOut(context: ExecutionContext, step: CredentialStep, signal:
   }
 }
 
-async function issue(
-  context: ExecutionContext,
-  step: Extract<CredentialStep, { do: 'issue' }>,
+type Issue = Extract<CredentialStep, { do: 'issue' }>;
+
+/** The server has it afterwards; from an earlier attempt, if it was one that waited for a standby. */
+async function opened(
+  { postgres, credentials, pending, mirror }: CredentialContext,
+  { node, application, generation, role }: Issue,
+  { logins }: Pass,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<PendingCredential> {
+  const sealing = mirror.view.sealing.get(node)?.revision ?? null;
+  const known = pending.of(role, { generation, sealing }, logins.get(role));
+  if (known !== null) return known;
+  const fresh = credentials.make(node, application);
+  const mark = await postgres.openLogin(role, fresh.verifier, { signal, withinMs: statementWithinMs });
+  const made = { generation, fresh, sealing, mark };
+  pending.keep(role, made);
+  return made;
+}
+
+async function issue(context: CredentialContext, step: Issue, pass: Pass, signal: AbortSignal): Promise<void> {
   const { node, application, generation, role, replaces, because } = step;
-  const fresh = context.credentials.make(node, application);
+  const { fresh, mark } = await opened(context, step, pass, signal);
   const isRotation = because === 'ordered' || because === 'due';
-  const lagging = await context.postgres.openLogin(role, fresh.verifier, {
+  const lagging = await context.postgres.lacking(mark, {
     signal,
     withinMs: statementWithinMs,
-    replayWithinMs: isRotation ? replayWithinMs : firstReplayWithinMs,
+    replayWithinMs: pass.isLagging ? 0 : isRotation ? replayWithinMs : firstReplayWithinMs,
   });
+  if (lagging.length > 0) pass.isLagging = true;
   if (isRotation && lagging.length > 0) {
     const message = `the rotation of ${application} on ${node} waits for ${lagging.join(', ')} to replay the new password`;
     throw new UnderstudyError('REFUSED', message);
@@ -102,11 +142,12 @@ async function issue(
   };
   const key = credentialKey(node, application);
   await write(context, [sameOrAbsent(key, replaces)], { key, value: encodeRecord('credential', record) }, signal);
+  context.pending.forget(role);
   context.emit('credential.issued', { application, node, generation, because });
 }
 
 async function write(
-  { mirror }: ExecutionContext,
+  { mirror }: CredentialContext,
   conditions: readonly StoreCondition[],
   change: StoreWrite,
   signal: AbortSignal,

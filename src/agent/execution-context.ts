@@ -12,6 +12,7 @@ import type { CredentialMaker } from '../ports/credentials.ts';
 import type { Fence } from '../ports/fence.ts';
 import type { Postgres, ServerConfiguration, Upstream } from '../ports/postgres.ts';
 import type { Jobs } from './jobs.ts';
+import type { PendingCredentials } from './pending-credentials.ts';
 import type { StoreMirror } from './store-mirror.ts';
 
 export interface ActionLog {
@@ -43,6 +44,7 @@ export interface ExecutionContext {
   /** Asks another node's agent for its promise. Throws when it can't be asked. */
   askPromise(node: NodeName, request: PromiseRequest, withinMs: number): Promise<PromiseAnswer>;
   readonly credentials: CredentialMaker;
+  readonly pending: PendingCredentials;
   /** Of WAL that diverged. */
   readonly keptWal: KeptWalLimits;
   /** Asks another node's agent for a checkpoint of its server. */

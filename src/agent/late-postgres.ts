@@ -44,6 +44,7 @@ export function createLatePostgres(create: () => Postgres | null): Postgres {
     applyDatabases: async (...all) => await known().applyDatabases(...all),
     logins: async (options) => await known().logins(options),
     openLogin: async (...all) => await known().openLogin(...all),
+    lacking: async (...all) => await known().lacking(...all),
     closeLogin: async (...all) => await known().closeLogin(...all),
     databaseState: async (...all) => await known().databaseState(...all),
     dropDatabase: async (...all) => await known().dropDatabase(...all),

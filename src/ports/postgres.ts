@@ -169,15 +169,10 @@ export interface Postgres {
   ): Promise<void>;
   /** The login roles of applications, with what the server knows of their passwords. */
   logins(options: ActOptions): Promise<readonly LoginFacts[]>;
-  /**
-   * Gives a login that verifier and lets it log in. Answers the standbys that stream and had not replayed that within
-   * `replayWithinMs`.
-   */
-  openLogin(
-    role: string,
-    verifier: string,
-    options: ActOptions & { readonly replayWithinMs: number },
-  ): Promise<readonly string[]>;
+  /** Gives a login that verifier and lets it log in. Answers where in the WAL that is. */
+  openLogin(role: string, verifier: string, options: ActOptions): Promise<Lsn>;
+  /** The standbys that stream and had not replayed up to there within `replayWithinMs`. */
+  lacking(mark: Lsn, options: ActOptions & { readonly replayWithinMs: number }): Promise<readonly string[]>;
   /** It has no password any more, may not log in, and its sessions end. */
   closeLogin(role: string, options: ActOptions): Promise<void>;
   /** What differs from the declaration and is left alone. */

@@ -8,7 +8,9 @@
  */
 import pg from 'pg';
 import { z } from 'zod';
+import { formatLsn, type Lsn, parseLsn } from '../core/lsn.ts';
 import type { LoginFacts } from '../core/rules/credentials.ts';
+import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
 import { roleComments } from './role-catalog.ts';
 import { createSession, type Session, type SessionSettings, type Where } from './session.ts';
@@ -63,24 +65,30 @@ async function writeVerifier(where: Where, role: string, verifier: string, deadl
   }
 }
 
-/** Answers the standbys that stream and had not replayed it in time: their readers could not log in yet. */
+/** Answers a position in the WAL that this is before. */
 export async function openLogin(
-  {
-    session,
-    where,
-    clock,
-    replayWithinMs,
-  }: { readonly session: Session; readonly where: Where; readonly clock: Clock; readonly replayWithinMs: number },
+  session: Session,
+  where: Where,
   role: string,
   verifier: string,
   deadline: Deadline,
-): Promise<readonly string[]> {
-  const left = () => Math.max(1, deadline.leftMs());
+): Promise<Lsn> {
   await writeVerifier(where, role, verifier, deadline);
-  const [mark] = await session.query(
-    { row: z.object({ lsn: z.string() }), text: 'select pg_current_wal_insert_lsn()::text as lsn' },
-    left(),
-  );
+  const statement = { row: z.object({ lsn: z.string() }), text: 'select pg_current_wal_insert_lsn()::text as lsn' };
+  const [row] = await session.query(statement, Math.max(1, deadline.leftMs()));
+  const mark = parseLsn(row?.lsn ?? '');
+  if (mark === undefined) throw new UnderstudyError('BROKEN_INVARIANT', 'PostgreSQL named no position in the WAL');
+  return mark;
+}
+
+/** The standbys that stream and had not replayed it in time: what was opened before it is closed to their readers yet. */
+export async function lackingStandbys(
+  session: Session,
+  clock: Clock,
+  mark: Lsn,
+  replayWithinMs: number,
+  deadline: Deadline,
+): Promise<readonly string[]> {
   const untilMs = clock.boottimeMs() + replayWithinMs;
   for (;;) {
     const lagging = await session.query(
@@ -89,9 +97,9 @@ export async function openLogin(
         // One that has not said anything yet may have replayed nothing. A copy under way says, but not of replay: it has no readers.
         text: `select application_name as name from pg_stat_replication
                where state = 'streaming' and coalesce(replay_lsn < $1::pg_lsn, reply_time is null)`,
-        values: [mark?.lsn ?? '0/0'],
+        values: [formatLsn(mark)],
       },
-      left(),
+      Math.max(1, deadline.leftMs()),
     );
     if (lagging.length === 0 || clock.boottimeMs() >= untilMs) return lagging.map(({ name }) => name);
     await clock.sleep(pollMs);

@@ -6,7 +6,7 @@
 import type { Clock } from '../ports/clock.ts';
 import type { Postgres } from '../ports/postgres.ts';
 import { createDatabaseApplier } from './databases.ts';
-import { closeLogin, openLogin, readLogins } from './logins.ts';
+import { closeLogin, lackingStandbys, openLogin, readLogins } from './logins.ts';
 import { createSession, type Session, type Where } from './session.ts';
 import { endRetiredSessions, endSessions, openTransactions } from './sessions.ts';
 import { sharedLook } from './shared-look.ts';
@@ -31,6 +31,7 @@ type RunningActs = Pick<
   | 'dropDatabase'
   | 'logins'
   | 'openLogin'
+  | 'lacking'
   | 'closeLogin'
   | 'openTransactions'
   | 'endSessions'
@@ -57,8 +58,8 @@ export function createRunningActs({ where, major, session, clock }: RunningParts
     dropDatabase: (name, wanted, applications, act) =>
       databases.drop(name, wanted, applications, deadlineOf(clock, act)),
     logins: (act) => readLogins(session, act.withinMs),
-    openLogin: (role, verifier, act) =>
-      openLogin({ session, where, clock, replayWithinMs: act.replayWithinMs }, role, verifier, deadlineOf(clock, act)),
+    openLogin: (role, verifier, act) => openLogin(session, where, role, verifier, deadlineOf(clock, act)),
+    lacking: (mark, act) => lackingStandbys(session, clock, mark, act.replayWithinMs, deadlineOf(clock, act)),
     closeLogin: (role, act) => closeLogin(session, role, deadlineOf(clock, act)),
     openTransactions: (act) => openTransactions(session, act.withinMs),
     endSessions: (pids, act) => endSessions(session, pids, act.withinMs),

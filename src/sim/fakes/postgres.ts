@@ -209,9 +209,14 @@ export class FakePostgres implements Postgres {
     return this.#parts.logins.all;
   }
 
-  async openLogin(role: string, verifier: string, options: ActOptions): Promise<readonly string[]> {
+  async openLogin(role: string, verifier: string, options: ActOptions): Promise<Lsn> {
     await this.#write(this.#random.between(1, 20), options);
     this.#parts.logins.open(role, verifier);
+    return lsnOf(this.#server.disk.end);
+  }
+
+  /** See logins.ts: there is one catalogue for all. */
+  async lacking(): Promise<readonly string[]> {
     return [];
   }
 
