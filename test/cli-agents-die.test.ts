@@ -3,14 +3,16 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { renderClusterFile } from '../src/config/render.ts';
 import type { Operation } from '../src/core/operation.ts';
 import type { Receipt } from '../src/core/receipt.ts';
+import type { Spec } from '../src/core/spec.ts';
 import type { NodeStatus } from '../src/core/status.ts';
 import { UnderstudyError } from '../src/errors/understudy-error.ts';
 import { type CredentialFiles, credentialFiles, writeCredentials } from '../src/pki/credential-files.ts';
 import { type ApiWorld, type Callers, issueCallers, startApi, until } from './fixtures/api-world.ts';
 import { type CliRun, startCli } from './fixtures/cli-run.ts';
-import { exampleEvent, exampleOperation, exampleReceipt } from './fixtures/fake-backend.ts';
+import { exampleEvent, exampleOperation, exampleReceipt, exampleSpec } from './fixtures/fake-backend.ts';
 
 let callers: Callers;
 let directory: string;
@@ -133,6 +135,76 @@ it('events go on from another agent, each once', async () => {
     .map((line) => /"sequence":(\d+)/.exec(line)?.[1]);
   expect(sequences).toEqual(['1', '2', '3', '4', '5']);
 });
+
+describe('an apply whose agent dies before its answer', () => {
+  const next: Spec = { ...exampleSpec, contact: 'kim' };
+  const inForce = (revision: number, spec: Spec) => ({ revision, spec, appliedAt: '', appliedBy: 'ernest' });
+  let orders = 0;
+  beforeEach(() => {
+    orders = 0;
+    writeFileSync(join(directory, 'cluster.yaml'), renderClusterFile(next));
+  });
+  /** `what`: becomes of the order before it dies. */
+  const dying = (what: () => void) => {
+    for (const { backend, close } of [pg0, pg1]) {
+      backend.apply = async () => {
+        orders += 1;
+        what();
+        void close();
+        return await new Promise<never>(() => undefined);
+      };
+    }
+  };
+  const apply = async () => {
+    const { ended, written } = start('apply', join(directory, 'cluster.yaml'), '--timeout', '0.1', '--json');
+    return { exit: await ended, ...written };
+  };
+
+  it('goes on with the revision that another one names', async () => {
+    dying(() => {
+      for (const { backend } of [pg0, pg1]) backend.spec = () => inForce(4, next);
+    });
+    const { exit, out, err } = await apply();
+    expect(err).toContain('another one says that this is declared, revision 4');
+    expect(JSON.parse(out)).toMatchObject({ revision: 4 });
+    expect({ exit, orders }).toEqual({ exit: 1, orders: 1 });
+  });
+
+  it('says that the former one is in force, and how to look again', async () => {
+    dying(() => undefined);
+    const { exit, err } = await apply();
+    expect({ exit, orders }).toEqual({ exit: 4, orders: 1 });
+    expect(lastError(err)).toMatchObject({
+      code: 'AGENT_UNREACHABLE',
+      message: expect.stringContaining('gave no answer, and revision 3 is in force as before'),
+      hint: expect.stringMatching(/^look once more with understudy plan \/.*cluster\.yaml/),
+    });
+  });
+
+  it('says that somebody else was quicker', async () => {
+    dying(() => {
+      for (const { backend } of [pg0, pg1]) backend.spec = () => inForce(4, { ...next, contact: 'alex' });
+    });
+    const { exit, err } = await apply();
+    expect(exit).toBe(3);
+    expect(lastError(err)).toMatchObject({ code: 'CONFLICT', message: expect.stringContaining('declared revision 4') });
+  });
+
+  it('says that it may have been done where nobody is left to ask', async () => {
+    dying(() => void Promise.all([pg0.close(), pg1.close()]));
+    const { exit, err } = await apply();
+    expect(exit).toBe(4);
+    expect(err).not.toContain('authorities');
+    expect(lastError(err)).toMatchObject({
+      hint: expect.stringMatching(/^the file may have been applied: look with understudy plan \//),
+    });
+  });
+});
+
+/** Notes may stand before it. */
+function lastError(err: string): unknown {
+  return JSON.parse(err.trimEnd().split('\n').at(-1) ?? '');
+}
 
 describe('what no agent answers', () => {
   it('a certificate that is not accepted is told as that, not as silence', async () => {

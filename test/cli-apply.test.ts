@@ -24,6 +24,18 @@ describe('plan and apply', () => {
     expect(site.world.backend.calls).toEqual([]);
   });
 
+  it('says that a file is not there, and where it looked', async () => {
+    for (const verb of ['plan', 'apply']) {
+      const { exit, err } = await cli(verb, 'nosuch.yaml', '--json');
+      expect(exit).toBe(2);
+      expect(JSON.parse(err)).toMatchObject({
+        code: 'CONFIG_UNREADABLE',
+        message: expect.stringMatching(/^the cluster file \/.*\/nosuch\.yaml can't be read: there is none$/),
+      });
+    }
+    expect(site.world.backend.calls).toEqual([]);
+  });
+
   it('shows what would change, and changes nothing', async () => {
     writeFileSync(clusterFile(), renderClusterFile(exampleSpec).replace('8MB', '16MB'));
     const { exit, out } = await cli('plan', clusterFile());

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { whyNotOfDatabase } from '../src/config/database-settings.ts';
 import { type ApplicationRole, applicationRoles, loginRole } from '../src/core/application-roles.ts';
+import { whyOwned } from '../src/core/owned-parameters.ts';
 import { type DatabaseSpec, defaultApplicationFiles, plainDatabase } from '../src/core/spec.ts';
 import { scramVerifier } from '../src/secrets/scram-verifier.ts';
 import { domain, installedMajors, soon, type TestCluster, until } from './fixtures/postgres-cluster.ts';
@@ -332,6 +334,24 @@ describe.each(installedMajors())('databases and applications on PostgreSQL %i', 
         },
       ]);
       expect(await state(wiki)).toMatchObject({ drift: [], retired: [], leftovers: [], troubles: [] });
+    });
+
+    it('are refused in the file where PostgreSQL refuses them, and otherwise only where they would do harm', async () => {
+      const { rows } = await (await asSuperuser()).query<{ name: string; context: string }>(
+        `select lower(name) as name, context from pg_settings where name !~ '[.]'`,
+      );
+      const refusedByServer = rows.filter(({ context }) => !['user', 'superuser'].includes(context));
+      const left = refusedByServer.filter(({ name }) => (whyOwned(name) ?? whyNotOfDatabase(name)) === undefined);
+      expect(left.map(({ name }) => name)).toEqual([]);
+      const harmful = rows.filter(({ name }) => !refusedByServer.some((each) => each.name === name));
+      const known = harmful.filter(({ name }) => whyOwned(name) === undefined && whyNotOfDatabase(name) !== undefined);
+      const atMost = [
+        ...['allow_in_place_tablespaces', 'allow_system_table_mods', 'dynamic_library_path', 'extension_control_path'],
+        ...['extension_destdir', 'ignore_checksum_failure', 'lo_compat_privileges', 'local_preload_libraries'],
+        ...['session_preload_libraries', 'transaction_deferrable', 'transaction_isolation', 'transaction_read_only'],
+        'zero_damaged_pages',
+      ];
+      expect(known.map(({ name }) => name).filter((name) => !atMost.includes(name))).toEqual([]);
     });
 
     it('do everything else when PostgreSQL refuses a setting, and say which', async () => {

@@ -9,12 +9,12 @@ import { Troubles } from './apply-troubles.ts';
 import type { Call } from './call.ts';
 import type { ClusterAccess } from './cluster-access.ts';
 import { type Owed, owedBy, type Wanted } from './convergence.ts';
-import { planFile, planLines, refusalOf, type SpecInForce, specInForce } from './plan-file.ts';
+import { declareSpec } from './declare-spec.ts';
+import { planFile, planLines, refusalOf } from './plan-file.ts';
 import { todo } from './status-text.ts';
 import { countText, spanText } from './words.ts';
 
 const pollMs = 100;
-const applyWithinMs = 10_000;
 
 export async function applyFile(call: Call, file: string, timeoutMs: number): Promise<number> {
   const { terminal } = call;
@@ -25,23 +25,10 @@ export async function applyFile(call: Call, file: string, timeoutMs: number): Pr
   const refusal = refusalOf(plan);
   if (refusal !== null) throw refusal;
   const isNew = !isDeepStrictEqual(base.spec, spec);
-  const revision = isNew ? await send(access, base, spec) : base.revision;
+  const revision = isNew ? await declareSpec(call, access, base, { spec, file }) : base.revision;
   if (!terminal.json && isNew) terminal.print(`Declared as revision ${revision}.`);
   const outcome = await untilConverged(call, access, { spec, revision, before: base.spec, timeoutMs });
   return conclude(call, revision, outcome);
-}
-
-/** An answer that got lost is looked up: the agent may have carried it out. Throws CONFLICT. */
-async function send(access: ClusterAccess, { revision: baseRevision }: SpecInForce, spec: Spec): Promise<number> {
-  try {
-    return (await access.order((client, asking) => client.apply({ baseRevision, spec }, asking), applyWithinMs))
-      .revision;
-  } catch (error) {
-    if (!isUnderstudyError(error, 'AGENT_UNREACHABLE') && !isUnderstudyError(error, 'TIMEOUT')) throw error;
-    const now = await specInForce(access);
-    if (now.revision > baseRevision && isDeepStrictEqual(now.spec, spec)) return now.revision;
-    throw error;
-  }
 }
 
 interface Awaited extends Wanted {

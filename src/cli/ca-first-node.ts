@@ -2,7 +2,6 @@
 import { mkdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
-import { formatIssues, loadClusterFile } from '../config/load.ts';
 import { defaultApiPort, type NodeFile } from '../config/node-file.ts';
 import { personForMs } from '../core/enrolment.ts';
 import { findNode, type NodeSpec, nodesOfRole, type Spec } from '../core/spec.ts';
@@ -11,6 +10,7 @@ import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { Authority } from '../pki/authority.ts';
 import { authorityPlace, type PlaceOptions, rootPassphrase, usualAuthorityDirectory } from './authority-place.ts';
 import type { Call, CommonOptions, Perform } from './call.ts';
+import { readClusterFile } from './cluster-file.ts';
 import { nodeFileFor, usualPlaces } from './node-layout.ts';
 import { wholeNumber } from './option-values.ts';
 import type { PassphraseOptions } from './passphrase.ts';
@@ -62,7 +62,7 @@ export function declareFirstNode(ca: Command, perform: Perform): void {
 }
 
 async function first(call: Call, clusterFile: string, options: FirstOptions): Promise<number> {
-  const spec = declared(call, clusterFile);
+  const spec = readClusterFile(call, clusterFile);
   const node = chosen(spec, options.node);
   const { openIssuing, sealToItself, signFor } = await import('../pki/first-node.ts');
   const premises = await import('./node-premises.ts');
@@ -95,14 +95,6 @@ async function first(call: Call, clusterFile: string, options: FirstOptions): Pr
       `last: take ${directory} away from here; root.key is needed once a year`,
     );
   return exitCodes.done;
-}
-
-/** Throws CONFIG_INVALID. */
-function declared({ io, terminal }: Call, file: string): Spec {
-  const loaded = loadClusterFile(resolve(io.cwd, file));
-  if (!loaded.ok) throw new UnderstudyError('CONFIG_INVALID', formatIssues(loaded.issues).join('\n'));
-  for (const line of formatIssues(loaded.warnings)) terminal.note(line);
-  return loaded.spec;
 }
 
 /** Throws NOT_FOUND, REFUSED. */

@@ -1,12 +1,11 @@
 /** Compares a cluster file with the spec in force. The file is read first: a mistake in it needs no cluster. */
-import { resolve } from 'node:path';
-import { formatIssues, loadClusterFile } from '../config/load.ts';
 import type { DatabaseState } from '../core/applied.ts';
 import { type Plan, planChanges, renderPlan } from '../core/plan.ts';
 import type { Spec } from '../core/spec.ts';
 import { isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
 import type { Call } from './call.ts';
 import type { ClusterAccess } from './cluster-access.ts';
+import { readClusterFile } from './cluster-file.ts';
 import { databaseState, driftLines } from './database-drift.ts';
 import type { Paint, Tone } from './terminal.ts';
 import { countText } from './words.ts';
@@ -26,7 +25,7 @@ export interface PlannedFile {
   readonly databases: DatabaseState;
 }
 
-/** Throws CONFIG_INVALID. */
+/** Throws CONFIG_UNREADABLE, CONFIG_INVALID. */
 export async function planFile(call: Call, file: string): Promise<PlannedFile> {
   const spec = readClusterFile(call, file);
   const access = await call.cluster();
@@ -36,14 +35,6 @@ export async function planFile(call: Call, file: string): Promise<PlannedFile> {
     call.terminal.note(`what was changed by hand in the databases is not known: ${unknownBecause}`);
   const plan = planChanges(base.spec, spec, { primary, databases: state.found });
   return { spec, base, plan, primary, databases: state };
-}
-
-/** Prints what is doubtful. Throws CONFIG_INVALID with every mistake and its place. */
-function readClusterFile({ io, terminal }: Call, file: string): Spec {
-  const loaded = loadClusterFile(resolve(io.cwd, file));
-  if (!loaded.ok) throw new UnderstudyError('CONFIG_INVALID', formatIssues(loaded.issues).join('\n'));
-  for (const line of formatIssues(loaded.warnings)) terminal.note(line);
-  return loaded.spec;
 }
 
 export async function specInForce(access: ClusterAccess): Promise<SpecInForce> {

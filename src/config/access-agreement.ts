@@ -1,16 +1,15 @@
 /** Whether parameters, settings of databases and rules of access can be what they are declared to be. Pure. */
 import { whyOwned } from '../core/owned-parameters.ts';
 import type { Spec } from '../core/spec.ts';
+import { whyNotOfDatabase } from './database-settings.ts';
 import { type Finding, quote } from './issue.ts';
 import type { ClusterFile } from './schema.ts';
 
-/** What a database's sessions may not begin with: it would act as, or load, something else for everyone. */
-const never: Readonly<Record<string, string>> = {
-  role: 'logins act as their application by it',
-  session_authorization: 'it is no setting of a database',
-  session_preload_libraries: 'libraries are loaded by postgres.parameters alone',
-  local_preload_libraries: 'libraries are loaded by postgres.parameters alone',
-};
+/** What is wrong with it, a full stop, what would be right. */
+function owned(name: string): string | undefined {
+  const reason = whyOwned(name);
+  return reason === undefined ? undefined : `is set by Understudy: ${reason}. Remove it`;
+}
 
 function parameterNames(
   written: Readonly<Record<string, unknown>>,
@@ -22,15 +21,12 @@ function parameterNames(
     const key = name.toLowerCase();
     const earlier = seen.get(key);
     seen.set(key, name);
-    const reason = whyNot(key);
     const message =
       earlier !== undefined
         ? `is the same parameter as ${earlier}. Keep one of them`
         : !/^[a-z_][a-z0-9_$]*(\.[a-z_][a-z0-9_$]*)?$/.test(key) || key.length > 127
           ? `${quote(name)} is no name of a parameter. Such as work_mem or pg_stat_statements.max`
-          : reason !== undefined
-            ? `is set by Understudy: ${reason}. Remove it`
-            : undefined;
+          : whyNot(key);
     return message === undefined ? [] : [{ path: [...above, name], at: 'key' as const, message }];
   });
 }
@@ -39,9 +35,21 @@ export function parameterDisagreements(file: ClusterFile): readonly Finding[] {
   const ofServer = typeof file.postgres === 'object' ? (file.postgres.parameters ?? {}) : {};
   const ofDatabases = Object.entries(file.databases ?? {}).flatMap(([name, value]) => {
     const settings = typeof value === 'object' && value !== null ? (value.settings ?? {}) : {};
-    return parameterNames(settings, ['databases', name, 'settings'], (key) => never[key] ?? whyOwned(key));
+    return parameterNames(settings, ['databases', name, 'settings'], (key) => owned(key) ?? whyNotOfDatabase(key));
   });
-  return [...parameterNames(ofServer, ['postgres', 'parameters'], whyOwned), ...ofDatabases];
+  return [...parameterNames(ofServer, ['postgres', 'parameters'], owned), ...ofDatabases];
+}
+
+/** Each of them once. */
+export function extensionDisagreements(file: ClusterFile): readonly Finding[] {
+  return Object.entries(file.databases ?? {}).flatMap(([name, value]) => {
+    const extensions = typeof value === 'object' && value !== null ? (value.extensions ?? []) : [];
+    return extensions.flatMap((extension, index): readonly Finding[] => {
+      if (extensions.indexOf(extension) === index) return [];
+      const path = ['databases', name, 'extensions', index];
+      return [{ path, at: 'value', message: `${quote(extension)} is there twice. Each extension once` }];
+    });
+  });
 }
 
 export function accessDisagreements(file: ClusterFile, spec: Spec): readonly Finding[] {

@@ -4,7 +4,7 @@
  */
 import { leaseDeadlineMs, renewEveryMs } from '../core/lease.ts';
 import { type ApplicationSpec, nodesOfRole, readAlias, type Spec } from '../core/spec.ts';
-import { accessDisagreements, parameterDisagreements } from './access-agreement.ts';
+import { accessDisagreements, extensionDisagreements, parameterDisagreements } from './access-agreement.ts';
 import { certificateDisagreements, roleDisagreements } from './certificate-agreement.ts';
 import { durabilityDisagreements, durabilityDoubts } from './durability-agreement.ts';
 import { type Finding, quote } from './issue.ts';
@@ -141,6 +141,7 @@ export function disagreements(file: ClusterFile, spec: Spec): readonly Finding[]
     ...nodeDisagreements(file, spec),
     ...applications(file, spec),
     ...parameterDisagreements(file),
+    ...extensionDisagreements(file),
     ...accessDisagreements(file, spec),
     ...times(file, spec),
     ...lease(spec),

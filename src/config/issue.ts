@@ -46,5 +46,7 @@ export function quote(value: unknown): string {
   if (typeof value === 'object') return 'a map';
   if (typeof value !== 'string') return String(value);
   const shown = JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}...` : value);
-  return `'${shown.slice(1, -1).replaceAll('\\"', '"')}'`;
+  const plain = shown.slice(1, -1).replaceAll('\\"', '"');
+  // JSON leaves those behind the letters as they are; a terminal does not.
+  return `'${plain.replace(/\p{Cc}/gu, (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`)}'`;
 }

@@ -171,11 +171,13 @@ describe('a file', () => {
     );
   });
 
-  it('that is missing or a directory is an issue, not an exception', () => {
-    expect(loadClusterFile(join(directory, 'missing'))).toMatchObject({
+  it('that is missing or a directory is told as such, and is no mistake at a place', () => {
+    const missing = join(directory, 'missing');
+    expect(loadClusterFile(missing)).toEqual({
       ok: false,
-      issues: [{ file: 'missing', line: 1 }],
+      issues: [],
+      unreadable: `the cluster file ${missing} can't be read: there is none`,
     });
-    expect(loadClusterFile(directory)).toMatchObject({ ok: false });
+    expect(loadClusterFile(directory)).toMatchObject({ unreadable: `the cluster file ${directory} is no file` });
   });
 });

@@ -21,7 +21,12 @@ export { formatIssues } from './issue.ts';
 
 export type LoadedClusterFile =
   | { readonly ok: true; readonly spec: Spec; readonly warnings: readonly ConfigIssue[] }
-  | { readonly ok: false; readonly issues: readonly ConfigIssue[] };
+  | {
+      readonly ok: false;
+      readonly issues: readonly ConfigIssue[];
+      /** There is no text to say anything of: why, with the file's path. */
+      readonly unreadable?: string;
+    };
 
 function placed(yaml: YamlText, file: string, findings: readonly Finding[]): readonly ConfigIssue[] {
   return findings.map(({ path, at, message }) => ({ file, ...yaml.place(path, at), path: path.join('.'), message }));
@@ -84,18 +89,29 @@ export function parseClusterText(text: string, fileName: string): LoadedClusterF
   return { ok: true, spec, warnings: sortIssues(placed(yaml, fileName, doubts(spec))) };
 }
 
+function unreadable(path: string, because: string): LoadedClusterFile {
+  return { ok: false, issues: [], unreadable: `the cluster file ${path} ${because}` };
+}
+
+/** The kernel's code alone: its text has the path once more. */
+function reasonOf(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : null;
+  if (code === 'ENOENT') return 'there is none';
+  return code === 'EACCES' ? 'it may not be read' : describeError(error);
+}
+
 /** Reads at most 1 MiB of UTF-8. The messages name the file by its last part. */
 export function loadClusterFile(path: string): LoadedClusterFile {
   const fileName = basename(path);
   try {
     const stat = statSync(path);
-    if (!stat.isFile()) return fileIssue(fileName, 'is no file. The path of a cluster file');
+    if (!stat.isFile()) return unreadable(path, 'is no file');
     if (stat.size > 1024 * 1024)
       return fileIssue(fileName, 'the file is too large. At most 1 MiB; is it a cluster file?');
     const text = new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path));
     return parseClusterText(text, fileName);
   } catch (error) {
     if (error instanceof TypeError) return fileIssue(fileName, 'the file is not UTF-8. A text file in UTF-8');
-    return fileIssue(fileName, `the file can't be read: ${describeError(error)}. A file that may be read`);
+    return unreadable(path, `can't be read: ${reasonOf(error)}`);
   }
 }

@@ -51,7 +51,8 @@ const parameterValue = z.union(
   [
     z
       .string()
-      .regex(/^[^\0\n\r]{0,1000}$/, 'has control characters or is too long. One line of at most 1000 characters'),
+      // A tab may be meant, as in log_line_prefix.
+      .regex(/^(?:\t|\P{Cc}){0,1000}$/u, 'has control characters or is too long. One line of at most 1000 characters'),
     z.number(),
     z.boolean(),
   ],
