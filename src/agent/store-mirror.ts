@@ -6,6 +6,8 @@
  * after the last change of lease or renewal was here, whenever somebody looks.
  */
 import type { StoreView } from '../core/cluster-view.ts';
+import { nodesShutOut } from '../core/revocation.ts';
+import type { NodeName } from '../core/spec.ts';
 import { describeError, isUnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { CallOptions, Store, StoreChange, StoreCondition, StoreWrite, TransactionResult } from '../ports/store.ts';
@@ -38,6 +40,7 @@ export class StoreMirror {
   #readAtMs: number | null = null;
   #confirmedAtMs: number | null = null;
   #leaseSeenAtMs: number | null = null;
+  #shutOut: ReadonlySet<NodeName> = new Set();
   #trouble: string | null = null;
   #following: Promise<void> | null = null;
 
@@ -73,6 +76,7 @@ export class StoreMirror {
       poolers,
       credentials,
       sealing,
+      shutOut: this.#shutOut,
       unreadable,
     };
   }
@@ -112,6 +116,11 @@ export class StoreMirror {
   #replace(image: StoreImage): void {
     const before = this.#image;
     this.#image = image;
+    if (before.certificates !== image.certificates || before.revocations !== image.revocations) {
+      const records = [...image.certificates.values()].map(({ value }) => value);
+      this.#shutOut =
+        image.revocations.size === 0 ? new Set() : nodesShutOut(records, (serial) => image.revocations.has(serial));
+    }
     if (isRenewed(before, image)) this.#leaseSeenAtMs = this.#clock.boottimeMs();
     this.#onChange(isMaterialChange(before, image));
   }
@@ -174,6 +183,7 @@ function isMaterialChange(before: StoreImage, after: StoreImage): boolean {
   if (before.acceptedLoss !== acceptedLoss) return true;
   if (before.durability !== durability || before.ballots !== ballots || before.timelines !== timelines) return true;
   if (before.spec !== spec || before.cluster !== cluster || before.lease !== lease) return true;
+  if (before.revocations !== after.revocations) return true;
   if (before.handsOff !== after.handsOff || before.trust !== after.trust) return true;
   if (before.credentials !== after.credentials || before.sealing !== after.sealing) return true;
   if (before.operation !== operation || before.members.size !== members.size) return true;

@@ -69,6 +69,24 @@ describe('stating which roots are trusted', () => {
     expect(told).toEqual([['trust.stated', { by: 'kim', number: 1, roots: 2 }]]);
   });
 
+  it('waits for nothing of a node that is declared no more, as far as the declaration is known', async () => {
+    await answers().say(said(1, 'B', 'A', 'B'), 'kim');
+    const whole = {
+      ...image,
+      certificates: new Map([
+        ['1', stored(certificate('web1'))],
+        ['2', stored(certificate('web2'))],
+        ['3', stored(certificate('web2', { serial: '3', kind: 'recipient' }))],
+      ]),
+      credentials: new Map([['web2/shop', stored({ ...exampleRecords.credential, node: 'web2', sealed: 'A' })]]),
+      secrets: new Map([['db9/issuing', stored('A')]]),
+    };
+    image = whole;
+    expect(answers().state().resting).toEqual(['the certificate of node web1']);
+    image = { ...whole, spec: null };
+    expect(answers().state().resting).toHaveLength(5);
+  });
+
   it('drops no root while a node has not followed, or anything rests on it', async () => {
     await answers().say(said(1, 'B', 'A', 'B'), 'kim');
     image = {
@@ -82,13 +100,13 @@ describe('stating which roots are trusted', () => {
       ]),
       secrets: new Map([
         ['db1/issuing', stored('B')],
-        ['db2/issuing', stored('A')],
+        ['db1/other', stored('A')],
       ]),
     };
-    expect(answers().state().resting).toEqual(['the certificate of operator kim', 'the secret db2/issuing']);
+    expect(answers().state().resting).toEqual(['the certificate of operator kim', 'the secret db1/other']);
     await expect(answers().say(said(2, 'B', 'B'), 'kim')).rejects.toMatchObject({
       code: 'REFUSED',
-      message: expect.stringMatching(/web1 has not followed; the certificate of operator kim; the secret db2/),
+      message: expect.stringMatching(/web1 has not followed; the certificate of operator kim; the secret db1/),
     });
     image = { ...image, certificates: new Map(), secrets: new Map() };
     await answers(new Map([['web1', 1]])).say(said(2, 'B', 'B'), 'kim');

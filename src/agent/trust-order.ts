@@ -91,7 +91,10 @@ function refuseWhileNeeded(parts: TrustOrderParts, last: number): void {
   });
 }
 
-/** What would be trusted by nobody if certificates were issued from one root alone. */
+/**
+ * What would be trusted by nobody if certificates were issued from one root alone. What lies on a node that is declared no more is
+ * good for nothing already, and nobody would renew it.
+ */
 export function restingElsewhere(
   image: StoreImage,
   { issueFrom }: TrustStatement,
@@ -102,10 +105,12 @@ export function restingElsewhere(
     string,
     { readonly issuedAt: string; readonly root?: string | undefined; readonly text: string }
   >();
+  const declared = specOf(image)?.nodes.map(({ name }) => name);
+  const isGone = (node: string | null) => node !== null && declared?.includes(node) === false;
   for (const { value } of image.certificates.values()) {
     const holder = holderOf(value);
     const { expiresAt, issuedAt, kind, name, root, serial, where } = value;
-    if (image.revocations.has(serial)) continue;
+    if (image.revocations.has(serial) || isGone(where)) continue;
     if (expiresAt <= now.toISOString() || (newest.get(holder)?.issuedAt ?? '') > issuedAt) continue;
     const place = where === null || where === name ? '' : ` on ${where}`;
     newest.set(holder, { issuedAt, root, text: `the certificate of ${kind} ${name}${place}` });
@@ -113,12 +118,18 @@ export function restingElsewhere(
   const certificates = [...newest.values()].filter(({ root }) => root !== issueFrom).map(({ text }) => text);
   const sealed = [
     ...[...image.credentials.values()].map(({ value }) => ({
+      node: value.node,
       text: `the password of ${value.application} on ${value.node}`,
       sealed: value.sealed,
     })),
-    ...[...image.secrets].map(([place, { value }]) => ({ text: `the secret ${place}`, sealed: value })),
+    ...[...image.secrets].map(([place, { value }]) => ({
+      node: place.split('/')[0] ?? '',
+      text: `the secret ${place}`,
+      sealed: value,
+    })),
   ];
-  const secrets = sealed.filter((one) => reader.ofSealed(one.sealed) !== issueFrom).map(({ text }) => text);
+  const owed = sealed.filter((one) => !isGone(one.node) && reader.ofSealed(one.sealed) !== issueFrom);
+  const secrets = owed.map(({ text }) => text);
   return [...certificates, ...secrets].sort();
 }
 

@@ -1,4 +1,4 @@
-/** `understudy ca`: founds a cluster's certificate authority, and says how one stands; neither speaks to a cluster. */
+/** `understudy ca`: founds a cluster's certificate authority, and says how one stands. Only a rollover's phase is asked of the cluster. */
 import { type Command, Option } from 'commander';
 import { renewalCommands } from '../core/authority.ts';
 import { exitCodes } from '../errors/exit-codes.ts';
@@ -66,7 +66,9 @@ export function declareCa(program: Command, perform: Perform): void {
   declareFirstNode(ca, perform);
   ca.command('status')
     .summary('how long root and issuing authority are good, and how their keys lie')
-    .description('Looks at the files of an authority. Exits 1 when something has to be done.')
+    .description(
+      'Looks at the files of an authority, and how far a rollover is. Exits 1 when something has to be done.',
+    )
     .option('--in <directory>', `where it is kept; ${usualAuthorityDirectory}, or that of this directory's stage`)
     .option('--json', 'print it as JSON')
     .addHelpText('after', '\nExample:\n  understudy ca status --in ca\n')
@@ -105,16 +107,17 @@ async function init(call: Call, options: InitOptions): Promise<number> {
 
 async function status(call: Call, options: StatusOptions): Promise<number> {
   const { readAuthorityParts } = await import('../pki/authority-files.ts');
-  const { isRollingOver } = await import('../pki/rollover-files.ts');
+  const { rolloverStanding, rolloverText } = await import('./rollover-standing.ts');
   const directory = authorityPlace(call, options);
   const parts = readAuthorityParts(directory);
   const nowMs = Date.now();
+  const rollover = await rolloverStanding(call, directory);
   const todo = [
-    ...(isRollingOver(directory) ? ['a rollover is under way (understudy ca rollover, --issue, --finish)'] : []),
+    ...(rollover === null ? [] : [rolloverText(rollover)]),
     ...parts.flatMap((part) => todoOf(part, nowMs)),
   ];
   if (call.terminal.json) {
-    call.terminal.printJson({ directory, parts: parts.map(partAsJson), todo });
+    call.terminal.printJson({ directory, parts: parts.map(partAsJson), rollover, todo });
   } else {
     const verdict = todo.length === 0 ? 'The authority is well.' : `To do: ${todo.join('; ')}.`;
     call.terminal.print(verdict, ...lines(parts, nowMs, call.terminal.paint));

@@ -29,6 +29,7 @@ import { issuingLifeMs } from './ca-renew.ts';
 import type { Call } from './call.ts';
 import { ClusterAccess } from './cluster-access.ts';
 import type { PassphraseOptions } from './passphrase.ts';
+import { behind } from './rollover-standing.ts';
 
 export type RolloverPhase = 'trusting' | 'issued' | 'finished';
 
@@ -199,12 +200,6 @@ async function untilFollowed(
     }
     await call.sleep(pollMs);
   }
-}
-
-function behind({ nodes, record }: TrustState): readonly string[] {
-  return nodes
-    .filter(({ number }) => number !== (record?.number ?? null))
-    .map(({ node }) => `${node} has not followed`);
 }
 
 async function stateOf(

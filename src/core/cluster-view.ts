@@ -116,6 +116,8 @@ export interface StoreView {
   readonly credentials: CredentialRecords;
   /** Whose sealing certificate stands in the store, verified or not, and at which revision. */
   readonly sealing: ReadonlyMap<NodeName, Stored<SealingRecord>>;
+  /** Whose certificates were revoked, and who was not set up anew since (revocation.ts). */
+  readonly shutOut: ReadonlySet<NodeName>;
   /** Values that did not pass their schema: their keys. They count as unknown. */
   readonly unreadable: readonly string[];
 }

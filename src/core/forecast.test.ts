@@ -60,6 +60,17 @@ describe('the forecast', () => {
     expect(forecast(view, heard)).toMatchObject({ takesOver: 'db3', atRiskBytes: 0 });
   });
 
+  it('elects nobody whose certificate was revoked, whatever he says himself', () => {
+    const shutOut = new Set(['db2']);
+    expect(forecast(seen({ store: { shutOut } }), heard)).toMatchObject({
+      takesOver: 'db3',
+      candidates: [
+        { node: 'db3', standing: 'first' },
+        { node: 'db2', standing: 'refused', text: 'its certificate was revoked' },
+      ],
+    });
+  });
+
   it('names every node with its reason, while all is well', () => {
     const nodes = [
       nodeSpec('db1'),

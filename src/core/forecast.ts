@@ -12,6 +12,7 @@ import { driftMs, type Lease } from './lease.ts';
 import { formatLsn, type Lsn, parseLsn } from './lsn.ts';
 import type { DatabaseMemory } from './memory.ts';
 import type { Reach } from './reach.ts';
+import { shutOutText } from './revocation.ts';
 import { electable } from './rules/candidates.ts';
 import { electionOf, electionWindowMs } from './rules/election.ts';
 import { freeInMs } from './rules/lease-watch.ts';
@@ -154,13 +155,13 @@ function voiceOf(
     lsn: formatLsn(lsn),
     bootId: '',
     priority: node.priority,
-    unfit: node.failover === 'never' ? 'its declaration says `failover: never`' : whyUnfit(member),
+    unfit: node.failover === 'never' ? 'its declaration says `failover: never`' : whyUnfit(view, member),
   };
   return { node, ballot, text: 'its position belongs to no known timeline' };
 }
 
-function whyUnfit(member: MemberStatus): string | null {
-  return member.unfit ?? null;
+function whyUnfit({ store }: ClusterView, member: MemberStatus): string | null {
+  return store.shutOut.has(member.node) ? shutOutText : (member.unfit ?? null);
 }
 
 function lossAfter(lease: Lease): AcceptedLoss {

@@ -4,6 +4,7 @@ import {
   certificatesMeant,
   forgettableRevocations,
   isLastWayIn,
+  nodesShutOut,
   type RevokedEntry,
   revokedBefore,
   serialAsListed,
@@ -126,5 +127,25 @@ describe('a revocation', () => {
       entry('C', 'sealer', '2026-10-01T00:00:00.000Z'),
     ];
     expect(forgettableRevocations(entries, monthAgo)).toEqual(['A']);
+  });
+});
+
+describe('nodes that are shut out', () => {
+  const records = [
+    record('A1', { issuedAt: '2026-11-18T00:00:00.000Z' }),
+    record('A2', {}),
+    record('A3', { kind: 'recipient', issuedAt: '2026-11-20T01:00:00.000Z' }),
+    record('B1', { name: 'app2', where: 'app2' }),
+  ];
+  const out = (revoked: readonly string[], more: readonly CertificateRecord[] = []) => [
+    ...nodesShutOut([...records, ...more], (serial) => revoked.includes(serial)),
+  ];
+
+  it('are those whose newest certificate was revoked, until they have another', () => {
+    expect(out([])).toEqual([]);
+    expect(out(['A1', 'A3'])).toEqual([]);
+    expect(out(['A2'])).toEqual(['app1']);
+    expect(out(['A1', 'A2', 'A3', 'B1'])).toEqual(['app1', 'app2']);
+    expect(out(['A1', 'A2', 'A3'], [record('A4', { issuedAt: '2026-11-20T02:00:00.000Z' })])).toEqual([]);
   });
 });

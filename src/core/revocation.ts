@@ -19,6 +19,9 @@ export interface RevocationRecord extends Pick<CertificateRecord, 'serial' | 'ki
   readonly by: string;
 }
 
+/** Why a node whose certificate was revoked is no candidate: nobody could replicate from it, and no pooler would follow it. */
+export const shutOutText = 'its certificate was revoked';
+
 /** What of it every agent has to know. */
 export type RevokedEntry = Pick<RevocationRecord, 'serial' | 'kind' | 'at' | 'expiresAt'>;
 
@@ -94,6 +97,23 @@ export function revokedBefore(
       .reduce<CertificateRecord | null>((a, b) => (a === null || b.issuedAt > a.issuedAt ? b : a), null);
   const former = [newest(kindsOf.node, undefined), newest(kindsOf[purpose], name)];
   return former.find((one) => one !== null && isRevoked(one.serial))?.serial ?? null;
+}
+
+/**
+ * Nodes whose newest certificate was revoked: by what they have they are nobody's any more, until they are set up anew.
+ * An earlier one that nobody revoked doesn't help: it was replaced.
+ */
+export function nodesShutOut(
+  records: Iterable<CertificateRecord>,
+  isRevoked: (serial: string) => boolean,
+): ReadonlySet<NodeName> {
+  const newest = new Map<NodeName, CertificateRecord>();
+  for (const record of records) {
+    if (record.kind !== 'node' || record.where === null) continue;
+    const other = newest.get(record.where);
+    if (other === undefined || record.issuedAt > other.issuedAt) newest.set(record.where, record);
+  }
+  return new Set([...newest].flatMap(([node, { serial }]) => (isRevoked(serial) ? [node] : [])));
 }
 
 /** Serials of revocations that need not be remembered any more. `monthAgo`: ISO 8601. */

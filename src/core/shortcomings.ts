@@ -27,6 +27,7 @@ export function shortcomings(
     durabilityShortcoming(view, durability ?? null, others, primary),
     ...others.map((node) => standbyShortcoming(node, primary)),
     ...nodes.filter(({ role }) => role === 'witness').map(witnessShortcoming),
+    ...nodes.map((node) => revokedShortcoming(view, node)),
     ...nodes.map((node) => (node.trouble === null ? null : `${node.node}: ${node.trouble}`)),
     ...poolers.map((pooler) => poolerShortcoming(pooler, isHolder(view))),
     unreadable.length === 0 ? null : `values in the store can't be read: ${unreadable.join(', ')}`,
@@ -96,6 +97,13 @@ function standbyShortcoming(node: NodeStatus, primary: NodeName | null): string 
 function witnessShortcoming({ node, reachable }: NodeStatus): string | null {
   if (reachable === 'no') return `the witness ${node} is silent`;
   return reachable === 'unknown' ? `the agent of ${node} is not known yet` : null;
+}
+
+/** Whatever else it does, the first renewal, restart or new connection ends it. */
+function revokedShortcoming({ store }: ClusterView, { node, role }: NodeStatus): string | null {
+  if (!store.shutOut.has(node)) return null;
+  const rest = role === 'database' ? ': it must not be primary, until it enrols anew' : ': it has to enrol anew';
+  return `the certificate of ${node} was revoked${rest}`;
 }
 
 /**

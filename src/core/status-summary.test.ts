@@ -65,6 +65,15 @@ describe('summarise', () => {
     ]);
   });
 
+  it('names nodes whose certificate was revoked, whatever else they do', () => {
+    const status = summarise(viewOf({ ...healthy, shutOut: new Set(['db2', 'web1', 'db9']) }), heard);
+    expect(status.verdict).toBe('DEGRADED');
+    expect(status.because).toEqual([
+      'the certificate of db2 was revoked: it must not be primary, until it enrols anew',
+      'the certificate of web1 was revoked: it has to enrol anew',
+    ]);
+  });
+
   it('takes lag and slot from the primary itself, and from the statuses elsewhere', () => {
     const here = summarise(viewOf(healthy), heard).nodes.find(({ node: name }) => name === 'db2');
     expect(here).toMatchObject({ lagBytes: 0x10, lagS: 0.4, slot: { active: true, heldBytes: 0x100 } });

@@ -12,8 +12,8 @@ import type { TrustRecord } from '../core/trust-record.ts';
 import type { EventRecord } from '../events/catalogue.ts';
 import type { Records } from './codecs.ts';
 
-/** What `ClusterView` has of the store, without when it was looked at; and what agents need beside their decisions. */
-export interface StoreImage extends Omit<StoreView, 'readAtMs' | 'confirmedAtMs' | 'leaseSeenAtMs'> {
+/** What `ClusterView` has of the store, without when it was looked at and what follows from it; and what agents need beside their decisions. */
+export interface StoreImage extends Omit<StoreView, 'readAtMs' | 'confirmedAtMs' | 'leaseSeenAtMs' | 'shutOut'> {
   /** The newest revision that is part of it. */
   readonly revision: number;
   /** The issuing authority in use, not yet verified. */

@@ -164,6 +164,14 @@ describe('an election', () => {
     expect(told(decideWhenFree({ postgres: alone({ walEnd: null }), promise: cut }))).toEqual([]);
   });
 
+  it('is no election for a node whose certificate was revoked, and its position counts all the same', () => {
+    const shutOut = new Set(['db2']);
+    expect(acts(decideWhenFree({ postgres: alone(), promise: cut, store: { shutOut } }))).toMatchObject([
+      { do: 'write-ballot', ballot: { node: 'db2', lsn: '0/3000100', unfit: 'its certificate was revoked' } },
+    ]);
+    expect(told(electing({ shutOut, ballots: ballots(ballot('db3')) }))).toEqual([]);
+  });
+
   it('is won by one transaction that compares all that it was judged by', () => {
     expect(acts(electing({ ballots: ballots(ballot('db3')) }))).toMatchObject([
       {

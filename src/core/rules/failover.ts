@@ -14,6 +14,7 @@ import type { Stored } from '../cluster-view.ts';
 import { type Lease, lastHolder } from '../lease.ts';
 import { formatLsn } from '../lsn.ts';
 import { cutTerm, promiseLeftMs } from '../promise.ts';
+import { shutOutText } from '../revocation.ts';
 import { act, nothing, refuse, type Situation, type Verdict, wait } from '../situation.ts';
 import { electAndTake } from './election.ts';
 import { endHung, hungPrimaryAfterMs } from './hung.ts';
@@ -166,6 +167,7 @@ export function whyUnfit(situation: Situation): string | null {
   const { me, view } = situation;
   const { postgres } = view;
   if (me?.failover === 'never') return 'its declaration says `failover: never`';
+  if (view.store.shutOut.has(view.self)) return shutOutText;
   if (postgres.state !== 'standby') return `its PostgreSQL is ${postgres.state}`;
   if (postgres.replayPaused) return 'its replay is paused';
   if (postgres.systemIdentifier !== view.store.cluster?.value.systemIdentifier) return 'it is of another cluster';

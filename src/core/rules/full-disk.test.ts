@@ -29,11 +29,12 @@ interface Moment {
   readonly more?: Partial<ClusterView>;
   readonly handsOff?: ClusterView['store']['handsOff'];
   readonly tried?: MoveTried;
+  readonly shutOut?: ClusterView['store']['shutOut'];
 }
 
-function moved({ freeMb, peers, more = {}, handsOff = null, tried }: Moment): MoveAway | null {
+function moved({ freeMb, peers, more = {}, handsOff = null, tried, shutOut = new Set() }: Moment): MoveAway | null {
   const diskFreeBytes = freeMb === null ? null : freeMb * mebibyte;
-  const view = clusterView({ diskFreeBytes, store: { members: peers, durability, handsOff }, ...more });
+  const view = clusterView({ diskFreeBytes, store: { members: peers, durability, handsOff, shutOut }, ...more });
   return moveFromFullDisk(assess(view, decide(view, memoryRenewed(10)).memory), tried ?? null);
 }
 
@@ -43,6 +44,7 @@ const off = stored({ by: 'ada', forMs: 60_000, leftMs: 60_000, at: '2026-11-21T1
 
 it.each<[string, Moment, MoveAway | null]>([
   ['goes to the node with most room', full, away],
+  ['goes to nobody whose certificate was revoked', { ...full, shutOut: new Set(['db3']) }, { ...away, to: 'db2' }],
   ['stays while it has room itself', { freeMb: 64, peers: roomy(300, 400) }, null],
   ['stays where nothing is known of its disk', { freeMb: null, peers: roomy(300, 400) }, null],
   ['stays where the others have little more', { freeMb: 10, peers: roomy(200, 255) }, null],

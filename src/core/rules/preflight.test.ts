@@ -137,6 +137,7 @@ describe('each blocker', () => {
     ['not-a-database-node', 'web1 is an app node', { wish: { to: 'web1' } }],
     ['already-primary', 'db1', { wish: { to: 'db1' } }],
     ['failover-never', 'db4', { wish: { to: 'db4' } }],
+    ['target-revoked', 'db2 was revoked', { wish: { to: 'db2' }, store: { shutOut: new Set(['db2']) } }],
     ['target-silent', 'db2', { silent: ['db2'] }],
     ['target-not-standby', 'cloning', { members: [member('db2', { postgres: cloning })] }],
     ['target-not-streaming', 'db2', { postgres: streamedBy(peer('db3')) }],

@@ -150,6 +150,9 @@ function lagBytes(situation: Situation, node: NodeName): number {
 function targetBlockers(situation: Situation, spec: Spec, target: NodeSpec): readonly Refusal[] {
   const { name } = target;
   if (target.failover === 'never') return [block('failover-never', `${name} is declared \`failover: never\``)];
+  if (situation.view.store.shutOut.has(name)) {
+    return [block('target-revoked', `the certificate of ${name} was revoked: it has to enrol anew first`)];
+  }
   const member = liveMember(situation, name);
   if (member === null) return [block('target-silent', `the agent of ${name} has not been heard lately`)];
   const { postgres } = situation.view;

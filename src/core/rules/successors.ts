@@ -21,14 +21,14 @@ export function hasSuccessors(situation: Situation): boolean {
   if (needed === null) return false;
   const running = runningStandbys(situation);
   const heard = running.filter(({ node }) => durability?.value.standbys.includes(node.name) === true);
-  return heard.length >= needed && running.some(isAble);
+  return heard.length >= needed && running.some((one) => isAble(situation, one));
 }
 
 /** Of those that may be primary and are known to have room, the one with most of it; `null`: there is none. */
 export function roomiestSuccessor(situation: Situation): NodeName | null {
   const roomy = runningStandbys(situation).flatMap((one) => {
     const { diskFreeBytes } = one.member;
-    return isAble(one) && diskFreeBytes !== null ? [{ name: one.node.name, diskFreeBytes }] : [];
+    return isAble(situation, one) && diskFreeBytes !== null ? [{ name: one.node.name, diskFreeBytes }] : [];
   });
   return roomy.toSorted((a, b) => b.diskFreeBytes - a.diskFreeBytes)[0]?.name ?? null;
 }
@@ -45,8 +45,9 @@ function runningStandbys(situation: Situation): readonly Running[] {
   });
 }
 
-function isAble({ node, member }: Running): boolean {
-  return node.failover === 'allowed' && (member.unfit ?? null) === null && hasRoom(member);
+function isAble({ view }: Situation, { node, member }: Running): boolean {
+  const isFit = (member.unfit ?? null) === null && !view.store.shutOut.has(node.name);
+  return node.failover === 'allowed' && isFit && hasRoom(member);
 }
 
 /** Not known is not full. */
