@@ -111,7 +111,9 @@ describe('anybody else', () => {
     const asked = () => raw({ port, as: null, path: '/v1/authority' });
     for (let count = 0; count < 12; count += 1) expect((await asked()).status).toBe(200);
     expect((await asked()).status).toBe(429);
-    expect((await enrol('{}')).status).toBe(429);
+    const refused = await enrol('{}');
+    expect(refused.status).toBe(429);
+    expect(JSON.parse(refused.text)).toMatchObject({ code: 'TOO_MANY_ATTEMPTS', retry: 'later' });
     nowMs += 5_000;
     expect((await asked()).status).toBe(200);
   });

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { HandClock } from '../../test/fixtures/hand-clock.ts';
 import { exampleRecords } from '../../test/fixtures/records.ts';
+import { stored } from '../../test/fixtures/view.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { StoreCondition, StoreWrite } from '../ports/store.ts';
 import { applyWrites } from '../records/image-changes.ts';
@@ -60,7 +61,11 @@ describe('registering a certificate', () => {
 
   it('refuses what is none, what has no name, and to forget what nobody registered', async () => {
     const none = answers().register({ ...request, certificatePem: 'none' }, 'kim');
-    await expect(none).rejects.toMatchObject({ code: 'CERTIFICATE_REFUSED' });
+    await expect(none).rejects.toMatchObject({ code: 'REQUEST_INVALID' });
+    const own = { ...exampleRecords.certificate, serial: facts.serial };
+    image = { ...image, certificates: new Map([[facts.serial, stored(own)]]) };
+    await expect(answers().register(request, 'kim')).rejects.toMatchObject({ code: 'REFUSED' });
+    image = emptyImage();
     await expect(answers([]).register(request, 'kim')).rejects.toMatchObject({ code: 'REQUEST_INVALID' });
     await expect(answers().forget('shop', 'kim')).rejects.toMatchObject({ code: 'NOT_FOUND' });
     expect(answers().all()).toEqual([]);

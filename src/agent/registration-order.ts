@@ -5,7 +5,7 @@
  */
 import type { RegisteredAnswers, RegistrationRequest } from '../api/contract/certificates.ts';
 import type { CertificateFacts, RegisteredCertificate } from '../core/registered.ts';
-import { UnderstudyError } from '../errors/understudy-error.ts';
+import { isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
 import type { StoreWrite } from '../ports/store.ts';
 import { encodeRecord } from '../records/codecs.ts';
 import { registeredKey } from '../records/keys.ts';
@@ -35,7 +35,7 @@ async function register(
   by: string,
 ): Promise<RegisteredCertificate> {
   const { clock, emit, mirror } = parts;
-  const facts = parts.read(certificatePem);
+  const facts = factsOf(parts, certificatePem);
   const name = wanted ?? facts.hostNames[0] ?? null;
   if (name === null) {
     throw new UnderstudyError('REQUEST_INVALID', 'the certificate has no host name to be called by', {
@@ -52,6 +52,22 @@ async function register(
   await write(parts, name, { key: registeredKey(name), value: encodeRecord('registered', record) });
   emit('certificate.registered', { by, certificate: name, endsAt: facts.expiresAt.slice(0, 10) });
   return record;
+}
+
+/** Throws REQUEST_INVALID, REFUSED: one of the cluster's own is looked after already. */
+function factsOf({ mirror, read }: RegistrationParts, certificatePem: string): CertificateFacts {
+  let facts: CertificateFacts;
+  try {
+    facts = read(certificatePem);
+  } catch (cause) {
+    if (!isUnderstudyError(cause)) throw cause;
+    const hint = 'send the certificate alone, in PEM';
+    throw new UnderstudyError('REQUEST_INVALID', 'what was sent is no certificate', { cause, hint });
+  }
+  if (!mirror.image.certificates.has(facts.serial)) return facts;
+  throw new UnderstudyError('REFUSED', `the cluster has issued this certificate itself (${facts.serial})`, {
+    hint: 'understudy certificates lists it already',
+  });
 }
 
 async function forget(parts: RegistrationParts, name: string, by: string) {

@@ -15,7 +15,7 @@ import { describeError, isUnderstudyError, UnderstudyError } from '../errors/und
 import type { Credentials } from '../pki/credential-files.ts';
 import { answerInTime } from './answer-time.ts';
 import type { AgentBackend } from './contract/backend.ts';
-import { failureOf, HttpError } from './failure.ts';
+import { failureOf } from './failure.ts';
 import { endServer, listenAt } from './listening.ts';
 import { readJsonBody } from './request.ts';
 import { requests } from './schemas/requests.ts';
@@ -136,7 +136,8 @@ async function serve(
 function requireQuota(quota: Quota, from: string, nowMs: number): void {
   // What was counted is told nowhere, but with it those are forgotten who have been quiet.
   quota.takeCounted(nowMs);
-  if (!quota.admits('enrolment', from, nowMs)) throw new HttpError(429, 'too many attempts: wait a minute');
+  if (quota.admits('enrolment', from, nowMs)) return;
+  throw new UnderstudyError('TOO_MANY_ATTEMPTS', `too many attempts to enrol came from ${from}`);
 }
 
 async function enrolled(

@@ -21,6 +21,7 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   CERTIFICATE_REFUSED: 403,
   FORBIDDEN: 403,
   TOKEN_REFUSED: 403,
+  TOO_MANY_ATTEMPTS: 429,
   NOT_FOUND: 404,
   REFUSED: 409,
   CONFLICT: 409,

@@ -84,6 +84,8 @@ async function firstCertificate(path: string): Promise<string> {
     throw new UnderstudyError('CONFIG_UNREADABLE', `${path} can't be read: ${describeError(cause)}`, { cause });
   }
   const [first] = readCertificates(text) ?? [];
-  if (first === undefined) throw new UnderstudyError('CERTIFICATE_REFUSED', `${path} holds no certificate in PEM`);
-  return first.toString();
+  if (first !== undefined) return first.toString();
+  throw new UnderstudyError('REQUEST_INVALID', `${path} holds no certificate in PEM`, {
+    hint: 'name the file that begins with the certificate: -----BEGIN CERTIFICATE-----',
+  });
 }

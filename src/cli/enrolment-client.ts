@@ -59,7 +59,8 @@ export async function askToEnrol(
 
 /** Another database node may be well, or have the issuing key. */
 function mayDoElsewhere({ code }: UnderstudyError): boolean {
-  return ['AGENT_UNREACHABLE', 'STORE_UNREACHABLE', 'TIMEOUT', 'NOT_FOUND', 'CERTIFICATE_REFUSED'].includes(code);
+  const there = ['AGENT_UNREACHABLE', 'STORE_UNREACHABLE', 'TIMEOUT', 'TOO_MANY_ATTEMPTS', 'NOT_FOUND'];
+  return [...there, 'CERTIFICATE_REFUSED'].includes(code);
 }
 
 /** `host:port`, an IPv6 address in brackets. Throws REQUEST_INVALID. */

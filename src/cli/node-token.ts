@@ -3,12 +3,12 @@ import { readFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { TokenAnswer } from '../api/contract/enrolment.ts';
 import { defaultApiPort, enrolmentPort } from '../config/node-file.ts';
-import { tokenForAtMostMs, tokenForMs } from '../core/enrolment.ts';
+import { tokenForAtLeastMs, tokenForAtMostMs, tokenForMs } from '../core/enrolment.ts';
 import type { NodeRole } from '../core/spec.ts';
 import { exitCodes } from '../errors/exit-codes.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { Call, CommonOptions, Perform } from './call.ts';
-import { collect, nodeName, someDuration } from './option-values.ts';
+import { collect, duration, nodeName } from './option-values.ts';
 import { ageText } from './words.ts';
 
 interface TokenOptions extends CommonOptions {
@@ -54,7 +54,8 @@ export function declareNode(program: Command, perform: Perform): void {
 }
 
 function tokenLife(value: string): number {
-  const ms = someDuration(value);
+  const ms = duration(value);
+  if (ms < tokenForAtLeastMs) throw new InvalidArgumentError('At least a minute is needed to carry it there: 1min.');
   if (ms > tokenForAtMostMs) throw new InvalidArgumentError('At most seven days are possible: 168h.');
   return ms;
 }

@@ -6,7 +6,8 @@ import { personForAtMostMs, personForMs } from '../core/enrolment.ts';
 import { exitCodes } from '../errors/exit-codes.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { Call, CommonOptions, Perform } from './call.ts';
-import { judgeCertificates } from './certificates-text.ts';
+import { judgeCertificates, type ListedCertificate } from './certificates-text.ts';
+import type { ClusterAccess } from './cluster-access.ts';
 import { countFrom } from './option-values.ts';
 import { ageText, columns } from './words.ts';
 
@@ -80,6 +81,9 @@ async function add(call: Call, name: string, { days, out, role }: AddOptions): P
   const directory = resolve(call.io.cwd, out ?? name);
   if (existsSync(join(directory, 'context.json')) && !existsSync(join(directory, `${name}.pem`)))
     throw new UnderstudyError('REFUSED', `${directory} has the context of somebody else`);
+  const former = (await peopleOf(access)).filter(
+    (one) => one.state === 'good' && one.kind === role && one.name === name,
+  );
   const { keyPem, requestPem } = createSigningRequest();
   const request = { role, name, lifeMs: days * dayMs, request: requestPem };
   const { caPem, chain } = await access.order((client, asking) => client.certifyPerson(request, asking), orderWithinMs);
@@ -89,23 +93,32 @@ async function add(call: Call, name: string, { days, out, role }: AddOptions): P
   const tls = { ca: 'ca.crt', certificate: `${name}.pem`, key: `${name}.pem` };
   const file = join(directory, 'context.json');
   await replaceFile(file, `${JSON.stringify({ cluster, domain, agents, tls }, null, 2)}\n`, 0o600, null);
-  if (call.terminal.json) call.terminal.printJson({ name, role, days, directory, context: file });
+  if (call.terminal.json)
+    call.terminal.printJson({ name, role, days, directory, context: file, former: former.map(({ serial }) => serial) });
   else
     call.terminal.print(
       `${name} is ${role === 'operator' ? 'an operator' : 'a viewer'} of ${cluster} for ${days} days.`,
       `Key and certificate: ${join(directory, `${name}.pem`)}; use it with --context ${file}`,
+      ...former.map(({ expiresAt, serial }) => {
+        const until = `good for ${ageText(Date.parse(expiresAt) - Date.now())} more`;
+        return `${name} had one before, ${until}, unless it is taken back: understudy certificates revoke ${serial}`;
+      }),
     );
   return exitCodes.done;
 }
 
-async function list(call: Call): Promise<number> {
-  const { terminal } = call;
-  const access = await call.cluster();
+/** The certificates of people that have not expired. */
+async function peopleOf(access: ClusterAccess): Promise<readonly ListedCertificate[]> {
   const records = await access.ask((client, asking) => client.certificates(asking));
-  const nowMs = Date.now();
-  const people = judgeCertificates({ records, registered: [], declared: null }, nowMs).filter(
+  return judgeCertificates({ records, registered: [], declared: null }, Date.now()).filter(
     ({ kind, state }) => (kind === 'operator' || kind === 'viewer') && state !== 'expired',
   );
+}
+
+async function list(call: Call): Promise<number> {
+  const { terminal } = call;
+  const people = await peopleOf(await call.cluster());
+  const nowMs = Date.now();
   if (terminal.json) terminal.printJson(people);
   else if (people.length === 0) terminal.print('No certificate of a person is remembered.');
   else

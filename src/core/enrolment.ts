@@ -23,6 +23,8 @@ export interface EnrolmentToken {
 export const secretPattern = /^[A-Za-z0-9_-]{43}$/;
 
 export const tokenForMs = 60 * 60_000;
+/** In less nobody carries it to another machine. */
+export const tokenForAtLeastMs = 60_000;
 /** Longer than this it would be a key that lies around. */
 export const tokenForAtMostMs = 7 * 24 * 60 * 60_000;
 /** After its end it is still told that it was used, or that it is over. */

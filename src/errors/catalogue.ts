@@ -54,6 +54,7 @@ export const errorCatalogue = {
   AGENT_UNREACHABLE: { hint: 'check that the agent runs on that node', retry: 'later' },
   CERTIFICATE_REFUSED: { hint: "use a certificate that this cluster's CA issued for this purpose", retry: 'operator' },
   TOKEN_REFUSED: { hint: 'order another one: understudy node token NODE', retry: 'operator' },
+  TOO_MANY_ATTEMPTS: { hint: 'wait a minute, and do the same again', retry: 'later' },
   SEALING_FAILED: {
     hint: "check `tls.sealing` in that node's file, and that its certificate stands in the store: understudy doctor",
     retry: 'later',

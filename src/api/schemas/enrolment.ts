@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { purposes } from '../../core/certificates.ts';
-import { personForAtMostMs, secretPattern, tokenForAtMostMs } from '../../core/enrolment.ts';
+import { personForAtMostMs, secretPattern, tokenForAtLeastMs, tokenForAtMostMs } from '../../core/enrolment.ts';
 import { name, positive, text } from '../../records/spec-schema.ts';
 import type {
   EnrolmentGrant,
@@ -29,7 +29,7 @@ const nodeRole = z.enum(['database', 'app', 'witness']);
 const token = z.strictObject({
   node: name,
   role: nodeRole.nullable(),
-  forMs: positive.max(tokenForAtMostMs),
+  forMs: positive.min(tokenForAtLeastMs).max(tokenForAtMostMs),
   digest: z.string().regex(/^[0-9a-f]{64}$/, 'SHA-256 in hex'),
 }) satisfies z.ZodType<TokenRequest>;
 
