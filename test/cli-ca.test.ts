@@ -1,10 +1,11 @@
 /** Founding a certificate authority, and looking at it: what openssl says of it, and what is refused. */
-import { closeSync, mkdtempSync, openSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { runCli } from '../src/cli/run-cli.ts';
 import type { CliIo } from '../src/cli/terminal.ts';
+import { founderRecords } from '../src/pki/founding.ts';
 import { run } from '../src/process/run.ts';
 
 let directory: string;
@@ -98,5 +99,26 @@ describe('ca status', () => {
       exit: 1,
       out: expect.stringMatching(/^To do: the key of the issuing authority is not encrypted\.\n/),
     });
+  });
+});
+
+describe('ca first-node', () => {
+  it('leaves beside the node what its agent tells the store: the list of the root, and who the first operator is', async () => {
+    await cli(init(...byFile));
+    const [db1, web1] = ['database: { db1: 10.0.1.10 }', 'app: { web1: 10.0.1.20 }'];
+    const file = `cluster: psf\ndomain: psf.io\nnodes:\n  ${db1}\n  ${web1}\npostgres: 15\n`;
+    writeFileSync(join(directory, 'cluster.yaml'), file);
+    const places = ['node-file', 'state', 'run', 'log'].flatMap((one) => [`--${one}`, join(directory, 'db1', one)]);
+    const user = process.getuid?.() === 0 ? ['--user', 'root'] : [];
+    const made = await cli(['ca', 'first-node', 'cluster.yaml', '--in', 'ca', ...byFile, ...places, ...user]);
+    expect({ exit: made.exit, err: made.err }).toMatchObject({ exit: 0 });
+    const tls = join(directory, 'db1', 'state', 'tls');
+    const read = (name: string) => readFileSync(join(tls, name), 'utf8');
+    const rootList = readFileSync(join(directory, 'ca', 'root.crl'), 'utf8');
+    expect([read('root.crl'), read('etcd.crl')]).toEqual([rootList, rootList]);
+    const founder = founderRecords({ tls: { ca: join(tls, 'ca.crt') } }, new Date().toISOString());
+    expect(founder).toMatchObject([{ kind: 'operator' }]);
+    expect(read('first-operator.crt')).not.toContain('KEY');
+    expect(founderRecords({ tls: { ca: join(tls, 'ca.crt') } }, '2999-01-01T00:00:00.000Z')).toEqual([]);
   });
 });

@@ -238,7 +238,10 @@ export class Issuing {
   }
 }
 
+/** Of the first operator there is no other trace: who made it had no cluster to tell (pki/founding.ts). */
 function ownRecord(record: SignedCertificate['record'], self: NodeName): CertificateRecord {
+  const isPersons = record.kind === 'operator' || record.kind === 'viewer';
+  if (isPersons) return { ...record, where: null, requestedBy: 'ca first-node', issuedBy: null };
   return { ...record, where: self, requestedBy: self, issuedBy: self };
 }
 

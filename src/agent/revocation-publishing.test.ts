@@ -16,9 +16,10 @@ const list = (authority: string, ...serials: string[]): RevocationListRecord => 
 let image: StoreImage;
 let signed: number;
 let written: StoreWrite[];
+let beside: RevocationListRecord[];
 
 beforeEach(() => {
-  [signed, written] = [0, []];
+  [signed, written, beside] = [0, [], []];
   image = {
     ...emptyImage(),
     secrets: new Map([['db1/issuing', stored('sealed')]]),
@@ -62,6 +63,7 @@ async function publish(self: string, sleeps: number, authority = 'B1'): Promise<
         return list(authority, '4A');
       },
     },
+    beside: () => beside,
     read: (record) => ({
       serial: record.authority,
       isRoot: record.authority === 'ROOT',
@@ -76,6 +78,16 @@ describe('a list of revoked certificates', () => {
   it('is signed by the holder at once when one is lacking in it, and then is as it should be', async () => {
     await publish('db1', 3);
     expect([signed, written.map(({ key }) => key)]).toEqual([1, ['revocation-lists/B1']]);
+  });
+
+  it('of a root is written by whoever has it, where the store lacks it', async () => {
+    beside = [list('ROOT'), list('NEXT')];
+    image = { ...image, revision: 0, revocations: new Map(), secrets: new Map() };
+    await publish('db2', 2);
+    expect(written).toEqual([]);
+    image = { ...image, revision: 7 };
+    await publish('db2', 3);
+    expect([signed, written.map(({ key }) => key)]).toEqual([0, ['revocation-lists/NEXT']]);
   });
 
   it('is left to the holder first by another, which does it when that does not', async () => {

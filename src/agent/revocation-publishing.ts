@@ -1,5 +1,6 @@
 /**
- * Has the lists of the issuing authority that this node has the key of stand in the store, with all that was revoked in them.
+ * Has the lists of the issuing authority that this node has the key of stand in the store, with all that was revoked in them; and
+ * those of roots that lie on this node.
  *
  * Invariant: each authority that signs has one, from the moment at which the store names it: PostgreSQL refuses whoever has a
  * certificate of an authority without a list. An authority whose key nobody has any more keeps its last list; agents obey the records themselves.
@@ -29,6 +30,8 @@ export interface PublishingParts {
   readonly mirror: Pick<StoreMirror, 'image' | 'transact'>;
   readonly onChange: (listener: () => void) => () => void;
   readonly signer: Pick<Signer, 'list'>;
+  /** Of roots that this node trusts, as somebody laid them beside their certificates: nobody here could sign any. */
+  readonly beside: () => readonly RevocationListRecord[];
   readonly read: (record: RevocationListRecord) => ListedAuthority | null;
   /** Serial of the issuing authority in use, or of this node's own certificate; `null`: not known. */
   readonly authorityInUse: () => string | null;
@@ -83,6 +86,7 @@ export class RevocationPublishing {
   /** Answers when to look again. */
   async #turn(): Promise<number> {
     const { clock, mirror, self } = this.#parts;
+    await this.#publishRoots();
     const sealed = mirror.image.secrets.get(`${self}/${issuingSecretName}`)?.value;
     if (sealed === undefined || !this.#isLacking(sealed)) {
       this.#lackingSinceMs = null;
@@ -113,6 +117,22 @@ export class RevocationPublishing {
     ];
     const mine = this.#key?.sealed === sealed ? this.#key.authority : null;
     return lacking.some((serial) => mine === null || serial === mine);
+  }
+
+  /** So that one node that has it is enough. One that stands there stays. */
+  async #publishRoots(): Promise<void> {
+    const { beside, mirror, read, signal } = this.#parts;
+    const { revision, revocationLists } = mirror.image;
+    if (revision === 0) return;
+    for (const record of beside()) {
+      const serial = read(record)?.serial;
+      if (serial === undefined || revocationLists.has(serial)) continue;
+      const key = revocationListKey(serial);
+      await mirror.transact([{ key, revision: 'absent' }], [{ key, value: encodeRecord('revocation-list', record) }], {
+        withinMs: writeWithinMs,
+        signal,
+      });
+    }
   }
 
   async #publish(sealed: string): Promise<void> {

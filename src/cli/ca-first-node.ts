@@ -8,6 +8,7 @@ import { findNode, type NodeSpec, nodesOfRole, type Spec } from '../core/spec.ts
 import { exitCodes } from '../errors/exit-codes.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { Authority } from '../pki/authority.ts';
+import type { Credentials } from '../pki/credential-files.ts';
 import { authorityPlace, type PlaceOptions, rootPassphrase, usualAuthorityDirectory } from './authority-place.ts';
 import type { Call, CommonOptions, Perform } from './call.ts';
 import { readClusterFile } from './cluster-file.ts';
@@ -65,6 +66,7 @@ async function first(call: Call, clusterFile: string, options: FirstOptions): Pr
   const spec = readClusterFile(call, clusterFile);
   const node = chosen(spec, options.node);
   const { openIssuing, sealToItself, signFor } = await import('../pki/first-node.ts');
+  const { placeFounder, placeLists } = await import('../pki/founding.ts');
   const premises = await import('./node-premises.ts');
   const { leafFiles } = await import('../pki/leaf-files.ts');
   const directory = authorityPlace(call, options);
@@ -81,7 +83,10 @@ async function first(call: Call, clusterFile: string, options: FirstOptions): Pr
   await files.put(await signFor(authority, spec, node, wishes, nowMs));
   await premises.placeStorePassword(file, owner);
   await sealToItself(authority, file, owner, nowMs);
-  const context = await writeOperator(authority, spec, dirname(nodeFile), nowMs);
+  await placeLists(directory, file, owner);
+  const operator = await makeOperator(authority, spec, nowMs);
+  await placeFounder(file, operator, owner);
+  const context = await writeOperator(operator, spec, dirname(nodeFile));
   await premises.placeNodeFile(nodeFile, file);
   const { cluster } = spec;
   if (call.terminal.json) call.terminal.printJson({ cluster, node: node.name, nodeFile, context, store: file.store });
@@ -130,13 +135,16 @@ function fileOf(
 }
 
 /** Nobody is an operator yet who could have one certified. */
-async function writeOperator(authority: Authority, spec: Spec, directory: string, nowMs: number): Promise<string> {
+async function makeOperator(authority: Authority, { cluster }: Spec, nowMs: number): Promise<Credentials> {
   const { issue } = await import('../pki/issue.ts');
+  const name = process.env.SUDO_USER ?? process.env.USER ?? 'operator';
+  return await issue(authority, { kind: 'operator', cluster, name, lifeMs: personForMs, nowMs });
+}
+
+async function writeOperator(credentials: Credentials, spec: Spec, directory: string): Promise<string> {
   const { replaceFile, writeCombined } = await import('../pki/credential-files.ts');
   const { cluster, domain, nodes } = spec;
-  const name = process.env.SUDO_USER ?? process.env.USER ?? 'operator';
   mkdirSync(directory, { recursive: true, mode: 0o755 });
-  const credentials = await issue(authority, { kind: 'operator', cluster, name, lifeMs: personForMs, nowMs });
   await writeCombined(directory, 'operator', credentials);
   const agents = nodes.map(({ address, name: node, role }) => ({ node, role, address, port: defaultApiPort }));
   const tls = { ca: 'ca.crt', certificate: 'operator.pem', key: 'operator.pem' };

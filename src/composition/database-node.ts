@@ -31,6 +31,7 @@ import { checkStoreLatency } from '../doctor/store-latency.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import { openStore } from '../etcd/store-access.ts';
 import { readCredentials } from '../pki/credential-files.ts';
+import { founderRecords } from '../pki/founding.ts';
 import type { RevocationLists } from '../pki/revocation-lists.ts';
 import type { WatchedFence } from '../ports/fence.ts';
 import type { Store } from '../ports/store.ts';
@@ -187,7 +188,9 @@ function certificatesOf(foundation: Foundation, { spec, lists }: Shared, agent: 
     signer: signerOf(foundation),
     spec,
     remembered: rememberIssuingKeyIn(file.directories.state),
-    own: renewal.files,
+    own: {
+      records: () => [...renewal.files.records(), ...founderRecords(file, clock.wallClock().toISOString())],
+    },
     revoked,
     sealingChain: () => readOwnSealing(file.tls.sealing)?.certificatePem ?? null,
   });

@@ -1,10 +1,13 @@
 /** What a database node's agent does about revoked certificates, put together. */
 import { readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
 import type { DatabaseNode } from '../agent/database-node.ts';
+import { keepMemberList } from '../agent/member-list-keeping.ts';
 import { enforceRevocations } from '../agent/revocation-enforcement.ts';
 import { RevocationPublishing } from '../agent/revocation-publishing.ts';
-import { readRevocationList } from '../pki/revocation-list-reading.ts';
+import type { RevocationListRecord } from '../core/revocation.ts';
+import { rootListFile } from '../pki/founding.ts';
+import { MemberList, memberListFile } from '../pki/member-list.ts';
+import { listsOfRoots, readRevocationList } from '../pki/revocation-list-reading.ts';
 import { RevocationLists } from '../pki/revocation-lists.ts';
 import { readCertificates } from '../pki/trust.ts';
 import { signerOf } from './certificates.ts';
@@ -28,7 +31,7 @@ export function revocationLists({ file, clock, credentials, revoked }: Foundatio
     revoked,
     // Of now: PostgreSQL reads this very file.
     rootsPem: () => readFileSync(file.tls.ca, 'utf8'),
-    besideRootsPem: () => readOptional(join(dirname(file.tls.ca), 'root.crl')),
+    besideRootsPem: () => readOptional(rootListFile(file)),
     chainsPem: () => [
       credentials.current().certificatePem,
       self().mirror.image.authority?.value.certificatePem ?? '',
@@ -53,14 +56,20 @@ export function revocationChores(
   agent: DatabaseNode,
 ): readonly Promise<void>[] {
   const { file, clock, credentials, log, revoked } = foundation;
-  if (file.role !== 'database') return [];
   const { mirror, postgres, signal } = agent;
   const onChange = (listener: () => void) => agent.onChange(listener);
+  const ofMember = memberListOf(foundation);
+  const members =
+    ofMember === null
+      ? []
+      : [keepMemberList({ image: () => mirror.image, onChange, renew: ofMember, clock, signal, log })];
+  if (file.role !== 'database') return members;
   const publishing = new RevocationPublishing({
     self: file.node,
     mirror,
     onChange,
     signer: signerOf(foundation),
+    beside: () => listsOfRoots(readFileSync(file.tls.ca, 'utf8'), readOptional(rootListFile(file)) ?? ''),
     read(record) {
       const [authority] = readCertificates(record.authority) ?? [];
       if (authority === undefined) return null;
@@ -76,5 +85,20 @@ export function revocationChores(
     ...{ clock, signal, log },
   });
   const enforcement = { image: () => mirror.image, onChange, revoked, lists, postgres, clock, signal, log };
-  return [publishing.run(), enforceRevocations(enforcement)];
+  return [publishing.run(), enforceRevocations(enforcement), ...members];
+}
+
+/** `null`: no member of the store is beside this agent. */
+function memberListOf({
+  file,
+  revoked,
+}: Foundation): ((records: readonly RevocationListRecord[]) => Promise<boolean>) | null {
+  const server = file.store?.server;
+  if (server === undefined) return null;
+  const list = new MemberList({
+    file: memberListFile(server),
+    rootsPem: () => readFileSync(file.tls.ca, 'utf8'),
+    isRevoked: (serial) => revoked.has(serial),
+  });
+  return (records) => list.renew(records);
 }

@@ -6,7 +6,7 @@ import { bad, ok } from './finding.ts';
 export function checkRevocationList(trouble: string | null): DoctorFinding {
   if (trouble === null) return ok('revocations', 'PostgreSQL has the list of them that it should have');
   const hint =
-    "where the root's list is missing, put root.crl, which `understudy ca init` wrote, beside ca.crt on every database node";
+    "where the root's list is missing, put root.crl, which `understudy ca init` wrote, beside ca.crt on a database node";
   const text = `PostgreSQL lets revoked certificates log in until their sessions are found and ended: ${trouble}`;
   return bad('revocations', 'failure', text, hint);
 }

@@ -10,6 +10,7 @@ import type { NodeFile } from '../config/node-file.ts';
 import { type EtcdMember, etcdConfiguration } from '../etcd/server-configuration.ts';
 import type { Authority } from '../pki/authority.ts';
 import type { CredentialFiles } from '../pki/credential-files.ts';
+import { memberListFile } from '../pki/member-list.ts';
 import {
   certificatesOf,
   writeMemberCertificate,
@@ -31,6 +32,7 @@ import {
   stagePeople,
   storeHosts,
 } from './record.ts';
+import { stageRootList } from './stage-authority.ts';
 
 /** Directories are made for the stage's account; existing ones are left as they are. */
 export function makeDirectory(record: StageRecord, path: string, mode: number): void {
@@ -122,6 +124,8 @@ export async function writeStoreMember(record: StageRecord, node: StageHost, aut
   for (const part of ['', 'log', 'tls']) makeDirectory(record, join(home, part), 0o750);
   await writeMemberCertificate(record, node, authority);
   makeDirectory(record, join(home, 'etcd'), 0o700);
+  const list = memberListFile(certificatesOf(record, node.name).storeServer);
+  if (!existsSync(list)) writeOwned(record, list, stageRootList(record), 0o644);
   const members = storeHosts(record).map((other) => memberOf(record, other));
   const text = etcdConfiguration(memberOf(record, node), members, `understudy-${record.cluster}-${record.network}`);
   writeOwned(record, join(home, 'etcd.yaml'), text, 0o640);
@@ -137,7 +141,13 @@ function memberOf(record: StageRecord, node: StageHost): EtcdMember {
     dataDirectory: join(home, 'etcd'),
     logFile: join(home, 'log', 'etcd.log'),
     tls: certificatesOf(record, node.name).storeServer,
+    // On a host of its own nobody would keep it up to date.
+    revocations: hasAgent(record, node) ? memberListFile(certificatesOf(record, node.name).storeServer) : null,
   };
+}
+
+function hasAgent(record: StageRecord, { name }: StageHost): boolean {
+  return record.nodes.some((node) => node.name === name && node.role !== 'app');
 }
 
 /** Everybody's certificate, and where the agents are: what the command line needs. */
