@@ -120,8 +120,10 @@ describe('an order', () => {
   });
 
   it('that makes no sense is none', async () => {
-    await post('operator', '/v1/switchover', { to: 'pg1' });
+    expect(await post('operator', '/v1/operations/secret%20word/cancel', {})).toMatchObject({ status: 400 });
     expect(kinds()).toEqual(['login']);
+    await post('operator', '/v1/switchover', { to: 'pg1' });
+    expect(kinds()).toEqual(['login', 'login']);
   });
 });
 

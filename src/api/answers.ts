@@ -5,7 +5,7 @@ import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { Caller } from './caller.ts';
 import type { AgentBackend } from './contract/backend.ts';
 import type { RouteName } from './contract/routes.ts';
-import { auditQuery } from './schemas/queries.ts';
+import { auditQuery, operationId } from './schemas/queries.ts';
 import { requests } from './schemas/requests.ts';
 
 export interface Call {
@@ -35,9 +35,9 @@ export const answersByRoute: Readonly<Record<Exclude<RouteName, StreamRoute>, An
   switchover: (backend, { body, caller, signal }) =>
     backend.switchover(requests.switchover.parse(body), caller.orderer, signal),
   operation: (backend) => backend.operation(),
-  cancel: (backend, { body, caller, parameters: [id = ''] }) => {
+  cancel: (backend, { body, caller, parameters: [id] }) => {
     requests.cancel.parse(body);
-    return backend.cancel(id, caller.orderer);
+    return backend.cancel(operationId.parse(id), caller.orderer);
   },
   failover: (backend, { body, caller }) => backend.failover(requests.failover.parse(body), caller.by),
   readOnly: (backend, { body, caller }) => backend.readOnly(requests.readOnly.parse(body), caller.by),

@@ -11,6 +11,7 @@ import type { AuditTrail } from '../audit/trail.ts';
 import { describeError, isUnderstudyError } from '../errors/understudy-error.ts';
 import type { Caller, Peer } from './caller.ts';
 import type { RouteName, routes } from './contract/routes.ts';
+import { operationId } from './schemas/queries.ts';
 import { requests } from './schemas/requests.ts';
 
 interface Order {
@@ -41,7 +42,7 @@ const readings: Record<OrderRoute | 'certificate', Reading> = {
     if (dryRun) return null;
     return { kind: 'order.switchover', facts: { to: to ?? 'the best', without: without.join(' '), forceAfterMs } };
   },
-  cancel: (_, [operation = '']) => ({ kind: 'order.cancel', facts: { operation } }),
+  cancel: (_, [operation]) => ({ kind: 'order.cancel', facts: { operation: operationId.parse(operation) } }),
   failover(body) {
     const { accept, to } = requests.failover.parse(body);
     if (accept === null) return null;

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { readChain, type WrittenLine } from '../../test/fixtures/audit-log.ts';
 import type { AuditHead, NodeAnchor } from '../core/audit-anchor.ts';
 import type { AuditKind } from './catalogue.ts';
-import { compareWithAnchors } from './compare.ts';
+import { compareWithAnchors, type ToldAnchors } from './compare.ts';
 import { fileNameOf } from './files.ts';
 import { type AuditFacts, beginning, chain, longestLineBytes, parseLine } from './line.ts';
 import type { ChainReading } from './reading.ts';
@@ -55,9 +55,11 @@ const anchorAt = (head: AuditHead, unmet: readonly AuditHead[] = []): NodeAnchor
   unmet,
 });
 
+const told = (anchors: readonly NodeAnchor[]): readonly ToldAnchors[] => [{ by: 'pg1', anchors }];
+
 function troubles(lines: readonly WrittenLine[], anchors: readonly NodeAnchor[]): readonly string[] {
   const reading = readChain(lines);
-  return [...reading.findings, ...compareWithAnchors([reading], anchors)].map(({ what }) => what);
+  return [...reading.findings, ...compareWithAnchors([reading], told(anchors))].map(({ what }) => what);
 }
 
 const lastOf = ({ heads }: Log): AuditHead => heads.at(-1) ?? beginning;
@@ -151,7 +153,7 @@ describe('a log', () => {
           facts: { of: 'pg0', ...lastOf(log) },
         });
         const readings = [readChain(forged), readChain([{ file: fileNameOf(1), text: peer.text }], 'pg1')];
-        expect(compareWithAnchors(readings, [anchorAt(head)]).map(({ what }) => what)).toEqual(['replaced']);
+        expect(compareWithAnchors(readings, told([anchorAt(head)])).map(({ what }) => what)).toEqual(['replaced']);
       }),
     );
   });
@@ -200,9 +202,33 @@ describe('a log', () => {
 
   it('that is gone is missed by whoever knew it', () => {
     const log = write([{ facts: {}, who: null, afterMs: 0 }], 5);
-    expect(compareWithAnchors([readChain([])], [anchorAt(lastOf(log))])).toMatchObject([
+    expect(compareWithAnchors([readChain([])], told([anchorAt(lastOf(log))]))).toMatchObject([
       { what: 'missing', sequence: 1 },
     ]);
+  });
+
+  it('is not changed because one of several agents says what the store knows: that is held against him', () => {
+    const log = write([{ facts: {}, who: null, afterMs: 0 }], 5);
+    const right = anchorAt(lastOf(log));
+    const invented = anchorAt({ sequence: 99, hash: '0'.repeat(64) });
+    const readings = [readChain(log.lines)];
+    const found = (...told: readonly ToldAnchors[]) =>
+      compareWithAnchors(readings, told).map(({ node, text, what }) => ({ node, text, what }));
+    const [liar, honest] = [
+      { by: 'pg2', anchors: [invented] },
+      { by: 'pg1', anchors: [right] },
+    ];
+    expect(found(honest, liar)).toEqual([
+      {
+        what: 'disputed',
+        node: 'pg2',
+        text: 'pg2 alone says so of the log of pg0, and pg1 not: the log ends with line 1, and the store knows line 99',
+      },
+    ]);
+    // With nobody else to ask but the node itself, or with a second who says so, it is what was said.
+    expect(found(liar)).toMatchObject([{ what: 'cut', node: 'pg0', text: expect.stringMatching(/, as pg2 says$/) }]);
+    expect(found(liar, { by: 'pg0', anchors: [right] })).toMatchObject([{ what: 'cut', node: 'pg0' }]);
+    expect(found(honest, liar, { by: 'mon0', anchors: [invented] })).toMatchObject([{ what: 'cut', node: 'pg0' }]);
   });
 
   it('whose clock goes back without a word is not intact; with one it is', () => {

@@ -7,36 +7,78 @@
 import type { AuditHead, NodeAnchor } from '../core/audit-anchor.ts';
 import type { AcceptedHead, ChainReading, Finding } from './reading.ts';
 
+/** What one agent says that the store knows. */
+export interface ToldAnchors {
+  readonly by: string;
+  readonly anchors: readonly NodeAnchor[];
+}
+
 interface Anchor extends AuditHead {
   readonly of: string;
-  /** In words: `the store`, `the log of pg1`. */
+  /** Who knows it, in words: `the log of pg1`. */
   readonly source: string;
 }
 
-/** Of the nodes whose logs were read: what anchors find wrong with them. Each trouble is told once, with its first witness. */
+/** A finding that rests on what the store knows, and who said so. */
+interface Testimony {
+  readonly by: string;
+  readonly finding: Finding;
+}
+
+/**
+ * Of the nodes whose logs were read: what anchors find wrong with them. Each trouble is told once, with its first witness. Nobody
+ * has seen the store itself: what only one of several agents says of it is a finding about that one (`disputed`), unless a log of
+ * another says the same.
+ */
 export function compareWithAnchors(
   readings: readonly ChainReading[],
-  stored: readonly NodeAnchor[],
+  told: readonly ToldAnchors[],
 ): readonly Finding[] {
-  const acceptances = acceptedLogs(readings);
-  const anchors: Anchor[] = [
-    ...stored.flatMap(({ node, sequence, hash, unmet }) =>
-      [{ sequence, hash }, ...unmet].map((head) => ({ ...head, of: node, source: 'the store' })),
-    ),
-    ...readings.flatMap(({ seen }) =>
-      seen
-        .filter(({ of, at }) => at > (acceptances.get(of)?.at ?? ''))
-        .map(({ by, ...head }) => ({ ...head, source: `the log of ${by}` })),
-    ),
-  ];
-  return readings.flatMap((reading) =>
-    dedupe(
-      anchors
-        .filter(({ of }) => of === reading.node)
-        .sort((a, b) => a.sequence - b.sequence)
-        .flatMap((anchor) => judge(reading, anchor)),
-    ),
+  const disputed = new Map<string, Finding>();
+  const found = readings.flatMap((reading) => {
+    const byLogs = findingsByLogs(readings, reading);
+    const byStore = testimonies(reading, told);
+    const [lone] = byStore;
+    const others = told.map(({ by }) => by).filter((by) => by !== lone?.by && by !== reading.node);
+    const isLone = lone !== undefined && byStore.every(({ by }) => by === lone.by) && others.length > 0;
+    if (!isLone || byLogs.some(({ by }) => by !== lone.by)) {
+      return dedupe([...byStore.map(withTeller), ...byLogs.map(({ finding }) => finding)].sort(bySequence));
+    }
+    const { finding } = lone;
+    const text = `${lone.by} alone says so of the log of ${reading.node}, and ${others.join(', ')} not: ${finding.text}`;
+    const key = `${lone.by} ${reading.node}`;
+    if (!disputed.has(key)) disputed.set(key, { ...finding, what: 'disputed', node: lone.by, text });
+    return dedupe(byLogs.map(({ finding: own }) => own).sort(bySequence));
+  });
+  return [...found, ...disputed.values()];
+}
+
+function testimonies(reading: ChainReading, told: readonly ToldAnchors[]): readonly Testimony[] {
+  return told.flatMap(({ anchors, by }) =>
+    anchors
+      .filter(({ node }) => node === reading.node)
+      .flatMap(({ hash, sequence, unmet }) => [{ sequence, hash }, ...unmet])
+      .flatMap((head) => judge(reading, { ...head, of: reading.node, source: 'the store' }))
+      .map((finding) => ({ by, finding })),
   );
+}
+
+function findingsByLogs(readings: readonly ChainReading[], reading: ChainReading): readonly Testimony[] {
+  const acceptedAt = acceptedLogs(readings).get(reading.node)?.at ?? '';
+  return readings
+    .flatMap(({ seen }) => seen)
+    .filter(({ of, at }) => of === reading.node && at > acceptedAt)
+    .flatMap(({ by, ...head }) =>
+      judge(reading, { ...head, source: `the log of ${by}` }).map((finding) => ({ by, finding })),
+    );
+}
+
+function withTeller({ by, finding }: Testimony): Finding {
+  return { ...finding, text: `${finding.text}, as ${by} says` };
+}
+
+function bySequence(a: Finding, b: Finding): number {
+  return (a.sequence ?? 0) - (b.sequence ?? 0);
 }
 
 /**

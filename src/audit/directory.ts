@@ -139,13 +139,14 @@ export class AuditDirectory {
     this.#use(fileNameOf(firstSequence), constants.O_CREAT | constants.O_EXCL);
   }
 
-  /** The oldest file when there are too many, with the last line that is in it. */
-  surplus(): { readonly file: string; readonly through: AuditHead } | null {
+  /** The oldest file when there are too many, with the last line that is in it, and how many may be there. */
+  surplus(): { readonly file: string; readonly through: AuditHead; readonly kept: number } | null {
     const names = namesIn(this.#path);
     const [file, next] = names;
     if (names.length <= this.#limits.files || file === undefined || next === undefined) return null;
     const first = parseLine(firstLineOf(join(this.#path, next)) ?? '');
-    return first === null ? null : { file, through: { sequence: first.sequence - 1, hash: first.previous } };
+    if (first === null) return null;
+    return { file, through: { sequence: first.sequence - 1, hash: first.previous }, kept: this.#limits.files };
   }
 
   async remove(file: string): Promise<void> {

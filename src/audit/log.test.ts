@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type AuditPlace, auditPlace, linesOf, readChain } from '../../test/fixtures/audit-log.ts';
 import type { AuditIo } from './directory.ts';
 import { fileNameOf } from './files.ts';
-import { parseLine } from './line.ts';
+import { chain, parseLine } from './line.ts';
 
 let place: AuditPlace;
 beforeEach(() => {
@@ -119,6 +119,31 @@ describe('an audit log', () => {
     const [oldest = ''] = names.sort();
     rmSync(join(place.path, oldest));
     expect(readChain(written(), 'pg0', 3).findings).toMatchObject([{ what: 'removed' }]);
+  });
+
+  it('is judged by its own limit, whatever less the reader would do with', async () => {
+    const log = place.open({ limits: { fileBytes: 1_000, files: 4 } });
+    for (let line = 0; line < 60; line += 1) {
+      log.record('login', { as: 'viewer/vera' }, { line });
+      await untilWritten(log);
+    }
+    await until(() => !readdirSync(place.path).includes(fileNameOf(1)));
+    await log.close();
+    expect(readChain(written(), 'pg0', 2).findings).toEqual([]);
+    // One that says so of itself while there was room for more.
+    const lines = written();
+    const fewer = lines.filter(({ file }) => file !== lines[0]?.file);
+    const said = fewer[0]?.text ?? '';
+    const { previous, sequence } = parseLine(said) ?? { previous: '', sequence: 0 };
+    const early = (kept: number) =>
+      chain(readChain(fewer).head, {
+        ...{ at: new Date(4e12).toISOString(), node: 'pg0', kind: 'log.pruned', who: null },
+        facts: { file: 'x', through: sequence - 1, hash: previous, kept },
+      }).text;
+    const findings = (kept: number) =>
+      readChain([...fewer, { file: fewer.at(-1)?.file ?? '', text: early(kept) }], 'pg0', 2).findings;
+    expect(findings(1)).toEqual([]);
+    expect(findings(99)).toMatchObject([{ what: 'removed', text: expect.stringContaining('there was room') }]);
   });
 
   it('says when the clock was set back', async () => {

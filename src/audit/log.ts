@@ -206,8 +206,8 @@ export class AuditLog {
     if (this.#surplus !== null) return;
     const surplus = this.#parts.directory.surplus();
     if (surplus === null) return;
-    const { file, through } = surplus;
-    const facts = { file, through: through.sequence, hash: through.hash };
+    const { file, kept, through } = surplus;
+    const facts = { file, through: through.sequence, hash: through.hash, kept };
     this.#surplus = { file, line: this.#add('log.pruned', null, facts, this.#parts.clock.wallClock()) };
   }
 

@@ -5,11 +5,10 @@
  * told once, where it is. What was cut off the end, or written anew as a whole, fits by itself: see compare.ts.
  */
 import type { AuditHead } from '../core/audit-anchor.ts';
-import { usualAuditLimits } from './directory.ts';
 import { firstSequenceOf } from './files.ts';
 import { type AuditLine, beginning, hashOf, parseLine } from './line.ts';
 
-export type FindingKind = 'changed' | 'cut' | 'removed' | 'reordered' | 'replaced' | 'missing' | 'clock';
+export type FindingKind = 'changed' | 'cut' | 'removed' | 'reordered' | 'replaced' | 'missing' | 'clock' | 'disputed';
 
 export interface Finding {
   readonly what: FindingKind;
@@ -54,8 +53,16 @@ export interface ChainReading {
   readonly clockSetBack: number;
 }
 
+/**
+ * Files that the log of any version keeps before it may remove one: it may say a higher limit of itself, never a lower one, or
+ * whoever writes it anew could remove what he likes. Stays what it is when the limit of new logs is raised.
+ */
+const leastFilesKept = 16;
+
 interface Pruned extends AuditHead {
   readonly atLine: number;
+  /** The limit that the log had then. */
+  readonly filesKept: number;
 }
 
 interface Place {
@@ -81,7 +88,7 @@ export class ChainReader {
   #missed = 0;
   #clockSetBack = 0;
 
-  constructor(node: string, filesKept: number = usualAuditLimits.files) {
+  constructor(node: string, filesKept: number = leastFilesKept) {
     this.#node = node;
     this.#filesKept = filesKept;
   }
@@ -163,7 +170,10 @@ export class ChainReader {
     if (kind === 'log.healed') this.#healed += 1;
     if (kind === 'log.gap' && typeof facts.count === 'number') this.#missed += facts.count;
     if (kind === 'log.pruned' && typeof facts.through === 'number' && typeof facts.hash === 'string')
-      this.#pruned.push({ sequence: facts.through, hash: facts.hash, atLine: sequence });
+      this.#pruned.push({
+        ...{ sequence: facts.through, hash: facts.hash, atLine: sequence },
+        filesKept: Math.max(this.#filesKept, typeof facts.kept === 'number' ? facts.kept : 0),
+      });
     if (typeof facts.of !== 'string' || typeof facts.sequence !== 'number' || typeof facts.hash !== 'string') return;
     const said = { of: facts.of, sequence: facts.sequence, hash: facts.hash, by: this.#node, at };
     if (kind === 'anchor.seen') this.#seen.push(said);
@@ -188,7 +198,7 @@ export class ChainReader {
       return;
     }
     const kept = this.#firsts.filter((first) => first <= pruned.atLine).length;
-    if (kept < this.#filesKept)
+    if (kept < pruned.filesKept)
       this.#find(
         'removed',
         place,

@@ -20,7 +20,7 @@ export async function acceptAudit(call: Call, node: string, yes: boolean): Promi
   const { findings, head, verdict } = report;
   if (verdict === 'silent' || head === null)
     throw new UnderstudyError('REFUSED', `the log of ${node} can't be read now`, { hint: 'understudy audit verify' });
-  if (findings.length === 0) {
+  if (findings.every(({ what }) => what === 'disputed')) {
     if (terminal.json) terminal.printJson({ node, accepted: null });
     else terminal.print(`Nothing is wrong with the log of ${node}.`);
     return exitCodes.done;

@@ -4,9 +4,9 @@
  * Invariant: anchors are read before the logs that must hold them, so that nothing written meanwhile looks cut off; a log that
  * another log knows more of is read once more before it is called cut.
  */
-import { acceptedLogs, compareWithAnchors } from '../audit/compare.ts';
+import { acceptedLogs, compareWithAnchors, type ToldAnchors } from '../audit/compare.ts';
 import { type AcceptedHead, ChainReader, type ChainReading, type Finding } from '../audit/reading.ts';
-import type { AuditHead, NodeAnchor } from '../core/audit-anchor.ts';
+import type { AuditHead } from '../core/audit-anchor.ts';
 import { exitCodes } from '../errors/exit-codes.ts';
 import { isUnderstudyError } from '../errors/understudy-error.ts';
 import { fetchLog } from './audit-logs.ts';
@@ -21,7 +21,8 @@ type Outcome =
 
 export interface NodeReport {
   readonly node: string;
-  readonly verdict: 'intact' | 'tampered' | 'silent';
+  /** `disputed`: it alone says that the store knows another node's log otherwise. */
+  readonly verdict: 'intact' | 'tampered' | 'disputed' | 'silent';
   readonly lines: number;
   readonly first: number | null;
   readonly last: number | null;
@@ -39,18 +40,28 @@ export interface NodeReport {
 export async function verifyAudit(call: Call): Promise<number> {
   const { terminal } = call;
   const reports = await examineLogs(await call.cluster());
-  const verdict = reports.some((report) => report.verdict === 'tampered')
-    ? 'tampered'
-    : reports.some((report) => report.verdict === 'silent')
-      ? 'incomplete'
-      : 'intact';
+  const verdict = verdictOf(reports);
   if (terminal.json) terminal.printJson({ verdict, nodes: reports });
   else
     terminal.print(
       ...reports.flatMap((report) => reportLines(report, terminal.paint)),
       verdictLine(verdict, terminal.paint),
     );
-  return verdict === 'tampered' ? exitCodes.failed : verdict === 'intact' ? exitCodes.done : exitCodes.unreachable;
+  return exitOf[verdict];
+}
+
+type Verdict = 'tampered' | 'disputed' | 'incomplete' | 'intact';
+
+const exitOf = {
+  ...{ tampered: exitCodes.failed, disputed: exitCodes.failed },
+  ...{ incomplete: exitCodes.unreachable, intact: exitCodes.done },
+} as const;
+
+function verdictOf(reports: readonly NodeReport[]): Verdict {
+  const has = (wanted: NodeReport['verdict']) => reports.some(({ verdict }) => verdict === wanted);
+  if (has('tampered')) return 'tampered';
+  if (has('disputed')) return 'disputed';
+  return has('silent') ? 'incomplete' : 'intact';
 }
 
 /** Of every agent that the cluster is known to have. */
@@ -63,11 +74,12 @@ export async function examineLogs(access: ClusterAccess): Promise<readonly NodeR
 }
 
 /** As every agent with a store tells them: one that lies about the store is not alone. */
-async function storedAnchors(access: ClusterAccess): Promise<readonly NodeAnchor[]> {
+async function storedAnchors(access: ClusterAccess): Promise<readonly ToldAnchors[]> {
   const told = await Promise.all(
-    access.agents.map(({ node }) =>
+    access.agents.map(({ node: by }) =>
       access
-        .askNode(node, (client, asking) => client.auditAnchors(asking))
+        .askNode(by, (client, asking) => client.auditAnchors(asking))
+        .then((anchors) => [{ by, anchors }])
         // Whoever is silent now is found silent below.
         .catch((error: unknown) => {
           if (!isUnderstudyError(error)) throw error;
@@ -78,7 +90,7 @@ async function storedAnchors(access: ClusterAccess): Promise<readonly NodeAnchor
   return told.flat();
 }
 
-async function judge(access: ClusterAccess, stored: readonly NodeAnchor[]): Promise<readonly NodeReport[]> {
+async function judge(access: ClusterAccess, stored: readonly ToldAnchors[]): Promise<readonly NodeReport[]> {
   const nodes = access.agents.map(({ node }) => node);
   const outcomes = await Promise.all(nodes.map((node) => read(access, node)));
   const found = compareWithAnchors(readingsOf(outcomes), stored);
@@ -134,7 +146,11 @@ function reportOf(outcome: Outcome, compared: readonly Finding[], accepted: Acce
   const last = lines === 0 ? null : head.sequence;
   return {
     node,
-    verdict: findings.length > 0 ? 'tampered' : 'intact',
+    verdict: findings.some(({ what }) => what !== 'disputed')
+      ? 'tampered'
+      : findings.length > 0
+        ? 'disputed'
+        : 'intact',
     lines,
     first,
     last,
@@ -172,8 +188,10 @@ function findingLine({ file, line, sequence, text, what }: Finding): string {
   return `  ${what}: ${place}${sequence === null ? '' : `sequence ${sequence}: `}${text}`;
 }
 
-function verdictLine(verdict: 'intact' | 'tampered' | 'incomplete', paint: Paint): string {
+function verdictLine(verdict: Verdict, paint: Paint): string {
   if (verdict === 'intact') return paint('green', 'No log was changed.');
   if (verdict === 'tampered') return paint('red', 'Somebody changed what is named above.');
+  if (verdict === 'disputed')
+    return paint('red', 'Agents contradict each other: whoever is named above says alone what he says.');
   return paint('yellow', 'No log that could be read was changed; not all could be.');
 }

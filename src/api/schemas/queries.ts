@@ -8,6 +8,9 @@ const wholeNumber = z
   .regex(/^\d{1,15}$/, 'must be a whole number')
   .transform(Number);
 
+/** Of a path, too: the name of a switchover. */
+export const operationId = z.string().regex(/^[A-Za-z0-9-]{1,40}$/, 'is no name of a switchover');
+
 /** Of `GET /v1/events`. */
 export const eventsQuery = z.strictObject({ after: wholeNumber.optional(), follow: flag.optional() });
 
