@@ -10,7 +10,7 @@ import { dirname } from 'node:path';
 import { z } from 'zod';
 import type { SealedCredential } from '../core/credential.ts';
 import type { ApplicationName, NodeName } from '../core/spec.ts';
-import { describeError } from '../errors/understudy-error.ts';
+import { describeError, isUnderstudyError } from '../errors/understudy-error.ts';
 import { unseal } from '../pki/seal.ts';
 import { verifySealingKey } from '../pki/sealing-key.ts';
 import type { Trust } from '../pki/trust.ts';
@@ -22,6 +22,7 @@ export interface KeeperParts {
   readonly file: string;
   /** Own sealing certificate and key in PEM, of now; `null`: this node has none. */
   readonly own: () => { readonly certificatePem: string; readonly keyPem: string } | null;
+  /** Like `own` it throws an `UnderstudyError` when a file can't be read. */
   readonly trust: () => Trust;
   /** Wall clock. */
   readonly nowMs: () => number;
@@ -73,7 +74,17 @@ export function createCredentialKeeper(parts: KeeperParts): CredentialKeeper {
   };
 }
 
+/** Files that can't be read for a moment are a trouble as any other: what is not opened is tried again. */
 function opening(parts: KeeperParts, application: ApplicationName, sealed: string): Opened {
+  try {
+    return openedBy(parts, application, sealed);
+  } catch (error) {
+    if (!isUnderstudyError(error)) throw error;
+    return { because: describeError(error) };
+  }
+}
+
+function openedBy(parts: KeeperParts, application: ApplicationName, sealed: string): Opened {
   const { self } = parts;
   const own = parts.own();
   if (own === null) return { because: `${self} has no sealing key (tls.sealing in its node file)` };

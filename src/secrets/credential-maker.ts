@@ -6,7 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import type { SealingRecord } from '../core/sealing-record.ts';
 import type { NodeName } from '../core/spec.ts';
-import { UnderstudyError } from '../errors/understudy-error.ts';
+import { isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
 import { seal } from '../pki/seal.ts';
 import { type SealingCertificate, verifySealingCertificate, verifySealingKey } from '../pki/sealing-key.ts';
 import type { Trust } from '../pki/trust.ts';
@@ -53,8 +53,14 @@ export function createCredentialMaker(parts: MakerParts): CredentialMaker {
 
   return {
     sealable() {
-      if (parts.own() === null) return new Set();
-      return new Set([...parts.certificates()].flatMap((record) => certificateOf(record)?.node ?? []));
+      try {
+        if (parts.own() === null) return new Set();
+        return new Set([...parts.certificates()].flatMap((record) => certificateOf(record)?.node ?? []));
+      } catch (error) {
+        // A file of our own can't be read for a moment: then nothing can be sealed to anybody.
+        if (!isUnderstudyError(error)) throw error;
+        return new Set();
+      }
     },
     make(node, application) {
       const own = parts.own();

@@ -20,7 +20,13 @@ export function readOwnSealing(
   }
 }
 
-/** Read each time: a root may be added while the agent runs. */
+/** Read each time: a root may be added while the agent runs. What is answered throws CONFIG_UNREADABLE. */
 export function trustIn(cluster: string, roots: string, revoked: () => Trust['revoked']): () => Trust {
-  return () => ({ cluster, rootsPem: readFileSync(roots, 'utf8'), revoked: revoked() });
+  return () => {
+    try {
+      return { cluster, rootsPem: readFileSync(roots, 'utf8'), revoked: revoked() };
+    } catch (error) {
+      throw new UnderstudyError('CONFIG_UNREADABLE', `what this node trusts: ${describeError(error)}`);
+    }
+  };
 }
