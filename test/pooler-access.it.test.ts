@@ -24,7 +24,7 @@ afterAll(async () => {
 });
 
 function passwordOf(application: string): string {
-  return app.pooler().passwords.of(application);
+  return app.pooler().passwords.of(application, null).told.password;
 }
 
 /** `web1` is the name in the pooler's certificate. */

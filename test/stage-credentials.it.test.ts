@@ -15,10 +15,22 @@ import { type TestStage, withStage } from './fixtures/stage.ts';
 import { startStageLoad } from './fixtures/stage-load.ts';
 
 const listed = z.array(z.object({ node: z.string(), generation: z.number().nullable(), inUse: z.number().nullable() }));
+const clients = z.array(
+  z.object({
+    node: z.string(),
+    clientPassword: z.object({ inUse: z.object({ former: z.number() }).nullable() }).nullable(),
+  }),
+);
 
 async function inUse(stage: TestStage): Promise<Readonly<Record<string, number | null>>> {
   const found = listed.parse(JSON.parse((await stage.cli('credentials', '--json')).stdout));
   return Object.fromEntries(found.map((one) => [one.node, one.inUse]));
+}
+
+/** Clients there that are connected by the password before. */
+async function formerClients(stage: TestStage, node: string): Promise<number | undefined> {
+  const found = clients.parse(JSON.parse((await stage.cli('credentials', '--json')).stdout));
+  return found.find((one) => one.node === node)?.clientPassword?.inUse?.former;
 }
 
 /** By which a node's pooler logs in. */
@@ -82,6 +94,12 @@ test('credentials and certificates are replaced without a failed transaction; pa
     expect(await stage.cli('credentials', 'rotate', 'shop', '--node', 'app2')).toMatchObject({ code: 0 });
     expect(await stage.cli('credentials', 'rotate')).toMatchObject({ code: 0 });
     expect(await inUse(stage)).toEqual({ app1: 3, app2: 4 });
+    // What the application itself logs in with: the load goes on by the one before, which keeps it from ending.
+    expect(await stage.cli('credentials', 'rotate', '--clients')).toMatchObject({ code: 0 });
+    expect(stage.application('app1')).toMatchObject({ user: 'shop.2' });
+    await expect.poll(() => formerClients(stage, 'app1')).toBeGreaterThan(0);
+    expect(await stage.cli('credentials', 'rotate', '--clients')).toMatchObject({ code: 3 });
+    expect(stage.application('app1')).toMatchObject({ user: 'shop.2' });
     // Two thirds of two minutes are waited for in the long run alone.
     if (isLong) await untilAllRenewed(stage, certificates);
     await untilCommitted(200);
@@ -89,6 +107,12 @@ test('credentials and certificates are replaced without a failed transaction; pa
     const report = await judged();
     expect(report.verdict.outcome).toBe('sound');
     for (const { failed, unknown } of report.verdict.workloads) expect([failed, unknown]).toEqual([0, 0]);
+
+    // --- nobody is connected by the former password any more: it ends
+    await expect.poll(() => formerClients(stage, 'app1'), { timeout: 20_000 }).toBe(0);
+    expect(await stage.cli('credentials', 'rotate', 'shop', '--clients', '--node', 'app1')).toMatchObject({ code: 0 });
+    expect(stage.application('app1')).toMatchObject({ user: 'shop' });
+    expect(stage.application('app2')).toMatchObject({ user: 'shop.2' });
 
     // --- lost by the server, as with a restored role: another one is made, on the login that the pooler does not use
     await superuser(stage, 'db2', `alter role "${login(stage, 'app1').user}" password null`);

@@ -4,6 +4,7 @@
  * Invariant: a pause, a resume or a repoint never waits for them; one look at them is under way at most, and the newest wish
  * follows it. What was changed or removed by hand comes back, and what failed is tried again.
  */
+import type { ApplicationName } from '../core/spec.ts';
 import type { ApplicationFiles, WantedFiles } from '../ports/application-files.ts';
 import type { Clock } from '../ports/clock.ts';
 
@@ -16,14 +17,19 @@ export type FilesWish = WantedFiles | 'none' | 'leave';
 export class ApplicationFilesUpkeep {
   readonly #files: ApplicationFiles;
   readonly #clock: Clock;
-  readonly #changed: () => void;
+  readonly #changed: (renewed: readonly (readonly [ApplicationName, number])[]) => void;
   #isBusy = false;
   #done = '';
   #nextAtMs = 0;
   #trouble: string | null = null;
+  #told: WantedFiles['clientPasswords'] = {};
 
-  /** `changed`: what is wrong is another thing than before. */
-  constructor(files: ApplicationFiles, clock: Clock, changed: () => void) {
+  /** `changed`: what is wrong or what applications are told is another thing than before; `renewed`: who is told of another password. */
+  constructor(
+    files: ApplicationFiles,
+    clock: Clock,
+    changed: (renewed: readonly (readonly [ApplicationName, number])[]) => void,
+  ) {
     this.#files = files;
     this.#clock = clock;
     this.#changed = changed;
@@ -31,6 +37,11 @@ export class ApplicationFilesUpkeep {
 
   get trouble(): string | null {
     return this.#trouble;
+  }
+
+  /** Which of their passwords stand in the files of applications. */
+  get told(): WantedFiles['clientPasswords'] {
+    return this.#told;
   }
 
   /** Called at each turn. */
@@ -42,18 +53,21 @@ export class ApplicationFilesUpkeep {
     this.#done = text;
     const work = wish === 'leave' ? this.#files.leave() : this.#files.keep(wish);
     work.then(
-      (trouble) => this.#ended(trouble),
+      (trouble) => this.#ended(trouble, wish === 'leave' ? {} : wish.clientPasswords),
       () => {
         // The port never rejects.
       },
     );
   }
 
-  #ended(trouble: string | null): void {
+  #ended(trouble: string | null, clientPasswords: WantedFiles['clientPasswords']): void {
     this.#isBusy = false;
     this.#nextAtMs = this.#clock.boottimeMs() + (trouble === null ? againAfterMs : againAfterTroubleMs);
-    if (trouble === this.#trouble) return;
+    const told = trouble === null ? clientPasswords : this.#told;
+    if (trouble === this.#trouble && JSON.stringify(told) === JSON.stringify(this.#told)) return;
     this.#trouble = trouble;
-    this.#changed();
+    const before = this.#told;
+    this.#told = told;
+    this.#changed(Object.entries(told).filter(([name, generation]) => generation > (before[name] ?? generation)));
   }
 }

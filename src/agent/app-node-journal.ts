@@ -18,6 +18,7 @@ const alias = z.object({
   database: z.string(),
   role: z.string(),
   generation: z.number(),
+  clientPassword: z.number().default(1),
   addresses: z.array(z.string()).min(1),
   port: z.number(),
   poolSize: z.number(),

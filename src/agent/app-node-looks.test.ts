@@ -10,6 +10,7 @@ const running: LocalPooler = {
   clients: 1,
   waiting: 0,
   straggling: [],
+  formerClients: {},
 };
 const stopped: LocalPooler = { state: 'stopped' };
 const unknown: LocalPooler = { state: 'unknown', because: 'no answer' };

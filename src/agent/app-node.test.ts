@@ -28,6 +28,7 @@ class MemoryPooler implements Pooler {
     clients: 0,
     waiting: 0,
     straggling: [],
+    formerClients: {},
   });
 
   configure: Pooler['configure'] = async (configuration) => {
@@ -97,6 +98,7 @@ class Scene {
         reporter: { report: async () => undefined },
         revoked: { learn: () => undefined },
         secrets: fakeCredentialKeeper(),
+        clientLogins: { reach: (_, generation) => generation, trouble: null },
         journal: {
           read: () => null,
           write: (memory) => {
@@ -138,7 +140,7 @@ class Scene {
     const shop = { name: 'shop', database: 'shop', rights: 'rw' as const, nodes: ['web1'], poolSize: null };
     const rest = { outage: 'hold' as const, files: defaultApplicationFiles, rotateEveryMs: null };
     const applications = [{ ...shop, ...rest }];
-    const credentials = [{ application: 'shop', generation: 1, sealed: 'sealed' }];
+    const credentials = [{ application: 'shop', generation: 1, clientPassword: 1, sealed: 'sealed' }];
     const tls = defaultTlsRules;
     const configuration = { specRevision: 1, poolers, tls, applications, credentials, databaseAgents: [agent] };
     this.#message = { topology, configuration };

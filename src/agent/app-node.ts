@@ -7,16 +7,22 @@
  */
 import type { TopologyMessage } from '../api/contract/app-nodes.ts';
 import { newerCredentials } from '../core/credential.ts';
-import { type CredentialsInUse, withUnserved } from '../core/pooler-configuration.ts';
+import {
+  type CredentialsInUse,
+  clientPasswordsInUse,
+  clientPasswordsOf,
+  withUnserved,
+} from '../core/pooler-configuration.ts';
 import type { PoolerReport } from '../core/pooler-report.ts';
 import type { RevokedEntry } from '../core/revocation.ts';
 import { decidePooler } from '../core/rules/pooler.ts';
 import type { PoolerDecision } from '../core/rules/pooler-decision.ts';
 import { noPoolerMemory, type PoolerMemory } from '../core/rules/pooler-memory.ts';
 import { ranked } from '../core/rules/sightings.ts';
-import type { NodeName } from '../core/spec.ts';
+import type { ApplicationName, NodeName } from '../core/spec.ts';
 import { describeError } from '../errors/understudy-error.ts';
 import type { ApplicationFiles } from '../ports/application-files.ts';
+import type { ClientLogins } from '../ports/client-logins.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { CredentialKeeper } from '../ports/credentials.ts';
 import type { Pooler } from '../ports/pooler.ts';
@@ -45,6 +51,7 @@ export interface AppNodeDeps {
   readonly reporter: PoolerReporter;
   readonly journal: AppNodeJournal;
   readonly secrets: CredentialKeeper;
+  readonly clientLogins: Pick<ClientLogins, 'reach' | 'trouble'>;
   /** Hears of revoked certificates, whichever agent tells of them. */
   readonly revoked: { learn(entries: readonly RevokedEntry[]): void };
   readonly clock: Clock;
@@ -78,6 +85,8 @@ class RunningAppNode {
   #memory: PoolerMemory = noPoolerMemory;
   #wanted: Wanted | null = null;
   #loadedRevision = 0;
+  /** The clients' passwords of the configuration that the pooler took last; `null`: not known yet. */
+  #taken: Readonly<Record<ApplicationName, number>> | null = null;
   #decision: PoolerDecision | null = null;
   #counter = 0;
   #reportedAtMs = Number.NEGATIVE_INFINITY;
@@ -92,7 +101,10 @@ class RunningAppNode {
     this.#streams = new TopologyStreams(deps.source, clock, (message) => this.#heard(message));
     this.#reports = new PoolerReports(deps.reporter, clock, this.#stopping.signal);
     this.#knocks = new Knocks(pooler, clock, this.#stopping.signal, () => this.#wakeUp());
-    this.#files = new ApplicationFilesUpkeep(deps.files, clock, () => this.#reportChange());
+    this.#files = new ApplicationFilesUpkeep(deps.files, clock, (renewed) => {
+      for (const [application, generation] of renewed) emit('client_password.told', { application, node, generation });
+      this.#reportChange();
+    });
     this.#acts = new PoolerActs({
       node,
       pooler,
@@ -167,12 +179,24 @@ class RunningAppNode {
       trouble:
         trouble ??
         this.#deps.secrets.trouble ??
+        this.#deps.clientLogins.trouble ??
         this.#journalTrouble ??
         this.#files.trouble ??
         otherTrouble?.() ??
         null,
       credentials: this.#credentialsInUse(),
+      clientPasswords: clientPasswordsInUse(this.#files.told, running?.formerClients ?? {}),
     };
+  }
+
+  /** With the passwords for clients that there are, whichever are asked for. */
+  #reached(wanted: Wanted): Wanted {
+    const declared = new Set(wanted.applications.map(({ name }) => name));
+    const credentials = wanted.credentials.map((one) => {
+      if (!declared.has(one.application)) return one;
+      return { ...one, clientPassword: this.#deps.clientLogins.reach(one.application, one.clientPassword) };
+    });
+    return { ...wanted, credentials };
   }
 
   #credentialsInUse(): CredentialsInUse | undefined {
@@ -231,7 +255,7 @@ class RunningAppNode {
         cluster,
         nowMs: clock.boottimeMs(),
         sightings: this.#streams.sightings,
-        wanted: wanted === null ? null : { ...wanted, listenAddress },
+        wanted: wanted === null ? null : { ...this.#reached(wanted), listenAddress },
         gate,
         process,
         strayPause,
@@ -262,9 +286,12 @@ class RunningAppNode {
   #wantedFiles(): FilesWish {
     if (this.#streams.isExpelled) return 'leave';
     const wanted = this.#wanted;
-    if (wanted === null) return 'none';
+    // Nobody is told of a password before the pooler takes it.
+    this.#taken = this.#acts.loaded === null ? this.#taken : clientPasswordsOf(this.#acts.loaded);
+    const clientPasswords = this.#taken;
+    if (wanted === null || clientPasswords === null) return 'none';
     const { applications, poolers } = wanted;
-    return { listenAddress: this.#deps.listenAddress, port: poolers.port, applications };
+    return { listenAddress: this.#deps.listenAddress, port: poolers.port, applications, clientPasswords };
   }
 
   /** To all that are heard: the driver of a switchover waits for it, and the next driver needs it too. */

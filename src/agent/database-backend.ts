@@ -196,7 +196,7 @@ export class DatabaseBackend implements AgentBackend {
   }
 
   rotateCredentials(request: RotationRequest, by: string): Promise<RotationAnswer> {
-    return orderRotation(this.#writing, request, by);
+    return orderRotation(this.#writing, this.#fresh().view, request, by);
   }
 
   databases(signal: AbortSignal): Promise<DatabaseState> {

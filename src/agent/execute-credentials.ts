@@ -7,7 +7,7 @@
 import type { Action } from '../core/actions.ts';
 import type { ClusterView } from '../core/cluster-view.ts';
 import { unreachable } from '../core/exhausted-union.ts';
-import { inUseBy } from '../core/rules/credential-chore.ts';
+import { clientPasswordAt, inUseBy } from '../core/rules/credential-chore.ts';
 import { type CredentialStep, type LoginFacts, lacksLogins, planCredentials } from '../core/rules/credentials.ts';
 import { describeError, UnderstudyError } from '../errors/understudy-error.ts';
 import type { Postgres } from '../ports/postgres.ts';
@@ -53,7 +53,8 @@ export function credentialsWork(
     });
     if (lacksLogins({ spec: action.spec, logins })) context.achieved({ kind: 'logins-missing' });
     const failures: string[] = [];
-    const pass: Pass = { logins: new Map(logins.map((login) => [login.role, login])), isLagging: false };
+    const byRole = new Map(logins.map((login) => [login.role, login]));
+    const pass: Pass = { logins: byRole, reports: view.reports, isLagging: false };
     for (const step of steps) {
       signal.throwIfAborted();
       // One application's trouble is not another's.
@@ -68,6 +69,7 @@ export function credentialsWork(
 interface Pass {
   /** As they were at its beginning. */
   readonly logins: ReadonlyMap<string, LoginFacts>;
+  readonly reports: ClusterView['reports'];
   /** A standby was waited for in vain: it is looked at for the others, and not waited for again. */
   isLagging: boolean;
 }
@@ -130,11 +132,13 @@ async function issue(context: CredentialContext, step: Issue, pass: Pass, signal
     const message = `the rotation of ${application} on ${node} waits for ${lagging.join(', ')} to replay the new password`;
     throw new UnderstudyError('REFUSED', message);
   }
+  const told = clientPasswordAt({ reports: pass.reports, store: context.mirror.view }, node, application);
   const record = {
     application,
     node,
     generation,
     wanted: Math.max(generation, replaces?.value.wanted ?? 0),
+    clientPassword: Math.max(replaces?.value.clientPassword ?? 1, told?.told ?? 1),
     verifierDigest: fresh.verifierDigest,
     sealed: fresh.sealed,
     issuedAtMs: context.clock.wallClock().getTime(),

@@ -55,8 +55,9 @@ const readings: Record<OrderRoute | 'certificate', Reading> = {
   },
   handsOff: (body) => ({ kind: 'order.hands_off', facts: { forMs: requests.handsOff.parse(body).forMs ?? 0 } }),
   rotateCredentials(body) {
-    const { application, node } = requests.rotateCredentials.parse(body);
-    return { kind: 'order.rotation', facts: { application: application ?? 'all', on: node ?? 'every node' } };
+    const { application, node, what } = requests.rotateCredentials.parse(body);
+    const kind = what === 'login' ? 'order.rotation' : 'order.client_passwords';
+    return { kind, facts: { application: application ?? 'all', on: node ?? 'every node' } };
   },
   renewAuthority: (body) => ({
     kind: 'order.authority',

@@ -16,8 +16,9 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type ApplicationFilesSpec, type ApplicationSpec, defaultApplicationFiles } from '../core/spec.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
+import type { ClientLogins } from '../ports/client-logins.ts';
 import type { Accounts } from './accounts.ts';
-import { type ClientLogins, FilesOfApplications } from './application-files.ts';
+import { FilesOfApplications } from './application-files.ts';
 import { connectionFiles, filesOf, readConnection } from './connection-files.ts';
 
 const uid = process.getuid?.() ?? 0;
@@ -35,10 +36,21 @@ const accounts: Accounts = {
 class Logins implements ClientLogins {
   readonly known = new Map<string, string>();
 
-  of(application: string): string {
+  readonly trouble = null;
+  /** Those that have a second password. */
+  readonly renewed = new Set<string>();
+
+  of(application: string, generation: number | null): ReturnType<ClientLogins['of']> {
     const password = this.known.get(application) ?? `secret-of-${application}`;
     this.known.set(application, password);
-    return password;
+    const first = { user: application, password };
+    const second = { user: `${application}.2`, password: `second-of-${application}` };
+    if (!this.renewed.has(application)) return { told: first, alsoGood: null };
+    return generation === 2 ? { told: second, alsoGood: first } : { told: first, alsoGood: null };
+  }
+
+  reach(): never {
+    throw new Error('nobody who writes files asks for another password');
   }
 
   applications(): readonly string[] {
@@ -54,11 +66,14 @@ let root: string;
 let directory: string;
 let logins: Logins;
 let files: FilesOfApplications;
+/** By application, the password that the pooler takes. */
+let taken: Record<string, number>;
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), 'understudy-files-'));
   directory = join(root, 'apps');
   writeFileSync(join(root, 'ca.crt'), 'the authority');
   logins = new Logins();
+  taken = {};
   files = new FilesOfApplications(
     { directory, socketDirectory: '/run/a:b', authority: join(root, 'ca.crt') },
     logins,
@@ -81,7 +96,7 @@ function application(name: string, more: Partial<ApplicationFilesSpec> = {}): Ap
 }
 
 async function keep(...applications: ApplicationSpec[]): Promise<string | null> {
-  return await files.keep({ listenAddress: '0.0.0.0', port: 6432, applications });
+  return await files.keep({ listenAddress: '0.0.0.0', port: 6432, applications, clientPasswords: taken });
 }
 
 function content(name: string, of = 'shop'): string {
@@ -183,6 +198,23 @@ describe('whose it is', () => {
     expect(trouble).toBe('files of shop: there is no user nobody-here on this node (make it)');
     expect(existsSync(join(directory, 'shop'))).toBe(false);
     expect(content('env', 'blog')).toContain('PGUSER=blog');
+  });
+});
+
+describe('another password', () => {
+  it('is told when the pooler takes it, and the passfile has the one before for who names that user', async () => {
+    await keep(application('shop'));
+    logins.renewed.add('shop');
+    await keep(application('shop'));
+    expect(content('env')).toContain('PGUSER=shop\n');
+    taken = { shop: 2 };
+    await keep(application('shop'));
+    expect(content('env')).toContain('PGUSER=shop.2\nPGDATABASE=shop\nPGPASSWORD=second-of-shop\n');
+    expect(content('env')).toContain('DATABASE_URL=postgresql://shop.2:second-of-shop@');
+    expect(content('pg_service.conf')).toContain('user=shop.2\npassword=second-of-shop');
+    expect(content('pg_service.conf')).not.toContain('secret-of-shop');
+    expect(content('pgpass').split('\n')).toContain('127.0.0.1:6432:shop:shop.2:second-of-shop');
+    expect(content('pgpass').split('\n')).toContain('127.0.0.1:6432:shop:shop:secret-of-shop');
   });
 });
 

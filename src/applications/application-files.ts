@@ -12,6 +12,7 @@ import type { ApplicationFileMode, ApplicationSpec } from '../core/spec.ts';
 import { readAlias, writeAlias } from '../core/spec.ts';
 import { describeError, isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
 import type { ApplicationFiles, WantedFiles } from '../ports/application-files.ts';
+import type { ClientLogin, ClientLogins } from '../ports/client-logins.ts';
 import { type Accounts, machineAccounts } from './accounts.ts';
 import { environmentText, fileNames, jsonText, type Login, passfileText, serviceText } from './connection-texts.ts';
 import {
@@ -23,14 +24,6 @@ import {
   printIn,
   replaceGuardedFile,
 } from './guarded-file.ts';
-
-/** The applications' passwords at this node's pooler. */
-export interface ClientLogins {
-  /** Made when there is none. */
-  of(application: string): string;
-  applications(): readonly string[];
-  forget(application: string): void;
-}
 
 export interface FilesPlaces {
   /** Where each application has its directory. */
@@ -92,15 +85,14 @@ export class FilesOfApplications implements ApplicationFiles {
 
   async #write(application: ApplicationSpec, wanted: WantedFiles): Promise<void> {
     // Also says whether the name is one of a file.
-    const password = this.#logins.of(application.name);
+    const { told, alsoGood } = this.#logins.of(application.name, wanted.clientPasswords[application.name] ?? null);
     const { passfile, others } = await this.#ownership(application);
     const directory = join(this.#places.directory, application.name);
-    const login: Login & { readonly password: string } = {
+    const login: Login & ClientLogin = {
       host: clientHost(wanted.listenAddress),
       port: wanted.port,
       socketDirectory: this.#places.socketDirectory,
-      user: application.name,
-      password,
+      ...told,
       passfile: join(directory, fileNames.passfile),
       write: writeAlias(application),
       read: readAlias(application),
@@ -109,7 +101,7 @@ export class FilesOfApplications implements ApplicationFiles {
     makeGuardedDirectory(this.#places.directory);
     makeGuardedDirectory(directory);
     this.#put(directory, fileNames.authority, authority, { ...others, mode: 0o644 });
-    this.#put(directory, fileNames.passfile, passfileText(login), passfile);
+    this.#put(directory, fileNames.passfile, passfileText(login, alsoGood), passfile);
     this.#put(directory, fileNames.service, serviceText(login), others);
     this.#put(directory, fileNames.environment, environmentText(login), others);
     // Last: who finds it finds the others.

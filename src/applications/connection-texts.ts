@@ -5,6 +5,7 @@
  * Without TLS: the pooler is on the application's own host. Values need no quoting in any form: that is for whoever chooses
  * names and passwords to hold.
  */
+import type { ClientLogin } from '../ports/client-logins.ts';
 import type { PoolerConnection } from './pooler-connection.ts';
 
 /** In an application's directory. */
@@ -47,10 +48,13 @@ export function serviceText(login: Login): string {
 /** A field of a passfile: colons and backslashes are escaped. */
 const field = (text: string): string => text.replace(/[\\:]/g, '\\$&');
 
-/** A passfile (libpq documentation 34.16), for TCP and for the socket. */
-export function passfileText(login: Login & { readonly password: string }): string {
-  const lines = [login.host, login.socketDirectory].flatMap((host) =>
-    aliases(login).map((alias) => [host, String(login.port), alias, login.user, login.password].map(field).join(':')),
+/** A passfile (libpq documentation 34.16), for TCP and for the socket; `alsoGood`: for who names that user. */
+export function passfileText(login: Login & ClientLogin, alsoGood: ClientLogin | null = null): string {
+  const logins = alsoGood === null ? [login] : [login, alsoGood];
+  const lines = logins.flatMap(({ user, password }) =>
+    [login.host, login.socketDirectory].flatMap((host) =>
+      aliases(login).map((alias) => [host, String(login.port), alias, user, password].map(field).join(':')),
+    ),
   );
   return `${lines.join('\n')}\n`;
 }

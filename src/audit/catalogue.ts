@@ -38,6 +38,7 @@ export const auditCatalogue = {
   'order.failover': { sentence: 'accepted a loss of at least {atLeastBytes} B, for a failover to {to} in term {term}' },
   'order.read_only': { sentence: 'ordered read-only {on}: {reason}' },
   'order.hands_off': { sentence: 'ordered hands off for {forMs} ms' },
+  'order.client_passwords': { sentence: 'ordered other passwords of {application} at the pooler of {on}' },
   'order.rotation': { sentence: 'ordered other credentials of {application} on {on}' },
   'order.revert': { sentence: 'ordered to revert {what} in the databases' },
   'order.drop': { sentence: 'ordered to drop the database {database}' },

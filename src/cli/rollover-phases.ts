@@ -117,10 +117,8 @@ async function issueAnew(scene: Scene): Promise<RolloverPhase> {
       const owed = resting.some((one) => one.startsWith('the password of'));
       // The holder seals them, so its own sealing certificate comes first.
       if (isRotated || !owed || resting.some((one) => one.startsWith('the certificate of sealer'))) return;
-      await access.order(
-        (client, asking) => client.rotateCredentials({ application: null, node: null }, asking),
-        10_000,
-      );
+      const all = { application: null, node: null, what: 'login', force: false } as const;
+      await access.order((client, asking) => client.rotateCredentials(all, asking), 10_000);
       isRotated = true;
     },
   );

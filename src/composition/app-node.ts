@@ -107,6 +107,7 @@ export function startApp(foundation: Foundation): Running {
       source: topologySource(link),
       reporter: reporterOf(links, foundation, certificates),
       secrets,
+      clientLogins: pooler.passwords,
       revoked,
       journal: openAppNodeJournal(join(state, 'app-node.json'), join(run, 'app-node.json')),
       clock,

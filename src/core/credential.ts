@@ -22,6 +22,8 @@ export interface CredentialRecord {
   readonly issuedAtMs: number;
   /** By which node's agent. */
   readonly issuedBy: NodeName;
+  /** Which of its passwords at the pooler the application is to have, counted from 1; made on the node, and never told (pgbouncer/client-passwords.ts). */
+  readonly clientPassword: number;
 }
 
 /** By `credentialName`. */
@@ -37,19 +39,26 @@ export interface SealedCredential {
   readonly application: ApplicationName;
   readonly generation: number;
   readonly sealed: string;
+  /** As in `CredentialRecord`. */
+  readonly clientPassword: number;
 }
 
 export function credentialsOf(node: NodeName, records: CredentialRecords): readonly SealedCredential[] {
   return [...records.values()]
     .filter(({ value }) => value.node === node)
-    .map(({ value: { application, generation, sealed } }) => ({ application, generation, sealed }))
+    .map(({ value }) => sealedOf(value))
     .sort((a, b) => (a.application < b.application ? -1 : 1));
+}
+
+function sealedOf({ application, generation, sealed, clientPassword }: CredentialRecord): SealedCredential {
+  return { application, generation, sealed, clientPassword };
 }
 
 /**
  * Of the same declaration the newer of each: agents differ for a moment, and an app node hears them all, and it never goes back to
  * a password that is about to be closed. `laterDeclared`: the applications of a later declaration; of these it is what that says, and
- * what was known where it says nothing, as after the loss of the store: the server still knows that password.
+ * what was known where it says nothing, as after the loss of the store: the server still knows that password. A password at the
+ * pooler is never an earlier one again.
  */
 export function newerCredentials(
   known: readonly SealedCredential[],
@@ -61,7 +70,9 @@ export function newerCredentials(
   const names = laterDeclared ?? [...known, ...heard].map(({ application }) => application);
   return [...new Set(names)].sort().flatMap((name) => {
     const [before, now] = [ofApplication(known, name), ofApplication(heard, name)];
-    if (laterDeclared !== null) return now ?? before ?? [];
-    return (now?.generation ?? 0) > (before?.generation ?? 0) ? (now ?? []) : (before ?? now ?? []);
+    const isNewer = laterDeclared !== null || (now?.generation ?? 0) > (before?.generation ?? 0);
+    const chosen = isNewer ? (now ?? before) : (before ?? now);
+    if (chosen === undefined) return [];
+    return { ...chosen, clientPassword: Math.max(before?.clientPassword ?? 1, now?.clientPassword ?? 1) };
   });
 }

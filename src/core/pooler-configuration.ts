@@ -1,6 +1,7 @@
 /**
  * What a pooler is to serve: its aliases, and where each leads. Decided by rules/pooler.ts, written down by the adapter.
  */
+import type { ClientPasswordUse } from './pooler-report.ts';
 import type { ApplicationName, PoolMode } from './spec.ts';
 import type { TlsPolicy } from './tls-policy.ts';
 
@@ -13,6 +14,8 @@ export interface PoolerAlias {
   readonly role: string;
   /** Of its password. */
   readonly generation: number;
+  /** Which of its passwords at the pooler the application is told; the one before is good as well. */
+  readonly clientPassword: number;
   /** Server addresses, tried in turn; never empty. */
   readonly addresses: readonly string[];
   readonly port: number;
@@ -76,6 +79,22 @@ export interface Served {
 }
 
 export type CredentialsInUse = Readonly<Record<ApplicationName, number>>;
+
+/** Which password for its clients each application has in this configuration; none while nothing is known of it. */
+export function clientPasswordsOf(loaded: PoolerConfiguration | null): Readonly<Record<ApplicationName, number>> {
+  return Object.fromEntries((loaded?.aliases ?? []).map((alias) => [alias.application, alias.clientPassword]));
+}
+
+/** What a report says of them. `former`: clients connected by the one before. */
+export function clientPasswordsInUse(
+  told: Readonly<Record<ApplicationName, number>>,
+  former: Readonly<Record<ApplicationName, number>>,
+): Readonly<Record<ApplicationName, ClientPasswordUse>> {
+  const entries = Object.entries(told);
+  return Object.fromEntries(
+    entries.map(([name, generation]) => [name, { told: generation, former: former[name] ?? 0 }]),
+  );
+}
 
 /** With 0 for those of `declared` that the pooler has loaded no alias of. */
 export function withUnserved(

@@ -45,6 +45,15 @@ export interface PoolerReport {
    * has none for it. One that is being gone over to is not named. Absent: not known now, or of an older version.
    */
   readonly credentials?: Readonly<Record<string, number>> | undefined;
+  /** By application: its passwords at this pooler. Absent: not known now, or of an older version. */
+  readonly clientPasswords?: Readonly<Record<string, ClientPasswordUse>> | undefined;
+}
+
+export interface ClientPasswordUse {
+  /** Which one stands in the application's files, counted from 1. */
+  readonly told: number;
+  /** Clients that are connected by the one before. */
+  readonly former: number;
 }
 
 export interface PauseFigures {

@@ -106,6 +106,14 @@ export const eventCatalogue = {
     severity: 'info',
     sentence: '{application} has credential {generation} on {node}: {because}',
   },
+  'client_password.ordered': {
+    severity: 'notice',
+    sentence: '{by} ordered another password for {application} at the pooler of {node}',
+  },
+  'client_password.told': {
+    severity: 'info',
+    sentence: 'files of {application} on {node} have its password {generation}; the one before is good until the next',
+  },
   'credential.closed': { severity: 'info', sentence: 'the login {role} is closed' },
   'read_only.began': { severity: 'warning', sentence: '{by} ordered that nobody may write: {reason}' },
   'read_only.ended': { severity: 'notice', sentence: '{by} ended read-only: writes go on' },

@@ -3,7 +3,15 @@ import type { PoolerAlias, PoolerConfiguration } from '../ports/pooler.ts';
 import { renderClientAccess } from './client-access.ts';
 
 function configuration(listenAddress: string, ...applications: string[]): PoolerConfiguration {
-  const common = { role: 'r', generation: 1, addresses: ['10.0.0.1'], port: 5432, poolSize: 5, standsIn: false };
+  const common = {
+    role: 'r',
+    generation: 1,
+    clientPassword: 1,
+    addresses: ['10.0.0.1'],
+    port: 5432,
+    poolSize: 5,
+    standsIn: false,
+  };
   const aliases = applications.flatMap((application): PoolerAlias[] => [
     { ...common, application, database: 'd', name: application, writes: true },
     { ...common, application, database: 'd', name: `${application}-ro`, writes: false },
@@ -28,12 +36,12 @@ function lines(listenAddress: string, ...applications: string[]): readonly strin
 
 it('lets a user to the aliases of its application alone, in plain text from this host only', () => {
   expect(lines('10.0.1.31', 'shop')).toEqual([
-    'local "shop","shop-ro" "shop" scram-sha-256',
-    'host "shop","shop-ro" "shop" 127.0.0.0/8 scram-sha-256',
-    'host "shop","shop-ro" "shop" ::1/128 scram-sha-256',
-    'host "shop","shop-ro" "shop" 10.0.1.31/32 scram-sha-256',
-    'hostssl "shop","shop-ro" "shop" 0.0.0.0/0 scram-sha-256',
-    'hostssl "shop","shop-ro" "shop" ::/0 scram-sha-256',
+    'local "shop","shop-ro" "shop","shop.2" scram-sha-256',
+    'host "shop","shop-ro" "shop","shop.2" 127.0.0.0/8 scram-sha-256',
+    'host "shop","shop-ro" "shop","shop.2" ::1/128 scram-sha-256',
+    'host "shop","shop-ro" "shop","shop.2" 10.0.1.31/32 scram-sha-256',
+    'hostssl "shop","shop-ro" "shop","shop.2" 0.0.0.0/0 scram-sha-256',
+    'hostssl "shop","shop-ro" "shop","shop.2" ::/0 scram-sha-256',
   ]);
 });
 

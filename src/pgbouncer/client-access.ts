@@ -1,12 +1,13 @@
 /**
  * Which clients the pooler lets in, as its own access file (pgbouncer documentation, "HBA file format"). Pure.
  *
- * Invariant: a user reaches the aliases of its own application and no other, always by its password; in plain text only from
+ * Invariant: a user, of whom each application has two, reaches the aliases of its own application and no other, always by its password; in plain text only from
  * this very host and what its node file names, from elsewhere by TLS alone. What no line admits is refused. The console is not in it: pgbouncer lets the
  * user that it runs as in by the Unix socket before it reads this (admin_pre_login in its source, 1.18 to 1.24), and nobody
  * else.
  */
 import { isIP } from 'node:net';
+import { clientUser } from '../core/application-roles.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { PoolerConfiguration } from '../ports/pooler.ts';
 
@@ -31,7 +32,9 @@ export function renderClientAccess(
   const applications = [...new Set(aliases.map((alias) => alias.application))];
   const lines = applications.flatMap((application) => {
     const own = aliases.filter((alias) => alias.application === application).map((alias) => word(alias.name));
-    const who = `${own.join(',')} ${word(application)}`;
+    // One that has no password is refused all the same.
+    const users = [clientUser(application, 1), clientUser(application, 2)].map(word);
+    const who = `${own.join(',')} ${users.join(',')}`;
     return [
       `local ${who} scram-sha-256`,
       ...[...ownSources(listenAddress), ...plainFrom].map((from) => `host ${who} ${from} scram-sha-256`),

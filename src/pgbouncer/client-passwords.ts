@@ -1,48 +1,97 @@
 /**
- * By which applications log in at their local pooler: one random password each, made once on this node. The pooler keeps
- * its verifier; `<state>/apps/<application>/password` is the agent's own copy, and what applications read is written by
- * others (src/applications).
+ * By which applications log in at their local pooler: one random password each, made on this node and known to it alone. The
+ * pooler keeps verifiers; `<state>/apps/<application>/password` is the agent's own copy, and what applications read is
+ * written by others (src/applications).
  *
- * Invariant: a password is made only when there is none. Refuses to overwrite one that it can't read, and names that are
- * no file name.
+ * A user of pgbouncer has one password, so there are two users of each application: the next password is that of the one that
+ * rests, and the one before stays good until the one after is made (docs/adr/0025).
+ *
+ * Invariant: a password is made only when there is none, or when a later one is asked for; the file is replaced as a whole before
+ * anybody is told. Refuses to overwrite one that it can't read, and names that are no file name.
  */
 import { randomBytes } from 'node:crypto';
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { UnderstudyError } from '../errors/understudy-error.ts';
+import { clientUser } from '../core/application-roles.ts';
+import type { ApplicationName } from '../core/spec.ts';
+import { describeError, isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
+import type { ClientLogin, ClientLogins } from '../ports/client-logins.ts';
 import { roundsForClients, scramVerifier } from '../secrets/scram-verifier.ts';
 import { readPrivateFile, writePrivateFile } from './private-file.ts';
 
-interface Credential {
-  readonly password: string;
+interface Password extends ClientLogin {
   /** For pgbouncer's userlist. */
   readonly verifier: string;
 }
 
-const fileName = /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/;
+interface Passwords {
+  /** Of `now`, counted from 1. */
+  readonly generation: number;
+  readonly now: Password;
+  /** `null`: there was none before. */
+  readonly before: Password | null;
+}
 
-export class ClientPasswords {
+const fileName = /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/;
+const secondLine = /^([1-9][0-9]*) (\S+)$/;
+
+export class ClientPasswords implements ClientLogins {
   readonly #directory: string;
-  readonly #known = new Map<string, Credential>();
+  readonly #known = new Map<string, Passwords>();
+  #trouble: string | null = null;
 
   /** `state`: the node's state directory. */
   constructor(state: string) {
     this.#directory = join(state, 'apps');
   }
 
-  /** Of an application; made when there is none. Throws CONFIG_INVALID for a name that is no file name. */
-  of(application: string): string {
-    return this.#credential(application).password;
+  get trouble(): string | null {
+    return this.#trouble;
+  }
+
+  of(application: ApplicationName, generation: number | null): ReturnType<ClientLogins['of']> {
+    const { now, before, generation: newest } = this.#passwords(application);
+    return generation === newest || before === null
+      ? { told: now, alsoGood: before }
+      : { told: before, alsoGood: null };
+  }
+
+  reach(application: ApplicationName, generation: number): number {
+    const file = this.#fileOf(application);
+    try {
+      const known = this.#known.get(application) ?? this.#read(application, file);
+      if (known === null || known.generation >= generation) return known?.generation ?? 1;
+      // Several that were ordered while nobody was here to make them are one change, of the user that rests.
+      const next = generation + ((generation - known.generation + 1) % 2);
+      const fresh = makePassword(application, next);
+      this.#write(application, file, { generation: next, now: fresh, before: known.now });
+      this.#trouble = null;
+      return next;
+    } catch (error) {
+      if (isUnderstudyError(error)) throw error;
+      this.#trouble = `the next password of ${application} can't be kept: ${describeError(error)}`;
+      return this.#known.get(application)?.generation ?? 1;
+    }
   }
 
   /** Of pgbouncer's userlist, for these applications. */
-  userlist(applications: Iterable<string>): string {
+  userlist(applications: Iterable<ApplicationName>): string {
     const names = [...new Set(applications)].sort();
-    return names.map((name) => `"${name}" "${this.#credential(name).verifier}"\n`).join('');
+    const passwords = names.flatMap((name) => {
+      const { now, before } = this.#passwords(name);
+      return before === null ? [now] : [now, before];
+    });
+    return passwords.map(({ user, verifier }) => `"${user}" "${verifier}"\n`).join('');
   }
 
-  /** Everyone who was given one. */
-  applications(): readonly string[] {
+  /** By user: the application that it was the newest of until the last change. */
+  formerUsers(): ReadonlyMap<string, ApplicationName> {
+    return new Map(
+      [...this.#known].flatMap(([application, { before }]) => (before === null ? [] : [[before.user, application]])),
+    );
+  }
+
+  applications(): readonly ApplicationName[] {
     try {
       return readdirSync(this.#directory).sort();
     } catch (error) {
@@ -51,8 +100,7 @@ export class ClientPasswords {
     }
   }
 
-  /** Its next password will be another one. */
-  forget(application: string): void {
+  forget(application: ApplicationName): void {
     rmSync(this.#directoryOf(application), { recursive: true, force: true });
     this.#known.delete(application);
   }
@@ -64,15 +112,46 @@ export class ClientPasswords {
     });
   }
 
-  #credential(application: string): Credential {
-    const known = this.#known.get(application);
-    if (known !== undefined) return known;
-    const file = join(this.#directoryOf(application), 'password');
-    const kept = readPrivateFile(file)?.trim() ?? '';
-    const password = kept === '' ? randomBytes(24).toString('base64url') : kept;
-    if (kept === '') writePrivateFile(file, `${password}\n`);
-    const credential = { password, verifier: scramVerifier(password, roundsForClients) };
-    this.#known.set(application, credential);
-    return credential;
+  #fileOf(application: string): string {
+    return join(this.#directoryOf(application), 'password');
   }
+
+  /** Made when there is none. */
+  #passwords(application: ApplicationName): Passwords {
+    const file = this.#fileOf(application);
+    const known = this.#known.get(application) ?? this.#read(application, file);
+    if (known !== null) return known;
+    const first = { generation: 1, now: makePassword(application, 1), before: null };
+    return this.#write(application, file, first);
+  }
+
+  /** Its first line is the newest password; the second has its generation and the one before, when there was one. */
+  #read(application: ApplicationName, file: string): Passwords | null {
+    const [password = '', second = ''] = (readPrivateFile(file) ?? '').split('\n');
+    if (password.trim() === '') return null;
+    const [, generation = '1', before] = secondLine.exec(second) ?? [];
+    const count = Number(generation);
+    const passwords = {
+      generation: count,
+      now: withVerifier(clientUser(application, count), password.trim()),
+      before: before === undefined ? null : withVerifier(clientUser(application, count - 1), before),
+    };
+    this.#known.set(application, passwords);
+    return passwords;
+  }
+
+  #write(application: ApplicationName, file: string, passwords: Passwords): Passwords {
+    const { generation, now, before } = passwords;
+    writePrivateFile(file, `${now.password}\n${before === null ? '' : `${generation} ${before.password}\n`}`);
+    this.#known.set(application, passwords);
+    return passwords;
+  }
+}
+
+function makePassword(application: ApplicationName, generation: number): Password {
+  return withVerifier(clientUser(application, generation), randomBytes(24).toString('base64url'));
+}
+
+function withVerifier(user: string, password: string): Password {
+  return { user, password, verifier: scramVerifier(password, roundsForClients) };
 }

@@ -10,6 +10,7 @@ const alias = (more: Partial<PoolerAlias> = {}): PoolerAlias => ({
   database: 'shop',
   role: 'shop',
   generation: 1,
+  clientPassword: 1,
   addresses: ['10.0.0.1', '10.0.0.2'],
   port: 5432,
   poolSize: 7,

@@ -3,17 +3,20 @@
  *
  * Never throws. Unknown is not false: a process that lives and does not answer is `unknown`, never `stopped`.
  */
+
+import type { ApplicationName } from '../core/spec.ts';
 import { describeError } from '../errors/understudy-error.ts';
 import type { LocalPooler } from '../ports/pooler.ts';
 import { isAlive } from '../process/identity.ts';
 import type { Consoles } from './consoles.ts';
 import type { OwnProcess } from './own-process.ts';
-import { showDatabases, showPools, showStraggling } from './views.ts';
+import { countClients, showDatabases, showPools, showStraggling } from './views.ts';
 
-/** `consoles` is `null` before the first configuration. */
+/** `consoles` is `null` before the first configuration. `formerUsers`: by user, the application whose password before it has. */
 export async function observePooler(
   own: OwnProcess,
   consoles: Consoles | null,
+  formerUsers: ReadonlyMap<string, ApplicationName>,
   withinMs: number,
 ): Promise<LocalPooler> {
   const program = own.program();
@@ -27,10 +30,11 @@ export async function observePooler(
   try {
     const options = { withinMs };
     const console = await consoles.main(options);
-    const [databases, pools, straggling] = await Promise.all([
+    const [databases, pools, straggling, byUser] = await Promise.all([
       showDatabases(console, options),
       showPools(console, options),
       showStraggling(console, options),
+      formerUsers.size === 0 ? new Map<string, number>() : countClients(console, options),
     ]);
     return {
       state: 'running',
@@ -40,6 +44,9 @@ export async function observePooler(
       clients: pools.reduce((sum, pool) => sum + pool.clients, 0),
       waiting: pools.reduce((sum, pool) => sum + pool.waiting, 0),
       straggling,
+      formerClients: Object.fromEntries(
+        [...formerUsers].map(([user, application]) => [application, byUser.get(user) ?? 0]),
+      ),
     };
   } catch (error) {
     return isAlive(running) ? { state: 'unknown', because: describeError(error) } : { state: 'stopped' };

@@ -10,6 +10,7 @@ const alias = (name: string, application: string, writes: boolean) => ({
   database: 'd',
   role: 'r',
   generation: 1,
+  clientPassword: 1,
   addresses: ['10.0.0.1'],
   port: 5432,
   poolSize: 5,

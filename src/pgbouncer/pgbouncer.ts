@@ -75,7 +75,7 @@ export class Pgbouncer implements Pooler {
   }
 
   async observe(withinMs: number): Promise<LocalPooler> {
-    return await observePooler(this.#own, this.#consoles, withinMs);
+    return await observePooler(this.#own, this.#consoles, this.passwords.formerUsers(), withinMs);
   }
 
   async configure(configuration: PoolerConfiguration, gate: PoolerGate, options: ActOptions): Promise<boolean> {

@@ -97,6 +97,14 @@ export async function sampleClients(console: Console, options: ActOptions): Prom
   return { all: new Set(rows.map(identity)), waiting };
 }
 
+/** By user, those that are connected. */
+export async function countClients(console: Console, options: ActOptions): Promise<ReadonlyMap<string, number>> {
+  const rows = z.array(z.object({ user: z.string() })).parse(await console.query('SHOW CLIENTS', options));
+  const counts = new Map<string, number>();
+  for (const { user } of rows) counts.set(user, (counts.get(user) ?? 0) + 1);
+  return counts;
+}
+
 /** pgbouncer writes `2026-11-20 20:21:01 UTC`. */
 function ageOf(time: string | null, nowMs: number): number {
   const match = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d) UTC$/.exec(time ?? '');

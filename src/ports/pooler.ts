@@ -8,6 +8,7 @@
 import type { PoolerAlias, PoolerConfiguration, PoolerGate } from '../core/pooler-configuration.ts';
 import type { PauseFigures, PoolerBlocker } from '../core/pooler-report.ts';
 import type { ReachAnswer } from '../core/rules/pooler-memory.ts';
+import type { ApplicationName } from '../core/spec.ts';
 import type { ActOptions } from './postgres.ts';
 
 export type { PoolerAlias, PoolerConfiguration, PoolerGate };
@@ -26,6 +27,8 @@ export type LocalPooler =
       readonly waiting: number;
       /** Aliases with server connections of an earlier configuration: they are closed when they are free. */
       readonly straggling: readonly string[];
+      /** Clients that logged in by the password before; of each application that has one. */
+      readonly formerClients: Readonly<Record<ApplicationName, number>>;
     };
 
 export interface HoldOptions extends ActOptions {

@@ -138,6 +138,8 @@ const credential = z.object({
   sealed: z.string().max(16_384),
   issuedAtMs: count,
   issuedBy: name,
+  // Of an earlier version.
+  clientPassword: positive.default(1),
 });
 const authority = z.object({ certificatePem: z.string().max(16_384), at: text, by: text });
 const fact = z.union([z.string(), z.number(), z.boolean(), z.null()]);

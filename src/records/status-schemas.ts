@@ -43,6 +43,7 @@ export const poolerReport = z.object({
   trouble: text.nullable(),
   audit: auditHead.extend({ told: count }).optional(),
   credentials: z.record(name, count).optional(),
+  clientPasswords: z.record(name, z.object({ told: count, former: count })).optional(),
 }) satisfies z.ZodType<PoolerReport>;
 
 const timeline = count;

@@ -28,7 +28,15 @@ export interface KeeperParts {
   readonly nowMs: () => number;
 }
 
-const keptSchema = z.array(z.object({ application: z.string(), generation: z.int().positive(), sealed: z.string() }));
+const keptSchema = z.array(
+  z.object({
+    application: z.string(),
+    generation: z.int().positive(),
+    sealed: z.string(),
+    // Of an earlier version.
+    clientPassword: z.int().positive().default(1),
+  }),
+);
 
 type Opened = { readonly password: string } | { readonly because: string };
 

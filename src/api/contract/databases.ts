@@ -1,4 +1,5 @@
 /** Databases, and the passwords by which poolers log in to them: what may be ordered, and what is listed. */
+import type { ClientPasswordUse } from '../../core/pooler-report.ts';
 import type { ApplicationName, NodeName } from '../../core/spec.ts';
 
 export interface RevertRequest {
@@ -22,6 +23,10 @@ export interface RotationRequest {
   /** `null`: all. */
   readonly application: ApplicationName | null;
   readonly node: NodeName | null;
+  /** `login`: by which poolers log in at the servers; `client-password`: by which applications log in at their poolers. */
+  readonly what: 'login' | 'client-password';
+  /** Of clients' passwords: also where clients are connected by the one that would end. */
+  readonly force: boolean;
 }
 
 export interface RotationAnswer {
@@ -45,4 +50,10 @@ export interface CredentialListing {
   readonly issuedBy: NodeName | null;
   /** Has the node published a certificate that a password can be sealed for? */
   readonly isSealable: boolean;
+  /** The application's passwords at the pooler; `null`: there is no credential yet. */
+  readonly clientPassword: {
+    readonly wanted: number;
+    /** `null`: not known. */
+    readonly inUse: ClientPasswordUse | null;
+  } | null;
 }

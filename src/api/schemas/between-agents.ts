@@ -43,7 +43,9 @@ export const configuration = z.object({
     .optional(),
   revoked: z.array(revocation.pick({ serial: true, kind: true, at: true, expiresAt: true })).optional(),
   // An agent of an earlier version sends none.
-  credentials: z.array(z.object({ application: name, generation: positive, sealed: text })).default([]),
+  credentials: z
+    .array(z.object({ application: name, generation: positive, sealed: text, clientPassword: positive.default(1) }))
+    .default([]),
   databaseAgents: z.array(z.object({ node: name, address: name, hostName: name })),
 }) satisfies z.ZodType<AppNodeConfiguration>;
 

@@ -15,6 +15,9 @@ import { accepted } from './orders.ts';
 const rotateCredentials = z.strictObject({
   application: name.nullable(),
   node: name.nullable(),
+  // Absent from who knows of logins alone.
+  what: z.enum(['login', 'client-password']).default('login'),
+  force: z.boolean().default(false),
 }) satisfies z.ZodType<RotationRequest>;
 
 const revertDatabases = z.strictObject({ name: text.max(500).nullable() }) satisfies z.ZodType<RevertRequest>;
@@ -30,6 +33,10 @@ const credentialListing = z.object({
   issuedAt: text.nullable(),
   issuedBy: name.nullable(),
   isSealable: z.boolean(),
+  clientPassword: z
+    .object({ wanted: positive, inUse: z.object({ told: positive, former: count }).nullable() })
+    .nullable()
+    .default(null),
 }) satisfies z.ZodType<CredentialListing>;
 
 const databases = z.object({

@@ -9,6 +9,7 @@ import type { Action } from '../actions.ts';
 import type { OpenGenerations } from '../application-roles.ts';
 import type { ClusterView } from '../cluster-view.ts';
 import { credentialName } from '../credential.ts';
+import type { ClientPasswordUse, PoolerReport } from '../pooler-report.ts';
 import type { Situation } from '../situation.ts';
 import type { ApplicationName, NodeName, Spec } from '../spec.ts';
 import { retryAfterMs } from './job-retry.ts';
@@ -19,12 +20,22 @@ const everyMs = 15_000;
 /** The generation that every server connection of a node's pooler is of; 0: it has none; `null`: not known. */
 export type InUse = (node: NodeName, application: ApplicationName) => number | null;
 
-export function inUseBy({ reports, store }: Pick<ClusterView, 'reports' | 'store'>): InUse {
-  return (node, application) => {
-    // What it said to this agent itself is newer than what stands in the store.
-    const report = reports.get(node)?.report ?? store.poolers.get(node)?.value;
-    return report?.credentials?.[application] ?? null;
-  };
+export function inUseBy(view: Pick<ClusterView, 'reports' | 'store'>): InUse {
+  return (node, application) => reportOf(view, node)?.credentials?.[application] ?? null;
+}
+
+/** Which of its passwords at the pooler of a node an application is told; `null`: not known. */
+export function clientPasswordAt(
+  view: Pick<ClusterView, 'reports' | 'store'>,
+  node: NodeName,
+  application: ApplicationName,
+): ClientPasswordUse | null {
+  return reportOf(view, node)?.clientPasswords?.[application] ?? null;
+}
+
+/** What it said to this agent itself is newer than what stands in the store. */
+function reportOf({ reports, store }: Pick<ClusterView, 'reports' | 'store'>, node: NodeName): PoolerReport | null {
+  return reports.get(node)?.report ?? store.poolers.get(node)?.value ?? null;
 }
 
 /** Which logins may be open, as far as the roles of the databases are concerned. */

@@ -62,7 +62,7 @@ class Scene {
           if (isCutShort) return;
           const { generation, node } = step;
           const wanted = Math.max(generation, step.replaces?.value.wanted ?? 0);
-          this.#store({ application: 'shop', node, generation, wanted, verifierDigest });
+          this.#store({ application: 'shop', node, generation, wanted, verifierDigest, clientPassword: 1 });
         }
       }
     }
@@ -273,7 +273,9 @@ describe('credentials', () => {
 });
 
 describe('what an app node goes by', () => {
-  const one = (generation: number) => [{ application: 'shop', generation, sealed: String(generation) }];
+  const one = (generation: number, clientPassword = 1) => [
+    { application: 'shop', generation, sealed: String(generation), clientPassword },
+  ];
 
   it('is the newer one of a declaration, and what a later declaration says', () => {
     expect(newerCredentials(one(2), one(1), null)).toEqual(one(2));
@@ -282,5 +284,11 @@ describe('what an app node goes by', () => {
     expect(newerCredentials(one(7), [], null)).toEqual(one(7));
     expect(newerCredentials(one(7), [], [])).toEqual([]);
     expect(newerCredentials(one(7), [], ['shop'])).toEqual(one(7));
+  });
+
+  it('has no earlier password for its clients than it had', () => {
+    expect(newerCredentials(one(2, 3), one(3, 2), null)).toEqual(one(3, 3));
+    expect(newerCredentials(one(2, 2), one(2, 3), null)).toEqual(one(2, 3));
+    expect(newerCredentials(one(7, 4), one(1), ['shop'])).toEqual(one(1, 4));
   });
 });

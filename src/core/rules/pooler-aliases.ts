@@ -45,12 +45,13 @@ export function configurationOf(
       // Without a password nobody could be served; it comes within a second of the declaration.
       const credential = wanted.credentials.find((each) => each.application === application.name);
       if (credential === undefined) return [];
-      const { generation } = credential;
+      const { generation, clientPassword } = credential;
       const common = {
         application: application.name,
         database: application.database,
         role: loginRole(application.name, view.self, generation),
         generation,
+        clientPassword,
         poolSize: application.poolSize ?? poolers.poolSize,
       };
       const standsIn = canStandIn && (memory.readOnly || (isLost && application.outage === 'read_only'));

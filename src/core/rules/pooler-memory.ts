@@ -59,7 +59,7 @@ export interface PoolerView {
   readonly wanted: {
     readonly poolers: PoolerSpec;
     readonly applications: readonly ApplicationSpec[];
-    readonly credentials: readonly Pick<SealedCredential, 'application' | 'generation'>[];
+    readonly credentials: readonly Omit<SealedCredential, 'sealed'>[];
     readonly listenAddress: string;
     readonly tls: TlsRules;
   } | null;

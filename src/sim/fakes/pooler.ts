@@ -197,6 +197,7 @@ export class FakePooler {
       clients: 1,
       waiting: this.#transactions.waiting,
       straggling: [],
+      formerClients: {},
     };
   }
 

@@ -51,6 +51,7 @@ export class AppMachine {
         reporter: this.#reporter(process),
         revoked: { learn: () => undefined },
         secrets: this.#secrets,
+        clientLogins: { reach: (_, generation) => generation, trouble: null },
         journal: this.#journalOf(),
         clock: process.clock,
         emit: (name, facts) => this.#world.event(this.name, name, facts),
