@@ -14,7 +14,7 @@ import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { clientUser } from '../core/application-roles.ts';
 import type { ApplicationName } from '../core/spec.ts';
-import { describeError, isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
+import { describeError, UnderstudyError } from '../errors/understudy-error.ts';
 import type { ClientLogin, ClientLogins } from '../ports/client-logins.ts';
 import { roundsForClients, scramVerifier } from '../secrets/scram-verifier.ts';
 import { readPrivateFile, writePrivateFile } from './private-file.ts';
@@ -57,8 +57,8 @@ export class ClientPasswords implements ClientLogins {
   }
 
   reach(application: ApplicationName, generation: number): number {
-    const file = this.#fileOf(application);
     try {
+      const file = this.#fileOf(application);
       const known = this.#known.get(application) ?? this.#read(application, file);
       if (known === null || known.generation >= generation) return known?.generation ?? 1;
       // Several that were ordered while nobody was here to make them are one change, of the user that rests.
@@ -68,7 +68,6 @@ export class ClientPasswords implements ClientLogins {
       this.#trouble = null;
       return next;
     } catch (error) {
-      if (isUnderstudyError(error)) throw error;
       this.#trouble = `the next password of ${application} can't be kept: ${describeError(error)}`;
       return this.#known.get(application)?.generation ?? 1;
     }

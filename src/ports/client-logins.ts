@@ -17,7 +17,7 @@ export interface ClientLogins {
   ): { readonly told: ClientLogin; readonly alsoGood: ClientLogin | null };
   /**
    * Makes the next password when the newest is of an earlier generation than this; the one before it stays good. Answers which generation there
-   * is now: what can't be kept is not made, and tried again at the next call. Throws CONFIG_INVALID for a name that is no file name.
+   * is now: what can't be kept is not made, and tried again at the next call. Never throws.
    */
   reach(application: ApplicationName, generation: number): number;
   /** Everyone who was given one. */
