@@ -1,10 +1,14 @@
-/** What an app node's agent needs besides the pooler: where it hears of the topology, and whom it tells. */
+/** What an app node's agent is made of: its pooler, where it hears of the topology, whom it tells, and what it keeps. */
 import type { TopologyMessage } from '../api/contract/app-nodes.ts';
 import type { PoolerReport } from '../core/pooler-report.ts';
+import type { RevokedEntry } from '../core/revocation.ts';
 import type { AppNodeMemory } from '../core/rules/pooler-memory.ts';
 import type { NodeName } from '../core/spec.ts';
 import type { EventFacts, EventName } from '../events/catalogue.ts';
+import type { ApplicationFiles } from '../ports/application-files.ts';
+import type { ClientLogins } from '../ports/client-logins.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { CredentialKeeper } from '../ports/credentials.ts';
 import type { Pooler } from '../ports/pooler.ts';
 import type { ActOptions } from '../ports/postgres.ts';
 import type { LedTo } from './app-node-former-primaries.ts';
@@ -61,4 +65,26 @@ export interface ActsDeps {
   wake(): void;
   /** The gate has changed: write it down. */
   remember(): void;
+}
+
+/** What the agent is made of. */
+export interface AppNodeDeps {
+  readonly node: NodeName;
+  readonly cluster: string;
+  readonly listenAddress: string;
+  /** From the node file; the configuration message names them all later. */
+  readonly agents: readonly DatabaseAgent[];
+  readonly pooler: Pooler;
+  readonly files: ApplicationFiles;
+  readonly source: TopologySource;
+  readonly reporter: PoolerReporter;
+  readonly journal: AppNodeJournal;
+  readonly secrets: CredentialKeeper;
+  readonly clientLogins: Pick<ClientLogins, 'reach' | 'trouble'>;
+  /** Hears of revoked certificates, whichever agent tells of them. */
+  readonly revoked: { learn(entries: readonly RevokedEntry[]): void };
+  readonly clock: Clock;
+  readonly emit: EmitEvent;
+  /** What else is wrong on this node, in one line; nothing unless given. */
+  readonly otherTrouble?: () => string | null;
 }

@@ -6,7 +6,6 @@
  * waits for a timer. What it refuses: to judge the topology itself, see core/rules/.
  */
 import type { TopologyMessage } from '../api/contract/app-nodes.ts';
-import { newerCredentials } from '../core/credential.ts';
 import {
   type CredentialsInUse,
   clientPasswordsInUse,
@@ -14,51 +13,25 @@ import {
   withUnserved,
 } from '../core/pooler-configuration.ts';
 import type { PoolerReport } from '../core/pooler-report.ts';
-import type { RevokedEntry } from '../core/revocation.ts';
 import { decidePooler } from '../core/rules/pooler.ts';
 import type { PoolerDecision } from '../core/rules/pooler-decision.ts';
 import { noPoolerMemory, type PoolerMemory } from '../core/rules/pooler-memory.ts';
 import { ranked } from '../core/rules/sightings.ts';
-import type { ApplicationName, NodeName } from '../core/spec.ts';
-import { describeError } from '../errors/understudy-error.ts';
-import type { ApplicationFiles } from '../ports/application-files.ts';
-import type { ClientLogins } from '../ports/client-logins.ts';
-import type { Clock } from '../ports/clock.ts';
-import type { CredentialKeeper } from '../ports/credentials.ts';
-import type { Pooler } from '../ports/pooler.ts';
+import type { ApplicationName } from '../core/spec.ts';
 import { PoolerActs } from './app-node-acts.ts';
 import { ApplicationFilesUpkeep, type FilesWish } from './app-node-files.ts';
 import { Knocks } from './app-node-knocks.ts';
-import type { AppNodeJournal, DatabaseAgent, EmitEvent, PoolerReporter, TopologySource } from './app-node-ports.ts';
+import type { AppNodeDeps } from './app-node-ports.ts';
+import { Remembering } from './app-node-remembering.ts';
 import { PoolerReports } from './app-node-reports.ts';
 import { TopologyStreams } from './app-node-streams.ts';
+import { type Wanted, WantedConfiguration } from './app-node-wanted.ts';
 
 const reportEveryMs = 2_000;
 /** After an action failed: a pooler that can't start must not be started in a tight loop. */
 const againAfterFailureMs = 250;
 /** While it is not known whether the process lives. */
 const againWhileUnknownMs = 50;
-
-export interface AppNodeDeps {
-  readonly node: NodeName;
-  readonly cluster: string;
-  readonly listenAddress: string;
-  /** From the node file; the configuration message names them all later. */
-  readonly agents: readonly DatabaseAgent[];
-  readonly pooler: Pooler;
-  readonly files: ApplicationFiles;
-  readonly source: TopologySource;
-  readonly reporter: PoolerReporter;
-  readonly journal: AppNodeJournal;
-  readonly secrets: CredentialKeeper;
-  readonly clientLogins: Pick<ClientLogins, 'reach' | 'trouble'>;
-  /** Hears of revoked certificates, whichever agent tells of them. */
-  readonly revoked: { learn(entries: readonly RevokedEntry[]): void };
-  readonly clock: Clock;
-  readonly emit: EmitEvent;
-  /** What else is wrong on this node, in one line; nothing unless given. */
-  readonly otherTrouble?: () => string | null;
-}
 
 export interface AppNode {
   /** Ends the agent's part; the pooler goes on as it is, and the next agent with it. */
@@ -72,8 +45,6 @@ export interface AppNode {
   isExpelled(): boolean;
 }
 
-type Wanted = NonNullable<TopologyMessage['configuration']>;
-
 class RunningAppNode {
   readonly #deps: AppNodeDeps;
   readonly #streams: TopologyStreams;
@@ -81,9 +52,10 @@ class RunningAppNode {
   readonly #acts: PoolerActs;
   readonly #knocks: Knocks;
   readonly #files: ApplicationFilesUpkeep;
+  readonly #wanted: WantedConfiguration;
+  readonly #journal: Remembering;
   readonly #stopping = new AbortController();
   #memory: PoolerMemory = noPoolerMemory;
-  #wanted: Wanted | null = null;
   #loadedRevision = 0;
   /** The clients' passwords of the configuration that the pooler took last; `null`: not known yet. */
   #taken: Readonly<Record<ApplicationName, number>> | null = null;
@@ -92,12 +64,14 @@ class RunningAppNode {
   #reportedAtMs = Number.NEGATIVE_INFINITY;
   #isWoken = false;
   #wake: AbortController | null = null;
-  #journaled = '';
-  #journalTrouble: string | null = null;
 
   constructor(deps: AppNodeDeps) {
     const { node, pooler, clock, emit } = deps;
     this.#deps = deps;
+    this.#wanted = new WantedConfiguration(deps.secrets, deps.clientLogins);
+    this.#journal = new Remembering(deps.journal, (because) => {
+      emit('action.failed', { node, action: 'remember', because });
+    });
     this.#streams = new TopologyStreams(deps.source, clock, (message) => this.#heard(message));
     this.#reports = new PoolerReports(deps.reporter, clock, this.#stopping.signal);
     this.#knocks = new Knocks(pooler, clock, this.#stopping.signal, () => this.#wakeUp());
@@ -155,7 +129,7 @@ class RunningAppNode {
   }
 
   get configuration(): Wanted | null {
-    return this.#wanted;
+    return this.#wanted.known;
   }
 
   report(): PoolerReport {
@@ -180,7 +154,7 @@ class RunningAppNode {
         trouble ??
         this.#deps.secrets.trouble ??
         this.#deps.clientLogins.trouble ??
-        this.#journalTrouble ??
+        this.#journal.trouble ??
         this.#files.trouble ??
         otherTrouble?.() ??
         null,
@@ -189,20 +163,10 @@ class RunningAppNode {
     };
   }
 
-  /** With the passwords for clients that there are, whichever are asked for. */
-  #reached(wanted: Wanted): Wanted {
-    const declared = new Set(wanted.applications.map(({ name }) => name));
-    const credentials = wanted.credentials.map((one) => {
-      if (!declared.has(one.application)) return one;
-      return { ...one, clientPassword: this.#deps.clientLogins.reach(one.application, one.clientPassword) };
-    });
-    return { ...wanted, credentials };
-  }
-
   #credentialsInUse(): CredentialsInUse | undefined {
     const { credentials, loaded } = this.#acts;
     if (credentials === null) return undefined;
-    return withUnserved(credentials, loaded, this.#wanted?.applications.map(({ name }) => name) ?? []);
+    return withUnserved(credentials, loaded, this.#wanted.known?.applications.map(({ name }) => name) ?? []);
   }
 
   async #sleep(ms: number): Promise<void> {
@@ -222,15 +186,8 @@ class RunningAppNode {
   #heard(message: TopologyMessage): void {
     const { configuration } = message;
     this.#deps.revoked.learn(configuration?.revoked ?? []);
-    // Agents differ for a moment after an apply: a lower revision is an older one.
-    if (configuration !== undefined && configuration.specRevision >= (this.#wanted?.specRevision ?? 0)) {
-      const isLater = configuration.specRevision > (this.#wanted?.specRevision ?? 0);
-      const declared = configuration.applications.map(({ name }) => name);
-      const known = this.#wanted?.credentials ?? this.#deps.secrets.kept;
-      const credentials = newerCredentials(known, configuration.credentials, isLater ? declared : null);
-      this.#wanted = { ...configuration, credentials };
-      this.#deps.secrets.keep(credentials);
-      if (configuration.databaseAgents.length > 0) this.#streams.follow(configuration.databaseAgents);
+    if (configuration !== undefined && this.#wanted.hear(configuration) && configuration.databaseAgents.length > 0) {
+      this.#streams.follow(configuration.databaseAgents);
     }
     this.#wakeUp();
   }
@@ -247,7 +204,7 @@ class RunningAppNode {
   async #turn(): Promise<number> {
     const { clock, cluster, node, listenAddress } = this.#deps;
     const { gate, process, strayPause, loaded } = this.#acts;
-    const wanted = this.#wanted;
+    const wanted = this.#wanted.reached();
 
     const decision = decidePooler(
       {
@@ -255,7 +212,7 @@ class RunningAppNode {
         cluster,
         nowMs: clock.boottimeMs(),
         sightings: this.#streams.sightings,
-        wanted: wanted === null ? null : { ...this.#reached(wanted), listenAddress },
+        wanted: wanted === null ? null : { ...wanted, listenAddress },
         gate,
         process,
         strayPause,
@@ -285,7 +242,7 @@ class RunningAppNode {
 
   #wantedFiles(): FilesWish {
     if (this.#streams.isExpelled) return 'leave';
-    const wanted = this.#wanted;
+    const wanted = this.#wanted.known;
     // Nobody is told of a password before the pooler takes it.
     this.#taken = this.#acts.loaded === null ? this.#taken : clientPasswordsOf(this.#acts.loaded);
     const clientPasswords = this.#taken;
@@ -323,22 +280,7 @@ class RunningAppNode {
   }
 
   #writeJournal(): void {
-    const kept = { memory: this.#memory, gate: this.#acts.gate };
-    const text = JSON.stringify(kept);
-    if (text === this.#journaled) return;
-    try {
-      this.#deps.journal.write(kept);
-      this.#journaled = text;
-      this.#journalTrouble = null;
-    } catch (error) {
-      // Tried again at the next turn. Until then an agent that starts anew knows less, which the topology tells it; one that
-      // gave up here would follow nobody, and leave the pooler paused.
-      const because = describeError(error);
-      if (because !== this.#journalTrouble) {
-        this.#deps.emit('action.failed', { node: this.#deps.node, action: 'remember', because });
-      }
-      this.#journalTrouble = because;
-    }
+    this.#journal.write({ memory: this.#memory, gate: this.#acts.gate });
   }
 }
 
