@@ -26,7 +26,7 @@ describe('what this node trusts', () => {
   it('can not be read: what was sealed stays closed, and why is told', () => {
     const keeper = (change: { readonly own?: typeof noKey }) => {
       const made = createCredentialKeeper({ ...parts(), ...change, file: join(directory, 'credentials.json') });
-      made.keep([{ application: 'shop', generation: 1, sealed: 'sealed' }]);
+      made.keep([{ application: 'shop', generation: 1, clientPassword: 1, sealed: 'sealed' }]);
       return { password: made.passwordOf('shop', 1), trouble: made.trouble };
     };
     expect(keeper({})).toEqual({
