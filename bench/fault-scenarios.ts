@@ -162,7 +162,8 @@ export const scenarios: readonly Scenario[] = [
       const ended = scene.stage.cli('switchover', '--to', target, '--json');
       await until('the switchover is under way', operationWithinMs, 5, async () => {
         const status = await scene.stage.status().catch(() => null);
-        return status !== null && status.operation !== null;
+        const phase = status?.operation?.phase ?? 'finished';
+        return phase !== 'finished' && phase !== 'undone';
       });
       await strike(scene, kill(target, 'all'));
       await ended;

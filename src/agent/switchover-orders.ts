@@ -74,7 +74,7 @@ export class SwitchoverOrders {
       mirror: agent.mirror,
       latest: () => agent.freshView,
       spec: () => agent.spec(),
-      checkpointOn: async (node) => await this.#peer(node).checkpoint(signal),
+      checkpointOn: async (node, asking) => await this.#peer(node).checkpoint(asking),
       claim: (operation) => agent.request({ driving: operation, cancelOperation: null }),
       // An agent that ends closes its API, and with it every caller's connection.
       signal,

@@ -85,6 +85,30 @@ describe('the preparation of a switchover', () => {
     expect(written).toEqual([]);
   });
 
+  it('is refused as soon as its target is lost for good, whatever its checkpoint waits for', async () => {
+    const forGood = (_: string, signal: AbortSignal) =>
+      new Promise<void>((__, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+    const { parts, written } = world(async () => {});
+    const latest = parts.latest();
+    if (latest === null) throw new Error('the world has a view');
+    const begunMs = performance.now();
+    const boottimeMs = () => nowMs + (performance.now() - begunMs) * 100;
+    // Its WAL receiver is gone after the preflight, and its agent is not heard any more.
+    const lost = { ...latest.view, postgres: primary({ peers: [peer('db3')] }) };
+    let looks = 0;
+    const parted: SwitchoverParts = {
+      ...parts,
+      clock: { ...clock, boottimeMs },
+      checkpointOn: forGood,
+      latest: () => (looks++ === 0 ? latest : { ...latest, view: lost }),
+    };
+    expect(await startSwitchover(parted, request, 'ernest')).toMatchObject({
+      outcome: 'refused',
+      preflight: { to: 'db2', blockers: [{ blockedBy: 'target-not-streaming' }] },
+    });
+    expect(written).toEqual([]);
+  });
+
   it('tells of the switchover that stops PostgreSQL under its hands, and otherwise of what PostgreSQL says', async () => {
     const { parts } = world(async () => {});
     const latest = parts.latest();

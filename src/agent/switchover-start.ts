@@ -26,7 +26,7 @@ export interface SwitchoverParts {
   readonly latest: () => { readonly view: ClusterView; readonly memory: DatabaseMemory } | null;
   readonly spec: () => Spec;
   /** Asks the target's agent for a restartpoint. */
-  readonly checkpointOn: (node: NodeName) => Promise<void>;
+  readonly checkpointOn: (node: NodeName, signal: AbortSignal) => Promise<void>;
   /** Told before the record is written, so that the loop knows the operation as its own. */
   readonly claim: (operation: string | null) => void;
   /** Fires when nobody waits for the answer any more. Looked at for the last time just before the record is written. */
@@ -54,10 +54,11 @@ export async function startSwitchover(
   if (request.dryRun) return { outcome: 'checked', preflight };
   const { to } = preflight;
   if (to === null) throw new UnderstudyError('BROKEN_INVARIANT', 'a preflight without blockers named no target');
-  const checkpointMs = await checkpoints(parts, to);
+  const prepared = await checkpointsWhileFit(parts, { ...request, to });
+  if ('blocked' in prepared) return { outcome: 'refused', preflight: prepared.blocked };
   const timings: PhaseTiming[] = [
     { phase: 'preflight', ms: Math.round(preflightMs * 10) / 10 },
-    { phase: 'checkpoint', ms: Math.round(checkpointMs * 10) / 10 },
+    { phase: 'checkpoint', ms: Math.round(prepared.checkpointMs * 10) / 10 },
   ];
   return await record(parts, request, { ...preflight, to }, timings, by);
 }
@@ -99,11 +100,45 @@ async function inspect(parts: SwitchoverParts, request: SwitchoverRequest): Prom
   }
 }
 
-async function checkpoints(parts: SwitchoverParts, target: NodeName): Promise<number> {
+/** Checkpoints take long on a busy server, and whom they are for may be lost meanwhile: nobody waits for those then. */
+async function checkpointsWhileFit(
+  parts: SwitchoverParts,
+  request: SwitchoverRequest & { readonly to: NodeName },
+): Promise<{ readonly checkpointMs: number } | { readonly blocked: Preflight }> {
+  const over = new AbortController();
+  const signal = AbortSignal.any([parts.signal, over.signal]);
+  try {
+    return await Promise.race([
+      checkpoints(parts, request.to, signal).then((checkpointMs) => ({ checkpointMs })),
+      untilBlocked(parts, request, signal).then((blocked) => ({ blocked })),
+    ]);
+  } finally {
+    over.abort();
+  }
+}
+
+/** Something has stood in the way for longer than what passes by itself. */
+async function untilBlocked(
+  { clock, latest }: SwitchoverParts,
+  request: SwitchoverRequest,
+  signal: AbortSignal,
+): Promise<Preflight> {
+  let freeAtMs = clock.boottimeMs();
+  for (;;) {
+    await clock.sleep(lookEveryMs, signal).catch(() => signal.throwIfAborted());
+    const now = latest();
+    if (now === null) continue;
+    const verdict = inspectSwitchover(now.view, now.memory, [], request);
+    if (verdict.blockers.length === 0) freeAtMs = clock.boottimeMs();
+    if (clock.boottimeMs() - freeAtMs >= passWithinMs) return verdict;
+  }
+}
+
+async function checkpoints(parts: SwitchoverParts, target: NodeName, signal: AbortSignal): Promise<number> {
   const begun = parts.clock.boottimeMs();
-  const own = parts.postgres.checkpoint({ withinMs: checkpointWithinMs, signal: parts.signal });
-  const [mine] = await Promise.allSettled([own, parts.checkpointOn(target)]);
-  parts.signal.throwIfAborted();
+  const own = parts.postgres.checkpoint({ withinMs: checkpointWithinMs, signal });
+  const [mine] = await Promise.allSettled([own, parts.checkpointOn(target, signal)]);
+  signal.throwIfAborted();
   if (mine.status === 'rejected') {
     throw new UnderstudyError(
       'POSTGRES_FAILED',
@@ -111,7 +146,7 @@ async function checkpoints(parts: SwitchoverParts, target: NodeName): Promise<nu
     );
   }
   if (parts.clock.boottimeMs() - begun > longCheckpointMs) {
-    await parts.postgres.checkpoint({ withinMs: checkpointWithinMs, signal: parts.signal });
+    await parts.postgres.checkpoint({ withinMs: checkpointWithinMs, signal });
   }
   return parts.clock.boottimeMs() - begun;
 }
