@@ -55,8 +55,8 @@ export function startLoadThread(wanted: z.input<typeof options>): ThreadLoad {
   worker.on('error', () => undefined);
   const ask = async (what: 'count' | 'stop'): Promise<unknown> => {
     worker.postMessage(what);
-    const [answer]: unknown[] = await once(worker, 'message');
-    return answer;
+    const message: readonly unknown[] = await once(worker, 'message');
+    return message[0];
   };
   return {
     acknowledged: async () => z.number().parse(await ask('count')),

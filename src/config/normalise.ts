@@ -228,10 +228,9 @@ function switchoverOf(written: ClusterFile['switchover']): SwitchoverSpec {
 
 export function normalise(file: ClusterFile): Spec {
   const nodes = [...nodesOf(file, 'database'), ...nodesOf(file, 'witness'), ...nodesOf(file, 'app')];
-  const datacenters = Object.entries(file.datacenters ?? {}).map(([name, value]) => [
-    name,
-    { provider: value?.provider ?? null, region: value?.region ?? null },
-  ]);
+  const datacenters = Object.entries(file.datacenters ?? {}).map(
+    ([name, value]) => [name, { provider: value?.provider ?? null, region: value?.region ?? null }] as const,
+  );
   const durability = durabilityOf(file.durability);
   return {
     version: 1,

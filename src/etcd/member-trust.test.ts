@@ -1,5 +1,4 @@
 import { createServer, type Server } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { afterEach, expect, it } from 'vitest';
 import { createIssuing, createRoot } from '../pki/authority.ts';
 import type { Credentials } from '../pki/credential-files.ts';
@@ -28,8 +27,9 @@ async function member({ certificatePem: cert, keyPem: key }: Credentials, ca: st
   });
   servers.push(server);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  return `https://127.0.0.1:${port}`;
+  const bound = server.address();
+  if (bound === null || typeof bound === 'string') throw new Error('it listens on no port');
+  return `https://127.0.0.1:${bound.port}`;
 }
 
 it('names the members that do not accept a certificate, and none that is down', async () => {

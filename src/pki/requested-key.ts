@@ -16,6 +16,7 @@ export async function requestedKey(requestPem: string): Promise<webcrypto.Crypto
   let key: webcrypto.CryptoKey;
   try {
     request = new Pkcs10CertificateRequest(requestPem);
+    // eslint-disable-next-line @typescript-eslint/no-unsafe-assignment -- the library means the browser's CryptoKey, which no type declares here
     key = await request.publicKey.export(curve, ['verify']);
   } catch (cause) {
     throw refuse('it is none in PEM, for a key on the curve P-256', cause);

@@ -1,4 +1,5 @@
 /** What a load needs of a stage: its applications' connections, and a way to each database node past the poolers. */
+import { z } from 'zod';
 import { connectionFiles, filesOf, readConnection } from '../applications/connection-files.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { LoadTarget } from '../load/load.ts';
@@ -44,7 +45,7 @@ async function query(
     maxOutputBytes: mostAnswerBytes,
     ...(process.getuid?.() === 0 ? { user: record.user } : {}),
   });
-  const rows: unknown = truncated ? null : JSON.parse(stdout);
-  if (Array.isArray(rows)) return rows;
+  const rows = z.array(z.unknown()).safeParse(truncated ? null : JSON.parse(stdout));
+  if (rows.success) return rows.data;
   throw new UnderstudyError('ANSWER_INVALID', `the answer of ${node} could not be read whole`);
 }

@@ -199,7 +199,9 @@ export function serverConfiguration(spec: Spec, self: NodeName, facts: ServerFac
   const node = findNode(spec, self);
   if (node?.role !== 'database') throw new RangeError(`${self} is not a database node`);
   const required = requiredParameters(spec, node, facts);
-  const declared = Object.entries(spec.postgres.parameters).map(([name, value]) => [name.toLowerCase(), value]);
+  const declared = Object.entries(spec.postgres.parameters).map(
+    ([name, value]) => [name.toLowerCase(), value] as const,
+  );
   const parameters = { ...defaultParameters(spec, facts), ...Object.fromEntries(declared), ...required };
   return {
     parameters: { ...parameters, ...raised(parameters, facts.floor) },
