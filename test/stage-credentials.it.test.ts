@@ -116,7 +116,9 @@ test('credentials and certificates are replaced without a failed transaction; pa
 
     // --- lost by the server, as with a restored role: another one is made, on the login that the pooler does not use
     await superuser(stage, 'db2', `alter role "${login(stage, 'app1').user}" password null`);
-    await expect.poll(() => inUse(stage), { timeout: 40_000 }).toEqual({ app1: 4, app2: 4 });
+    // The next generation, or the one after where the pooler was just going over to this one.
+    await expect.poll(async () => (await inUse(stage)).app1, { timeout: 40_000 }).toBeGreaterThan(3);
+    const remade = (await inUse(stage)).app1 ?? 0;
     expect(await stage.cli('switchover', '--to', 'db1')).toMatchObject({ code: 0 });
     await stage.untilWhole();
 
@@ -153,6 +155,6 @@ test('credentials and certificates are replaced without a failed transaction; pa
     const refused = new pg.Client(known);
     refused.on('error', () => undefined);
     await expect(refused.connect()).rejects.toThrow();
-    expect(await inUse(stage)).toMatchObject({ app1: 5 });
+    expect((await inUse(stage)).app1).toBeGreaterThan(remade);
   });
 });

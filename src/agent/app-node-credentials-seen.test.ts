@@ -4,7 +4,7 @@ import { CredentialsSeen } from './app-node-credentials-seen.ts';
 const loaded = (generation: number) => ({
   aliases: ['shop', 'blog'].map((name) => ({ name, application: name, generation })),
 });
-const running = (...straggling: readonly string[]) => ({ state: 'running' as const, straggling });
+const running = (...straggling: readonly string[]) => ({ state: 'running' as const, straggling, formerClients: {} });
 
 function seen() {
   let news = 0;
@@ -33,4 +33,15 @@ it('learns nothing from a look during which the configuration changed, nor from 
   credentials.looked(running(), first, second);
   credentials.looked({ state: 'stopped' }, first, first);
   expect([credentials.inUse, news()]).toEqual([null, 0]);
+});
+
+it('tells when the last client by a password before has gone, and when there is one again, and not how many', () => {
+  const { credentials, news } = seen();
+  const first = loaded(1);
+  const looked = (shop: number) => credentials.looked({ ...running(), formerClients: { shop, blog: 0 } }, first, first);
+  const told = [0, 3, 2, 0, 0, 1].map((count) => {
+    looked(count);
+    return news();
+  });
+  expect(told).toEqual([1, 2, 2, 3, 3, 4]);
 });
