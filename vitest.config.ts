@@ -8,6 +8,8 @@ const real = {
   hookTimeout: 120_000,
 };
 const stages = 'test/stage-*.it.test.ts';
+/** Played beside single servers, so that both lanes end at the same time. */
+const stagesBesideServers = ['test/stage-{store-loss,hands-off}.it.test.ts'];
 const simulator = 'test/simulator.it.test.ts';
 
 /** `npm test` runs these side by side: tools/test.sh. */
@@ -24,8 +26,15 @@ export default defineConfig({
         },
       },
       { test: { name: 'simulator', include: [simulator], ...real } },
-      { test: { name: 'servers', include: ['test/**/*.it.test.ts'], exclude: [stages, simulator], ...real } },
-      { test: { name: 'stages', include: [stages], ...real } },
+      {
+        test: {
+          name: 'servers',
+          include: ['test/**/!(stage-*).it.test.ts', ...stagesBesideServers],
+          exclude: [simulator],
+          ...real,
+        },
+      },
+      { test: { name: 'stages', include: [stages], exclude: stagesBesideServers, ...real } },
     ],
   },
 });

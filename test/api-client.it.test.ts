@@ -60,7 +60,7 @@ describe('a client', () => {
     expect(await operator.operation()).toEqual(exampleOperation);
     world.backend.setOperation(null);
     expect(await operator.operation()).toBeNull();
-    expect(await operator.cancel('S-1/x')).toEqual({ accepted: true, because: 'asked' });
+    expect(await operator.cancel('R-0142')).toEqual({ accepted: true, because: 'asked' });
     expect(await operator.receipts()).toEqual([exampleReceipt]);
     expect(await operator.receipt('R-0142')).toEqual(exampleReceipt);
     expect(await operator.reinit()).toMatchObject({ accepted: true });
@@ -74,7 +74,7 @@ describe('a client', () => {
     expect(world.backend.calls).toEqual([
       ['apply', 'ernest'],
       ['switchover', 'ernest'],
-      ['cancel S-1/x', 'ernest'],
+      ['cancel R-0142', 'ernest'],
       ['reinit', 'ernest'],
       ['restart', 'ernest'],
       ['report', 'web0'],

@@ -2,18 +2,13 @@
 # Everything that must hold: set-up, format, types, direction, unused code, and all tests. With arguments: set-up, and vitest
 # with these.
 #
-# Tests run in three lanes side by side, since whole clusters mostly wait: stages in sight, single servers beside them, and what only
-# computes (unit tests, the simulator) with the time that both leave over. Ends with the first lane's failure that is met;
+# Three lanes side by side, since whole clusters mostly wait: stages in sight, single servers beside them, and what only
+# computes (checks of the text, unit tests, the simulator) with the time that both leave over. Ends with the first lane's failure that is met;
 # what a lane said is shown whole when it has ended, and nothing goes on running afterwards.
 set -euo pipefail
 cd "$(dirname "$(dirname "$(readlink -f "$0")")")"
 bash tools/setup.sh
 if [ "$#" -gt 0 ]; then exec npx vitest run "$@"; fi
-
-npm run --silent lint
-npm run --silent typecheck
-npm run --silent check:direction
-npm run --silent check:unused
 
 said=$(mktemp -d)
 declare -A lanes=()
@@ -35,7 +30,9 @@ trap end_lanes EXIT
 trap 'exit 130' INT TERM HUP
 
 lane servers 'exec npx vitest run --project servers'
-lane computed 'echo 19 >/proc/self/autogroup; renice -n 19 $$ >/dev/null; exec npx vitest run --project unit --project simulator'
+lane computed 'echo 19 >/proc/self/autogroup; renice -n 19 $$ >/dev/null
+  npm run --silent lint && npm run --silent typecheck && npm run --silent check:direction && npm run --silent check:unused &&
+  exec npx vitest run --project unit --project simulator'
 
 failed=0
 npx vitest run --project stages || failed=1
