@@ -1,7 +1,9 @@
 /** What is tried at the port for new nodes, and with orders of tokens and of people's certificates. */
 import { connect } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { createAgentClient } from '../src/api/client.ts';
 import { enrolmentPort } from '../src/config/node-file.ts';
+import { tokenForAtLeastMs } from '../src/core/enrolment.ts';
 import { newSecret, secretDigest } from '../src/pki/enrolment-token.ts';
 import { createSigningRequest } from '../src/pki/signing-request.ts';
 import { stagePorts } from '../src/stage/network.ts';
@@ -10,6 +12,8 @@ import { until } from './waiting.ts';
 
 const hourMs = 3_600_000;
 
+/** Between the clock that a token was ordered by and the one that it is judged by. */
+const slackMs = 500;
 /** An agent hears of a token by the store. */
 const openWithinMs = 10_000;
 
@@ -32,8 +36,8 @@ export function enrolmentAttempts({ knockers, record }: Target): readonly Attemp
     order: { node, role: null, forMs, digest: secretDigest(cluster, node, secret) },
   });
   /** A good one, as an operator has it. */
-  const ordered = async (forMs?: number): Promise<string> => {
-    const { order, secret } = token('app1', forMs);
+  const ordered = async (forMs?: number, node = 'app1'): Promise<string> => {
+    const { order, secret } = token(node, forMs);
     const client = createAgentClient({ ...to, port: stagePorts.api, tls: operator.credentials });
     try {
       await client.orderToken(order);
@@ -62,6 +66,7 @@ export function enrolmentAttempts({ knockers, record }: Target): readonly Attemp
     order('an app node orders a token', app1, '/v1/tokens', token('app1').order),
     order('a token for a node that is not declared', operator, '/v1/tokens', token('db9').order),
     order('a token in another role', operator, '/v1/tokens', { ...token('app1').order, role: 'database' }),
+    order('a token for a millisecond', operator, '/v1/tokens', token('app1', 1).order),
     order('a token for a year', operator, '/v1/tokens', token('app1', 8_760 * hourMs).order),
     order("a viewer orders an operator's certificate", viewer, '/v1/people', person),
     order("an operator's certificate for ten years", operator, '/v1/people', { ...person, lifeMs: 87_600 * hourMs }),
@@ -70,7 +75,13 @@ export function enrolmentAttempts({ knockers, record }: Target): readonly Attemp
       return await enrol('app1', newSecret());
     }),
     on("another node's token", async () => await enrol('db2', await ordered())),
-    on('a token that is over', async () => await enrol('app1', await ordered(1))),
+    on('a token that is over', async () => {
+      const secret = await ordered(tokenForAtLeastMs);
+      // The port stays open for another.
+      await ordered(hourMs, 'db2');
+      await delay(tokenForAtLeastMs + slackMs);
+      return await enrol('app1', secret);
+    }),
     on('a token that was used', async () => {
       const secret = await ordered();
       const first = await enrol('app1', secret);
