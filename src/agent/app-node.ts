@@ -26,6 +26,7 @@ import { Remembering } from './app-node-remembering.ts';
 import { PoolerReports } from './app-node-reports.ts';
 import { TopologyStreams } from './app-node-streams.ts';
 import { type Wanted, WantedConfiguration } from './app-node-wanted.ts';
+import { Wakeup } from './wakeup.ts';
 
 const reportEveryMs = 2_000;
 /** After an action failed: a pooler that can't start must not be started in a tight loop. */
@@ -54,6 +55,7 @@ class RunningAppNode {
   readonly #files: ApplicationFilesUpkeep;
   readonly #wanted: WantedConfiguration;
   readonly #journal: Remembering;
+  readonly #wakeup = new Wakeup();
   readonly #stopping = new AbortController();
   #memory: PoolerMemory = noPoolerMemory;
   #loadedRevision = 0;
@@ -62,8 +64,6 @@ class RunningAppNode {
   #decision: PoolerDecision | null = null;
   #counter = 0;
   #reportedAtMs = Number.NEGATIVE_INFINITY;
-  #isWoken = false;
-  #wake: AbortController | null = null;
 
   constructor(deps: AppNodeDeps) {
     const { node, pooler, clock, emit } = deps;
@@ -74,7 +74,7 @@ class RunningAppNode {
     });
     this.#streams = new TopologyStreams(deps.source, clock, (message) => this.#heard(message));
     this.#reports = new PoolerReports(deps.reporter, clock, this.#stopping.signal);
-    this.#knocks = new Knocks(pooler, clock, this.#stopping.signal, () => this.#wakeUp());
+    this.#knocks = new Knocks(pooler, clock, this.#stopping.signal, () => this.#wakeup.wake());
     this.#files = new ApplicationFilesUpkeep(deps.files, clock, (renewed) => {
       for (const [application, generation] of renewed) emit('client_password.told', { application, node, generation });
       this.#reportChange();
@@ -91,7 +91,7 @@ class RunningAppNode {
       }),
       changed: () => this.#reportChange(),
       doubt: () => this.#knocks.stirred(),
-      wake: () => this.#wakeUp(),
+      wake: () => this.#wakeup.wake(),
       remember: () => this.#writeJournal(),
     });
   }
@@ -103,9 +103,8 @@ class RunningAppNode {
       await this.#takeOver();
       this.#streams.follow(this.#deps.agents);
       while (!this.#stopping.signal.aborted) {
-        this.#isWoken = false;
         const lookAgainInMs = await this.#turn();
-        if (!this.#isWoken && !this.#stopping.signal.aborted) await this.#sleep(lookAgainInMs);
+        await this.#wakeup.wait(lookAgainInMs, this.#deps.clock, this.#stopping.signal);
       }
     } finally {
       unsubscribe();
@@ -117,7 +116,7 @@ class RunningAppNode {
 
   stop(): void {
     this.#stopping.abort();
-    this.#wakeUp();
+    this.#wakeup.wake();
   }
 
   get decision(): PoolerDecision | null {
@@ -169,27 +168,13 @@ class RunningAppNode {
     return withUnserved(credentials, loaded, this.#wanted.known?.applications.map(({ name }) => name) ?? []);
   }
 
-  async #sleep(ms: number): Promise<void> {
-    const wake = new AbortController();
-    this.#wake = wake;
-    await this.#deps.clock.sleep(ms, wake.signal).catch(() => {
-      // Woken early, which is what the signal is for.
-    });
-    this.#wake = null;
-  }
-
-  #wakeUp(): void {
-    this.#isWoken = true;
-    this.#wake?.abort();
-  }
-
   #heard(message: TopologyMessage): void {
     const { configuration } = message;
     this.#deps.revoked.learn(configuration?.revoked ?? []);
     if (configuration !== undefined && this.#wanted.hear(configuration) && configuration.databaseAgents.length > 0) {
       this.#streams.follow(configuration.databaseAgents);
     }
-    this.#wakeUp();
+    this.#wakeup.wake();
   }
 
   /** Goes on where the last agent ended: first of all with a pause that is still in force. */
@@ -236,7 +221,7 @@ class RunningAppNode {
     const before = this.#acts.process;
     await this.#acts.observeWhenDue();
     if (!succeeded) return againAfterFailureMs;
-    if (this.#acts.process !== before) this.#wakeUp();
+    if (this.#acts.process !== before) this.#wakeup.wake();
     return this.#acts.process === 'unknown' ? againWhileUnknownMs : decision.lookAgainInMs;
   }
 
