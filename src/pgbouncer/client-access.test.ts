@@ -1,30 +1,14 @@
 import { expect, it } from 'vitest';
-import type { PoolerAlias, PoolerConfiguration } from '../ports/pooler.ts';
+import { plainAlias, plainConfiguration } from '../../test/fixtures/pooler-configuration.ts';
+import type { PoolerConfiguration } from '../ports/pooler.ts';
 import { renderClientAccess } from './client-access.ts';
 
 function configuration(listenAddress: string, ...applications: string[]): PoolerConfiguration {
-  const common = {
-    role: 'r',
-    generation: 1,
-    clientPassword: 1,
-    addresses: ['10.0.0.1'],
-    port: 5432,
-    poolSize: 5,
-    standsIn: false,
-  };
-  const aliases = applications.flatMap((application): PoolerAlias[] => [
-    { ...common, application, database: 'd', name: application, writes: true },
-    { ...common, application, database: 'd', name: `${application}-ro`, writes: false },
+  const aliases = applications.flatMap((application) => [
+    plainAlias(application),
+    plainAlias(`${application}-ro`, { application, writes: false }),
   ]);
-  return {
-    listenAddress,
-    port: 6432,
-    mode: 'transaction',
-    maxClients: 9,
-    queryWaitTimeoutS: 60,
-    tls: { clients: 'modern', servers: 'modern' },
-    aliases,
-  };
+  return plainConfiguration(aliases, { listenAddress });
 }
 
 function lines(listenAddress: string, ...applications: string[]): readonly string[] {

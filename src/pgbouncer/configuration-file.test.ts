@@ -1,23 +1,12 @@
 import { describe, expect, it } from 'vitest';
+import { plainAlias, plainConfiguration } from '../../test/fixtures/pooler-configuration.ts';
 import { isUnderstudyError } from '../errors/understudy-error.ts';
-import type { PoolerAlias, PoolerConfiguration } from '../ports/pooler.ts';
+import type { PoolerAlias } from '../ports/pooler.ts';
 import { type FilePlaces, renderConfiguration } from './configuration-file.ts';
 import { parseVersion } from './version.ts';
 
-const alias = (more: Partial<PoolerAlias> = {}): PoolerAlias => ({
-  name: 'shop',
-  application: 'shop',
-  database: 'shop',
-  role: 'shop',
-  generation: 1,
-  clientPassword: 1,
-  addresses: ['10.0.0.1', '10.0.0.2'],
-  port: 5432,
-  poolSize: 7,
-  writes: true,
-  standsIn: false,
-  ...more,
-});
+const alias = (more: Partial<PoolerAlias> = {}): PoolerAlias =>
+  plainAlias('shop', { addresses: ['10.0.0.1', '10.0.0.2'], poolSize: 7, ...more });
 
 function places(version: string): FilePlaces {
   const parsed = parseVersion(`PgBouncer ${version}\nlibevent 2.1.12-stable`);
@@ -31,16 +20,7 @@ function render(
   version = '1.18.0',
   gate: 'open' | 'shut' = 'open',
 ): readonly string[] {
-  const configuration: PoolerConfiguration = {
-    listenAddress: '127.0.0.1',
-    port: 6432,
-    mode: 'transaction',
-    maxClients: 100,
-    queryWaitTimeoutS: 60,
-    tls: { clients: 'modern', servers: 'modern' },
-    aliases,
-  };
-  return renderConfiguration(configuration, places(version), gate).split('\n');
+  return renderConfiguration(plainConfiguration(aliases), places(version), gate).split('\n');
 }
 
 describe('renderConfiguration', () => {

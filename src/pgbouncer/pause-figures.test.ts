@@ -1,30 +1,12 @@
 import { expect, it } from 'vitest';
-import type { PoolerConfiguration } from '../ports/pooler.ts';
+import { plainAlias, plainConfiguration } from '../../test/fixtures/pooler-configuration.ts';
 import { applicationFigures } from './pause-figures.ts';
 
-const alias = (name: string, application: string, writes: boolean) => ({
-  name,
-  application,
-  writes,
-  standsIn: false,
-  database: 'd',
-  role: 'r',
-  generation: 1,
-  clientPassword: 1,
-  addresses: ['10.0.0.1'],
-  port: 5432,
-  poolSize: 5,
-});
-
-const configuration: PoolerConfiguration = {
-  listenAddress: '127.0.0.1',
-  port: 6432,
-  mode: 'transaction',
-  maxClients: 100,
-  queryWaitTimeoutS: 60,
-  tls: { clients: 'modern', servers: 'modern' },
-  aliases: [alias('shop', 'shop', true), alias('shop-ro', 'shop', false), alias('blog', 'blog', true)],
-};
+const configuration = plainConfiguration([
+  plainAlias('shop'),
+  plainAlias('shop-ro', { application: 'shop', writes: false }),
+  plainAlias('blog'),
+]);
 
 const pool = (name: string, waiting: number, longestWaitMs: number) => ({
   alias: name,
