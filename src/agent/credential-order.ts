@@ -29,16 +29,15 @@ export async function orderRotation(
 ): Promise<RotationAnswer> {
   const chosen = chosenBy(request, [...parts.mirror.image.credentials.values()]);
   if (request.what === 'client-password' && !request.force) refuseWhileFormerIsUsed(view, chosen);
-  const wantedOf = request.what === 'login' ? wantedLogin : (value: CredentialRecord) => wantedPassword(view, value);
+  const field = request.what === 'login' ? 'wanted' : 'clientPassword';
   const ordered = chosen.map(({ value, revision }) => {
-    const wanted = wantedOf(value);
-    const changed = request.what === 'login' ? { ...value, wanted } : { ...value, clientPassword: wanted };
-    return { before: value, value: changed, revision, wanted };
+    const generation = request.what === 'login' ? wantedLogin(value) : wantedPassword(view, value);
+    return { generation, isNew: generation !== value[field], value: { ...value, [field]: generation }, revision };
   });
   // One that waits for the same already is as good as ordered.
-  const owed = ordered.filter(({ before, value }) => JSON.stringify(before) !== JSON.stringify(value));
+  const owed = ordered.filter(({ isNew }) => isNew);
   await writeAll(parts, owed, request.what, by);
-  return { ordered: ordered.map(({ value, wanted }) => ({ ...pairOf(value), generation: wanted })) };
+  return { ordered: ordered.map(({ value, generation }) => ({ ...pairOf(value), generation })) };
 }
 
 function chosenBy(

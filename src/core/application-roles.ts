@@ -53,14 +53,6 @@ export function loginRole(application: ApplicationName, node: NodeName, generati
   return fitted(`${application}@${node}`, `:${generation % 2 === 1 ? 1 : 2}`);
 }
 
-/**
- * As whom the application logs in at its pooler; two take turns there, too. No declared name has a dot in it, and every form of a
- * connection takes one as it is.
- */
-export function clientUser(application: ApplicationName, generation: number): string {
-  return generation % 2 === 1 ? application : `${application}.2`;
-}
-
 /** Both, whichever may log in now. */
 export function loginRoles(application: ApplicationName, node: NodeName): readonly string[] {
   return [loginRole(application, node, 1), loginRole(application, node, 2)];

@@ -80,6 +80,14 @@ export interface Served {
 
 export type CredentialsInUse = Readonly<Record<ApplicationName, number>>;
 
+/**
+ * As whom the application logs in at its pooler. Two take turns: a user of a pooler has one password. No declared name has a dot in
+ * it, and every form of a connection takes one as it is.
+ */
+export function clientUser(application: ApplicationName, generation: number): string {
+  return generation % 2 === 1 ? application : `${application}.2`;
+}
+
 /** Which password for its clients each application has in this configuration; none while nothing is known of it. */
 export function clientPasswordsOf(loaded: PoolerConfiguration | null): Readonly<Record<ApplicationName, number>> {
   return Object.fromEntries((loaded?.aliases ?? []).map((alias) => [alias.application, alias.clientPassword]));

@@ -7,7 +7,7 @@
  * else.
  */
 import { isIP } from 'node:net';
-import { clientUser } from '../core/application-roles.ts';
+import { clientUser } from '../core/pooler-configuration.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { PoolerConfiguration } from '../ports/pooler.ts';
 

@@ -12,7 +12,7 @@
 import { randomBytes } from 'node:crypto';
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { clientUser } from '../core/application-roles.ts';
+import { clientUser } from '../core/pooler-configuration.ts';
 import type { ApplicationName } from '../core/spec.ts';
 import { describeError, UnderstudyError } from '../errors/understudy-error.ts';
 import type { ClientLogin, ClientLogins } from '../ports/client-logins.ts';
@@ -38,7 +38,8 @@ const secondLine = /^([1-9][0-9]*) (\S+)$/;
 export class ClientPasswords implements ClientLogins {
   readonly #directory: string;
   readonly #known = new Map<string, Passwords>();
-  #trouble: string | null = null;
+  /** By application, why its next one was not made. */
+  readonly #failed = new Map<ApplicationName, string>();
 
   /** `state`: the node's state directory. */
   constructor(state: string) {
@@ -46,7 +47,8 @@ export class ClientPasswords implements ClientLogins {
   }
 
   get trouble(): string | null {
-    return this.#trouble;
+    const [[application, because] = []] = this.#failed;
+    return application === undefined ? null : `the next password of ${application} can't be kept: ${because}`;
   }
 
   of(application: ApplicationName, generation: number | null): ReturnType<ClientLogins['of']> {
@@ -60,15 +62,18 @@ export class ClientPasswords implements ClientLogins {
     try {
       const file = this.#fileOf(application);
       const known = this.#known.get(application) ?? this.#read(application, file);
-      if (known === null || known.generation >= generation) return known?.generation ?? 1;
+      if (known === null || known.generation >= generation) {
+        this.#failed.delete(application);
+        return known?.generation ?? 1;
+      }
       // Several that were ordered while nobody was here to make them are one change, of the user that rests.
       const next = generation + ((generation - known.generation + 1) % 2);
       const fresh = makePassword(application, next);
       this.#write(application, file, { generation: next, now: fresh, before: known.now });
-      this.#trouble = null;
+      this.#failed.delete(application);
       return next;
     } catch (error) {
-      this.#trouble = `the next password of ${application} can't be kept: ${describeError(error)}`;
+      this.#failed.set(application, describeError(error));
       return this.#known.get(application)?.generation ?? 1;
     }
   }
@@ -102,6 +107,7 @@ export class ClientPasswords implements ClientLogins {
   forget(application: ApplicationName): void {
     rmSync(this.#directoryOf(application), { recursive: true, force: true });
     this.#known.delete(application);
+    this.#failed.delete(application);
   }
 
   #directoryOf(application: string): string {
