@@ -2,8 +2,9 @@ import { readFileSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { dispensableMark } from '../src/core/local-postgres.ts';
 import { run } from '../src/process/run.ts';
-import { openTestAppNode, pause, poolerPort, type TestAppNode } from './fixtures/app-node.ts';
+import { openTestAppNode, pause, poolerPort, type TestAppNode, testConfiguration } from './fixtures/app-node.ts';
 import { eventually, openPoolerWorld, type PoolerWorld } from './fixtures/pooler-world.ts';
 
 let world: PoolerWorld;
@@ -196,6 +197,49 @@ describe('an application', () => {
     expect(await whereIs('shop')).toBe(db1.address);
     app.say(1, db1, { standbys: [] });
     await expect.poll(async () => await whereIs('shop-ro'), { timeout: 5_000 }).toBe(db1.address);
+  });
+
+  it.each(['transaction', 'session'] as const)(
+    'reads from each node by name, in %s pools too, and never writes there',
+    async (mode) => {
+      const { db1, db2 } = world.servers;
+      const configured = testConfiguration(1);
+      app.say(1, db1, {}, { ...configured, poolers: { ...configured.poolers, mode } });
+      await app.awaitState('open');
+      for (const server of [db1, db2]) {
+        // The second client has the session of the first.
+        for (const _ of ['first', 'second']) {
+          const client = await app.connect(`shop.${server.name}`);
+          const write = client.query('create table written (n int)');
+          await expect(write).rejects.toMatchObject({ code: '25006' });
+          const { rows } = await client.query('select host(inet_server_addr()) as address');
+          expect(rows).toEqual([{ address: server.address }]);
+          await client.end();
+        }
+      }
+    },
+  );
+
+  it('has nobody wait for what it reads from the primary by name', async () => {
+    const { db1, db2 } = world.servers;
+    app.say(1, db1);
+    await app.awaitState('open');
+    const client = await app.connect('shop.db1');
+    await client.query('begin');
+    const [marked] = await db1.query(
+      `select count(*)::int as sessions from pg_locks where classid = ${dispensableMark.classId} and objid = ${dispensableMark.objectId}`,
+    );
+    expect(marked).toEqual({ sessions: 1 });
+    app.say(1, db1, pause('S1', 1));
+    await app.awaitState('paused');
+    app.say(2, db2, { ended: 'S1' });
+    await app.awaitState('open', ({ primary }) => primary === 'db2');
+    // The transaction went on all the while, and so does the alias.
+    const { rows } = await client.query('select host(inet_server_addr()) as address');
+    expect(rows).toEqual([{ address: db1.address }]);
+    await client.query('commit');
+    await client.end();
+    expect(await whereIs('shop.db1')).toBe(db1.address);
   });
 });
 

@@ -146,6 +146,8 @@ describe('a primary that is frozen while its kernel goes on', () => {
     app.say(1, db1);
     await app.awaitState('open');
     const ends = await fillPool();
+    const reader = await app.connect('shop.db1');
+    const read = reader.query('select pg_sleep(600)').catch((error: Error) => error.message);
     db1.signalAll('SIGSTOP');
     try {
       const waiting = whereIs('shop');
@@ -153,6 +155,9 @@ describe('a primary that is frozen while its kernel goes on', () => {
       app.say(2, db2);
       expect(await waiting).toBe(db2.address);
       for (const said of await Promise.all(ends)) expect(said).toMatch('query timeout');
+      // Whoever asked for that very server keeps nobody else waiting.
+      expect(await read).toMatch('query timeout');
+      await reader.end();
     } finally {
       db1.signalAll('SIGCONT');
       await db1.stop('SIGQUIT');

@@ -3,6 +3,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { whyNotOfDatabase } from '../src/config/database-settings.ts';
 import { type ApplicationRole, applicationRoles, loginRole } from '../src/core/application-roles.ts';
+import { dispensableMark } from '../src/core/local-postgres.ts';
 import { whyOwned } from '../src/core/owned-parameters.ts';
 import { type DatabaseSpec, defaultApplicationFiles, plainDatabase } from '../src/core/spec.ts';
 import { scramVerifier } from '../src/secrets/scram-verifier.ts';
@@ -634,6 +635,13 @@ describe.each(installedMajors())('databases and applications on PostgreSQL %i', 
     expect(open).toMatchObject([
       { user: 'web@web0:1', database: 'shop', state: 'idle in transaction', clientAddress: '127.0.0.1' },
     ]);
+    const reader = await login('web');
+    await reader.query(`select pg_try_advisory_lock_shared(${dispensableMark.classId}, ${dispensableMark.objectId})`);
+    await reader.query('begin');
+    await reader.query('select 1');
+    // Nobody waits for one that is marked so.
+    expect(await postgres.openTransactions(soon)).toHaveLength(1);
+    await reader.end();
     await postgres.endSessions(
       open.map(({ pid }) => pid),
       soon,

@@ -70,6 +70,10 @@ describe('what can stand alone and not together is named with its place and what
       'c.yaml:9:42 applications.shop-ro: is already the alias',
     ],
     [
+      `${minimal.replace('pg1', 'p'.repeat(40))}applications: { ${'a'.repeat(24)}: { database: shop, nodes: [web0] } }\n`,
+      `c.yaml:9:17 applications.${'a'.repeat(24)}: is too long together with the database node ${'p'.repeat(40)}`,
+    ],
+    [
       minimal.replace('10.0.1.11', "'::ffff:10.0.1.10'"),
       `c.yaml:4:36 nodes.database.pg1.address: '::ffff:10.0.1.10' is`,
     ],

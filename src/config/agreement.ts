@@ -3,7 +3,7 @@
  * and times that must fit into each other. Pure.
  */
 import { leaseDeadlineMs, renewEveryMs } from '../core/lease.ts';
-import { type ApplicationSpec, nodesOfRole, readAlias, type Spec } from '../core/spec.ts';
+import { type ApplicationSpec, longestAlias, nodeAlias, nodesOfRole, readAlias, type Spec } from '../core/spec.ts';
 import { accessDisagreements, extensionDisagreements, parameterDisagreements } from './access-agreement.ts';
 import { certificateDisagreements, roleDisagreements } from './certificate-agreement.ts';
 import { durabilityDisagreements, durabilityDoubts } from './durability-agreement.ts';
@@ -69,8 +69,6 @@ function databaseOf(spec: Spec, application: ApplicationSpec): readonly Finding[
   return [];
 }
 
-const longestAlias = 63;
-
 function aliasesOf(spec: Spec, application: ApplicationSpec): readonly Finding[] {
   const path = ['applications', application.name];
   const alias = readAlias(application);
@@ -78,6 +76,12 @@ function aliasesOf(spec: Spec, application: ApplicationSpec): readonly Finding[]
     return [
       { path, at: 'key', message: `is too long, since ${quote(alias)} is its alias for reads. At most 60 letters` },
     ];
+  }
+  const tooLong = nodesOfRole(spec, 'database').find(({ name }) => nodeAlias(application, name).length > longestAlias);
+  if (tooLong !== undefined) {
+    const most = longestAlias - 1;
+    const message = `is too long together with the database node ${tooLong.name}, since ${quote(nodeAlias(application, tooLong.name))} is its alias for reads there. At most ${most} letters in both names`;
+    return [{ path, at: 'key', message }];
   }
   return spec.applications
     .filter((other) => other.name === alias)

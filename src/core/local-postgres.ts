@@ -43,6 +43,9 @@ export interface PostgresSession {
   readonly transactionAgeMs: number;
 }
 
+/** A session that shares this advisory lock only reads, and nobody waits for its transactions: a stop of the server ends them. */
+export const dispensableMark = { classId: 1_970_169_971, objectId: 1 };
+
 export interface PendingRestart {
   readonly name: string;
   readonly current: string;

@@ -207,3 +207,11 @@ export function writeAlias(application: ApplicationSpec): string {
 export function readAlias(application: ApplicationSpec): string {
   return `${application.name}-ro`;
 }
+
+/** The pooler's alias that reaches one database node, whatever its role. No application has a dot in its name. */
+export function nodeAlias(application: Pick<ApplicationSpec, 'name'>, node: NodeName): string {
+  return `${application.name}.${node}`;
+}
+
+/** So long may the name of an alias be (MAX_DBNAME in pgbouncer's source). */
+export const longestAlias = 63;

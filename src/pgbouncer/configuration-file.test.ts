@@ -37,6 +37,14 @@ describe('renderConfiguration', () => {
     expect(lines.find((line) => line.startsWith('shop-ro ='))).toContain('host=10.0.0.1 ');
   });
 
+  it('keeps sessions on one node from writing, and marks them as such that nobody waits for', () => {
+    const lines = render([alias({ name: 'shop.db1', addresses: ['10.0.0.1'], writes: false, readOnly: true })]);
+    expect(lines).toContain(
+      "shop.db1 = host=10.0.0.1 port=5432 dbname='shop' user='shop' pool_size=7 pool_mode=transaction " +
+        "connect_query='set default_transaction_read_only to on; select pg_try_advisory_lock_shared(1970169971, 1)'",
+    );
+  });
+
   it('verifies the server fully, and has no password anywhere', () => {
     const lines = render([alias()]);
     expect(lines).toContain('server_tls_sslmode = verify-full');

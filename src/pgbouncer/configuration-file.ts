@@ -5,6 +5,8 @@
  * no password stands in this file (server-logins.ts). Refuses names that pgbouncer 1.18 can't read: its keys
  * take letters, digits and `_.-` only, and have no quoting.
  */
+import { dispensableMark } from '../core/local-postgres.ts';
+import { isOfOneNode } from '../core/pooler-configuration.ts';
 import { type TlsPolicy, tlsLimits } from '../core/tls-policy.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { PoolerAlias, PoolerConfiguration, PoolerGate } from '../ports/pooler.ts';
@@ -48,12 +50,22 @@ function hosts(alias: PoolerAlias, places: FilePlaces, gate: PoolerGate): string
   return isAtLeast(places.version, 1, 25) ? alias.addresses.join(',') : first;
 }
 
+/** Nobody waits for what these sessions do: see openTransactions in postgres/sessions.ts. */
+const dispensable = `select pg_try_advisory_lock_shared(${dispensableMark.classId}, ${dispensableMark.objectId})`;
+
 /** A standby refuses writes by itself, until it is promoted; this refuses them wherever it is. */
 const readOnlyQuery = 'set default_transaction_read_only to on';
 
 function databaseLine(alias: PoolerAlias, places: FilePlaces, gate: PoolerGate): string {
   const target = `host=${hosts(alias, places, gate)} port=${alias.port}`;
-  return `${key(alias.name)} = ${target} dbname=${value(alias.database)} user=${value(alias.role)} pool_size=${alias.poolSize}${alias.standsIn ? ` connect_query=${value(readOnlyQuery)}` : ''}`;
+  const login = `dbname=${value(alias.database)} user=${value(alias.role)} pool_size=${alias.poolSize}`;
+  return `${key(alias.name)} = ${target} ${login}${sessionParts(alias)}`;
+}
+
+function sessionParts(alias: PoolerAlias): string {
+  // A session pool forgets with each client what was set when it connected.
+  if (isOfOneNode(alias)) return ` pool_mode=transaction connect_query=${value(`${readOnlyQuery}; ${dispensable}`)}`;
+  return alias.readOnly ? ` connect_query=${value(readOnlyQuery)}` : '';
 }
 
 function protocols(policy: TlsPolicy): string {

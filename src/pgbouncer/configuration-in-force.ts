@@ -4,9 +4,9 @@
  * Invariant: what is written is the last wanted configuration with the surplus of stranded connections on top
  * (stranded.ts). Loads nothing: pgbouncer reads its files when it is told to.
  */
-import { pausable } from '../core/pooler-configuration.ts';
+import { isOfOneNode, pausable } from '../core/pooler-configuration.ts';
 import { isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
-import type { PoolerAlias, PoolerConfiguration, PoolerGate } from '../ports/pooler.ts';
+import type { PoolerAlias, PoolerConfiguration, PoolerGate, ServerPlace } from '../ports/pooler.ts';
 import type { PgbouncerFiles } from './files.ts';
 import type { Surplus } from './stranded.ts';
 import type { PgbouncerVersion } from './version.ts';
@@ -62,6 +62,13 @@ export class ConfigurationInForce {
   /** The aliases that a pause holds. */
   writing(): readonly PoolerAlias[] {
     return pausable(this.#wanted?.aliases ?? []);
+  }
+
+  /** The aliases of that node alone. */
+  aliasesOfNode({ address, port }: ServerPlace): readonly string[] {
+    const all = this.#wanted?.aliases ?? [];
+    const its = all.filter((alias) => isOfOneNode(alias) && alias.addresses[0] === address && alias.port === port);
+    return its.map(({ name }) => name);
   }
 
   /** Their names. */

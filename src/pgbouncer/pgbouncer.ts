@@ -8,6 +8,7 @@
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { isOfOneNode } from '../core/pooler-configuration.ts';
 import type { PauseFigures, PoolerBlocker } from '../core/pooler-report.ts';
 import type { ReachAnswer } from '../core/rules/pooler-memory.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
@@ -15,6 +16,7 @@ import type {
   HoldOptions,
   LocalPooler,
   Pooler,
+  PoolerAlias,
   PoolerConfiguration,
   PoolerGate,
   ResumeOptions,
@@ -105,7 +107,7 @@ export class Pgbouncer implements Pooler {
     const isLoaded = !changed && leadsTo(configuration, await showDatabases(console, options));
     if (!isLoaded) {
       // A reload cuts logins short where the address changes, with the same harm as a pause (see drain.ts).
-      await letLoginsFinish(console, configuration.aliases, options);
+      await letLoginsFinish(console, patientOf(configuration), options);
       await console.query('RELOAD', options);
     } else if (isAdopted) {
       // An agent that died in the wrong moment may have left it (stranded.ts); a reload would have taken it away.
@@ -156,6 +158,7 @@ export class Pgbouncer implements Pooler {
     return await endStranded({
       former,
       aliases: () => this.#inForce.writeAliases(),
+      ofItsOwn: () => (former === null ? [] : this.#inForce.aliasesOfNode(former)),
       console: async () => await this.#requireConsoles().main({ withinMs: consoleWithinMs }),
       widen: async (surplus) => {
         const inForce = this.#inForce;
@@ -173,7 +176,7 @@ export class Pgbouncer implements Pooler {
     this.#own.look();
     if (wanted === null || this.#own.running === null) return; // it reads them when it starts
     const console = await this.#requireConsoles().main(options);
-    await letLoginsFinish(console, wanted.aliases, options);
+    await letLoginsFinish(console, patientOf(wanted), options);
     await console.query('RELOAD', options);
   }
 
@@ -272,4 +275,9 @@ export class Pgbouncer implements Pooler {
     }
     this.#account.forget();
   }
+}
+
+/** A node that is gone may have somebody log in to it all the time. */
+function patientOf({ aliases }: PoolerConfiguration): readonly PoolerAlias[] {
+  return aliases.filter((alias) => !isOfOneNode(alias));
 }

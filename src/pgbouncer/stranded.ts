@@ -6,7 +6,7 @@
  * They take places in their pool, so it is widened by as many for as long as they are there, and who waits is served at
  * once. They are ended by `query_timeout` for a moment (pool_server_maint, every third of a second), as old as they are: it
  * ends every request of this pooler that is older, and whoever has waited longer. So it is left undone while anybody
- * else's would be.
+ * else's would be, but for those who asked for that very server by name.
  *
  * Invariant: `query_timeout` is 0 again when this returns, however it ends, while the console answers. What an agent that
  * dies within that second leaves behind, the next one takes away with its first configuration.
@@ -36,6 +36,8 @@ export interface StrandedOptions {
   /** `null`: it is not known whether they will be answered; they are made room for, and not ended. */
   readonly former: ServerPlace | null;
   readonly aliases: () => readonly string[];
+  /** Aliases that lead to the former one whatever becomes of it: it answers them no more than the stranded. */
+  readonly ofItsOwn: () => readonly string[];
   console(): Promise<Console>;
   /** Writes the pools' sizes, wider by these, and has them read. */
   widen(surplus: Surplus): Promise<void>;
@@ -65,7 +67,7 @@ export async function endStranded(options: StrandedOptions): Promise<number> {
     known = surplus;
     if (stranded.length === 0) break;
     most = Math.max(most, stranded.length);
-    const limitS = former === null ? null : await harmlessLimitS(console, stranded, all);
+    const limitS = former === null ? null : await harmlessLimitS(console, stranded, all, options.ofItsOwn());
     if (limitS !== null) await endOlderThan(console, limitS);
     const isResting = performance.now() - since > restlessMs;
     await delay(isResting ? restingLookEveryMs : lookEveryMs, undefined, { signal }).catch(() => undefined);
@@ -101,12 +103,15 @@ async function harmlessLimitS(
   console: Console,
   stranded: readonly ServerConnection[],
   all: readonly ServerConnection[],
+  ofItsOwn: readonly string[],
 ): Promise<number | null> {
   const due = stranded.map(({ requestAgeS }) => requestAgeS).filter((age) => age > patienceS);
   if (due.length === 0) return null;
   const limitS = Math.min(...due) - 1;
-  const others = all.filter((one) => !stranded.includes(one)).map(({ requestAgeS }) => requestAgeS);
-  const waits = (await showPools(console, command)).map(({ longestWaitMs }) => longestWaitMs / 1_000);
+  const isOther = ({ alias }: { readonly alias: string }): boolean => !ofItsOwn.includes(alias);
+  const others = all.filter((one) => !stranded.includes(one) && isOther(one)).map(({ requestAgeS }) => requestAgeS);
+  const pools = (await showPools(console, command)).filter(isOther);
+  const waits = pools.map(({ longestWaitMs }) => longestWaitMs / 1_000);
   return [...others, ...waits].some((age) => age > limitS - toleranceS) ? null : limitS;
 }
 

@@ -1,6 +1,6 @@
 /** Looks at and ends client sessions. Our own, and those of standbys, are never among them. */
 import { z } from 'zod';
-import type { PostgresSession } from '../core/local-postgres.ts';
+import { dispensableMark, type PostgresSession } from '../core/local-postgres.ts';
 import { sessionName, superuser } from './layout.ts';
 import { retiredMark, roleComments } from './role-catalog.ts';
 import type { Session } from './session.ts';
@@ -19,7 +19,11 @@ const sessionRow = z.object({
 const clients = `backend_type = 'client backend' and pid <> pg_backend_pid()
   and not (usename = '${superuser}' and application_name = '${sessionName}')`;
 
-/** Oldest transaction first (documentation 27.2.3, `pg_stat_activity`). */
+/** Documentation 54.12, `pg_locks`. */
+const dispensable = `select pid from pg_locks where locktype = 'advisory' and objsubid = 2
+  and classid = ${dispensableMark.classId} and objid = ${dispensableMark.objectId} and pid is not null`;
+
+/** Those that somebody may wait for, oldest transaction first (documentation 27.2.3, `pg_stat_activity`). */
 export async function openTransactions(session: Session, withinMs: number): Promise<readonly PostgresSession[]> {
   const rows = await session.query(
     {
@@ -28,7 +32,8 @@ export async function openTransactions(session: Session, withinMs: number): Prom
       text: `select pid, coalesce(usename, '') as user, coalesce(datname, '') as database,
           coalesce(application_name, '') as application, host(client_addr) as client, coalesce(state, '') as state,
           greatest(0, extract(epoch from clock_timestamp() - xact_start) * 1000)::float8 as age
-        from pg_stat_activity where ${clients} and xact_start is not null order by xact_start`,
+        from pg_stat_activity where ${clients} and xact_start is not null and pid not in (${dispensable})
+        order by xact_start`,
     },
     withinMs,
   );

@@ -1,8 +1,13 @@
-/** The aliases of an app node's pooler: per application one for writes to the primary, and one for reads on standbys. */
+/**
+ * The aliases of an app node's pooler: per application one for writes to the primary, one for reads on standbys, and one for
+ * each database node.
+ *
+ * Invariant: an alias of one node changes with the declaration alone, never with roles.
+ */
 import type { TopologyStandby } from '@understudy/client';
 import { loginRole } from '../application-roles.ts';
 import type { PoolerConfiguration } from '../pooler-configuration.ts';
-import { readAlias, writeAlias } from '../spec.ts';
+import { longestAlias, nodeAlias, readAlias, writeAlias } from '../spec.ts';
 import { tlsPolicyOf } from '../tls-policy.ts';
 import type { PoolerMemory, PoolerView, Sighting } from './pooler-memory.ts';
 import { chooseReaders, type Readers } from './readers.ts';
@@ -57,8 +62,28 @@ export function configurationOf(
       const standsIn = canStandIn && (memory.readOnly || (isLost && application.outage === 'read_only'));
       const toWrite = standsIn ? toReaders : toPrimary;
       return [
-        { ...common, ...toWrite, name: writeAlias(application), writes: true, standsIn },
-        { ...common, ...toReaders, name: readAlias(application), writes: false, standsIn: false },
+        { ...common, ...toWrite, name: writeAlias(application), writes: true, standsIn, readOnly: standsIn },
+        {
+          ...common,
+          ...toReaders,
+          name: readAlias(application),
+          writes: false,
+          standsIn: false,
+          readOnly: false,
+        },
+        ...wanted.databaseAgents
+          .map(({ node, address }) => ({ name: nodeAlias(application, node), addresses: [address] }))
+          // Declared by an earlier version; pgbouncer would refuse all of its file.
+          .filter(({ name }) => name.length <= longestAlias)
+          // One port for all PostgreSQLs is declared.
+          .map((one) => ({
+            ...common,
+            ...one,
+            port: primary.port,
+            writes: false,
+            standsIn: false,
+            readOnly: true,
+          })),
       ];
     }),
   };

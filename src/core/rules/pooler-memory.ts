@@ -62,6 +62,8 @@ export interface PoolerView {
     readonly credentials: readonly Omit<SealedCredential, 'sealed'>[];
     readonly listenAddress: string;
     readonly tls: TlsRules;
+    /** Every database node of the declaration. */
+    readonly databaseAgents: readonly { readonly node: NodeName; readonly address: string }[];
   } | null;
   readonly gate: PoolerGateView;
   /** Is the pooler's process there? */
