@@ -191,7 +191,14 @@ describe('an application', () => {
     app.say(1, db1);
     await app.awaitState('open');
     expect(await whereIs('shop-ro')).toBe(db1.address);
-    const standby = { node: 'db2', hostName: 'db2.test.internal', address: db2.address, port: 5432 };
+    const standby = {
+      node: 'db2',
+      hostName: 'db2.test.internal',
+      address: db2.address,
+      port: 5432,
+      timeline: 1,
+      datacenter: null,
+    };
     app.say(1, db1, { standbys: [{ ...standby, streaming: true, lagBytes: 0 }] });
     await expect.poll(async () => await whereIs('shop-ro'), { timeout: 5_000 }).toBe(db2.address);
     expect(await whereIs('shop')).toBe(db1.address);

@@ -44,6 +44,8 @@ const lost = (server: TestServer) => ({
     hostName: `${server.name}.test.internal`,
     address: server.address,
     port: serverPort,
+    timeline: 1,
+    datacenter: null,
     writable: false,
   },
 });
@@ -53,6 +55,8 @@ const standby = (server: TestServer) => ({
   hostName: `${server.name}.test.internal`,
   address: server.address,
   port: serverPort,
+  timeline: 1,
+  datacenter: null,
   streaming: false,
   lagBytes: null,
 });
@@ -283,6 +287,8 @@ describe('while nobody may write by an order', () => {
       hostName: 'db2.test.internal',
       address: db2.address,
       port: serverPort,
+      timeline: 1,
+      datacenter: null,
       streaming: true,
       lagBytes: 0,
     };

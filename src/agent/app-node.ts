@@ -6,10 +6,12 @@
  * waits for a timer. What it refuses: to judge the topology itself, see core/rules/.
  */
 import type { TopologyMessage } from '../api/contract/app-nodes.ts';
+import type { LocalTopologySource } from '../api/contract/local-topology.ts';
 import {
   type CredentialsInUse,
   clientPasswordsInUse,
   clientPasswordsOf,
+  pausable,
   withUnserved,
 } from '../core/pooler-configuration.ts';
 import type { PoolerReport } from '../core/pooler-report.ts';
@@ -21,6 +23,7 @@ import type { ApplicationName } from '../core/spec.ts';
 import { PoolerActs } from './app-node-acts.ts';
 import { ApplicationFilesUpkeep, type FilesWish } from './app-node-files.ts';
 import { Knocks } from './app-node-knocks.ts';
+import { LocalTopologyView } from './app-node-local-topology.ts';
 import type { AppNodeDeps } from './app-node-ports.ts';
 import { Remembering } from './app-node-remembering.ts';
 import { PoolerReports } from './app-node-reports.ts';
@@ -44,6 +47,8 @@ export interface AppNode {
   configuration(): TopologyMessage['configuration'] | null;
   /** Database agents say that this node is none of the cluster's any more. */
   isExpelled(): boolean;
+  /** For the applications of this host. */
+  readonly localTopology: LocalTopologySource;
 }
 
 class RunningAppNode {
@@ -55,6 +60,7 @@ class RunningAppNode {
   readonly #files: ApplicationFilesUpkeep;
   readonly #wanted: WantedConfiguration;
   readonly #journal: Remembering;
+  readonly localTopology: LocalTopologyView;
   readonly #wakeup = new Wakeup();
   readonly #stopping = new AbortController();
   #memory: PoolerMemory = noPoolerMemory;
@@ -79,6 +85,7 @@ class RunningAppNode {
       for (const [application, generation] of renewed) emit('client_password.told', { application, node, generation });
       this.#reportChange();
     });
+    this.localTopology = new LocalTopologyView(() => ({ ...this.#said(), report: this.report() }));
     this.#acts = new PoolerActs({
       node,
       pooler,
@@ -174,6 +181,7 @@ class RunningAppNode {
     if (configuration !== undefined && this.#wanted.hear(configuration) && configuration.databaseAgents.length > 0) {
       this.#streams.follow(configuration.databaseAgents);
     }
+    this.localTopology.look();
     this.#wakeup.wake();
   }
 
@@ -187,16 +195,14 @@ class RunningAppNode {
   }
 
   async #turn(): Promise<number> {
-    const { clock, cluster, node, listenAddress } = this.#deps;
+    const { clock, node, listenAddress } = this.#deps;
     const { gate, process, strayPause, loaded } = this.#acts;
     const wanted = this.#wanted.reached();
 
     const decision = decidePooler(
       {
         self: node,
-        cluster,
-        nowMs: clock.boottimeMs(),
-        sightings: this.#streams.sightings,
+        ...this.#said(),
         wanted: wanted === null ? null : { ...wanted, listenAddress },
         gate,
         process,
@@ -220,6 +226,7 @@ class RunningAppNode {
     if (clock.boottimeMs() - this.#reportedAtMs >= reportEveryMs) this.#reportOrdinarily();
     const before = this.#acts.process;
     await this.#acts.observeWhenDue();
+    this.localTopology.look();
     if (!succeeded) return againAfterFailureMs;
     if (this.#acts.process !== before) this.#wakeup.wake();
     return this.#acts.process === 'unknown' ? againWhileUnknownMs : decision.lookAgainInMs;
@@ -240,13 +247,13 @@ class RunningAppNode {
   #reportChange(): void {
     this.#counted();
     this.#reports.send(this.#streams.connected, this.report(), true);
+    this.localTopology.look();
   }
 
   #reportOrdinarily(): void {
-    const nowMs = this.#counted();
+    this.#counted();
     const connected = this.#streams.connected;
-    const sightings = this.#streams.sightings;
-    const [best] = ranked({ cluster: this.#deps.cluster, nowMs, sightings }, this.#memory.term);
+    const [best] = ranked(this.#said(), this.#memory.term);
     const holder = best?.topology.primary?.node ?? best?.agent;
     const target = connected.find((agent) => agent.node === holder) ?? connected[0];
     if (target !== undefined) this.#reports.send([target], this.report(), false);
@@ -254,14 +261,17 @@ class RunningAppNode {
 
   /** By what the pooler has taken, not by what was asked. */
   #isReadOnly(): boolean {
-    const writers = (this.#acts.loaded?.aliases ?? []).filter(({ writes }) => writes);
-    return this.#memory.readOnly && writers.every(({ standsIn }) => standsIn);
+    return this.#memory.readOnly && pausable(this.#acts.loaded?.aliases ?? []).length === 0;
   }
 
-  #counted(): number {
+  #said() {
+    const { clock, cluster } = this.#deps;
+    return { cluster, nowMs: clock.boottimeMs(), sightings: this.#streams.sightings };
+  }
+
+  #counted(): void {
     this.#counter += 1;
     this.#reportedAtMs = this.#deps.clock.boottimeMs();
-    return this.#reportedAtMs;
   }
 
   #writeJournal(): void {
@@ -285,5 +295,6 @@ export function startAppNode(deps: AppNodeDeps, onBroken: (error: unknown) => vo
     decision: () => node.decision,
     configuration: () => node.configuration,
     isExpelled: () => node.isExpelled,
+    localTopology: node.localTopology,
   };
 }

@@ -51,7 +51,14 @@ function primaryOf(situation: Situation, spec: Spec): TopologyPrimary | null {
         lease.deadlineMs !== null &&
         nowMs < lease.deadlineMs
       : isWritable(situation, holder, term);
-  return { ...address(spec, node), writable };
+  return { ...address(spec, node), timeline: timelineOf(situation, holder, 'primary'), writable };
+}
+
+/** While its PostgreSQL is what it is called here: another's timeline would tell whoever compares them a lie. */
+function timelineOf(situation: Situation, node: NodeName, role: 'primary' | 'standby'): number | null {
+  const { view } = situation;
+  const postgres = node === view.self ? view.postgres : (liveMember(situation, node)?.postgres ?? null);
+  return postgres !== null && postgres.state === role ? postgres.timeline : null;
 }
 
 function standbysOf(situation: Situation, spec: Spec): readonly TopologyStandby[] {
@@ -65,7 +72,8 @@ function standbysOf(situation: Situation, spec: Spec): readonly TopologyStandby[
       if (member?.postgres.state !== 'standby') return [];
       const replayed = parseLsn(member.postgres.replayedLsn);
       const lagBytes = ahead === undefined || replayed === undefined ? null : bytesBehind(ahead, replayed);
-      return [{ ...address(spec, node), streaming: member.postgres.streamingFrom !== null, lagBytes }];
+      const timeline = timelineOf(situation, node.name, 'standby');
+      return [{ ...address(spec, node), timeline, streaming: member.postgres.streamingFrom !== null, lagBytes }];
     });
 }
 
@@ -76,7 +84,8 @@ function primaryLsn(situation: Situation, holder: NodeName | null) {
 }
 
 function address(spec: Spec, node: NodeSpec) {
-  return { node: node.name, hostName: hostName(spec, node.name), address: node.address, port: spec.postgres.port };
+  const { name, address, datacenter } = node;
+  return { node: name, hostName: hostName(spec, name), address, port: spec.postgres.port, datacenter };
 }
 
 /** `null`: that node is no app node of the spec. */

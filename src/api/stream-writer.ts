@@ -48,8 +48,8 @@ export class StreamWriter {
   }
 
   /** Cuts it off when it has been full for too long. */
-  check(limits: StreamLimits): void {
-    if (this.#blockedAtMs !== null && performance.now() - this.#blockedAtMs > limits.drainWithinMs) this.cut();
+  check({ drainWithinMs }: Pick<StreamLimits, 'drainWithinMs'>): void {
+    if (this.#blockedAtMs !== null && performance.now() - this.#blockedAtMs > drainWithinMs) this.cut();
   }
 
   end(): void {

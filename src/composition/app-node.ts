@@ -7,7 +7,7 @@ import type { EmitEvent, PoolerReporter } from '../agent/app-node-ports.ts';
 import { poolerReporter, topologySource } from '../api/app-node-links.ts';
 import type { AgentBackend } from '../api/contract/backend.ts';
 import { FilesOfApplications } from '../applications/application-files.ts';
-import { applicationsDirectory } from '../config/node-file.ts';
+import { applicationsDirectory, topologySocket } from '../config/node-file.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import { Pgbouncer } from '../pgbouncer/pgbouncer.ts';
 import type { PasswordOf } from '../pgbouncer/server-logins.ts';
@@ -17,6 +17,7 @@ import { version } from '../version.ts';
 import { type AppNodeCertificates, appNodeCertificates } from './app-node-certificates.ts';
 import { secretsOf } from './certificates.ts';
 import type { Foundation, Running } from './foundation.ts';
+import { tellLocally } from './local-topology.ts';
 
 /** Logins under way come to their end first. */
 const poolerReloadWithinMs = 10_000;
@@ -112,10 +113,11 @@ export function startApp(foundation: Foundation): Running {
       journal: openAppNodeJournal(join(state, 'app-node.json'), join(run, 'app-node.json')),
       clock,
       emit,
-      otherTrouble: () => certificates.own.trouble,
+      otherTrouble: () => certificates.own.trouble ?? told.trouble,
     },
     foundation.onBroken,
   );
+  const told = tellLocally(app.localTopology, topologySocket(file));
   const backend = backendOf(foundation, app, certificates);
   const keeping = certificates.run();
   emit('agent.started', { version, node: file.node });
@@ -126,6 +128,7 @@ export function startApp(foundation: Foundation): Running {
     async stop() {
       ended.abort();
       await keeping;
+      await told.close();
       await app.stop();
       links.close();
       await pooler.close();

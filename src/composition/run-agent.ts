@@ -24,7 +24,9 @@ import type { Foundation } from './foundation.ts';
 /** Runs until a signal ends it. Throws CONFIG_INVALID, CONFIG_UNREADABLE, CERTIFICATE_REFUSED, PORT_IN_USE. */
 export async function runAgent(nodeFilePath: string): Promise<void> {
   const file = loadNodeFile(nodeFilePath);
-  for (const directory of [file.directories.run, file.directories.log, file.directories.state]) {
+  // Its sockets are for others, too.
+  mkdirSync(file.directories.run, { recursive: true, mode: 0o755 });
+  for (const directory of [file.directories.log, file.directories.state]) {
     mkdirSync(directory, { recursive: true, mode: 0o750 });
   }
   chmodSync(file.directories.state, 0o700);

@@ -79,6 +79,11 @@ export function applicationsDirectory({ directories }: Pick<NodeFile, 'directori
   return directories.apps ?? '/etc/understudy/apps';
 }
 
+/** Where an app node's agent tells applications of the topology: beside the pooler's socket, with a shorter name than that. */
+export function topologySocket({ directories }: Pick<NodeFile, 'directories'>): string {
+  return `${directories.run}/topology.sock`;
+}
+
 /** Where the agent writes own certificates. */
 export function certificatesDirectory({ directories }: Pick<NodeFile, 'directories'>): string {
   return directories.certificates ?? `${directories.state}/certificates`;

@@ -8,10 +8,36 @@ const full: Topology = {
   cluster: 'psf',
   from: 'pg0',
   term: 8,
-  primary: { node: 'pg0', hostName: 'pg0.psf.io', address: '10.0.1.10', port: 5432, writable: true },
+  primary: {
+    node: 'pg0',
+    hostName: 'pg0.psf.io',
+    address: '10.0.1.10',
+    port: 5432,
+    timeline: 4,
+    datacenter: 'iad1',
+    writable: true,
+  },
   standbys: [
-    { node: 'pg1', hostName: 'pg1.psf.io', address: '10.0.1.11', port: 5432, streaming: true, lagBytes: 0 },
-    { node: 'pg2', hostName: 'pg2.psf.io', address: '10.0.1.12', port: 5432, streaming: false, lagBytes: null },
+    {
+      node: 'pg1',
+      hostName: 'pg1.psf.io',
+      address: '10.0.1.11',
+      port: 5432,
+      timeline: 4,
+      datacenter: 'iad1',
+      streaming: true,
+      lagBytes: 0,
+    },
+    {
+      node: 'pg2',
+      hostName: 'pg2.psf.io',
+      address: '10.0.1.12',
+      port: 5432,
+      timeline: null,
+      datacenter: null,
+      streaming: false,
+      lagBytes: null,
+    },
   ],
   pause: { operation: 'S-1', term: 8, without: ['web1'], limitMs: 12_000 },
   readOnly: true,
@@ -62,11 +88,19 @@ describe('parseTopology', () => {
     expect(parseTopology(wire(newer))).toEqual(full);
   });
 
+  it('reads what an agent of an earlier version says', () => {
+    const former = { node: 'pg0', hostName: 'pg0.psf.io', address: '10.0.1.10', port: 5432 };
+    const { primary } = parseTopology(wire({ ...full, primary: { ...former, writable: true }, readOnly: undefined }));
+    expect(primary).toEqual({ ...former, timeline: null, datacenter: null, writable: true });
+  });
+
   it.each([
     ['version', { ...full, version: 2 }],
     ['term', { ...full, term: 1.5 }],
     ['term', { ...full, term: '8' }],
     ['primary.port', { ...full, primary: { ...full.primary, port: 70_000 } }],
+    ['primary.timeline', { ...full, primary: { ...full.primary, timeline: -1 } }],
+    ['primary.datacenter', { ...full, primary: { ...full.primary, datacenter: 7 } }],
     ['primary.writable', { ...full, primary: { ...full.primary, writable: 'yes' } }],
     ['standbys[1].lagBytes', { ...full, standbys: [full.standbys[0], { ...full.standbys[1], lagBytes: -1 }] }],
     ['pause.without[0]', { ...full, pause: { ...full.pause, without: [7] } }],

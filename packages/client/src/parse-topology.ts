@@ -23,7 +23,7 @@ function isFields(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function fields(value: unknown, path: string): Fields {
+export function fields(value: unknown, path: string): Fields {
   if (!isFields(value)) throw new TopologyError(path, 'an object');
   return value;
 }
@@ -33,7 +33,7 @@ function list(value: unknown, path: string): readonly unknown[] {
   return value;
 }
 
-function text(value: unknown, path: string): string {
+export function text(value: unknown, path: string): string {
   if (typeof value !== 'string' || value === '') throw new TopologyError(path, 'a text that is not empty');
   return value;
 }
@@ -42,7 +42,7 @@ function textOrNull(value: unknown, path: string): string | null {
   return value === null ? null : text(value, path);
 }
 
-function truth(value: unknown, path: string): boolean {
+export function truth(value: unknown, path: string): boolean {
   if (typeof value !== 'boolean') throw new TopologyError(path, 'true or false');
   return value;
 }
@@ -54,8 +54,12 @@ function count(value: unknown, path: string): number {
   return value;
 }
 
+function countOrNull(value: unknown, path: string): number | null {
+  return value === null ? null : count(value, path);
+}
+
 /** A measured figure: 0 or more, and finite. */
-function figureOrNull(value: unknown, path: string): number | null {
+export function figureOrNull(value: unknown, path: string): number | null {
   if (value === null) return null;
   if (typeof value !== 'number' || !Number.isFinite(value) || value < 0) {
     throw new TopologyError(path, 'a number, 0 or more, or null');
@@ -75,6 +79,9 @@ function member(from: Fields, path: string): TopologyMember {
     hostName: text(from.hostName, `${path}.hostName`),
     address: text(from.address, `${path}.address`),
     port: port(from.port, `${path}.port`),
+    // An agent of an earlier version says nothing of these two.
+    timeline: countOrNull(from.timeline ?? null, `${path}.timeline`),
+    datacenter: textOrNull(from.datacenter ?? null, `${path}.datacenter`),
   };
 }
 

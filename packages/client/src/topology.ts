@@ -10,6 +10,10 @@ export interface TopologyMember {
   readonly hostName: string;
   readonly address: string;
   readonly port: number;
+  /** Of its PostgreSQL; `null` when that is not known. */
+  readonly timeline: number | null;
+  /** As declared; `null`: not, or an agent of an earlier version does not say. */
+  readonly datacenter: string | null;
 }
 
 export interface TopologyPrimary extends TopologyMember {

@@ -16,6 +16,8 @@ const standby = (node: string, more: Partial<TopologyStandby> = {}): TopologySta
   hostName: `${node}.test`,
   address: `10.0.0.${node.slice(2)}`,
   port: 5432,
+  timeline: 1,
+  datacenter: null,
   streaming: true,
   lagBytes: 0,
   ...more,
