@@ -111,6 +111,8 @@ describe('uri', () => {
       passfile: join(state, 'pgpass'),
       write: application,
       read: `${application}-ro`,
+      nodes: { pg0: `${application}.pg0`, pg1: `${application}.pg1` },
+      topology: '/run/x/topology.sock',
     };
     writeFileSync(join(state, 'connection.json'), JSON.stringify(connection));
   }
@@ -120,6 +122,17 @@ describe('uri', () => {
     const passfile = encodeURIComponent(join(site.directory, 'apps', 'wiki', 'pgpass'));
     expect((await cli('uri')).out).toBe(`postgresql://wiki@127.0.0.9:6432/wiki?passfile=${passfile}&sslmode=disable\n`);
     expect((await cli('uri', '--read-only')).out).toContain('/wiki-ro?');
+  });
+
+  it('leads to one database node for reads alone', async () => {
+    writeConnection('wiki');
+    expect((await cli('uri', '--node', 'pg1', '--read-only')).out).toContain('6432/wiki.pg1?passfile=');
+    const environment = (await cli('uri', '--node', 'pg1', '--read-only', '--format', 'env')).out;
+    expect(environment).toContain('PGDATABASE=wiki.pg1\n');
+    expect(await cli('uri', '--node', 'pg1')).toMatchObject({ exit: 2, out: '' });
+    const unknown = await cli('uri', '--node', 'pg9', '--read-only');
+    expect(unknown).toMatchObject({ exit: 2, out: '' });
+    expect(unknown.err).toContain('database nodes: pg0, pg1');
   });
 
   it('says the same as a service file and an environment, without the password', async () => {

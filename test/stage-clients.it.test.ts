@@ -2,9 +2,12 @@
  * What applications and other clients of a whole cluster have in hand: files that lead to the pooler, for whom they were declared,
  * gone with their node; and the way straight to a server, which libpq and `pg` verify fully.
  */
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parseLocalTopology } from '@understudy/client';
 import pg from 'pg';
 import { expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
@@ -31,8 +34,13 @@ async function apply(stage: TestStage, change: (declared: Declaration) => void):
 }
 
 /** As the stage's account; libpq's own words on a failure. */
-async function psql(stage: TestStage, target: string, env: Readonly<Record<string, string>> = {}): Promise<string> {
-  const { stdout, stderr } = await run('psql', ['-XAtq', target, '-c', 'select current_database()'], {
+async function psql(
+  stage: TestStage,
+  target: string,
+  env: Readonly<Record<string, string>> = {},
+  sql = 'select current_database()',
+): Promise<string> {
+  const { stdout, stderr } = await run('psql', ['-XAtq', target, '-c', sql], {
     withinMs: 20_000,
     anyExit: true,
     cwd: '/',
@@ -55,6 +63,38 @@ async function filesLeadToThePooler(stage: TestStage): Promise<void> {
   expect(await psql(stage, '', environment)).toBe('shop');
   expect(await psql(stage, environment.DATABASE_URL_RO ?? '')).toBe('shop');
   expect(await psql(stage, (await stage.cli('uri', '--node', 'app1')).stdout.trim())).toBe('shop');
+}
+
+/** Found as an application library finds it: by connection.json. */
+async function topologyIsTold(stage: TestStage): Promise<void> {
+  const file = join(applicationFiles(stage.record, 'app1'), 'shop', 'connection.json');
+  const { nodes, topology: socketPath } = z
+    .object({ nodes: z.record(z.string(), z.string()), topology: z.string() })
+    .parse(JSON.parse(readFileSync(file, 'utf8')));
+  expect(nodes).toEqual({ db1: 'shop.db1', db2: 'shop.db2' });
+  const asked = request({ socketPath, path: '/v1/topology/stream' }).end();
+  const [response]: AsyncIterable<Buffer>[] = await once(asked, 'response');
+  let told = '';
+  for await (const piece of response ?? []) {
+    told += String(piece);
+    if (told.includes('\n')) break;
+  }
+  asked.destroy();
+  const { pooler, topology } = parseLocalTopology(JSON.parse(told.split('\n')[0] ?? ''));
+  expect(pooler).toEqual({ state: 'open', readOnly: false });
+  const { primary, standbys = [] } = topology ?? {};
+  expect([primary, ...standbys]).toMatchObject([
+    { node: 'db1', timeline: 1 },
+    { node: 'db2', timeline: 1 },
+  ]);
+  for (const [node, isStandby] of [
+    ['db1', 'f'],
+    ['db2', 't'],
+  ] as const) {
+    const uri = (await stage.cli('uri', '--node', node, '--read-only')).stdout.trim();
+    expect(await psql(stage, uri, {}, 'select pg_is_in_recovery()')).toBe(isStandby);
+    expect(await psql(stage, uri, {}, 'create table t ()')).toContain('read-only transaction');
+  }
 }
 
 async function strangersAreTold(stage: TestStage): Promise<void> {
@@ -155,6 +195,7 @@ test('applications find their files, and clients verify servers', { timeout: 300
   await withStage({ nodes: 2, appNodes: 2 }, async (stage) => {
     await stage.untilHealthy();
     await filesLeadToThePooler(stage);
+    await topologyIsTold(stage);
     await strangersAreTold(stage);
     await directIsVerified(stage);
 

@@ -6,7 +6,13 @@ import { ApplicationFilesUpkeep } from './app-node-files.ts';
 import type { DatabaseAgent } from './app-node-ports.ts';
 import { TopologyStreams } from './app-node-streams.ts';
 
-const wanted: WantedFiles = { listenAddress: '127.0.0.1', port: 6432, applications: [], clientPasswords: {} };
+const wanted: WantedFiles = {
+  listenAddress: '127.0.0.1',
+  port: 6432,
+  applications: [],
+  databaseNodes: [],
+  clientPasswords: {},
+};
 
 function settled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));

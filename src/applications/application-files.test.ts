@@ -75,7 +75,7 @@ beforeEach(() => {
   logins = new Logins();
   taken = {};
   files = new FilesOfApplications(
-    { directory, socketDirectory: '/run/a:b', authority: join(root, 'ca.crt') },
+    { directory, socketDirectory: '/run/a:b', topologySocket: '/run/t.sock', authority: join(root, 'ca.crt') },
     logins,
     accounts,
   );
@@ -96,7 +96,13 @@ function application(name: string, more: Partial<ApplicationFilesSpec> = {}): Ap
 }
 
 async function keep(...applications: ApplicationSpec[]): Promise<string | null> {
-  return await files.keep({ listenAddress: '0.0.0.0', port: 6432, applications, clientPasswords: taken });
+  return await files.keep({
+    listenAddress: '0.0.0.0',
+    port: 6432,
+    applications,
+    databaseNodes: ['db1'],
+    clientPasswords: taken,
+  });
 }
 
 function content(name: string, of = 'shop'): string {
@@ -130,8 +136,10 @@ sslmode=disable
     expect(content('pgpass').trimEnd().split('\n')).toEqual([
       '127.0.0.1:6432:shop:shop:secret-of-shop',
       '127.0.0.1:6432:shop-ro:shop:secret-of-shop',
+      '127.0.0.1:6432:shop.db1:shop:secret-of-shop',
       '/run/a\\:b:6432:shop:shop:secret-of-shop',
       '/run/a\\:b:6432:shop-ro:shop:secret-of-shop',
+      '/run/a\\:b:6432:shop.db1:shop:secret-of-shop',
     ]);
   });
 
@@ -145,10 +153,18 @@ sslmode=disable
 
   it('is JSON that the command line reads without the password', () => {
     expect(JSON.parse(content('connection.json'))).toMatchObject({ password: 'secret-of-shop', write: 'shop' });
+    expect(JSON.parse(content('connection.json'))).toMatchObject({
+      nodes: { db1: 'shop.db1' },
+      topology: '/run/t.sock',
+    });
     const [found] = filesOf('shop', connectionFiles([{ node: 'web1', files: directory }]));
     const read = readConnection(found, 'read');
     expect(read.uri).toContain('/shop-ro?passfile=');
     expect(JSON.stringify(read)).not.toContain('secret');
+    expect(readConnection(found, { node: 'db1' }).uri).toContain('/shop.db1?passfile=');
+    for (const node of ['db9', 'constructor']) {
+      expect(() => readConnection(found, { node })).toThrow(expect.objectContaining({ code: 'NOT_FOUND' }));
+    }
   });
 
   it('is private, and written once', async () => {

@@ -9,7 +9,7 @@
 import { readFileSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ApplicationFileMode, ApplicationSpec } from '../core/spec.ts';
-import { readAlias, writeAlias } from '../core/spec.ts';
+import { nodeAliases, readAlias, writeAlias } from '../core/spec.ts';
 import { describeError, isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
 import type { ApplicationFiles, WantedFiles } from '../ports/application-files.ts';
 import type { ClientLogin, ClientLogins } from '../ports/client-logins.ts';
@@ -30,6 +30,8 @@ export interface FilesPlaces {
   readonly directory: string;
   /** Of the pooler's socket. */
   readonly socketDirectory: string;
+  /** By which applications are told where the primary is. */
+  readonly topologySocket: string;
   /** The authority's certificate, as this node has it. */
   readonly authority: string;
 }
@@ -96,6 +98,8 @@ export class FilesOfApplications implements ApplicationFiles {
       passfile: join(directory, fileNames.passfile),
       write: writeAlias(application),
       read: readAlias(application),
+      nodes: Object.fromEntries(nodeAliases(application, wanted.databaseNodes)),
+      topology: this.#places.topologySocket,
     };
     const authority = readFileSync(this.#places.authority, 'utf8');
     makeGuardedDirectory(this.#places.directory);

@@ -7,7 +7,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describeError, UnderstudyError } from '../errors/understudy-error.ts';
 import { fileNames } from './connection-texts.ts';
-import { connectionUri, type PoolerConnection, readPoolerConnection } from './pooler-connection.ts';
+import { aliasOfNode, connectionUri, type PoolerConnection, readPoolerConnection } from './pooler-connection.ts';
 
 export interface AppNode {
   readonly node: string;
@@ -24,8 +24,8 @@ export interface ConnectionFile {
   readonly file: string;
 }
 
-/** By which alias the application connects: the one that leads to the primary, or the one for reads on standbys. */
-export type Purpose = 'write' | 'read';
+/** By which alias the application connects: the one that leads to the primary, one for reads on standbys, or that of one node. */
+export type Purpose = 'write' | 'read' | { readonly node: string };
 
 export interface ApplicationConnection {
   readonly uri: string;
@@ -73,9 +73,17 @@ export function filesOf(
 /** Throws CONFIG_UNREADABLE, CONFIG_INVALID, and NOT_FOUND when the application has no alias for this purpose. */
 export function readConnection({ application, file, node }: ConnectionFile, purpose: Purpose): ApplicationConnection {
   const connection = readPoolerConnection(contentOf(file), file);
-  const database = connection[purpose];
+  const database = typeof purpose === 'string' ? connection[purpose] : aliasOfNode(connection, purpose.node);
   if (database !== null) return { uri: connectionUri(connection, database), database, connection };
-  throw new UnderstudyError('NOT_FOUND', `${application} has no alias for ${purpose}s on ${node}`);
+  if (typeof purpose === 'string')
+    throw new UnderstudyError('NOT_FOUND', `${application} has no alias for ${purpose}s on ${node}`);
+  throw new UnderstudyError(
+    'NOT_FOUND',
+    `there is no node ${purpose.node} that ${application} could reach from ${node}`,
+    {
+      hint: `app node here: ${node}; database nodes: ${Object.keys(connection.nodes).join(', ') || 'not told by an agent of this version'}`,
+    },
+  );
 }
 
 /** Those that have the file: a directory alone may be somebody else's, or unfinished. */

@@ -28,7 +28,7 @@ function aliases({ write, read }: PoolerConnection): readonly string[] {
   return [write, read].filter((alias) => alias !== null);
 }
 
-/** A connection service file (libpq documentation 34.17): `PGSERVICEFILE=… psql service=shop`. */
+/** A connection service file, without those of single nodes (libpq documentation 34.17): `PGSERVICEFILE=… psql service=shop`. */
 export function serviceText(login: Login): string {
   const sections = aliases(login).map((alias) =>
     [
@@ -53,7 +53,9 @@ export function passfileText(login: Login & ClientLogin, alsoGood: ClientLogin |
   const logins = alsoGood === null ? [login] : [login, alsoGood];
   const lines = logins.flatMap(({ user, password }) =>
     [login.host, login.socketDirectory].flatMap((host) =>
-      aliases(login).map((alias) => [host, String(login.port), alias, user, password].map(field).join(':')),
+      [...aliases(login), ...Object.values(login.nodes)].map((alias) =>
+        [host, String(login.port), alias, user, password].map(field).join(':'),
+      ),
     ),
   );
   return `${lines.join('\n')}\n`;

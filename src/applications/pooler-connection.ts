@@ -13,9 +13,18 @@ const schema = z.object({
   /** The alias that reaches the primary, and the one that reaches the standbys. */
   write: text.nullable(),
   read: text.nullable(),
+  /** By database node: the alias that reaches that one. An agent of an earlier version names none. */
+  nodes: z.record(text, text).default({}),
+  /** The socket by which the agent tells where the primary is; likewise. */
+  topology: text.nullable().default(null),
 });
 
 export type PoolerConnection = z.infer<typeof schema>;
+
+/** The alias of one node; `null`: there is none. */
+export function aliasOfNode({ nodes }: Pick<PoolerConnection, 'nodes'>, node: string): string | null {
+  return (Object.hasOwn(nodes, node) ? nodes[node] : null) ?? null;
+}
 
 /** Throws CONFIG_INVALID. */
 export function readPoolerConnection(content: string, file: string): PoolerConnection {

@@ -31,6 +31,7 @@ Examples:
   psql "$(understudy uri)" -c 'select 1'
   understudy uri --app wiki --read-only
   understudy uri --app wiki --node web0 --json
+  understudy uri --app wiki --node pg1 --read-only
   understudy uri --app wiki --format service > pg_service.conf
   psql "$(understudy uri --direct --app wiki --user report --read-only)"
 `;
@@ -43,7 +44,11 @@ export function declareUri(program: Command, perform: Perform): void {
       "Prints how an application reaches the pooler on its node: as a URI, a connection service file, lines for an environment, or JSON. No password is in any of them: they name the passfile that libpq reads. The application's own files, with its password, lie beside that. Must run where they are: on the app node, or on the machine of a stage.",
     )
     .option('--app <name>', 'the application; may be left out when there is only one')
-    .option('--node <node>', 'the app node; the first one that runs the application if left out', nodeName)
+    .option(
+      '--node <node>',
+      'the app node; the first one that runs the application if left out. With --read-only also a database node: the alias that reads from that one',
+      nodeName,
+    )
     .option('--read-only', "the alias for reads on standbys instead of the primary's")
     .addOption(new Option('--format <format>', 'what to print').choices(formats).default('uri'))
     .option('--direct', 'past the poolers: to the servers themselves, verified by name')
@@ -58,18 +63,24 @@ export function declareUri(program: Command, perform: Perform): void {
 
 async function showUri(call: Call, options: UriOptions): Promise<number> {
   requireSuitable(options);
+  const known = await appNodes(call, options);
   if (options.direct === true) {
     const { showDirect } = await import('./uri-direct.ts');
-    return await showDirect(call, options, await appNodes(call, options));
+    return await showDirect(call, options, appNodesNamed(options.node, known));
   }
   const { connectionFiles, filesOf, readConnection } = await import('../applications/connection-files.ts');
-  const [found] = filesOf(options.app, connectionFiles(await appNodes(call, options)));
-  const { connection, database, uri } = readConnection(found, options.readOnly === true ? 'read' : 'write');
+  // Not one of those: a database node, which the applications' files name.
+  const target = known.some(({ node }) => node === options.node) ? undefined : options.node;
+  const places = target === undefined ? appNodesNamed(options.node, known) : known;
+  const [found] = filesOf(options.app, connectionFiles(places));
+  const purpose = options.readOnly === true ? 'read' : 'write';
+  const { connection, database, uri } = readConnection(found, target === undefined ? purpose : { node: target });
+  if (target !== undefined) requireReading(target, options);
   const { host, port, passfile, socketDirectory, user } = connection;
   const { application, directory, node } = found;
   const parts = { uri, application, node, host, port, socketDirectory, user, database, passfile, directory };
   if (call.terminal.json || options.format === 'json') call.terminal.printJson(parts);
-  else call.terminal.print(options.format === 'uri' ? uri : await textOf(options, connection));
+  else call.terminal.print(options.format === 'uri' ? uri : await textOf(options, connection, target));
   return exitCodes.done;
 }
 
@@ -90,10 +101,23 @@ function requireSuitable({ direct, format = 'uri', user }: UriOptions): void {
   });
 }
 
-/** Of both aliases; with --read-only of the one for reads alone. */
-async function textOf({ format, readOnly }: UriOptions, connection: PoolerConnection): Promise<string> {
+function requireReading(node: string, { readOnly }: UriOptions): void {
+  if (readOnly === true) return;
+  throw new UnderstudyError('REQUEST_INVALID', `${node} is reached for reads alone, whatever its role`, {
+    hint: 'add --read-only; writes go to the primary, wherever that is',
+  });
+}
+
+/** Of both aliases; with --read-only of the one for reads alone, or of that node's. */
+async function textOf(
+  { format, readOnly }: UriOptions,
+  connection: PoolerConnection,
+  target: string | undefined,
+): Promise<string> {
   const { environmentText, serviceText } = await import('../applications/connection-texts.ts');
-  const login = { ...connection, write: readOnly === true ? null : connection.write, password: null };
+  const { aliasOfNode } = await import('../applications/pooler-connection.ts');
+  const read = target === undefined ? connection.read : aliasOfNode(connection, target);
+  const login = { ...connection, read, write: readOnly === true ? null : connection.write, password: null };
   return (format === 'service' ? serviceText(login) : environmentText(login)).trimEnd();
 }
 
@@ -105,10 +129,12 @@ async function appNodes(call: Call, options: UriOptions): Promise<readonly AppNo
   const known = named.length > 0 ? named : await ownNode();
   // Says what is missing: a cluster, not an application.
   if (known.length === 0 && !isNamed) await call.context();
-  const wanted = options.node;
-  if (wanted === undefined) return known;
-  const matching = known.filter((node) => node.node === wanted);
-  if (matching.length > 0) return matching;
+  return known;
+}
+
+function appNodesNamed(wanted: string | undefined, known: readonly AppNode[]): readonly AppNode[] {
+  const matching = known.filter((node) => wanted === undefined || node.node === wanted);
+  if (matching.length > 0 || wanted === undefined) return matching;
   const names = known.map((node) => node.node).join(', ');
   throw new UnderstudyError('NOT_FOUND', `there is no app node ${wanted} on this machine`, {
     hint: names === '' ? 'run it on the app node itself' : `app nodes here: ${names}`,

@@ -84,7 +84,12 @@ export function startApp(foundation: Foundation): Running {
   const links = poolerReporter(link);
   const emit = eventsOf(foundation);
   const ended = new AbortController();
-  const places = { directory: applicationsDirectory(file), socketDirectory: run, authority: file.tls.ca };
+  const places = {
+    directory: applicationsDirectory(file),
+    socketDirectory: run,
+    topologySocket: topologySocket(file),
+    authority: file.tls.ca,
+  };
   const connectionFiles = new FilesOfApplications(places, pooler.passwords);
   const certificates = appNodeCertificates(foundation, {
     app: () => app,

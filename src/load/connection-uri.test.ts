@@ -17,7 +17,7 @@ describe('a connection URI', () => {
   it('is read as understudy uri prints it, with the password of the passfile as it is now', async () => {
     const passfile = join(directory, 'pgpass');
     const connection = { host: '127.80.1.101', port: 6432, socketDirectory: '/run', user: 'the shop', passfile };
-    const uri = connectionUri({ ...connection, write: 'shop', read: null }, 'shop');
+    const uri = connectionUri({ ...connection, write: 'shop', read: null, nodes: {}, topology: null }, 'shop');
     expect(clientConfig(uri)).toMatchObject({
       host: '127.80.1.101',
       port: 6432,

@@ -1,5 +1,5 @@
 /** What an app node's agent asks of the files by which applications reach their pooler. */
-import type { ApplicationName, ApplicationSpec } from '../core/spec.ts';
+import type { ApplicationName, ApplicationSpec, NodeName } from '../core/spec.ts';
 
 export interface WantedFiles {
   /** Where the pooler listens. */
@@ -7,6 +7,8 @@ export interface WantedFiles {
   readonly port: number;
   /** Those that run on this node; nobody else has files. */
   readonly applications: readonly ApplicationSpec[];
+  /** Every database node of the declaration. */
+  readonly databaseNodes: readonly NodeName[];
   /** Which of its passwords the pooler takes, as far as is known. */
   readonly clientPasswords: Readonly<Record<ApplicationName, number>>;
 }

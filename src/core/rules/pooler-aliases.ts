@@ -7,7 +7,7 @@
 import type { TopologyStandby } from '@understudy/client';
 import { loginRole } from '../application-roles.ts';
 import type { PoolerConfiguration } from '../pooler-configuration.ts';
-import { longestAlias, nodeAlias, readAlias, writeAlias } from '../spec.ts';
+import { nodeAliases, readAlias, writeAlias } from '../spec.ts';
 import { tlsPolicyOf } from '../tls-policy.ts';
 import type { PoolerMemory, PoolerView, Sighting } from './pooler-memory.ts';
 import { chooseReaders, type Readers } from './readers.ts';
@@ -39,6 +39,7 @@ export function configurationOf(
       : { addresses: standing.map((reader) => reader.address), port: standing[0]?.port ?? primary.port };
   // On the primary only the session keeps from writing, and a session pool forgets that with each client.
   const canStandIn = standing.length > 0 || (!isLost && poolers.mode === 'transaction');
+  const addresses = new Map(wanted.databaseAgents.map(({ node, address }) => [node, address]));
   const configuration: PoolerConfiguration = {
     listenAddress: wanted.listenAddress,
     port: poolers.port,
@@ -71,19 +72,16 @@ export function configurationOf(
           standsIn: false,
           readOnly: false,
         },
-        ...wanted.databaseAgents
-          .map(({ node, address }) => ({ name: nodeAlias(application, node), addresses: [address] }))
-          // Declared by an earlier version; pgbouncer would refuse all of its file.
-          .filter(({ name }) => name.length <= longestAlias)
+        ...nodeAliases(application, [...addresses.keys()]).map(([node, name]) => ({
+          ...common,
+          name,
+          addresses: [addresses.get(node) ?? node],
           // One port for all PostgreSQLs is declared.
-          .map((one) => ({
-            ...common,
-            ...one,
-            port: primary.port,
-            writes: false,
-            standsIn: false,
-            readOnly: true,
-          })),
+          port: primary.port,
+          writes: false,
+          standsIn: false,
+          readOnly: true,
+        })),
       ];
     }),
   };
