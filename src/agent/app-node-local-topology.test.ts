@@ -1,4 +1,4 @@
-import type { Topology } from '@understudy/client';
+import type { Topology } from '@understudy/client/topology';
 import { beforeEach, expect, it } from 'vitest';
 import { topology } from '../../test/fixtures/pooler-rehearsal.ts';
 import { type LocalFacts, LocalTopologyView } from './app-node-local-topology.ts';

@@ -4,7 +4,7 @@
  * Invariant: never a topology of a lower term than the pooler was pointed by. Whether one is too old is for whoever is told:
  * it comes with the time since it was heard.
  */
-import type { LocalTopology } from '@understudy/client';
+import type { LocalTopology } from '@understudy/client/topology';
 import type { LocalTopologySource } from '../api/contract/local-topology.ts';
 import type { PoolerReport } from '../core/pooler-report.ts';
 import type { Sighting } from '../core/rules/pooler-memory.ts';

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Topology } from '@understudy/client';
+import type { Topology } from '@understudy/client/topology';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { TopologyMessage } from '../api/contract/app-nodes.ts';
 import type { AppNodeMemory } from '../core/rules/pooler-memory.ts';

@@ -4,7 +4,7 @@
  * Invariant: a primary is called writable only on the word of the lease's holder itself: by its own PostgreSQL under
  * an unexpired lease, or by the status that it wrote in this term.
  */
-import type { Topology, TopologyPrimary, TopologyStandby } from '@understudy/client';
+import type { Topology, TopologyPrimary, TopologyStandby } from '@understudy/client/topology';
 import type { AppNodeConfiguration } from '../api/contract/app-nodes.ts';
 import type { ClusterView, SpecRecord } from '../core/cluster-view.ts';
 import { credentialsOf } from '../core/credential.ts';

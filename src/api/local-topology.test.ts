@@ -4,7 +4,7 @@ import { type IncomingMessage, request } from 'node:http';
 import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type LocalTopology, parseLocalTopology } from '@understudy/client';
+import { type LocalTopology, parseLocalTopology } from '@understudy/client/topology';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { topology } from '../../test/fixtures/pooler-rehearsal.ts';
 import { defaultLocalLimits, type LocalLimits, LocalTopologyServer } from './local-topology.ts';

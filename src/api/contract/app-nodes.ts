@@ -1,6 +1,6 @@
 /** What database agents tell the agents of app nodes: the topology, and what concerns that node alone. */
 
-import type { Topology } from '@understudy/client';
+import type { Topology } from '@understudy/client/topology';
 import type { SealedCredential } from '../../core/credential.ts';
 import type { RevokedEntry } from '../../core/revocation.ts';
 import type { ApplicationSpec, NodeName, OwnCertificateSpec, PoolerSpec } from '../../core/spec.ts';

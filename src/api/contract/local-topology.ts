@@ -1,5 +1,5 @@
 /** What an app node's agent tells the applications of its own host (api/local-topology.ts). */
-import type { LocalTopology } from '@understudy/client';
+import type { LocalTopology } from '@understudy/client/topology';
 
 export interface LocalTopologySource {
   current(): LocalTopology;

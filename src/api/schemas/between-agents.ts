@@ -4,7 +4,7 @@
  * Of the requests the report is news: it orders nothing, and an app node that was upgraded first must not fall silent for it.
  */
 
-import { parseTopology } from '@understudy/client';
+import { parseTopology } from '@understudy/client/topology';
 import { z } from 'zod';
 import { defaultApplicationFiles } from '../../core/spec.ts';
 import { revocation, trustRecord } from '../../records/certificate-schema.ts';

@@ -4,7 +4,7 @@
  *
  * Invariant: an alias of one node changes with the declaration alone, never with roles.
  */
-import type { TopologyStandby } from '@understudy/client';
+import type { TopologyStandby } from '@understudy/client/topology';
 import { loginRole } from '../application-roles.ts';
 import type { PoolerConfiguration } from '../pooler-configuration.ts';
 import { nodeAliases, readAlias, writeAlias } from '../spec.ts';

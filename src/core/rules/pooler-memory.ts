@@ -1,7 +1,7 @@
 /**
  * What an app node's agent knows (`PoolerView`) and keeps between decisions (`PoolerMemory`); see pooler.ts for the rules.
  */
-import type { Topology } from '@understudy/client';
+import type { Topology } from '@understudy/client/topology';
 import type { SealedCredential } from '../credential.ts';
 import type { PoolerConfiguration } from '../pooler-configuration.ts';
 import type { ApplicationSpec, NodeName, PoolerSpec } from '../spec.ts';

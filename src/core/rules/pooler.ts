@@ -19,7 +19,7 @@
  * signs alone: an agent names it as ended, one that showed it shows it no more, or a higher term has a writable primary.
  * When nobody can be heard, the last configuration stays: this module never takes anything away for lack of news.
  */
-import type { TopologyPause } from '@understudy/client';
+import type { TopologyPause } from '@understudy/client/topology';
 import { isSameConfiguration } from '../pooler-configuration.ts';
 import { isThere, knockWhileOpen } from './outage.ts';
 import { configurationOf } from './pooler-aliases.ts';

@@ -1,4 +1,4 @@
-import type { TopologyStandby } from '@understudy/client';
+import type { TopologyStandby } from '@understudy/client/topology';
 import { describe, expect, it } from 'vitest';
 import {
   chooseReaders,

@@ -7,7 +7,7 @@
  * The first choice differs from app node to app node (rendezvous hashing): poolers that can use one address only still
  * spread over all standbys, and the loss of one moves only its own readers.
  */
-import type { TopologyStandby } from '@understudy/client';
+import type { TopologyStandby } from '@understudy/client/topology';
 import type { NodeName } from '../spec.ts';
 
 /** Behind the primary by more than this: not taken in. */

@@ -3,7 +3,7 @@
  *
  * Invariant: nothing of a term below the asked one, and nothing of another cluster, is ever returned.
  */
-import type { TopologyPrimary } from '@understudy/client';
+import type { TopologyPrimary } from '@understudy/client/topology';
 import { heardForMs, type PoolerMemory, type PoolerView, type Sighting } from './pooler-memory.ts';
 
 /** How old what it says is: the age of the store's answer behind it, and the time since it came. */
