@@ -7,7 +7,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, w
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseLocalTopology } from '@understudy/client';
+import { parseLocalTopology } from '@understudy/client/topology';
 import pg from 'pg';
 import { expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';

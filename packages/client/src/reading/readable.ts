@@ -1,0 +1,13 @@
+/** A server as a read sees it. */
+import type { QueryConfig, QueryResult } from 'pg';
+
+/** What the work of several statements is given. */
+export interface ReadingClient {
+  query(text: string | QueryConfig, values?: readonly unknown[]): Promise<QueryResult>;
+}
+
+export interface Readable {
+  query(text: string | QueryConfig, values?: readonly unknown[]): Promise<QueryResult>;
+  /** `begin` opens a READ ONLY transaction. */
+  transaction<T>(begin: string, work: (client: ReadingClient) => Promise<T>): Promise<T>;
+}

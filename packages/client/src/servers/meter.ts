@@ -1,0 +1,98 @@
+/**
+ * Asks one server again and again where it is, on a connection of its own.
+ *
+ * Invariant: one question at a time, each with a deadline; a connection that did not answer is never used again. What it
+ * tells is what the server said after it was asked, so that a position is at least that of the moment of the question. It keeps a
+ * process alive only while a question is open: somebody may wait for the answer.
+ */
+import { Socket } from 'node:net';
+import pg from 'pg';
+import { parseSelf, type Self, selfQuery } from '../positions/position.ts';
+import { Deadline } from '../timing/deadline.ts';
+import type { Runtime } from '../timing/runtime.ts';
+
+export interface Measurement {
+  /** When the question was asked, in ms of the runtime. */
+  readonly atMs: number;
+  /** `null`: there was no answer in time. */
+  readonly self: Self | null;
+  /** Why there was none. */
+  readonly error: unknown;
+}
+
+export class Meter {
+  readonly #config: pg.ClientConfig;
+  readonly #withinMs: number;
+  readonly #runtime: Runtime;
+  #client: pg.Client | null = null;
+  #underWay: { readonly atMs: number; readonly answer: Promise<Measurement> } | null = null;
+  #next: Promise<Measurement> | null = null;
+  #isEnded = false;
+
+  constructor(config: pg.ClientConfig, withinMs: number, runtime: Runtime) {
+    this.#config = config;
+    this.#withinMs = withinMs;
+    this.#runtime = runtime;
+  }
+
+  /** A measurement that was begun now or later; those who ask while one is under way share the next. Never rejects. */
+  async measure(): Promise<Measurement> {
+    if (this.#underWay === null) return await this.#begin();
+    this.#next ??= this.#underWay.answer.then(() => {
+      this.#next = null;
+      return this.#begin();
+    });
+    return await this.#next;
+  }
+
+  end(): void {
+    this.#isEnded = true;
+    this.#drop();
+  }
+
+  async #begin(): Promise<Measurement> {
+    const atMs = this.#runtime.nowMs();
+    const answer = this.#ask(atMs);
+    const underWay = { atMs, answer };
+    this.#underWay = underWay;
+    const measurement = await answer;
+    if (this.#underWay === underWay) this.#underWay = null;
+    return measurement;
+  }
+
+  async #ask(atMs: number): Promise<Measurement> {
+    const deadline = new Deadline(this.#withinMs);
+    try {
+      const client = await deadline.before(this.#connected());
+      const { stream } = client.connection;
+      if (stream instanceof Socket) stream.ref();
+      const { rows } = await deadline.before(client.query(selfQuery));
+      if (stream instanceof Socket) stream.unref();
+      return { atMs, self: parseSelf(rows[0]), error: null };
+    } catch (error) {
+      this.#drop();
+      return { atMs, self: null, error };
+    } finally {
+      deadline.clear();
+    }
+  }
+
+  async #connected(): Promise<pg.Client> {
+    if (this.#isEnded) throw new Error('the pool has ended');
+    if (this.#client !== null) return this.#client;
+    const client = new pg.Client({ ...this.#config, keepAlive: true });
+    this.#client = client;
+    const dropIt = (): void => {
+      if (this.#client === client) this.#client = null;
+    };
+    client.on('error', dropIt);
+    client.on('end', dropIt);
+    await client.connect();
+    return client;
+  }
+
+  #drop(): void {
+    this.#client?.connection.stream.destroy();
+    this.#client = null;
+  }
+}
