@@ -33,10 +33,14 @@ export interface RouteEvent {
   readonly error: unknown;
 }
 
+export type SettledBy = 'answer' | 'key' | 'id';
+
 export interface TransactionEvent {
   readonly attempts: number;
   readonly durationMs: number;
   readonly durability: string;
+  /** What showed that it was committed: COMMIT's own answer, the row of its key, its id; `null`: it was not, or was dropped. */
+  readonly settledBy: SettledBy | null;
   /** `committed`, or what became of it. */
   readonly outcome: 'committed' | Outcome;
   readonly error: unknown;

@@ -12,7 +12,7 @@
  * Invariant: one deadline bounds attempts, waits and questions together. Nothing that may have been committed is done again
  * but under its key, which the database itself admits only once.
  */
-import { channels } from '../diagnostics/channels.ts';
+import { channels, type SettledBy } from '../diagnostics/channels.ts';
 import type { Outcome } from '../errors.ts';
 import {
   ClusterError,
@@ -21,6 +21,7 @@ import {
   ReadOnlyModeError,
   TransactionGaveUpError,
 } from '../errors.ts';
+import type { Position } from '../positions/position.ts';
 import type { Session } from '../sessions/session.ts';
 import { fullJitterMs } from '../timing/backoff.ts';
 import { Deadline } from '../timing/deadline.ts';
@@ -58,8 +59,9 @@ export class Transactions {
     const startedAtMs = this.#deps.runtime.nowMs();
     const tell = (outcome: 'committed' | Outcome, error: unknown): void => {
       const durationMs = this.#deps.runtime.nowMs() - startedAtMs;
-      const { attempts } = course;
-      channels.transaction.publish({ attempts, durationMs, durability: plan.durability ?? 'default', outcome, error });
+      const { attempts, settledBy } = course;
+      const durability = plan.durability ?? 'default';
+      channels.transaction.publish({ attempts, durationMs, durability, settledBy, outcome, error });
     };
     try {
       const ended = await course.run();
@@ -85,6 +87,7 @@ class Course<T> {
   #last: unknown;
   #lastOutcome: Outcome = 'not-sent';
   attempts = 0;
+  settledBy: SettledBy | null = null;
 
   constructor(deps: TransactionsDeps, plan: Plan, session: Session | undefined, work: Work<T>) {
     this.#deps = deps;
@@ -142,12 +145,10 @@ class Course<T> {
   async #judge(attempted: Attempted<T>, time: Deadline): Promise<Ended<T> | null> {
     switch (attempted.is) {
       case 'committed':
-        this.#isUnknown = false;
-        this.#committed(attempted.position);
+        this.#committed(attempted.position, 'answer');
         return this.#confirmed(attempted.isConfirmed, attempted.value);
       case 'found': {
-        this.#isUnknown = false;
-        this.#committed(null);
+        this.#committed(null, 'key');
         // What JSON kept is the caller's to know; what this call itself answered is there as it was.
         return this.#confirmed(
           attempted.isConfirmed,
@@ -198,8 +199,7 @@ class Course<T> {
         .with(time, async (client) => await fateOf(client, id))
         .catch(() => 'in progress' as const);
       if (fate === 'committed') {
-        this.#isUnknown = false;
-        this.#committed(null);
+        this.#committed(null, 'id');
         // Nobody knows whether its wait for standbys was over.
         return this.#confirmed(this.#plan.durability === null || this.#plan.durability === 'local', value.of);
       }
@@ -214,7 +214,9 @@ class Course<T> {
     throw new CommitUnknownError(this.#last);
   }
 
-  #committed(position: Parameters<Session['committed']>[0]): void {
+  #committed(position: Position | null, settledBy: SettledBy): void {
+    this.#isUnknown = false;
+    this.settledBy = settledBy;
     if (this.#plan.isReadOnly) return;
     this.#deps.knowledge.writeWorked();
     this.#session?.committed(position);
