@@ -2,9 +2,9 @@
 
 import { connect } from 'node:net';
 import { OptionError } from '@understudy/client';
+import { startFakeCluster } from '@understudy/client/testing';
 import type pg from 'pg';
 import { describe, expect, it } from 'vitest';
-import { startFakeCluster } from '../packages/client/src/testing/index.ts';
 import { by, find, insert, testFakeClusters } from './fixtures/fake-clusters.ts';
 import { until } from './fixtures/postgres-cluster.ts';
 

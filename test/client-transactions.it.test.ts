@@ -49,7 +49,7 @@ async function balance(id: number): Promise<number> {
 }
 
 async function backendOf(t: Transaction): Promise<number> {
-  return (await t.query('SELECT pg_backend_pid() AS pid')).rows[0].pid;
+  return (await t.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')).rows[0]?.pid ?? 0;
 }
 
 const add = 'UPDATE accounts SET balance = balance + $2 WHERE id = $1';
@@ -127,7 +127,7 @@ describe('what is safe to repeat is repeated', () => {
         runs += 1;
         const { rows } = await t.query('SELECT balance FROM accounts WHERE id = 2');
         if (runs === 1) await admin.query(add, [2, 1]);
-        await t.query('UPDATE accounts SET balance = $1 WHERE id = 2', [rows[0].balance + 10]);
+        await t.query('UPDATE accounts SET balance = $1 WHERE id = 2', [rows[0]?.balance + 10]);
       },
       { isolation: 'repeatable read' },
     );

@@ -1,9 +1,12 @@
 /** A server as a read sees it. */
-import type { QueryConfig, QueryResult } from 'pg';
+import type { QueryConfig, QueryResult, QueryResultRow } from 'pg';
 
 /** What the work of several statements is given. */
 export interface ReadingClient {
-  query(text: string | QueryConfig, values?: readonly unknown[]): Promise<QueryResult>;
+  query<R extends QueryResultRow = QueryResultRow>(
+    text: string | QueryConfig,
+    values?: readonly unknown[],
+  ): Promise<QueryResult<R>>;
 }
 
 export interface Readable {

@@ -6,7 +6,7 @@
  * Invariant: the phase is raised before its statement is sent, so that what is unknown is never called rolled back. A
  * connection goes back to the pool only when its transaction has ended cleanly. Repeats nothing: see transactions.ts.
  */
-import type { PoolClient, QueryConfig, QueryResult } from 'pg';
+import type { PoolClient, QueryConfig, QueryResult, QueryResultRow } from 'pg';
 import { ClusterError, TransactionRolledBackError } from '../errors.ts';
 import { type Failure, judgeFailure, type Phase, sqlstateOf } from '../failure.ts';
 import { type Position, parseSelf, primaryQuery } from '../positions/position.ts';
@@ -19,7 +19,10 @@ import type { Plan } from './transaction-options.ts';
 
 /** What the caller's function is given. */
 export interface Transaction {
-  query(text: string | QueryConfig, values?: readonly unknown[]): Promise<QueryResult>;
+  query<R extends QueryResultRow = QueryResultRow>(
+    text: string | QueryConfig,
+    values?: readonly unknown[],
+  ): Promise<QueryResult<R>>;
   /** For what wants a client of `pg`. Don't release it, and don't end the transaction by it. */
   readonly client: PoolClient;
   /** 1 for the first. */
