@@ -9,6 +9,7 @@ import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   copyFileSync,
+  cpSync,
   existsSync,
   mkdtempSync,
   readdirSync,
@@ -54,9 +55,10 @@ try {
   execFileSync(process.execPath, [tsc, '-p', project, '--outDir', made], { stdio: 'inherit' });
   rewriteTypes(made);
   const { exports: exported, ...described } = JSON.parse(readFileSync(join(source, 'package.json'), 'utf8'));
-  const published = { ...described, sideEffects: false, exports: exportsOf(exported, made) };
+  const published = { ...described, exports: exportsOf(exported, made) };
   writeFileSync(join(made, 'package.json'), `${JSON.stringify(published, null, 2)}\n`);
   copyFileSync(join(source, 'README.md'), join(made, 'README.md'));
+  cpSync(join(source, 'docs'), join(made, 'docs'), { recursive: true });
   copyFileSync(join(root, 'LICENSE'), join(made, 'LICENSE'));
   chmodSync(made, 0o755);
   rmSync(target, { recursive: true, force: true });
