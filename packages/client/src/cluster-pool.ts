@@ -211,7 +211,10 @@ export class ClusterPool extends pg.Pool {
     }
     const consistency = checkedConsistency(options.consistency ?? this.#settings.consistency);
     const session = new Session(parsed, consistency, this.#runtime);
-    const handle = { token: () => session.token(() => this.#primary.position()) };
+    const handle = {
+      token: () => session.token(() => this.#primary.position()),
+      known: () => session.known(),
+    };
     return await this.#sessions.run(session, () => work(handle));
   }
 

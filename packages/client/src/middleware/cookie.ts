@@ -25,9 +25,6 @@ export interface SessionCookieOptions extends SigningOptions {
 /** What runs a request as one user's. */
 export type Sessions = Pick<ClusterPool, 'session'>;
 
-/** `known`: the token, where it is known without asking anybody. */
-export type CookieSession = SessionHandle & { readonly known?: () => string | null };
-
 const nothingSeen = formatToken({ position: null, pinnedUntilMs: null });
 /** RFC 6265, 4.1.1. */
 const cookieName = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
@@ -69,12 +66,12 @@ export class SessionCookie {
    * The header `Set-Cookie` with what the session has seen; `null`: no more than what came in. At once where nobody has to
    * be asked. Never rejects.
    */
-  changed(session: CookieSession, incoming: string | null): string | null | Promise<string | null> {
-    const known = session.known?.() ?? null;
+  changed(session: SessionHandle, incoming: string | null): string | null | Promise<string | null> {
+    const known = session.known();
     return known === null ? this.#asked(session, incoming) : this.#headerOf(known, incoming);
   }
 
-  async #asked(session: CookieSession, incoming: string | null): Promise<string | null> {
+  async #asked(session: SessionHandle, incoming: string | null): Promise<string | null> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<null>((resolve) => {
       timer = setTimeout(resolve, this.#withinMs, null);

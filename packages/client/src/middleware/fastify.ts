@@ -5,8 +5,9 @@
  * instance that the plugin was registered with, declared before or after it.
  */
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
+import type { SessionHandle } from '../sessions/session-handle.ts';
 import { closed } from './closed.ts';
-import { type CookieSession, SessionCookie, type SessionCookieOptions, type Sessions } from './cookie.ts';
+import { SessionCookie, type SessionCookieOptions, type Sessions } from './cookie.ts';
 
 export type { SessionCookieOptions } from './cookie.ts';
 
@@ -30,7 +31,7 @@ interface FastifyLike {
 }
 
 interface Opened {
-  readonly session: CookieSession;
+  readonly session: SessionHandle;
   readonly incoming: string | null;
 }
 

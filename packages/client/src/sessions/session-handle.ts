@@ -5,4 +5,6 @@ export interface SessionHandle {
    * session wrote by other means than `tx`.
    */
   token(): Promise<string>;
+  /** The same where nobody has to be asked for it; `null` otherwise. */
+  known(): string | null;
 }

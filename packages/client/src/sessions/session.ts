@@ -76,7 +76,12 @@ export class Session {
   /** For the next request of the same user. Asks the primary where it is when that is not known. */
   async token(askPrimary: AskPrimary): Promise<string> {
     if (this.isCausal && this.#isOpenEnded) await this.#close(askPrimary);
-    return formatToken({ position: this.#position, pinnedUntilMs: this.#pinnedUntilMs });
+    return this.#format();
+  }
+
+  /** The token; `null` where somebody would have to be asked for it. */
+  known(): string | null {
+    return this.isCausal && this.#isOpenEnded ? null : this.#format();
   }
 
   /** Takes in what a token says, besides what the session knows itself. */
@@ -98,6 +103,10 @@ export class Session {
     }
     this.#position = laterOf(this.#position, position);
     return true;
+  }
+
+  #format(): string {
+    return formatToken({ position: this.#position, pinnedUntilMs: this.#pinnedUntilMs });
   }
 
   #touched(): void {
