@@ -44,7 +44,9 @@ function isUnavailable(sqlstate: string): boolean {
 export function judgeFailure(error: unknown, phase: Phase, isLost: boolean): Failure {
   const sqlstate = sqlstateOf(error);
   if (sqlstate === null) {
-    if (phase !== 'connect' && !isLost) return { kind: 'statement', outcome: 'rolled-back', endsConnection: false };
+    // At COMMIT, as from `query_timeout`: it may be under way still.
+    if (phase !== 'connect' && phase !== 'commit' && !isLost)
+      return { kind: 'statement', outcome: 'rolled-back', endsConnection: false };
     return { kind: 'unavailable', outcome: lostOutcome(phase), endsConnection: true };
   }
   if (conflicts.has(sqlstate)) return { kind: 'conflict', outcome: 'rolled-back', endsConnection: isLost };

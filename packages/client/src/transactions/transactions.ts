@@ -174,6 +174,8 @@ class Course<T> {
       if (value !== null && (id === 'wrote-nothing' || this.#plan.isReadOnly)) return { is: 'done', value: value.of };
       this.#isUnknown = true;
       this.#unknownValue = value;
+      // Whoever looks whether it is there must not look where it may be missing.
+      this.#session?.committed(null);
       if (this.#plan.key === null) return await this.#lookUp(id, value, time);
     }
     if (failure.kind === 'read-only') return this.#refused();
