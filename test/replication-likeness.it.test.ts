@@ -12,7 +12,7 @@ import { type Name, names, type Site, type WriteOutcome } from './fixtures/liken
 import { until } from './fixtures/postgres-cluster.ts';
 import { leaveRoot } from './fixtures/postgres-user.ts';
 
-const runs = Number(process.env.LIKENESS_RUNS ?? 3);
+const runs = Number(process.env.LIKENESS_RUNS ?? 1);
 const from = Number(process.env.LIKENESS_FROM ?? 1);
 const steps = 14;
 
