@@ -31,7 +31,7 @@ trap 'exit 130' INT TERM HUP
 
 lane servers 'exec npx vitest run --project servers'
 lane computed 'echo 19 >/proc/self/autogroup; renice -n 19 $$ >/dev/null
-  npm run --silent lint && npm run --silent typecheck && npm run --silent check:direction && npm run --silent check:unused &&
+  npm run --silent lint && npm run --silent typecheck && npm run --silent check:direction && npm run --silent check:unused && npm run --silent check:client-api &&
   exec npx vitest run --project unit --project simulator'
 
 failed=0
