@@ -20,6 +20,8 @@ export type ClusterErrorCode =
   | 'TRANSACTION_ENDED'
   | 'CAUSAL_READ_IMPOSSIBLE'
   | 'NO_SERVER'
+  | 'ROUTER_FAILED'
+  | 'POOL_ENDED'
   | 'TOKEN_INVALID'
   | 'OPTION_INVALID';
 
@@ -89,6 +91,20 @@ export class TransactionRolledBackError extends ClusterError {
   }
 }
 
+/**
+ * Its function ended the transaction itself (COMMIT, ROLLBACK, PREPARE TRANSACTION), or used it when it was over: what became
+ * of which statement nobody knows but the one who wrote it.
+ */
+export class TransactionEndedError extends ClusterError {
+  constructor(cause?: unknown) {
+    super('TRANSACTION_ENDED', 'the transaction had ended before its function was through with it', {
+      outcome: 'unknown',
+      hint: 'leave COMMIT and ROLLBACK to tx, and await every statement within its function',
+      cause,
+    });
+  }
+}
+
 /** What may be repeated was, until its time or its attempts were over. `cause` is the last failure. */
 export class TransactionGaveUpError extends ClusterError {
   readonly attempts: number;
@@ -120,6 +136,27 @@ export class NoServerError extends ClusterError {
       outcome: 'not-sent',
       hint: 'db.explainRoute() says what is wrong with each',
       cause,
+    });
+  }
+}
+
+/** The pool's router threw instead of choosing. */
+export class RouterError extends ClusterError {
+  constructor(router: string, cause: unknown) {
+    super('ROUTER_FAILED', `the router '${router}' threw`, {
+      outcome: 'not-sent',
+      hint: 'choose() answers one of its candidates, or undefined where the primary is to serve',
+      cause,
+    });
+  }
+}
+
+/** `end()` was called. */
+export class PoolEndedError extends ClusterError {
+  constructor() {
+    super('POOL_ENDED', 'Cannot use a pool after calling end on the pool', {
+      outcome: 'not-sent',
+      hint: 'end the pool when nobody needs it any more',
     });
   }
 }

@@ -44,9 +44,11 @@ function isUnavailable(sqlstate: string): boolean {
 export function judgeFailure(error: unknown, phase: Phase, isLost: boolean): Failure {
   const sqlstate = sqlstateOf(error);
   if (sqlstate === null) {
-    // At COMMIT, as from `query_timeout`: it may be under way still.
-    if (phase !== 'connect' && phase !== 'commit' && !isLost)
-      return { kind: 'statement', outcome: 'rolled-back', endsConnection: false };
+    // BEGIN and COMMIT are not the caller's: whatever fails them without a server's word is the connection.
+    if (phase === 'body' && !isLost) return { kind: 'statement', outcome: 'rolled-back', endsConnection: false };
+    if (phase === 'connect' && error instanceof ClusterError) {
+      return { kind: 'statement', outcome: 'not-sent', endsConnection: true };
+    }
     return { kind: 'unavailable', outcome: lostOutcome(phase), endsConnection: true };
   }
   if (conflicts.has(sqlstate)) return { kind: 'conflict', outcome: 'rolled-back', endsConnection: isLost };

@@ -6,7 +6,6 @@
  */
 import type { PoolClient } from 'pg';
 import { type Position, parseSelf, primaryQuery, type Self } from '../positions/position.ts';
-
 import { Deadline } from '../timing/deadline.ts';
 
 /** As `pg.Pool` gives it, with its own deadline if the pool has one. */
@@ -26,17 +25,33 @@ export class PrimaryAccess {
   /** Rejects as `pg` does, or with the deadline's reason. */
   async checkOut(time: Deadline): Promise<PoolClient> {
     time.throwWhenOver();
-    const coming = this.#connect();
-    let isLate = false;
-    const forget = time.onOver(() => {
-      isLate = true;
-      // Nobody waits for it any more.
-      coming.then((client) => client.release(), ignore);
+    return await new Promise((resolve, reject) => {
+      let isLate = false;
+      const forget = time.onOver(() => {
+        isLate = true;
+        reject(time.reason);
+      });
+      this.#connect().then(
+        (client) => {
+          forget();
+          // Nobody waits for it any more.
+          if (isLate) client.release();
+          else resolve(client);
+        },
+        (error: unknown) => {
+          forget();
+          reject(error);
+        },
+      );
     });
+  }
+
+  async checkOutWithin(ms: number): Promise<PoolClient> {
+    const time = new Deadline(ms);
     try {
-      return await time.before(coming);
+      return await this.checkOut(time);
     } finally {
-      if (!isLate) forget();
+      time.clear();
     }
   }
 

@@ -6,7 +6,8 @@
  * that server did.
  */
 import type { PoolClient, QueryResult } from 'pg';
-import { CallersError, isWorthReadingElsewhere } from '../failure.ts';
+import { CausalReadError, TransactionEndedError } from '../errors.ts';
+import { CallersError, isWorthReadingElsewhere, sqlstateOf } from '../failure.ts';
 import type { ReadingClient } from './readable.ts';
 
 /** `open` begins the transaction. */
@@ -16,30 +17,47 @@ export async function readOnlyTransaction<T>(
   work: (client: ReadingClient) => Promise<T>,
 ): Promise<T> {
   let isSound = false;
+  let isLost = false;
+  const lost = (): void => {
+    isLost = true;
+  };
+  // Without a listener the death of a connection that is out ends the process.
+  client.on('error', lost);
   try {
     await open(client);
-    const result = await callersWork(client, work);
+    const result = await callersWork(client, () => isLost || client.connection.stream.destroyed, work);
     await client.query('COMMIT');
     isSound = true;
     return result;
   } catch (error) {
-    isSound = await client.query('ROLLBACK').then(
+    const isEnded = await client.query('ROLLBACK').then(
       () => true,
       () => false,
     );
+    // It leads to somebody who lacks what was asked for: another one may lead elsewhere.
+    isSound = isEnded && !(error instanceof CausalReadError);
     throw error;
   } finally {
+    client.off('error', lost);
     client.release(!isSound);
   }
 }
 
-async function callersWork<T>(client: PoolClient, work: (client: ReadingClient) => Promise<T>): Promise<T> {
+async function callersWork<T>(
+  client: PoolClient,
+  isLost: () => boolean,
+  work: (client: ReadingClient) => Promise<T>,
+): Promise<T> {
   const failures: unknown[] = [];
+  let isOver = false;
   const query: ReadingClient['query'] = async (text, values): Promise<QueryResult> => {
+    // The connection may be somebody else's by now, and able to write.
+    if (isOver) throw new TransactionEndedError();
     try {
       return await client.query(text, values === undefined ? undefined : [...values]);
     } catch (error) {
-      failures.push(error);
+      // Without a server's word, and on a connection that is well: it never got as far as a server.
+      if (sqlstateOf(error) !== null || isLost()) failures.push(error);
       throw error;
     }
   };
@@ -49,5 +67,7 @@ async function callersWork<T>(client: PoolClient, work: (client: ReadingClient) 
     const servers = failures.find(isWorthReadingElsewhere);
     if (servers !== undefined) throw servers;
     throw failures.includes(error) ? error : new CallersError(error);
+  } finally {
+    isOver = true;
   }
 }

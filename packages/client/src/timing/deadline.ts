@@ -6,15 +6,25 @@
  */
 export class Deadline {
   readonly #timer: NodeJS.Timeout;
+  /** What has come before the deadline is read first, also by a process that was too busy to look. */
+  #last: NodeJS.Immediate | undefined;
   readonly #caller: AbortSignal | null;
   readonly #listeners = new Set<() => void>();
   #over: { readonly reason: unknown } | null = null;
 
   constructor(ms: number, caller: AbortSignal | null = null) {
     this.#caller = caller;
-    this.#timer = setTimeout(() => this.#end(new Error(`not done within ${ms} ms`)), ms);
+    const over = (): void => this.#end(new Error(`not done within ${ms} ms`));
+    this.#timer = setTimeout(() => {
+      this.#last = setImmediate(over);
+    }, ms);
     if (caller?.aborted === true) this.#end(caller.reason);
     else caller?.addEventListener('abort', this.#called);
+  }
+
+  /** Of its end; `undefined` before. */
+  get reason(): unknown {
+    return this.#over?.reason;
   }
 
   get isOver(): boolean {
@@ -33,10 +43,10 @@ export class Deadline {
   }
 
   /** The result of `work`, or rejects with the reason of the end; what comes of `work` then is nobody's. */
-  async before<T>(work: Promise<T>): Promise<T> {
+  async before<T>(work: PromiseLike<T>): Promise<T> {
     return await new Promise<T>((resolve, reject) => {
       const forget = this.onOver(() => reject(this.#over?.reason));
-      work.then(
+      Promise.resolve(work).then(
         (result) => {
           forget();
           resolve(result);
@@ -51,6 +61,7 @@ export class Deadline {
 
   clear(): void {
     clearTimeout(this.#timer);
+    clearImmediate(this.#last);
     this.#caller?.removeEventListener('abort', this.#called);
     this.#listeners.clear();
   }
@@ -61,6 +72,7 @@ export class Deadline {
     if (this.#over !== null) return;
     this.#over = { reason };
     clearTimeout(this.#timer);
+    clearImmediate(this.#last);
     for (const listener of [...this.#listeners]) listener();
     this.#listeners.clear();
   }

@@ -7,7 +7,7 @@
  * connection goes back to the pool only when its transaction has ended cleanly. Repeats nothing: see transactions.ts.
  */
 import type { PoolClient, QueryConfig, QueryResult, QueryResultRow } from 'pg';
-import { ClusterError, TransactionRolledBackError } from '../errors.ts';
+import { ClusterError, TransactionEndedError, TransactionRolledBackError } from '../errors.ts';
 import { type Failure, judgeFailure, type Phase, sqlstateOf } from '../failure.ts';
 import { type Position, parseSelf, primaryQuery } from '../positions/position.ts';
 import type { PrimaryAccess } from '../primary/primary-access.ts';
@@ -19,11 +19,12 @@ import type { Plan } from './transaction-options.ts';
 
 /** What the caller's function is given. */
 export interface Transaction {
+  /** Not for COMMIT and ROLLBACK, but of savepoints: the transaction ends with its function. */
   query<R extends QueryResultRow = QueryResultRow>(
     text: string | QueryConfig,
     values?: readonly unknown[],
   ): Promise<QueryResult<R>>;
-  /** For what wants a client of `pg`. Don't release it, and don't end the transaction by it. */
+  /** For what wants a client of `pg`. It goes back by itself; don't end the transaction by it. */
   readonly client: PoolClient;
   /** 1 for the first. */
   readonly attempt: number;
@@ -53,6 +54,12 @@ export interface AttemptDeps {
   readonly outcomes: OutcomeTable;
 }
 
+/** That a wait for standbys was cancelled is told by a WARNING alone, which a role may have switched off. */
+const hearWarnings = `SELECT set_config('client_min_messages', 'warning', true)
+ WHERE current_setting('client_min_messages') IN ('error', 'fatal', 'panic')`;
+/** The WARNING of a COMMIT that ended nothing. */
+const noTransaction = '25P01';
+
 export class Attempt<T> {
   readonly #deps: AttemptDeps;
   readonly #plan: Plan;
@@ -61,6 +68,12 @@ export class Attempt<T> {
   #phase: Phase = 'connect';
   #isLost = false;
   #isUnconfirmed = false;
+  /** The caller's function is at work: its statements are welcome. */
+  #isWorking = false;
+  #isEndedByWork = false;
+  #isAdmitted = false;
+  /** COMMIT was answered, whatever befell the connection then. */
+  #isCommitted = false;
   #id: AskedId | null = null;
   #value: { readonly of: T } | null = null;
 
@@ -73,7 +86,7 @@ export class Attempt<T> {
 
   /** Its key was new: no earlier transaction with it was committed, and none under way can be any more. */
   get isAdmitted(): boolean {
-    return this.#plan.key !== null && (this.#phase === 'body' || this.#phase === 'commit');
+    return this.#isAdmitted;
   }
 
   /** Never rejects. */
@@ -85,15 +98,9 @@ export class Attempt<T> {
       return this.#failed(error);
     }
     const release = this.#watch(client);
-    try {
-      const attempted = await this.#through(client, number, work);
-      release(this.#isLost || attempted.is === 'failed');
-      return attempted;
-    } catch (error) {
-      const outcome = await this.#judged(client, error);
-      release(this.#isLost || outcome.is === 'failed');
-      return outcome;
-    }
+    const attempted = await this.#through(client, number, work).catch((error) => this.#judged(client, error));
+    release(this.#isLost || this.#isEndedByWork || attempted.is === 'failed');
+    return attempted;
   }
 
   async #through(client: PoolClient, number: number, work: Work<T>): Promise<Attempted<T>> {
@@ -102,20 +109,36 @@ export class Attempt<T> {
     const begun = await client.query(this.#beginning());
     this.#phase = 'body';
     if (key !== null && lastOf(begun)?.rowCount === 0) return await this.#find(client, key);
-    const query: Transaction['query'] = async (text, values) =>
-      await client.query(text, values === undefined ? undefined : [...values]);
-    const value = await this.#time.before(work({ query, client, attempt: number }));
+    this.#isAdmitted = key !== null;
+    const value = await this.#worked(client, number, work);
     this.#value = { of: value };
     if (this.#plan.asksForId) this.#id = await askForId(client);
     const ending = this.#ending(value);
     this.#phase = 'commit';
     const answer = resultsOf(await client.query(ending.text));
     const commit = answer[ending.commitAt];
+    if (this.#isEndedByWork) throw new TransactionEndedError();
     if (commit?.command === 'COMMIT') {
       const position = ending.positionAt === null ? null : positionIn(answer[ending.positionAt]);
       return { is: 'committed', value, position, isConfirmed: !this.#isUnconfirmed };
     }
     return { is: 'refused', error: new TransactionRolledBackError() };
+  }
+
+  async #worked(client: PoolClient, attempt: number, work: Work<T>): Promise<T> {
+    const query: Transaction['query'] = async (text, values) => {
+      // The connection may be somebody else's by now.
+      if (!this.#isWorking) throw new TransactionEndedError();
+      return await client.query(text, values === undefined ? undefined : [...values]);
+    };
+    this.#isWorking = true;
+    try {
+      const value = await this.#time.before(work({ query, client, attempt }));
+      if (this.#isEndedByWork) throw new TransactionEndedError();
+      return value;
+    } finally {
+      this.#isWorking = false;
+    }
   }
 
   /** All of it in one round trip. */
@@ -124,6 +147,7 @@ export class Attempt<T> {
     const level = isolation === null ? '' : ` ISOLATION LEVEL ${isolation.toUpperCase()}`;
     const statements = [`BEGIN${level}${isReadOnly ? ' READ ONLY' : ''}`];
     if (durability !== null) statements.push(`SET LOCAL synchronous_commit TO ${durability}`);
+    if (mustConfirm(durability)) statements.push(hearWarnings);
     if (key !== null) statements.push(this.#deps.outcomes.insert(key));
     return statements.join('; ');
   }
@@ -141,9 +165,8 @@ export class Attempt<T> {
   async #find(client: PoolClient, key: string): Promise<Attempted<T>> {
     const { durability } = this.#plan;
     const { rows } = await client.query<{ result: unknown }>(this.#deps.outcomes.find, [key]);
-    const mustConfirm = durability !== null && durability !== 'local';
     // Nobody knows for what the first one's wait for standbys ended. That of a write behind it shows that both are there.
-    if (mustConfirm) await client.query(this.#deps.outcomes.confirm, [key]);
+    if (mustConfirm(durability)) await client.query(this.#deps.outcomes.confirm, [key]);
     await client.query('COMMIT');
     return { is: 'found', json: rows[0]?.result ?? undefined, isConfirmed: !this.#isUnconfirmed };
   }
@@ -157,26 +180,49 @@ export class Attempt<T> {
       lost();
       client.connection.stream.destroy();
     };
-    const noticed = (notice: { readonly routine?: string | undefined }): void => {
+    const noticed = (notice: { readonly code?: string | undefined; readonly routine?: string | undefined }): void => {
+      if (this.#phase === 'commit' && notice.code === noTransaction) this.#isEndedByWork = true;
       // Its WARNING is translated, the function that raises it is not (src/backend/replication/syncrep.c).
       if (notice.routine === 'SyncRepWaitForLSN') this.#isUnconfirmed = true;
     };
+    const completed = ({ text }: { readonly text: string }): void => {
+      if (text !== 'COMMIT' && text !== 'PREPARE TRANSACTION') return;
+      if (this.#isWorking) this.#isEndedByWork = true;
+      else if (this.#phase === 'commit') this.#isCommitted = true;
+    };
+    const ready = ({ status }: { readonly status: string }): void => {
+      if (this.#isWorking && status === 'I') this.#isEndedByWork = true;
+    };
+    const { connection, release } = client;
+    // It goes back when its transaction has ended, and not before, whoever means to be its owner.
+    client.release = () => undefined;
     client.on('error', lost);
     client.on('end', lost);
     client.on('notice', noticed);
+    connection.on('commandComplete', completed);
+    connection.on('readyForQuery', ready);
     const forget = this.#time.onOver(abort);
     return (destroy) => {
       forget();
+      connection.off('commandComplete', completed);
+      connection.off('readyForQuery', ready);
       client.off('error', lost);
       client.off('end', lost);
       client.off('notice', noticed);
-      client.release(destroy);
+      client.release = release;
+      release(destroy);
     };
   }
 
   async #judged(client: PoolClient, error: unknown): Promise<Attempted<T>> {
     // A connection that broke tells its query before it tells its listeners.
     if (serversOf(error) === null) await new Promise((resolve) => setImmediate(resolve));
+    if (this.#isEndedByWork) return { is: 'refused', error: new TransactionEndedError(error) };
+    if (this.#isCommitted && this.#value !== null) {
+      // Only what came behind COMMIT failed.
+      this.#isLost = true;
+      return { is: 'committed', value: this.#value.of, position: null, isConfirmed: !this.#isUnconfirmed };
+    }
     const failed = this.#failed(error);
     if (failed.is !== 'refused' || this.#isLost) return failed;
     const isEnded = await client.query('ROLLBACK').then(
@@ -203,6 +249,10 @@ export class Attempt<T> {
       cause: error,
     });
   }
+}
+
+function mustConfirm(durability: Plan['durability']): boolean {
+  return durability !== null && durability !== 'local';
 }
 
 /** Object mappers wrap what the server said. */

@@ -55,6 +55,8 @@ export interface Plan {
 const durabilities: readonly string[] = ['local', 'remote_write', 'on', 'remote_apply'];
 const isolations: readonly string[] = ['read committed', 'repeatable read', 'serializable'];
 const longestKey = 255;
+/** NUL has no place in a text of PostgreSQL; halves of a character all become the same sign. */
+const unwritable = /[\0\p{Surrogate}]/u;
 
 /** Throws OptionError. */
 export function planOf(
@@ -67,10 +69,13 @@ export function planOf(
   oneOf('isolation', isolation, isolations);
   oneOf('onReadOnly', onReadOnly, ['fail', 'wait', 'drop']);
   if (idempotencyKey !== undefined && !isKey(idempotencyKey)) {
-    throw new OptionError('idempotencyKey', `a text of 1 to ${longestKey} characters without NUL`);
+    throw new OptionError('idempotencyKey', `a text of 1 to ${longestKey} characters, whole ones and without NUL`);
   }
   if (idempotencyKey !== undefined && options.readOnly === true) {
     throw new OptionError('idempotencyKey', 'left out of a read-only transaction, which can be repeated anyway');
+  }
+  if (options.signal !== undefined && !(options.signal instanceof AbortSignal)) {
+    throw new OptionError('signal', 'an AbortSignal');
   }
   const retry = typeof options.retry === 'object' ? options.retry : {};
   const most = options.retry === false ? 1 : Number.POSITIVE_INFINITY;
@@ -92,7 +97,7 @@ export function planOf(
 }
 
 function isKey(key: unknown): boolean {
-  return typeof key === 'string' && key.length >= 1 && key.length <= longestKey && !key.includes('\0');
+  return typeof key === 'string' && key.length >= 1 && key.length <= longestKey && !unwritable.test(key);
 }
 
 function oneOf(option: string, value: unknown, allowed: readonly string[]): void {

@@ -12,6 +12,7 @@
  * Invariant: one deadline bounds attempts, waits and questions together. Nothing that may have been committed is done again
  * but under its key, which the database itself admits only once.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { channels, type SettledBy } from '../diagnostics/channels.ts';
 import type { Outcome } from '../errors.ts';
 import {
@@ -103,13 +104,21 @@ class Course<T> {
         const barred = await this.#untilWritable(time);
         if (barred !== null) return barred;
         this.attempts += 1;
-        const attempt = new Attempt<T>(this.#deps, this.#plan, this.#session?.isCausal === true, time);
+        const wantsPosition = this.#session?.isCausal === true && !this.#plan.isReadOnly;
+        const attempt = new Attempt<T>(this.#deps, this.#plan, wantsPosition, time);
         const attempted = await attempt.run(this.attempts, this.#work);
-        if (attempt.isAdmitted) this.#isUnknown = false;
+        if (attempt.isAdmitted) {
+          this.#isUnknown = false;
+          this.#unknownValue = null;
+        }
         const ended = await this.#judge(attempted, time);
         if (ended !== null) return ended;
         await this.#rest(time);
       }
+    } catch (error) {
+      // It may be there: whoever looks for it in this session must not be shown a time before it.
+      if (error instanceof ClusterError && error.outcome === 'unknown') this.#session?.committed(null);
+      throw error;
     } finally {
       time.clear();
     }
@@ -149,11 +158,7 @@ class Course<T> {
         return this.#confirmed(attempted.isConfirmed, attempted.value);
       case 'found': {
         this.#committed(null, 'key');
-        // What JSON kept is the caller's to know; what this call itself answered is there as it was.
-        return this.#confirmed(
-          attempted.isConfirmed,
-          this.#unknownValue === null ? kept<T>(attempted.json) : this.#unknownValue.of,
-        );
+        return this.#confirmed(attempted.isConfirmed, this.#found(attempted.json));
       }
       case 'refused':
         if (this.#isUnknown) throw new CommitUnknownError(attempted.error);
@@ -163,6 +168,12 @@ class Course<T> {
       default:
         return attempted satisfies never;
     }
+  }
+
+  /** What JSON kept is the caller's to know; what this call itself answered is there as it was, unless it was another call's. */
+  #found(json: unknown): T {
+    const own = this.#unknownValue;
+    return own !== null && isDeepStrictEqual(asJson(own.of), json) ? own.of : kept<T>(json);
   }
 
   async #failed(failed: Extract<Attempted<T>, { is: 'failed' }>, time: Deadline): Promise<Ended<T> | null> {
@@ -262,6 +273,11 @@ class Course<T> {
     if (this.#isUnknown) throw new CommitUnknownError(this.#last);
     throw new TransactionGaveUpError(this.attempts, because, this.#lastOutcome, this.#last);
   }
+}
+
+function asJson(value: unknown): unknown {
+  const json = JSON.stringify(value);
+  return json === undefined ? undefined : JSON.parse(json);
 }
 
 /** By the caller's own word: the one who gave the key says what kind of value he keeps under it. */
