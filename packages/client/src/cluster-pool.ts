@@ -7,8 +7,7 @@
  */
 import pg from 'pg';
 import { channels, type ModeEvent } from './diagnostics/channels.ts';
-import { ClusterError } from './errors.ts';
-import { CallersError } from './failure.ts';
+import { ClusterError, PoolEndedError } from './errors.ts';
 import {
   type ClusterPoolOptions,
   type Consistency,
@@ -95,14 +94,17 @@ export class ClusterPool extends pg.Pool {
     this.on('error', () => undefined);
     this.#settings = settings;
     this.#runtime = options.runtime ?? realRuntime;
-    const connect = (): Promise<pg.PoolClient> => super.connect();
+    const connect = async (): Promise<pg.PoolClient> => {
+      if (this.ending) throw new PoolEndedError();
+      return await super.connect();
+    };
     this.#primary = new PrimaryAccess(connect, settings.probeWithinMs);
     this.#servers = new Map(
       configs.servers.map(({ guard, name, pool }) => [
         name,
         {
           connections: new ServerConnections(name, pool, guard),
-          meter: new Meter(pool, settings.probeWithinMs, this.#runtime),
+          meter: new Meter(pool, settings.probeWithinMs, this.#runtime, () => this.#knowledge.lost(name)),
         },
       ]),
     );
@@ -119,7 +121,7 @@ export class ClusterPool extends pg.Pool {
     const router = options.router ?? roundRobin();
     this.#reads = new Reads({
       servers: new Map([...this.#servers].map(([name, { connections }]) => [name, connections])),
-      primary: primaryReads(connect),
+      primary: primaryReads(() => this.#primary.checkOutWithin(settings.readDeadlineMs)),
       knowledge: this.#knowledge,
       metering: this.#metering,
       sessions: this.#sessions,
@@ -172,13 +174,8 @@ export class ClusterPool extends pg.Pool {
   async reading<T>(work: (client: ReadingClient) => Promise<T>, options: ReadingOptions = {}): Promise<T> {
     const begin =
       options.isolation === undefined ? 'BEGIN READ ONLY' : 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY';
-    try {
-      return await this.#reads.run(this.#limitsOf(options), options.consistency === 'any', (server) =>
-        server.transaction(begin, work),
-      );
-    } catch (error) {
-      throw error instanceof CallersError ? error.cause : error;
-    }
+    const limits = this.#limitsOf(options);
+    return await this.#reads.run(limits, options.consistency === 'any', (server) => server.transaction(begin, work));
   }
 
   /**
@@ -210,7 +207,7 @@ export class ClusterPool extends pg.Pool {
       });
     }
     const consistency = checkedConsistency(options.consistency ?? this.#settings.consistency);
-    const session = new Session(parsed, consistency, this.#runtime);
+    const session = new Session(parsed, consistency, this.#runtime, this.#sessions.get());
     const handle = {
       token: () => session.token(() => this.#primary.position()),
       known: () => session.known(),
@@ -277,18 +274,30 @@ export class ClusterPool extends pg.Pool {
     if (mode === this.#mode) return;
     this.#mode = mode;
     const event = { mode, because, primary: this.#knowledge.primaryName() };
-    for (const listener of this.#listeners) listener(event);
+    for (const listener of this.#listeners) isolated(() => listener(event));
     if (channels.mode.hasSubscribers) channels.mode.publish(event);
+  }
+}
+
+/** What a listener throws is its own: as with diagnostics_channel it ends the process, and no transaction that was under way. */
+function isolated(work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    process.nextTick(() => {
+      throw error;
+    });
   }
 }
 
 /** Until it is given back the session may write by it. */
 function marking(session: Session, client: pg.PoolClient): pg.PoolClient {
-  session.checkedOut();
+  const returned = session.checkedOut();
   const release = client.release.bind(client);
   client.release = (error) => {
-    session.returned();
+    // Whoever releases twice is told so by `pg`.
     release(error);
+    returned();
   };
   return client;
 }

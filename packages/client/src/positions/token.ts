@@ -15,25 +15,30 @@ export interface Token {
   readonly position: Position | null;
   /** Until then reads stay on the primary, ms since 1970; `null`: not pinned. */
   readonly pinnedUntilMs: number | null;
+  /** The session wrote behind `position`, and nobody said where that ends. */
+  readonly isOpenEnded: boolean;
 }
 
-const pattern = /^u1\.(\d{1,10})\.([0-9A-F]{1,8}-[0-9A-F]{1,8})?\.(\d{0,15})$/;
+const pattern = /^u1\.(\d{1,10})\.([0-9A-F]{1,8}-[0-9A-F]{1,8})?\.(\d{0,15})(o?)$/;
+const latestPin = 999_999_999_999_999;
 
 /** Such as `u1.4.0-16B3748.`, without signs that a cookie or a URL would have to escape. */
-export function formatToken({ position, pinnedUntilMs }: Token): string {
+export function formatToken({ isOpenEnded, position, pinnedUntilMs }: Token): string {
   const at = position === null ? '0.' : `${position.timeline}.${formatLsn(position.lsn).replace('/', '-')}`;
-  return `u1.${at}.${pinnedUntilMs === null ? '' : Math.ceil(pinnedUntilMs)}`;
+  const pinned = pinnedUntilMs === null ? '' : Math.ceil(Math.min(pinnedUntilMs, latestPin));
+  return `u1.${at}.${pinned}${isOpenEnded ? 'o' : ''}`;
 }
 
 /** `null` for anything that `formatToken` did not make. */
 export function parseToken(text: string): Token | null {
   const found = pattern.exec(text);
   if (found === null) return null;
-  const [, timeline = '', at, pinned = ''] = found;
+  const [, timeline = '', at, pinned = '', open = ''] = found;
   const lsn = at === undefined ? null : parseLsn(at.replace('-', '/'));
   return {
     position: lsn === null ? null : { timeline: Number(timeline), lsn },
     pinnedUntilMs: pinned === '' ? null : Number(pinned),
+    isOpenEnded: open !== '',
   };
 }
 

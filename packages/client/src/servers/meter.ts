@@ -21,7 +21,8 @@ export interface Measurement {
 }
 
 export class Meter {
-  readonly #config: pg.ClientConfig;
+  readonly #config: pg.PoolConfig;
+  readonly #lost: () => void;
   readonly #withinMs: number;
   readonly #runtime: Runtime;
   #client: pg.Client | null = null;
@@ -29,8 +30,10 @@ export class Meter {
   #next: Promise<Measurement> | null = null;
   #isEnded = false;
 
-  constructor(config: pg.ClientConfig, withinMs: number, runtime: Runtime) {
+  /** `lost` is told when a connection that had answered has ended. */
+  constructor(config: pg.PoolConfig, withinMs: number, runtime: Runtime, lost: () => void) {
     this.#config = config;
+    this.#lost = lost;
     this.#withinMs = withinMs;
     this.#runtime = runtime;
   }
@@ -80,10 +83,12 @@ export class Meter {
   async #connected(): Promise<pg.Client> {
     if (this.#isEnded) throw new Error('the pool has ended');
     if (this.#client !== null) return this.#client;
-    const client = new pg.Client({ ...this.#config, keepAlive: true });
+    const client = clientOf({ ...this.#config, keepAlive: true });
     this.#client = client;
     const dropIt = (): void => {
-      if (this.#client === client) this.#client = null;
+      if (this.#client !== client) return;
+      this.#client = null;
+      this.#lost();
     };
     client.on('error', dropIt);
     client.on('end', dropIt);
@@ -95,4 +100,12 @@ export class Meter {
     this.#client?.connection.stream.destroy();
     this.#client = null;
   }
+}
+
+/** A pool may have a class of its own for its clients, which knows its login. */
+function clientOf(config: pg.PoolConfig): pg.Client {
+  const Client: new (config: pg.ClientConfig) => pg.ClientBase = config.Client ?? pg.Client;
+  const client = new Client(config);
+  if (client instanceof pg.Client) return client;
+  throw new TypeError('Client should be a class that extends that of pg');
 }

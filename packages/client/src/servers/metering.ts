@@ -5,6 +5,7 @@
  * first read and ends when nobody has read for a while; keeps no process alive. A server that is silent again and again,
  * though nothing stands between, has what is under way on it broken off.
  */
+import { sqlstateOf } from '../failure.ts';
 import type { Position, Self } from '../positions/position.ts';
 import type { Runtime } from '../timing/runtime.ts';
 import type { Knowledge } from '../topology/knowledge.ts';
@@ -98,7 +99,9 @@ export class Metering {
     this.#silent.set(name, silent);
     this.#deps.knowledge.measured(name, measurement);
     // Through a pooler the question may just have waited behind long reads.
-    const isSure = connections.guard === 'startup' || this.#deps.knowledge.isSaidToBeGone(name);
+    const isDirect = connections.guard === 'startup' || this.#deps.knowledge.isSaidToBeGone(name);
+    // Who refuses a connection, since it has too many, is at work on those.
+    const isSure = isDirect && sqlstateOf(measurement.error) === null;
     if (silent >= silentTooOften && isSure) connections.breakOff();
   }
 }

@@ -5,7 +5,8 @@
  * the `guard`. When the server is given up, whatever is under way on it fails at once, so that it can be done elsewhere.
  */
 import pg from 'pg';
-import { sqlstateOf } from '../failure.ts';
+import { PoolEndedError } from '../errors.ts';
+import { CallersError, sqlstateOf } from '../failure.ts';
 import { readOnlyTransaction } from '../reading/read-only-transaction.ts';
 import type { Readable, ReadingClient } from '../reading/readable.ts';
 
@@ -23,6 +24,8 @@ export class ServerConnections implements Readable {
   readonly name: string;
   readonly #config: pg.PoolConfig;
   readonly #clients = new Set<pg.PoolClient>();
+  /** What a statement failed with before it was sent: a value that is no text, for example. */
+  readonly #callers = new WeakSet<Error>();
   #guard: Guard;
   #pool: pg.Pool | null = null;
   #ended: Promise<void> | null = null;
@@ -70,6 +73,7 @@ export class ServerConnections implements Readable {
     try {
       return await attempt(pool);
     } catch (error) {
+      if (error instanceof Error && this.#callers.has(error)) throw new CallersError(error);
       if (this.#guard !== 'startup' || sqlstateOf(error) !== protocolViolation) throw error;
     }
     if (this.#pool === pool) {
@@ -81,6 +85,7 @@ export class ServerConnections implements Readable {
   }
 
   #open(): pg.Pool {
+    if (this.#ended !== null) throw new PoolEndedError();
     if (this.#pool !== null) return this.#pool;
     const options = this.#guard === 'startup' ? { options: withStartup(this.#config.options) } : {};
     const pool = new pg.Pool({ ...this.#config, ...options });
@@ -88,6 +93,10 @@ export class ServerConnections implements Readable {
     pool.on('error', () => undefined);
     pool.on('connect', (client) => this.#clients.add(client));
     pool.on('remove', (client) => this.#clients.delete(client));
+    pool.on('release', (error: Error | boolean | undefined, client) => {
+      if (!(error instanceof Error) || sqlstateOf(error) !== null) return;
+      if (!client.connection.stream.destroyed) this.#callers.add(error);
+    });
     this.#pool = pool;
     return pool;
   }

@@ -8,7 +8,7 @@
 
 import type { Consistency } from '../options.ts';
 import { laterOf, type Position } from '../positions/position.ts';
-import { formatToken, parseToken, type Token } from '../positions/token.ts';
+import { formatToken, type Token } from '../positions/token.ts';
 import type { Runtime } from '../timing/runtime.ts';
 
 /** Where the primary is now or later; asked after the session's last write has ended. */
@@ -25,11 +25,23 @@ export class Session {
   readonly #runtime: Runtime;
   #position: Position | null;
   #pinnedUntilMs: number | null;
-  #isOpenEnded = false;
+  readonly #outer: Session | null;
+  #isOpenEnded: boolean;
   #checkedOut = 0;
+  /** How often something was begun or ended whose position is not known. */
+  #touches = 0;
+  #closing: { readonly touches: number; readonly done: Promise<boolean> } | null = null;
 
-  constructor(token: Token | null, consistency: Consistency, runtime: Runtime) {
+  /** What is written within `outer` is written by that one as well. */
+  constructor(
+    token: Token | null,
+    consistency: Consistency,
+    runtime: Runtime,
+    outer: Session | null | undefined = null,
+  ) {
+    this.#outer = outer ?? null;
     this.#consistency = consistency;
+    this.#isOpenEnded = token?.isOpenEnded ?? false;
     this.#runtime = runtime;
     this.#position = token?.position ?? null;
     this.#pinnedUntilMs = token?.pinnedUntilMs ?? null;
@@ -40,22 +52,29 @@ export class Session {
     return this.#consistency === 'causal';
   }
 
-  /** A connection to the primary was handed out within the session: whatever is done with it may write. */
-  checkedOut(): void {
+  /**
+   * A connection to the primary was handed out within the session: whatever is done with it may write. Answers what is to be
+   * called, once, when it is given back.
+   */
+  checkedOut(): () => void {
     this.#checkedOut += 1;
     this.#touched();
-  }
-
-  returned(): void {
-    this.#checkedOut -= 1;
-    this.#touched();
+    const outer = this.#outer?.checkedOut();
+    return () => {
+      this.#checkedOut -= 1;
+      this.#touched();
+      outer?.();
+    };
   }
 
   /** A transaction of the session ended there; nothing else of it is unknown. */
   committed(position: Position | null): void {
-    this.#pin();
-    if (position === null) this.#isOpenEnded = true;
-    else this.#position = laterOf(this.#position, position);
+    if (position === null) this.#touched();
+    else {
+      this.#pin();
+      this.#position = laterOf(this.#position, position);
+    }
+    this.#outer?.committed(position);
   }
 
   /** The primary is on another timeline than the session's position: from now on this is what is needed. */
@@ -66,8 +85,8 @@ export class Session {
   async requirement(askPrimary: AskPrimary): Promise<Requirement> {
     if (this.#consistency === 'any') return { is: 'anything' };
     if (this.#consistency !== 'causal') {
-      const isPinned = this.#pinnedUntilMs !== null && this.#runtime.wallMs() < this.#pinnedUntilMs;
-      return isPinned ? { is: 'primary', because: 'pinned' } : { is: 'anything' };
+      const isTimed = this.#pinnedUntilMs !== null && this.#runtime.wallMs() < this.#pinnedUntilMs;
+      return isTimed || this.#checkedOut > 0 ? { is: 'primary', because: 'pinned' } : { is: 'anything' };
     }
     if (this.#isOpenEnded && !(await this.#close(askPrimary))) return { is: 'primary', because: 'open-ended' };
     return this.#position === null ? { is: 'anything' } : { is: 'position', position: this.#position };
@@ -84,33 +103,36 @@ export class Session {
     return this.isCausal && this.#isOpenEnded ? null : this.#format();
   }
 
-  /** Takes in what a token says, besides what the session knows itself. */
-  adopt(text: string): boolean {
-    const token = parseToken(text);
-    if (token === null) return false;
-    this.#position = laterOf(this.#position, token.position);
-    this.#pinnedUntilMs = Math.max(this.#pinnedUntilMs ?? 0, token.pinnedUntilMs ?? 0) || null;
-    return true;
+  /** Those who ask while the same is being asked share the answer. */
+  async #close(askPrimary: AskPrimary): Promise<boolean> {
+    // A connection that is out may have written since the question was sent.
+    const isShared = this.#closing?.touches === this.#touches && this.#checkedOut === 0;
+    if (this.#closing !== null && isShared) return await this.#closing.done;
+    const closing = { touches: this.#touches, done: this.#closed(askPrimary, this.#touches) };
+    this.#closing = closing;
+    const isClosed = await closing.done;
+    if (this.#closing === closing) this.#closing = null;
+    return isClosed;
   }
 
-  async #close(askPrimary: AskPrimary): Promise<boolean> {
-    // Before the question, not after it: what is written meanwhile is not in the answer.
-    this.#isOpenEnded = this.#checkedOut > 0;
+  async #closed(askPrimary: AskPrimary, touches: number): Promise<boolean> {
     const position = await askPrimary();
-    if (position === null) {
-      this.#isOpenEnded = true;
-      return false;
-    }
+    // A primary of an older timeline was left behind: what it says is of no write that counts.
+    if (position === null || position.timeline < (this.#position?.timeline ?? 0)) return false;
     this.#position = laterOf(this.#position, position);
+    // What was written meanwhile is not in the answer.
+    if (this.#touches === touches && this.#checkedOut === 0) this.#isOpenEnded = false;
     return true;
   }
 
   #format(): string {
-    return formatToken({ position: this.#position, pinnedUntilMs: this.#pinnedUntilMs });
+    const isOpenEnded = this.isCausal && this.#isOpenEnded;
+    return formatToken({ position: this.#position, pinnedUntilMs: this.#pinnedUntilMs, isOpenEnded });
   }
 
   #touched(): void {
     this.#isOpenEnded = true;
+    this.#touches += 1;
     this.#pin();
   }
 

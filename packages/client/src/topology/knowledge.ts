@@ -7,7 +7,7 @@
  */
 
 import { LagHistory } from '../positions/lag-history.ts';
-import { laterOf, type Position } from '../positions/position.ts';
+import type { Position } from '../positions/position.ts';
 import type { ServerBelief } from '../routing/eligible.ts';
 import type { Measurement } from '../servers/meter.ts';
 import { type Backoff, fullJitterMs } from '../timing/backoff.ts';
@@ -23,7 +23,7 @@ export interface KnownServer {
 interface State {
   readonly server: KnownServer;
   measured: Measurement | null;
-  /** The latest of this server's positions that is known; it may have more by now. */
+  /** As last measured, on a connection that has lived since; it may have more by now. */
   position: Position | null;
   failures: number;
   benchedUntilMs: number | null;
@@ -77,6 +77,7 @@ export class Knowledge {
     state.measured = measurement;
     const { self, atMs } = measurement;
     if (self === null) {
+      state.position = null;
       this.#changed();
       return;
     }
@@ -84,7 +85,8 @@ export class Knowledge {
     state.benchedUntilMs = null;
     if (self.position !== null) {
       const position = this.#onTimelineSaid(name, self.position);
-      state.position = laterOf(state.position, position);
+      // Not the later of two: a server that was cloned anew begins further back.
+      state.position = position;
       if (self.role === 'primary') this.#history.primaryWas(position, atMs);
       state.lagMs = self.role === 'primary' ? 0 : this.#history.lagMs(position, atMs);
       state.lagBytes = self.role === 'primary' ? 0 : this.#history.lagBytes(position);
@@ -97,10 +99,17 @@ export class Knowledge {
     this.#history.primaryWas(position, atMs);
   }
 
+  /** The connection to it has ended: it may come back as a clone that begins further back. */
+  lost(name: string): void {
+    const state = this.#states.get(name);
+    if (state !== undefined) state.position = null;
+  }
+
   /** A read failed there: it rests for a while, longer each time. */
   failed(name: string): void {
     const state = this.#states.get(name);
     if (state === undefined) return;
+    state.position = null;
     state.failures += 1;
     const restMs = bench.baseMs / 2 + fullJitterMs(bench, state.failures, this.#runtime.draw()) / 2;
     state.benchedUntilMs = this.#runtime.nowMs() + restMs;
