@@ -79,6 +79,13 @@ export function settingsOf(options: ClusterPoolOptions): Settings {
   if (options.onReadOnly !== undefined && !['fail', 'wait'].includes(options.onReadOnly)) {
     throw new OptionError('onReadOnly', "'fail' or 'wait'; 'drop' is for single transactions");
   }
+  if (options.router !== undefined && typeof options.router?.choose !== 'function') {
+    throw new OptionError('router', 'an object with a function choose');
+  }
+  textOrNothing('outcomeTable', options.outcomeTable);
+  textOrNothing('datacenter', options.datacenter);
+  textOrNothing('application', options.application);
+  textOrNothing('topologySocket', options.topologySocket ?? undefined);
   return {
     maxLagMs: limit('maxLagMs', options.maxLagMs),
     maxLagBytes: limit('maxLagBytes', options.maxLagBytes),
@@ -97,21 +104,30 @@ export function settingsOf(options: ClusterPoolOptions): Settings {
 /** Throws OptionError. */
 export function checkedConsistency(consistency: Consistency): Consistency {
   if (consistency === 'causal' || consistency === 'any') return consistency;
-  if (typeof consistency === 'object') {
-    duration('consistency.pinForMs', consistency.pinForMs, 0, 0);
-    return consistency;
+  if (typeof consistency === 'object' && consistency !== null) {
+    return { pinForMs: duration('consistency.pinForMs', consistency.pinForMs ?? Number.NaN, 0, 0) };
   }
   throw new OptionError('consistency', "'causal', 'any' or { pinForMs }");
 }
 
+function textOrNothing(option: string, value: unknown): void {
+  if (value !== undefined && (typeof value !== 'string' || value === '')) throw new OptionError(option, 'a text');
+}
+
 /** `null`: no limit. Throws OptionError. */
 export function limit(option: string, value: number | undefined): number | null {
-  return value === undefined ? null : duration(option, value, 0, 0);
+  return value === undefined ? null : figure(option, value, 0);
 }
+
+/** Timers of Node end at once when they are to last longer than this. */
+const longestMs = 2 ** 31 - 1;
 
 /** Throws OptionError. */
 export function duration(option: string, value: number | undefined, otherwise: number, least: number): number {
-  if (value === undefined) return otherwise;
+  return value === undefined ? otherwise : Math.min(figure(option, value, least), longestMs);
+}
+
+function figure(option: string, value: number, least: number): number {
   if (typeof value !== 'number' || !Number.isFinite(value) || value < least) {
     throw new OptionError(option, `a number, ${least} or more`);
   }

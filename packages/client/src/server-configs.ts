@@ -23,6 +23,8 @@ export interface Configs {
   readonly topologySocket: string | null;
 }
 
+const guards: readonly string[] = ['pooler', 'startup', 'transaction'] satisfies Guard[];
+
 /** A reader must not wait for ever for a server that does not answer its first packet. */
 const connectWithinMs = 5_000;
 
@@ -48,19 +50,39 @@ export function configsOf(options: ClusterPoolOptions): Configs {
 function declaredServer(name: string, server: string | ServerOptions, own: pg.PoolConfig): ServerConfig {
   if (name === '' || name === 'primary') throw new OptionError('replicas', "names of your own, not '' or 'primary'");
   if (typeof server === 'string') {
-    const pool = withPatience({ ...own, connectionString: server });
+    const pool = withPatience(withoutUrl({ ...withoutUrl(own), connectionString: server }));
     return { name, datacenter: null, guard: 'startup', pool };
   }
+  if (typeof server !== 'object' || server === null)
+    throw new OptionError(`replicas.${name}`, 'a URL or options of pg');
   const { datacenter = null, guard = 'startup', ...rest } = server;
-  return { name, datacenter, guard, pool: withPatience({ ...withoutUrl(own), ...rest }) };
+  if (!guards.includes(guard)) throw new OptionError(`replicas.${name}.guard`, `one of ${guards.join(', ')}`);
+  return { name, datacenter, guard, pool: withPatience(withoutUrl({ ...withoutUrl(own), ...rest })) };
 }
 
-/** A URL would win over the host that a server names. */
-function withoutUrl(own: pg.PoolConfig): pg.PoolConfig {
-  const { connectionString, ...rest } = own;
-  if (connectionString === undefined) return rest;
+/** A URL would win over whatever is said beside it, and what it leaves out `pg` takes for empty. */
+function withoutUrl({ connectionString, ...beside }: pg.PoolConfig): pg.PoolConfig {
+  if (connectionString === undefined) return beside;
+  const url = urlOf(connectionString);
+  // Such as a socket's path: only `pg` itself knows what that says.
+  if (url === null) return { ...beside, connectionString };
+  const said: Readonly<Record<string, string | undefined>> = Object.fromEntries(url.searchParams);
   const { database, host, password, port, ssl, user } = new pg.Client({ connectionString });
-  return { host, port, ssl, database, user, password, ...rest };
+  const isEncrypted = Object.keys(said).some((name) => name.startsWith('ssl'));
+  return {
+    ...beside,
+    ...said,
+    host,
+    port,
+    ...(isEncrypted ? { ssl } : { ssl: beside.ssl }),
+    ...(url.username === '' && said.user === undefined ? { user: beside.user } : { user }),
+    ...(url.password === '' && said.password === undefined ? { password: beside.password } : { password }),
+    ...(url.pathname.length < 2 ? { database: beside.database } : { database }),
+  };
+}
+
+function urlOf(text: string): URL | null {
+  return /^postgres(ql)?:/.test(text) && URL.canParse(text) ? new URL(text) : null;
 }
 
 function withPatience(config: pg.PoolConfig): pg.PoolConfig {

@@ -7,8 +7,8 @@
  */
 
 import { channels, type RouteEvent, type RouteReason } from '../diagnostics/channels.ts';
-import { CausalReadError, ClusterError, NoServerError } from '../errors.ts';
-import { isWorthReadingElsewhere, sqlstateOf } from '../failure.ts';
+import { CausalReadError, ClusterError, NoServerError, RouterError } from '../errors.ts';
+import { CallersError, isWorthReadingElsewhere, sqlstateOf } from '../failure.ts';
 import { hasReached, type Position } from '../positions/position.ts';
 import { type Eligibility, judgeServers, type LagLimits } from '../routing/eligible.ts';
 import type { Candidate, Router } from '../routing/router.ts';
@@ -85,6 +85,7 @@ export class Reads {
         return await this.#round(limits, session, course, work);
       } catch (error) {
         const isOver = runtime.nowMs() - startedAtMs >= deadlineMs;
+        if (error instanceof CallersError) throw error.cause;
         if (isOver || !isWorthAnotherRound(error)) throw error;
         await runtime.sleep(fullJitterMs({ baseMs: 50, capMs: 1_000 }, round, runtime.draw()));
       }
@@ -93,10 +94,9 @@ export class Reads {
 
   /** Who may serve a read now, whom the router would choose, and why not the others. */
   explain(limits: LagLimits): Eligibility & { readonly router: string; readonly first: string | null } {
-    const { router, runtime } = this.#deps;
     const eligibility = this.#eligible(limits);
-    const first = router.choose(eligibility.candidates, () => runtime.draw())?.name ?? null;
-    return { ...eligibility, router: router.name, first };
+    const first = this.#choose(eligibility.candidates)?.name ?? null;
+    return { ...eligibility, router: this.#deps.router.name, first };
   }
 
   async #round<T>(
@@ -105,7 +105,7 @@ export class Reads {
     course: Course,
     work: (readable: Readable) => Promise<T>,
   ): Promise<T> {
-    const { askPrimary, router, runtime, servers } = this.#deps;
+    const { askPrimary, servers } = this.#deps;
     const requirement = session === undefined ? nothingNeeded : await session.requirement(askPrimary);
     if (requirement.is === 'primary') {
       if (requirement.because === 'pinned') return await this.#onPrimary(null, session, 'pinned', course, work);
@@ -115,7 +115,7 @@ export class Reads {
     let left = this.#eligible(limits).candidates;
     const hadReplicas = left.some(({ role }) => role === 'replica');
     for (;;) {
-      const chosen = router.choose(left, () => runtime.draw());
+      const chosen = this.#choose(left);
       const readable = chosen === undefined ? undefined : servers.get(chosen.name);
       if (chosen === undefined || readable === undefined) break;
       left = left.filter((candidate) => candidate !== chosen);
@@ -146,6 +146,18 @@ export class Reads {
     const readable = primary.readable(needs, (position) => session?.movedTo(position));
     const server = { name: knowledge.primaryName() ?? 'primary', role: 'primary' as const };
     return await this.#told(server, because, course, () => work(readable));
+  }
+
+  /** One of the candidates themselves, whatever a router of somebody else's makes of them. */
+  #choose(candidates: readonly Candidate[]): Candidate | undefined {
+    const { router, runtime } = this.#deps;
+    let chosen: Candidate | undefined;
+    try {
+      chosen = router.choose(candidates, runtime.draw);
+    } catch (error) {
+      throw new RouterError(router.name, error);
+    }
+    return candidates.find((candidate) => candidate === chosen || candidate.name === chosen?.name);
   }
 
   /** Waits a moment where that is likely to help, and not where the server is far behind. */
@@ -192,7 +204,9 @@ export class Reads {
     const tell = (error: unknown): void => {
       const durationMs = this.#deps.runtime.nowMs() - course.startedAtMs;
       const { passedOver } = course;
-      channels.route.publish({ server: server.name, role: server.role, because, passedOver, durationMs, error });
+      const { name, role } = server;
+      const thrown = error instanceof CallersError ? error.cause : error;
+      channels.route.publish({ server: name, role, because, passedOver, durationMs, error: thrown });
     };
     try {
       const result = await work();

@@ -45,18 +45,24 @@ export function weighted(weights: Readonly<Record<string, number>>): Router {
   for (const [name, weight] of Object.entries(weights)) {
     if (!Number.isFinite(weight) || weight < 0) throw new RangeError(`weight of ${name}: a number, 0 or more`);
   }
+  const said = new Map(Object.entries(weights));
   const weightOf = ({ name, role }: Candidate): number =>
-    role === 'primary' ? (weights.primary ?? weights[name] ?? 0) : (weights[name] ?? 1);
+    role === 'primary' ? (said.get('primary') ?? said.get(name) ?? 0) : (said.get(name) ?? 1);
   return {
     name: 'weighted',
     choose(candidates, draw) {
       const all = candidates.reduce((sum, candidate) => sum + weightOf(candidate), 0);
       let left = draw() * all;
+      let last: Candidate | undefined;
       for (const candidate of candidates) {
-        left -= weightOf(candidate);
-        if (left < 0) return candidate;
+        const weight = weightOf(candidate);
+        if (weight === 0) continue;
+        left -= weight;
+        last = candidate;
+        if (left < 0) break;
       }
-      return undefined;
+      // Sums of fractions may end a hair too early.
+      return last;
     },
   };
 }
