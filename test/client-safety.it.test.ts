@@ -290,7 +290,7 @@ describe('a read on the primary', () => {
     let runs = 0;
     const answer = await db.reading(async (r) => {
       runs += 1;
-      const [{ pid }] = (await r.query('SELECT pg_backend_pid() AS pid')).rows;
+      const pid = (await r.query('SELECT pg_backend_pid() AS pid')).rows[0]?.pid;
       if (runs === 1) {
         await admin.query('SELECT pg_terminate_backend($1)', [pid]);
         await until('it is gone', async () => {

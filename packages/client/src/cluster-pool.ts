@@ -7,6 +7,7 @@
  */
 import pg from 'pg';
 import { channels, type ModeEvent } from './diagnostics/channels.ts';
+import { isolated } from './diagnostics/isolated.ts';
 import { ClusterError, PoolEndedError } from './errors.ts';
 import {
   type ClusterPoolOptions,
@@ -276,17 +277,6 @@ export class ClusterPool extends pg.Pool {
     const event = { mode, because, primary: this.#knowledge.primaryName() };
     for (const listener of this.#listeners) isolated(() => listener(event));
     if (channels.mode.hasSubscribers) channels.mode.publish(event);
-  }
-}
-
-/** What a listener throws is its own: as with diagnostics_channel it ends the process, and no transaction that was under way. */
-function isolated(work: () => void): void {
-  try {
-    work();
-  } catch (error) {
-    process.nextTick(() => {
-      throw error;
-    });
   }
 }
 

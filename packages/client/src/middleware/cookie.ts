@@ -25,7 +25,7 @@ export interface SessionCookieOptions extends SigningOptions {
 /** What runs a request as one user's. */
 export type Sessions = Pick<ClusterPool, 'session'>;
 
-const nothingSeen = formatToken({ position: null, pinnedUntilMs: null });
+const nothingSeen = formatToken({ position: null, pinnedUntilMs: null, isOpenEnded: false });
 /** RFC 6265, 4.1.1. */
 const cookieName = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
