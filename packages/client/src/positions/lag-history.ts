@@ -27,20 +27,20 @@ export class LagHistory {
     if (this.#samples.length > keptSamples) this.#samples.splice(0, this.#samples.length - keptSamples);
   }
 
-  /** Bytes that `replayed` lacks of the newest sample; `null` when there is none to compare with. */
+  /** Bytes that `replayed` lacks of the newest sample; `null` when there is none of its timeline to compare with. */
   lagBytes(replayed: Position): number | null {
     const newest = this.#samples.at(-1);
-    if (newest === undefined) return null;
+    if (newest === undefined || newest.position.timeline !== replayed.timeline) return null;
     return bytesBetween(replayed.lsn, newest.position.lsn);
   }
 
   /**
    * At most this old, in ms at `atMs`: since the last moment at which the primary was not beyond `replayed`. `null` when
-   * that is longer ago than what is known.
+   * that is longer ago than what is known, or on another timeline.
    */
   lagMs(replayed: Position, atMs: number): number | null {
     const newest = this.#samples.at(-1);
-    if (newest === undefined) return null;
+    if (newest === undefined || newest.position.timeline !== replayed.timeline) return null;
     if (newest.position.lsn <= replayed.lsn) return 0;
     const then = this.#samples.findLast(({ position }) => position.lsn <= replayed.lsn);
     return then === undefined ? null : Math.max(0, atMs - then.atMs);
