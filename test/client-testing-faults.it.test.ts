@@ -9,6 +9,17 @@ import { until } from './fixtures/postgres-cluster.ts';
 const site = testFakeClusters();
 const whereAmI = 'SELECT pg_is_in_recovery()';
 
+describe('a primary that is frozen', () => {
+  it('is read from no longer than the deadline says, and again when it answers', async () => {
+    const db = site.open({ replicas: {}, readDeadlineMs: 500 });
+    await db.read().query('SELECT 1');
+    site.cluster.primary.freeze();
+    await expect(db.read().query('SELECT 1')).rejects.toThrow();
+    site.cluster.primary.thaw();
+    expect((await db.read().query('SELECT 1 AS n')).rows).toEqual([{ n: 1 }]);
+  });
+});
+
 describe('a server that dies', () => {
   it('is survived by the read that was under way on it', async () => {
     const db = site.open();

@@ -122,7 +122,7 @@ export class ClusterPool extends pg.Pool {
     const router = options.router ?? roundRobin();
     this.#reads = new Reads({
       servers: new Map([...this.#servers].map(([name, { connections }]) => [name, connections])),
-      primary: primaryReads(() => this.#primary.checkOutWithin(settings.readDeadlineMs)),
+      primary: primaryReads(() => this.#primary.checkOutWithin(settings.readDeadlineMs), settings.readDeadlineMs),
       knowledge: this.#knowledge,
       metering: this.#metering,
       sessions: this.#sessions,

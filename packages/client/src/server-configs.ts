@@ -26,7 +26,7 @@ export interface Configs {
 const guards: readonly string[] = ['pooler', 'startup', 'transaction'] satisfies Guard[];
 
 /** A reader must not wait for ever for a server that does not answer its first packet. */
-const connectWithinMs = 5_000;
+const connectWithinMs = 2_000;
 
 /** Throws OptionError. */
 export function configsOf(options: ClusterPoolOptions): Configs {

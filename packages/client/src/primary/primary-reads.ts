@@ -11,15 +11,26 @@ import { readOnlyTransaction } from '../reading/read-only-transaction.ts';
 import type { Readable } from '../reading/readable.ts';
 import type { PrimaryReads } from '../reading/reads.ts';
 import { resultsOf } from '../several-results.ts';
+import { Deadline } from '../timing/deadline.ts';
 import type { Connect } from './primary-access.ts';
 
-export function primaryReads(connect: Connect): PrimaryReads {
+/**
+ * `beginWithinMs`: a server that lives answers BEGIN at once; how long the caller's own statement takes is his to bound, as
+ * everywhere in `pg`.
+ */
+export function primaryReads(connect: Connect, beginWithinMs: number): PrimaryReads {
   return {
     readable(needs, moved) {
       const transaction: Readable['transaction'] = async (begin, work) => {
         const open = async (client: PoolClient): Promise<void> => {
-          if (needs === null) await client.query(begin);
-          else await openWith(client, begin, needs, moved);
+          const time = new Deadline(beginWithinMs);
+          time.onOver(() => client.connection.stream.destroy());
+          try {
+            if (needs === null) await client.query(begin);
+            else await openWith(client, begin, needs, moved);
+          } finally {
+            time.clear();
+          }
         };
         return await readOnlyTransaction(await connect(), open, work);
       };
