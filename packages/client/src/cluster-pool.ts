@@ -165,7 +165,7 @@ export class ClusterPool extends pg.Pool {
     const limits = this.#limitsOf(options);
     const isAny = options.consistency === 'any';
     return {
-      query: async (text, values) => await this.#reads.run(limits, isAny, (server) => server.query(text, values)),
+      query: (text, values) => this.#reads.run(limits, isAny, (server) => server.query(text, values)),
     };
   }
 

@@ -71,10 +71,36 @@ export class Reads {
     });
   }
 
-  async run<T>(limits: LagLimits, isAny: boolean, work: (readable: Readable) => Promise<T>): Promise<T> {
-    const { deadlineMs, metering, runtime, servers, sessions } = this.#deps;
+  /** Rejects as the module's head says; with what the caller's own work threw as it was. */
+  run<T>(limits: LagLimits, isAny: boolean, work: (readable: Readable) => Promise<T>): Promise<T> {
+    const session = isAny ? undefined : this.#deps.sessions.get();
+    const isPlain = (session === undefined || session.needsNothing) && !channels.route.hasSubscribers;
+    if (!isPlain || this.#deps.servers.size === 0) return this.#thoroughly(limits, session, work);
+    return this.#straight(limits, work) ?? this.#thoroughly(limits, session, work);
+  }
+
+  /** The way of nearly all reads: to the first choice, without anything around it. `null`: not now. */
+  #straight<T>(limits: LagLimits, work: (readable: Readable) => Promise<T>): Promise<T> | null {
+    const { metering, servers } = this.#deps;
+    if (metering.used() !== null) return null;
+    const chosen = this.#choose(this.#eligible(limits).candidates);
+    const readable = chosen === undefined ? undefined : servers.get(chosen.name);
+    if (chosen === undefined || readable === undefined) return null;
+    return work(readable).catch((error: unknown) => {
+      if (error instanceof CallersError) throw error.cause;
+      if (!isWorthReadingElsewhere(error)) throw error;
+      this.#failed(chosen, error);
+      return this.#thoroughly(limits, undefined, work);
+    });
+  }
+
+  async #thoroughly<T>(
+    limits: LagLimits,
+    session: Session | undefined,
+    work: (readable: Readable) => Promise<T>,
+  ): Promise<T> {
+    const { deadlineMs, metering, runtime, servers } = this.#deps;
     const startedAtMs = runtime.nowMs();
-    const session = isAny ? undefined : sessions.get();
     if (servers.size > 0) {
       const fresh = metering.used();
       if (fresh !== null) await fresh;

@@ -41,12 +41,14 @@ export class ServerConnections implements Readable {
   }
 
   /** One statement. With a guard by transaction it is done in one. */
-  async query(text: string | pg.QueryConfig, values?: readonly unknown[]): Promise<pg.QueryResult> {
-    if (this.#guard !== 'transaction') {
-      const done = await this.#tried((pool) => pool.query(text, values === undefined ? undefined : [...values]));
-      if (done !== null) return done;
-    }
-    return await this.transaction('BEGIN READ ONLY', (client) => client.query(text, values));
+  query(text: string | pg.QueryConfig, values?: readonly unknown[]): Promise<pg.QueryResult> {
+    const within = () => this.transaction('BEGIN READ ONLY', (client) => client.query(text, values));
+    if (this.#guard === 'transaction' || this.#ended !== null) return within();
+    const pool = this.#open();
+    return pool.query(text, values === undefined ? undefined : [...values]).catch((error: unknown) => {
+      this.#judge(pool, error);
+      return within();
+    });
   }
 
   async transaction<T>(begin: string, work: (client: ReadingClient) => Promise<T>): Promise<T> {
@@ -73,15 +75,19 @@ export class ServerConnections implements Readable {
     try {
       return await attempt(pool);
     } catch (error) {
-      if (error instanceof Error && this.#callers.has(error)) throw new CallersError(error);
-      if (this.#guard !== 'startup' || sqlstateOf(error) !== protocolViolation) throw error;
+      this.#judge(pool, error);
+      return null;
     }
-    if (this.#pool === pool) {
-      this.#guard = 'transaction';
-      this.#pool = null;
-      void pool.end();
-    }
-    return null;
+  }
+
+  /** Throws the error, unless it is a pooler's word that it takes no such parameter. */
+  #judge(pool: pg.Pool, error: unknown): void {
+    if (error instanceof Error && this.#callers.has(error)) throw new CallersError(error);
+    if (this.#guard !== 'startup' || sqlstateOf(error) !== protocolViolation) throw error;
+    if (this.#pool !== pool) return;
+    this.#guard = 'transaction';
+    this.#pool = null;
+    void pool.end();
   }
 
   #open(): pg.Pool {

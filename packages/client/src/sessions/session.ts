@@ -82,6 +82,12 @@ export class Session {
     this.#position = position;
   }
 
+  /** Nothing was written or seen yet: any server will do. */
+  get needsNothing(): boolean {
+    if (this.#consistency === 'any') return true;
+    return this.isCausal && !this.#isOpenEnded && this.#position === null;
+  }
+
   async requirement(askPrimary: AskPrimary): Promise<Requirement> {
     if (this.#consistency === 'any') return { is: 'anything' };
     if (this.#consistency !== 'causal') {
