@@ -468,6 +468,7 @@ describe('when the host is in trouble', () => {
     const fence = node.fence({ watchdog: join(node.directory, 'no-such-device') });
     await fence.extend(1, far());
     await until('it has tried', async () => (await fence.status()).watchdog === 'failed');
-    expect(node.log()).toContain('no-such-device can not be used');
+    // What it says goes another way than what it is asked.
+    await until('it says so', async () => node.log().includes('no-such-device can not be used'));
   });
 });

@@ -11,7 +11,8 @@ export function openPool(env: NodeJS.ProcessEnv = process.env): ClusterPool {
   // The primary reads a little, too: a third of what a replica does.
   if (application !== undefined)
     return new ClusterPool({ ...shared, application, router: weighted({ primary: 1 / 3 }) });
-  if (env.DATABASE_URL === undefined) throw new Error('set UNDERSTUDY_APPLICATION, or DATABASE_URL: see the README here');
+  if (env.DATABASE_URL === undefined)
+    throw new Error('set UNDERSTUDY_APPLICATION, or DATABASE_URL: see the README here');
   const urls = env.REPLICA_URLS?.split(' ') ?? [];
   const replicas = Object.fromEntries(urls.map((url, index) => [`replica${index + 1}`, url]));
   return new ClusterPool({ ...shared, connectionString: env.DATABASE_URL, replicas, router: roundRobin() });
