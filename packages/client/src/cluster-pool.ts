@@ -130,7 +130,6 @@ export class ClusterPool extends pg.Pool {
       runtime: this.#runtime,
       askPrimary: () => this.#primary.position(),
       datacenter: settings.datacenter,
-      limits: this.#limits,
       causalWaitMs: settings.causalWaitMs,
       deadlineMs: settings.readDeadlineMs,
     });

@@ -19,7 +19,6 @@ export type ClusterErrorCode =
   | 'TRANSACTION_GAVE_UP'
   | 'TRANSACTION_ENDED'
   | 'CAUSAL_READ_IMPOSSIBLE'
-  | 'NO_SERVER'
   | 'ROUTER_FAILED'
   | 'POOL_ENDED'
   | 'TOKEN_INVALID'
@@ -125,16 +124,6 @@ export class CausalReadError extends ClusterError {
     super('CAUSAL_READ_IMPOSSIBLE', `no server is known to have what this session wrote: ${because}`, {
       outcome: 'not-sent',
       hint: "try again when there is a primary, or read with consistency: 'any' where an older state will do",
-      cause,
-    });
-  }
-}
-
-export class NoServerError extends ClusterError {
-  constructor(because: string, cause?: unknown) {
-    super('NO_SERVER', `no server could be read from: ${because}`, {
-      outcome: 'not-sent',
-      hint: 'db.explainRoute() says what is wrong with each',
       cause,
     });
   }

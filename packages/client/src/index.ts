@@ -15,5 +15,3 @@ export type { Mode } from './topology/mode.ts';
 export type { Transaction, Work } from './transactions/attempt.ts';
 export type { OutcomeTable } from './transactions/outcome-table.ts';
 export type { Durability, Isolation, RetryOptions, TransactionOptions } from './transactions/transaction-options.ts';
-export type { LocalTopology } from './wire/local-topology.ts';
-export * from './wire/topology.ts';

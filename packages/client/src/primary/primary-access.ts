@@ -7,6 +7,7 @@
 import type { PoolClient } from 'pg';
 import { type Position, parseSelf, primaryQuery, type Self } from '../positions/position.ts';
 import { Deadline } from '../timing/deadline.ts';
+import { SharedQuestion } from '../timing/shared-question.ts';
 
 /** As `pg.Pool` gives it, with its own deadline if the pool has one. */
 export type Connect = () => Promise<PoolClient>;
@@ -14,8 +15,7 @@ export type Connect = () => Promise<PoolClient>;
 export class PrimaryAccess {
   readonly #connect: Connect;
   readonly #askWithinMs: number;
-  #underWay: Promise<Self | null> | null = null;
-  #next: Promise<Self | null> | null = null;
+  readonly #question = new SharedQuestion(() => this.#askOnce());
 
   constructor(connect: Connect, askWithinMs: number) {
     this.#connect = connect;
@@ -79,20 +79,7 @@ export class PrimaryAccess {
   }
 
   async ask(): Promise<Self | null> {
-    if (this.#underWay === null) return await this.#begin();
-    this.#next ??= this.#underWay.then(() => {
-      this.#next = null;
-      return this.#begin();
-    });
-    return await this.#next;
-  }
-
-  async #begin(): Promise<Self | null> {
-    const asked = this.#askOnce();
-    this.#underWay = asked;
-    const row = await asked;
-    if (this.#underWay === asked) this.#underWay = null;
-    return row;
+    return await this.#question.answer();
   }
 
   async #askOnce(): Promise<Self | null> {

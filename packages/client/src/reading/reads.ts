@@ -7,7 +7,7 @@
  */
 
 import { channels, type RouteEvent, type RouteReason } from '../diagnostics/channels.ts';
-import { CausalReadError, ClusterError, NoServerError, RouterError } from '../errors.ts';
+import { CausalReadError, ClusterError, RouterError } from '../errors.ts';
 import { CallersError, isWorthReadingElsewhere, sqlstateOf } from '../failure.ts';
 import { hasReached, type Position } from '../positions/position.ts';
 import { type Eligibility, judgeServers, type LagLimits } from '../routing/eligible.ts';
@@ -38,7 +38,6 @@ export interface ReadsDeps {
   readonly runtime: Runtime;
   readonly askPrimary: AskPrimary;
   readonly datacenter: string | null;
-  readonly limits: LagLimits;
   readonly causalWaitMs: number;
   readonly deadlineMs: number;
 }
@@ -83,7 +82,12 @@ export class Reads {
   #straight<T>(limits: LagLimits, work: (readable: Readable) => Promise<T>): Promise<T> | null {
     const { metering, servers } = this.#deps;
     if (metering.used() !== null) return null;
-    const chosen = this.#choose(this.#eligible(limits).candidates);
+    let chosen: Candidate | undefined;
+    try {
+      chosen = this.#choose(this.#eligible(limits).candidates);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     const readable = chosen === undefined ? undefined : servers.get(chosen.name);
     if (chosen === undefined || readable === undefined) return null;
     return work(readable).catch((error: unknown) => {
@@ -251,6 +255,6 @@ function lastReason({ lacksWrites, passedOver }: Course, hadReplicas: boolean): 
 }
 
 function isWorthAnotherRound(error: unknown): boolean {
-  if (error instanceof ClusterError) return error instanceof CausalReadError || error instanceof NoServerError;
+  if (error instanceof ClusterError) return error instanceof CausalReadError;
   return isWorthReadingElsewhere(error);
 }

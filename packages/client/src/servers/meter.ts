@@ -10,6 +10,7 @@ import pg from 'pg';
 import { parseSelf, type Self, selfQuery } from '../positions/position.ts';
 import { Deadline } from '../timing/deadline.ts';
 import type { Runtime } from '../timing/runtime.ts';
+import { SharedQuestion } from '../timing/shared-question.ts';
 
 export interface Measurement {
   /** When the question was asked, in ms of the runtime. */
@@ -26,8 +27,7 @@ export class Meter {
   readonly #withinMs: number;
   readonly #runtime: Runtime;
   #client: pg.Client | null = null;
-  #underWay: { readonly atMs: number; readonly answer: Promise<Measurement> } | null = null;
-  #next: Promise<Measurement> | null = null;
+  readonly #question = new SharedQuestion(() => this.#ask());
   #isEnded = false;
 
   /** `lost` is told when a connection that had answered has ended. */
@@ -40,12 +40,7 @@ export class Meter {
 
   /** A measurement that was begun now or later; those who ask while one is under way share the next. Never rejects. */
   async measure(): Promise<Measurement> {
-    if (this.#underWay === null) return await this.#begin();
-    this.#next ??= this.#underWay.answer.then(() => {
-      this.#next = null;
-      return this.#begin();
-    });
-    return await this.#next;
+    return await this.#question.answer();
   }
 
   end(): void {
@@ -53,17 +48,8 @@ export class Meter {
     this.#drop();
   }
 
-  async #begin(): Promise<Measurement> {
+  async #ask(): Promise<Measurement> {
     const atMs = this.#runtime.nowMs();
-    const answer = this.#ask(atMs);
-    const underWay = { atMs, answer };
-    this.#underWay = underWay;
-    const measurement = await answer;
-    if (this.#underWay === underWay) this.#underWay = null;
-    return measurement;
-  }
-
-  async #ask(atMs: number): Promise<Measurement> {
     const deadline = new Deadline(this.#withinMs);
     try {
       const client = await deadline.before(this.#connected());

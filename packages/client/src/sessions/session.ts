@@ -89,8 +89,8 @@ export class Session {
   }
 
   async requirement(askPrimary: AskPrimary): Promise<Requirement> {
-    if (this.#consistency === 'any') return { is: 'anything' };
-    if (this.#consistency !== 'causal') {
+    if (this.needsNothing) return { is: 'anything' };
+    if (typeof this.#consistency === 'object') {
       const isTimed = this.#pinnedUntilMs !== null && this.#runtime.wallMs() < this.#pinnedUntilMs;
       return isTimed || this.#checkedOut > 0 ? { is: 'primary', because: 'pinned' } : { is: 'anything' };
     }
