@@ -97,6 +97,19 @@ describe('applications of this host', () => {
     for (const _ of ['at once', 'again', 'and again']) expect((await lines.next()).value).toEqual(said);
   });
 
+  it('cost nothing while nobody follows', async () => {
+    await open();
+    expect(listeners.size).toBe(0);
+    const two = [await ask('/v1/topology/stream'), await ask('/v1/topology/stream')];
+    expect(listeners.size).toBe(1);
+    for (const stream of two) stream.destroy();
+    await expect.poll(() => listeners.size).toBe(0);
+    const lines = linesOf(await ask('/v1/topology/stream'));
+    await lines.next();
+    say(5);
+    expect((await lines.next()).value).toMatchObject({ topology: { term: 5 } });
+  });
+
   it('may all open the socket, and nothing but look', async () => {
     await open();
     expect(statSync(socket).mode & 0o777).toBe(0o666);

@@ -70,7 +70,6 @@ export class LocalTopologyServer {
     this.#server.listen(path);
     await once(this.#server, 'listening');
     chmodSync(path, 0o666);
-    this.#unsubscribe = this.#source.onChange(() => this.#broadcast());
     this.#heartbeat = setInterval(() => this.#upkeep(), this.#limits.heartbeatMs).unref();
   }
 
@@ -108,11 +107,20 @@ export class LocalTopologyServer {
       () => {
         if (follower.missed) offer(follower, this.#line());
       },
-      () => this.#followers.delete(follower),
+      () => this.#left(follower),
     );
     const follower: Follower = { writer, missed: false };
+    if (this.#followers.size === 0) this.#unsubscribe = this.#source.onChange(() => this.#broadcast());
     this.#followers.add(follower);
     offer(follower, this.#line());
+  }
+
+  /** What nobody follows is not asked after. */
+  #left(follower: Follower): void {
+    this.#followers.delete(follower);
+    if (this.#followers.size > 0) return;
+    this.#unsubscribe();
+    this.#unsubscribe = () => undefined;
   }
 
   #upkeep(): void {
