@@ -12,23 +12,21 @@ import type { AppNodeMemory } from '../core/rules/pooler-memory.ts';
 import { tlsPolicies } from '../core/tls-policy.ts';
 import type { AppNodeJournal } from './app-node-ports.ts';
 
-const alias = z
-  .object({
-    name: z.string(),
-    application: z.string(),
-    database: z.string(),
-    role: z.string(),
-    generation: z.number(),
-    clientPassword: z.number().default(1),
-    addresses: z.array(z.string()).min(1),
-    port: z.number(),
-    poolSize: z.number(),
-    writes: z.boolean(),
-    standsIn: z.boolean().default(false),
-    // An earlier version says it by `standsIn` alone.
-    readOnly: z.boolean().optional(),
-  })
-  .transform((one) => ({ ...one, readOnly: one.readOnly ?? one.standsIn }));
+const alias = z.object({
+  name: z.string(),
+  application: z.string(),
+  database: z.string(),
+  role: z.string(),
+  generation: z.number(),
+  clientPassword: z.number().default(1),
+  addresses: z.array(z.string()).min(1),
+  port: z.number(),
+  poolSize: z.number(),
+  writes: z.boolean(),
+  standsIn: z.boolean().default(false),
+  // An earlier version has none.
+  ofOneNode: z.boolean().default(false),
+});
 
 const configuration = z.object({
   listenAddress: z.string(),

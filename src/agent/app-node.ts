@@ -53,7 +53,7 @@ export interface AppNode {
 
 class RunningAppNode {
   readonly #deps: AppNodeDeps;
-  readonly streams: TopologyStreams;
+  readonly #streams: TopologyStreams;
   readonly #reports: PoolerReports;
   readonly #acts: PoolerActs;
   readonly #knocks: Knocks;
@@ -78,7 +78,7 @@ class RunningAppNode {
     this.#journal = new Remembering(deps.journal, (because) => {
       emit('action.failed', { node, action: 'remember', because });
     });
-    this.streams = new TopologyStreams(deps.source, clock, (message) => this.#heard(message));
+    this.#streams = new TopologyStreams(deps.source, clock, (message) => this.#heard(message));
     this.#reports = new PoolerReports(deps.reporter, clock, this.#stopping.signal);
     this.#knocks = new Knocks(pooler, clock, this.#stopping.signal, () => this.#wakeup.wake());
     this.#files = new ApplicationFilesUpkeep(deps.files, clock, (renewed) => {
@@ -108,7 +108,7 @@ class RunningAppNode {
     const settle = this.#deps.pooler.onStir(() => this.#knocks.stirred());
     try {
       await this.#takeOver();
-      this.streams.follow(this.#deps.agents);
+      this.#streams.follow(this.#deps.agents);
       while (!this.#stopping.signal.aborted) {
         const lookAgainInMs = await this.#turn();
         await this.#wakeup.wait(lookAgainInMs, this.#deps.clock, this.#stopping.signal);
@@ -116,7 +116,7 @@ class RunningAppNode {
     } finally {
       unsubscribe();
       settle();
-      this.streams.stop();
+      this.#streams.stop();
       await this.#acts.close();
     }
   }
@@ -128,6 +128,10 @@ class RunningAppNode {
 
   get decision(): PoolerDecision | null {
     return this.#decision;
+  }
+
+  get isExpelled(): boolean {
+    return this.#streams.isExpelled;
   }
 
   get configuration(): Wanted | null {
@@ -175,7 +179,7 @@ class RunningAppNode {
     const { configuration } = message;
     this.#deps.revoked.learn(configuration?.revoked ?? []);
     if (configuration !== undefined && this.#wanted.hear(configuration) && configuration.databaseAgents.length > 0) {
-      this.streams.follow(configuration.databaseAgents);
+      this.#streams.follow(configuration.databaseAgents);
     }
     this.localTopology.look();
     this.#wakeup.wake();
@@ -229,7 +233,7 @@ class RunningAppNode {
   }
 
   #wantedFiles(): FilesWish {
-    if (this.streams.isExpelled) return 'leave';
+    if (this.#streams.isExpelled) return 'leave';
     const wanted = this.#wanted.known;
     // Nobody is told of a password before the pooler takes it.
     this.#taken = this.#acts.loaded === null ? this.#taken : clientPasswordsOf(this.#acts.loaded);
@@ -244,13 +248,13 @@ class RunningAppNode {
   /** To all that are heard: the driver of a switchover waits for it, and the next driver needs it too. */
   #reportChange(): void {
     this.#counted();
-    this.#reports.send(this.streams.connected, this.report(), true);
+    this.#reports.send(this.#streams.connected, this.report(), true);
     this.localTopology.look();
   }
 
   #reportOrdinarily(): void {
     this.#counted();
-    const connected = this.streams.connected;
+    const connected = this.#streams.connected;
     const [best] = ranked(this.#said(), this.#memory.term);
     const holder = best?.topology.primary?.node ?? best?.agent;
     const target = connected.find((agent) => agent.node === holder) ?? connected[0];
@@ -264,7 +268,7 @@ class RunningAppNode {
 
   #said() {
     const { clock, cluster } = this.#deps;
-    return { cluster, nowMs: clock.boottimeMs(), sightings: this.streams.sightings };
+    return { cluster, nowMs: clock.boottimeMs(), sightings: this.#streams.sightings };
   }
 
   #counted(): void {
@@ -292,7 +296,7 @@ export function startAppNode(deps: AppNodeDeps, onBroken: (error: unknown) => vo
     report: () => node.report(),
     decision: () => node.decision,
     configuration: () => node.configuration,
-    isExpelled: () => node.streams.isExpelled,
+    isExpelled: () => node.isExpelled,
     localTopology: node.localTopology,
   };
 }

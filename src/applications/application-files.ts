@@ -9,7 +9,7 @@
 import { readFileSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ApplicationFileMode, ApplicationSpec } from '../core/spec.ts';
-import { nodeAliases, readAlias, writeAlias } from '../core/spec.ts';
+import { hasNodeAlias, nodeAlias, readAlias, writeAlias } from '../core/spec.ts';
 import { describeError, isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
 import type { ApplicationFiles, WantedFiles } from '../ports/application-files.ts';
 import type { ClientLogin, ClientLogins } from '../ports/client-logins.ts';
@@ -98,7 +98,11 @@ export class FilesOfApplications implements ApplicationFiles {
       passfile: join(directory, fileNames.passfile),
       write: writeAlias(application),
       read: readAlias(application),
-      nodes: Object.fromEntries(nodeAliases(application, wanted.databaseNodes)),
+      nodes: Object.fromEntries(
+        wanted.databaseNodes
+          .filter((node) => hasNodeAlias(application, node))
+          .map((node) => [node, nodeAlias(application, node)]),
+      ),
       topology: this.#places.topologySocket,
     };
     const authority = readFileSync(this.#places.authority, 'utf8');

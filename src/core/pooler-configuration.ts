@@ -24,13 +24,8 @@ export interface PoolerAlias {
   readonly writes: boolean;
   /** A standby serves it, since nobody may write; it is not paused then. Only where `writes` is true. */
   readonly standsIn: boolean;
-  /** Its sessions refuse writes wherever it leads. */
-  readonly readOnly: boolean;
-}
-
-/** Does it lead to one node, whatever its role? Never paused, and nobody waits for it. */
-export function isOfOneNode({ writes, readOnly }: Pick<PoolerAlias, 'writes' | 'readOnly'>): boolean {
-  return readOnly && !writes;
+  /** It leads to one node, whatever its role: read-only, never paused, and nobody waits for it. Only where `writes` is false. */
+  readonly ofOneNode: boolean;
 }
 
 export interface PoolerConfiguration {

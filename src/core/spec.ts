@@ -216,12 +216,7 @@ export function nodeAlias(application: Pick<ApplicationSpec, 'name'>, node: Node
 /** So long may the name of an alias be (MAX_DBNAME in pgbouncer's source). */
 export const longestAlias = 63;
 
-/** With their nodes; without those that an earlier version let be too long, since pgbouncer would refuse all of its file. */
-export function nodeAliases(
-  application: Pick<ApplicationSpec, 'name'>,
-  nodes: readonly NodeName[],
-): readonly (readonly [NodeName, string])[] {
-  return nodes
-    .map((node) => [node, nodeAlias(application, node)] as const)
-    .filter(([, alias]) => alias.length <= longestAlias);
+/** An earlier version let some be too long, for which pgbouncer would refuse all of its file. */
+export function hasNodeAlias(application: Pick<ApplicationSpec, 'name'>, node: NodeName): boolean {
+  return nodeAlias(application, node).length <= longestAlias;
 }

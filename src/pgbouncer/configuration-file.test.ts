@@ -38,7 +38,7 @@ describe('renderConfiguration', () => {
   });
 
   it('keeps sessions on one node from writing, and marks them as such that nobody waits for', () => {
-    const lines = render([alias({ name: 'shop.db1', addresses: ['10.0.0.1'], writes: false, readOnly: true })]);
+    const lines = render([alias({ name: 'shop.db1', addresses: ['10.0.0.1'], writes: false, ofOneNode: true })]);
     expect(lines).toContain(
       "shop.db1 = host=10.0.0.1 port=5432 dbname='shop' user='shop' pool_size=7 pool_mode=transaction " +
         "connect_query='set default_transaction_read_only to on; select pg_try_advisory_lock_shared(1970169971, 1)'",

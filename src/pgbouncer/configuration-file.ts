@@ -6,7 +6,6 @@
  * take letters, digits and `_.-` only, and have no quoting.
  */
 import { dispensableMark } from '../core/local-postgres.ts';
-import { isOfOneNode } from '../core/pooler-configuration.ts';
 import { type TlsPolicy, tlsLimits } from '../core/tls-policy.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { PoolerAlias, PoolerConfiguration, PoolerGate } from '../ports/pooler.ts';
@@ -64,8 +63,8 @@ function databaseLine(alias: PoolerAlias, places: FilePlaces, gate: PoolerGate):
 
 function sessionParts(alias: PoolerAlias): string {
   // A session pool forgets with each client what was set when it connected.
-  if (isOfOneNode(alias)) return ` pool_mode=transaction connect_query=${value(`${readOnlyQuery}; ${dispensable}`)}`;
-  return alias.readOnly ? ` connect_query=${value(readOnlyQuery)}` : '';
+  if (alias.ofOneNode) return ` pool_mode=transaction connect_query=${value(`${readOnlyQuery}; ${dispensable}`)}`;
+  return alias.standsIn ? ` connect_query=${value(readOnlyQuery)}` : '';
 }
 
 function protocols(policy: TlsPolicy): string {

@@ -4,7 +4,7 @@
  * Invariant: what is written is the last wanted configuration with the surplus of stranded connections on top
  * (stranded.ts). Loads nothing: pgbouncer reads its files when it is told to.
  */
-import { isOfOneNode, pausable } from '../core/pooler-configuration.ts';
+import { pausable } from '../core/pooler-configuration.ts';
 import { isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
 import type { PoolerAlias, PoolerConfiguration, PoolerGate, ServerPlace } from '../ports/pooler.ts';
 import type { PgbouncerFiles } from './files.ts';
@@ -67,7 +67,7 @@ export class ConfigurationInForce {
   /** The aliases of that node alone. */
   aliasesOfNode({ address, port }: ServerPlace): readonly string[] {
     const all = this.#wanted?.aliases ?? [];
-    const its = all.filter((alias) => isOfOneNode(alias) && alias.addresses[0] === address && alias.port === port);
+    const its = all.filter((alias) => alias.ofOneNode && alias.addresses[0] === address && alias.port === port);
     return its.map(({ name }) => name);
   }
 

@@ -8,7 +8,6 @@
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { isOfOneNode } from '../core/pooler-configuration.ts';
 import type { PauseFigures, PoolerBlocker } from '../core/pooler-report.ts';
 import type { ReachAnswer } from '../core/rules/pooler-memory.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
@@ -279,5 +278,5 @@ export class Pgbouncer implements Pooler {
 
 /** A node that is gone may have somebody log in to it all the time. */
 function patientOf({ aliases }: PoolerConfiguration): readonly PoolerAlias[] {
-  return aliases.filter((alias) => !isOfOneNode(alias));
+  return aliases.filter((alias) => !alias.ofOneNode);
 }

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { Rehearsal } from '../../../test/fixtures/pooler-rehearsal.ts';
 import { plainApplication } from '../plain-spec.ts';
-import { isOfOneNode, type PoolerAlias, pausable } from '../pooler-configuration.ts';
+import { type PoolerAlias, pausable } from '../pooler-configuration.ts';
 import { configurationOf } from './pooler-aliases.ts';
 import { noPoolerMemory, type PoolerMemory } from './pooler-memory.ts';
 
@@ -24,7 +24,7 @@ function aliases(memory: PoolerMemory, isLost = false, application = 'shop'): re
 it('leads an alias to every database node, and to none but that', () => {
   expect(
     aliases(pointedAt('db1'))
-      .filter(isOfOneNode)
+      .filter((alias) => alias.ofOneNode)
       .map(({ name, addresses, port }) => [name, addresses, port]),
   ).toEqual([
     ['shop.db1', ['10.0.0.1'], 5432],
@@ -38,7 +38,9 @@ it.each([
   ['nobody may write', pointedAt('db1', { readOnly: true }), false],
   ['the primary is lost', pointedAt('db1'), true],
 ])('leaves them as they are when %s', (_, memory, isLost) => {
-  expect(aliases(memory, isLost).filter(isOfOneNode)).toEqual(aliases(pointedAt('db1')).filter(isOfOneNode));
+  expect(aliases(memory, isLost).filter((alias) => alias.ofOneNode)).toEqual(
+    aliases(pointedAt('db1')).filter((alias) => alias.ofOneNode),
+  );
 });
 
 it('pauses none of them', () => {

@@ -7,7 +7,7 @@
 import type { TopologyStandby } from '@understudy/client/topology';
 import { loginRole } from '../application-roles.ts';
 import type { PoolerConfiguration } from '../pooler-configuration.ts';
-import { nodeAliases, readAlias, writeAlias } from '../spec.ts';
+import { hasNodeAlias, nodeAlias, readAlias, writeAlias } from '../spec.ts';
 import { tlsPolicyOf } from '../tls-policy.ts';
 import type { PoolerMemory, PoolerView, Sighting } from './pooler-memory.ts';
 import { chooseReaders, type Readers } from './readers.ts';
@@ -39,7 +39,6 @@ export function configurationOf(
       : { addresses: standing.map((reader) => reader.address), port: standing[0]?.port ?? primary.port };
   // On the primary only the session keeps from writing, and a session pool forgets that with each client.
   const canStandIn = standing.length > 0 || (!isLost && poolers.mode === 'transaction');
-  const addresses = new Map(wanted.databaseAgents.map(({ node, address }) => [node, address]));
   const configuration: PoolerConfiguration = {
     listenAddress: wanted.listenAddress,
     port: poolers.port,
@@ -63,25 +62,27 @@ export function configurationOf(
       const standsIn = canStandIn && (memory.readOnly || (isLost && application.outage === 'read_only'));
       const toWrite = standsIn ? toReaders : toPrimary;
       return [
-        { ...common, ...toWrite, name: writeAlias(application), writes: true, standsIn, readOnly: standsIn },
+        { ...common, ...toWrite, name: writeAlias(application), writes: true, standsIn, ofOneNode: false },
         {
           ...common,
           ...toReaders,
           name: readAlias(application),
           writes: false,
           standsIn: false,
-          readOnly: false,
+          ofOneNode: false,
         },
-        ...nodeAliases(application, [...addresses.keys()]).map(([node, name]) => ({
-          ...common,
-          name,
-          addresses: [addresses.get(node) ?? node],
-          // One port for all PostgreSQLs is declared.
-          port: primary.port,
-          writes: false,
-          standsIn: false,
-          readOnly: true,
-        })),
+        ...wanted.databaseAgents
+          .filter(({ node }) => hasNodeAlias(application, node))
+          .map(({ node, address }) => ({
+            ...common,
+            name: nodeAlias(application, node),
+            addresses: [address],
+            // One port for all PostgreSQLs is declared.
+            port: primary.port,
+            writes: false,
+            standsIn: false,
+            ofOneNode: true,
+          })),
       ];
     }),
   };
