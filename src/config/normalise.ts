@@ -250,5 +250,6 @@ export function normalise(file: ClusterFile): Spec {
     lease: { ttlMs: file.lease?.ttl ?? defaultLease.ttlMs },
     tls: tlsOf(file.tls),
     certificates: certificatesOf(file.certificates),
+    backups: null,
   };
 }

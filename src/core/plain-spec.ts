@@ -106,5 +106,6 @@ export function plainSpec({ cluster, domain, nodes, postgresMajor, storeEndpoint
     lease: defaultLease,
     tls: defaultTls,
     certificates: [],
+    backups: null,
   };
 }

@@ -4,6 +4,7 @@
  * `config/` reads the user's short form and fills in every default; what is stored and decided on has no
  * optional behaviour left in it. Order matters in one place only: the first database node initialises.
  */
+import type { BackupsSpec } from './backups-spec.ts';
 import type { DurabilitySpec, FailoverSpec } from './declared-durability.ts';
 import { defaultTlsRules, type TlsRules } from './tls-policy.ts';
 
@@ -178,6 +179,8 @@ export interface Spec {
   readonly lease: LeaseSpec;
   readonly tls: TlsSpec;
   readonly certificates: readonly OwnCertificateSpec[];
+  /** `null`: none are made. */
+  readonly backups: BackupsSpec | null;
 }
 
 export function findNode(spec: Spec, name: NodeName): NodeSpec | undefined {

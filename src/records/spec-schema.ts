@@ -20,6 +20,7 @@ import {
   type Spec,
 } from '../core/spec.ts';
 import { type TlsException, type TlsRules, tlsPolicies, tlsServices } from '../core/tls-policy.ts';
+import { backupsSpec } from './backups-schema.ts';
 
 export const name = z.string().min(1).max(253);
 export const text = z.string();
@@ -154,6 +155,7 @@ export const specSchema = z.strictObject({
     exceptions: tlsRules.shape.exceptions.default(formerTlsRules.exceptions),
   }),
   certificates: z.array(ownCertificateSpec).default([]),
+  backups: backupsSpec.nullable().default(null),
 }) satisfies z.ZodType<Spec>;
 
 /** What an older version did not write into a spec yet, as it behaved. */
