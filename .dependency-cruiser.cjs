@@ -1,5 +1,16 @@
 /** Which way imports may point: docs/ARCHITECTURE.md, "One direction". tools/check-direction.mjs plants violations. */
-const adapters = ['etcd', 'postgres', 'pgbouncer', 'pki', 'process', 'doctor', 'timing', 'applications', 'secrets'];
+const adapters = [
+  'etcd',
+  'postgres',
+  'pgbouncer',
+  'pgbackrest',
+  'pki',
+  'process',
+  'doctor',
+  'timing',
+  'applications',
+  'secrets',
+];
 
 /** What an adapter may know beside itself. */
 const exceptions = {
@@ -39,7 +50,7 @@ module.exports = {
       severity: 'error',
       from: { path: `^src/${name}/`, pathNot: '[.]test[.]ts$' },
       to: {
-        path: '^src/(etcd|postgres|pgbouncer|pki|doctor|api|agent|cli|stage|sim|config)/',
+        path: '^src/(etcd|postgres|pgbouncer|pgbackrest|pki|doctor|api|agent|cli|stage|sim|config)/',
         pathNot: exceptions[name] ?? `^src/${name}/`,
       },
     })),
@@ -50,7 +61,7 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/agent/', pathNot: '[.]test[.]ts$' },
       to: {
-        path: '^src/(etcd|postgres|pgbouncer|pki|process|doctor|api|cli|stage|sim|config|composition)/',
+        path: '^src/(etcd|postgres|pgbouncer|pgbackrest|pki|process|doctor|api|cli|stage|sim|config|composition)/',
         pathNot: '^src/api/contract/|^src/records/',
       },
     },
@@ -59,7 +70,7 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/api/', pathNot: '[.]test[.]ts$' },
       to: {
-        path: '^src/(etcd|postgres|pgbouncer|process|doctor|agent|cli|stage|sim|config)/|^src/pki/(?!identity|credential-files)',
+        path: '^src/(etcd|postgres|pgbouncer|pgbackrest|process|doctor|agent|cli|stage|sim|config)/|^src/pki/(?!identity|credential-files)',
       },
     },
     {

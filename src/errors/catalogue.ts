@@ -50,6 +50,32 @@ export const errorCatalogue = {
     retry: 'later',
   },
   POOLER_TIMEOUT: { hint: "read pgbouncer's log on that node", retry: 'later' },
+  // backups
+  REPOSITORY_BINARIES_MISSING: { hint: 'install the pgbackrest package on every database node', retry: 'operator' },
+  REPOSITORY_UNCONFIGURED: {
+    hint: 'the node is given them as soon as they are sealed to it: understudy backup info',
+    retry: 'later',
+  },
+  REPOSITORY_FILES_FAILED: {
+    hint: 'free disk space on that node, and see that its agent may write to its state directory',
+    retry: 'later',
+  },
+  REPOSITORY_UNREACHABLE: {
+    hint: 'check the endpoint, the credentials and the CA of the repository from that node',
+    retry: 'later',
+  },
+  REPOSITORY_FOREIGN: { hint: 'declare another prefix: nothing in the repository is touched', retry: 'operator' },
+  REPOSITORY_PASSPHRASE: {
+    hint: 'give the passphrase that was shown when the repository was made, or declare another prefix',
+    retry: 'operator',
+  },
+  REPOSITORY_BUSY: { hint: 'wait for it to end: understudy backup list', retry: 'later' },
+  ARCHIVE_STALLED: { hint: "read the archiver's messages in PostgreSQL's log on the primary", retry: 'later' },
+  BACKUP_FAILED: {
+    hint: 'the message says what pgBackRest could not do; what was copied is used by the next attempt',
+    retry: 'later',
+  },
+  RESTORE_FAILED: { hint: 'nothing was started; the message says what pgBackRest could not do', retry: 'later' },
   // agents and their API
   AGENT_UNREACHABLE: { hint: 'check that the agent runs on that node', retry: 'later' },
   CERTIFICATE_REFUSED: { hint: "use a certificate that this cluster's CA issued for this purpose", retry: 'operator' },

@@ -29,9 +29,12 @@ const byCode: Partial<Record<ErrorCode, ExitCode>> = {
   STORE_CERTIFICATE: exitCodes.refused,
   DATA_DIRECTORY_FOREIGN: exitCodes.refused,
   DATA_DIRECTORY_MOUNTED: exitCodes.refused,
+  REPOSITORY_FOREIGN: exitCodes.refused,
+  REPOSITORY_PASSPHRASE: exitCodes.refused,
   STAGE_EXISTS: exitCodes.refused,
   AGENT_UNREACHABLE: exitCodes.unreachable,
   STORE_UNREACHABLE: exitCodes.unreachable,
+  REPOSITORY_UNREACHABLE: exitCodes.unreachable,
   STAGE_MISSING: exitCodes.unreachable,
 };
 

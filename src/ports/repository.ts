@@ -1,0 +1,124 @@
+/**
+ * What the agent asks of the repository of backups, and of the program that fills it (pgBackRest 2.45 and later).
+ *
+ * Acts are bounded by `withinMs` and cancelled by `signal`; what was started for one has ended when it settles, and ends with this
+ * process, too. Everything that writes to the repository (`createStanza`, `backup`, `expire`) is for one node at a time: the
+ * program's locks are those of one host.
+ */
+import type { BackupsSpec } from '../core/backups-spec.ts';
+import type { RepositoryBackup, RepositoryContents } from '../core/repository.ts';
+import type { RepositorySecret } from '../core/repository-secret.ts';
+import type { ActOptions } from './postgres.ts';
+
+export interface RepositoryProgram {
+  readonly path: string;
+  /** Such as `2.45`. */
+  readonly version: string;
+}
+
+export interface RepositoryConfiguration {
+  readonly backups: BackupsSpec;
+  readonly secret: RepositorySecret;
+}
+
+/** Values of postgresql.conf. They name no place and no secret, and are the same whatever the repository's configuration says. */
+export interface ArchiveCommands {
+  /** `archive_command` */
+  readonly archive: string;
+  /** `restore_command` of this node's own data directory. */
+  readonly restore: string;
+}
+
+export type RepositoryBackupKind = 'full' | 'differential';
+
+export interface TransferProgress {
+  readonly bytesDone: number;
+  /** `null`: not known yet. */
+  readonly bytesTotal: number | null;
+}
+
+export interface Verification {
+  readonly isSound: boolean;
+  /** A line each of what is wrong with which backup or archive. */
+  readonly findings: readonly string[];
+}
+
+/** Up to where WAL is replayed. */
+export type RestoreTarget =
+  /** `time`: ISO 8601 with its zone; transactions that were committed later are left out. */
+  | { readonly type: 'time'; readonly value: string }
+  | { readonly type: 'lsn'; readonly value: string }
+  | { readonly type: 'xid'; readonly value: string }
+  | { readonly type: 'name'; readonly value: string }
+  /** As soon as the backup is consistent. */
+  | { readonly type: 'immediate' }
+  /** The end of the archive. */
+  | { readonly type: 'default' }
+  /** None: a standby, which fetches from the archive and streams from its upstream. */
+  | { readonly type: 'standby' };
+
+export interface RestoreRequest {
+  /**
+   * The backup's label. It is older than the target: with a younger one the target would be passed over. The program does not
+   * check that.
+   */
+  readonly set: string;
+  readonly target: RestoreTarget;
+  /** The data directory to be; everything that it links to and every tablespace comes to lie in it. */
+  readonly into: string;
+  /** Keeps what is equal there already, and removes everything else; otherwise it has to be empty or missing. */
+  readonly delta: boolean;
+  /** At the target; of `immediate`, `default` and `standby` it says nothing. */
+  readonly action: 'pause' | 'promote' | 'shutdown';
+  /** Whether the server that it becomes archives its WAL. */
+  readonly archives: boolean;
+  /** `latest`, `current` (the backup's) or a number. */
+  readonly timeline: 'latest' | 'current' | number;
+  /** How many files at once; the declared number by default. */
+  readonly processes?: number;
+}
+
+export interface Repository {
+  readonly commands: ArchiveCommands;
+  /** The name under which the cluster's backups of this major version lie in the repository. */
+  readonly stanza: string;
+  /** Throws REPOSITORY_BINARIES_MISSING. */
+  program(): Promise<RepositoryProgram>;
+  /**
+   * Writes the program's files; answers whether anything changed. Until then each other call throws REPOSITORY_UNCONFIGURED, and
+   * the archive command fails, so that the WAL is kept. Throws REPOSITORY_BINARIES_MISSING (also for a version that can't reach such
+   * a place), REPOSITORY_FILES_FAILED.
+   */
+  configure(configuration: RepositoryConfiguration): Promise<boolean>;
+  /** Takes the files away. */
+  forget(): Promise<void>;
+  /** Never throws for what the repository is, and says it in `state`. */
+  contents(options: ActOptions): Promise<RepositoryContents>;
+  /**
+   * May be repeated; the server runs, since its identity is asked of it. Throws REPOSITORY_FOREIGN when what lies there is another
+   * cluster's, REPOSITORY_PASSPHRASE, REPOSITORY_UNREACHABLE, REPOSITORY_BUSY.
+   */
+  createStanza(options: ActOptions): Promise<void>;
+  /**
+   * Copies this node's data directory, and waits for the WAL that it needs to be archived. Throws REPOSITORY_BUSY, REPOSITORY_FOREIGN, REPOSITORY_PASSPHRASE,
+   * REPOSITORY_UNREACHABLE, ARCHIVE_STALLED, BACKUP_FAILED, TIMEOUT.
+   */
+  backup(
+    kind: RepositoryBackupKind,
+    onProgress: (progress: TransferProgress) => void,
+    options: ActOptions,
+  ): Promise<RepositoryBackup>;
+  /** Removes what has outlived the declared time; answers which backups are gone, by label. Throws as `backup` does. */
+  expire(options: ActOptions): Promise<readonly string[]>;
+  /** Reads everything there and compares it with its checksums. Throws as `backup` does. */
+  verify(onProgress: (progress: TransferProgress) => void, options: ActOptions): Promise<Verification>;
+  /**
+   * Leaves a data directory that recovers to the target when it is started. Throws RESTORE_FAILED, REPOSITORY_UNREACHABLE,
+   * REPOSITORY_PASSPHRASE, REPOSITORY_BUSY, DISK_FULL, TIMEOUT; what was written by then is left where it is.
+   */
+  restore(
+    request: RestoreRequest,
+    onProgress: (progress: TransferProgress) => void,
+    options: ActOptions,
+  ): Promise<void>;
+}
