@@ -228,6 +228,8 @@ export class FloorServers {
       socketDirectory: server.home,
       tls: { ca: '', certificate: '', key: '' },
       osUser: 'postgres',
+      archiveCommand: null,
+      archiveHold: '/run/archive-hold',
       memoryBytes: totalmem(),
       floor: {},
       syncNames: '',

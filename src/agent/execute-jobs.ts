@@ -231,6 +231,8 @@ async function promote(
   // From its first instant it waits for whom the durability record demands.
   if (action.configure) await context.postgres.configure(context.configuration(context.spec()), { signal, withinMs });
   await context.postgres.promote(timeline, { signal, withinMs });
+  // Before its next checkpoint, from which on a primary keeps only what is marked.
+  if (action.archives !== null) await context.postgres.archiveReceived(action.archives.after);
   const term = context.mirror.image.lease?.value.term ?? 0;
   const before = 'timeline' in view.postgres ? view.postgres.timeline : 0;
   context.emit('postgres.promoted', { node: context.self, term, timeline: timeline ?? before + 1 });

@@ -31,6 +31,7 @@ export function createLatePostgres(create: () => Postgres | null): Postgres {
     renewCertificate: async () => await made?.renewCertificate(),
     start: async (...all) => await known().start(...all),
     follow: async (...all) => await known().follow(...all),
+    archiveReceived: async (after) => await known().archiveReceived(after),
     promote: async (...all) => await known().promote(...all),
     stop: async (...all) => await known().stop(...all),
     cutOff: async (options) => await known().cutOff(options),

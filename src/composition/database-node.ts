@@ -35,6 +35,7 @@ import { founderRecords } from '../pki/founding.ts';
 import type { RevocationLists } from '../pki/revocation-lists.ts';
 import type { WatchedFence } from '../ports/fence.ts';
 import type { Store } from '../ports/store.ts';
+import { archiveHoldIn } from '../postgres/layout.ts';
 import { syncNames } from '../postgres/sync-names.ts';
 import { createCredentialMaker } from '../secrets/credential-maker.ts';
 import { readOwnSealing } from '../secrets/own-sealing.ts';
@@ -144,6 +145,8 @@ function databaseAgent(foundation: Foundation, shared: Shared, self: () => Datab
         socketDirectory: file.directories.run,
         tls: file.tls,
         osUser: userInfo().username,
+        archiveCommand: null,
+        archiveHold: archiveHoldIn(file.directories.run),
         memoryBytes: totalmem(),
         floor,
         syncNames: syncNames(sync),

@@ -11,6 +11,7 @@ import type { DurabilityRecord, SyncSet } from './durability.ts';
 import type { HandsOff } from './hands-off.ts';
 import type { Lease, Renewal, WrittenPosition } from './lease.ts';
 import type { SlotTarget } from './local-postgres.ts';
+import type { Lsn } from './lsn.ts';
 import type { Operation, PhaseTiming, UndoReason } from './operation.ts';
 import type { Receipt } from './receipt.ts';
 import type { NodeName, Spec } from './spec.ts';
@@ -205,6 +206,8 @@ export type Action = Because &
         readonly timeline: number | null;
         /** The server's files name other standbys than the durability record demands: they are written first. */
         readonly configure: boolean;
+        /** WAL of former primaries is archived by this one past there (`null`: all of it); `null`: nothing is archived. */
+        readonly archives: { readonly after: Lsn | null } | null;
       }
     // short acts
     | { readonly do: 'follow'; readonly from: NodeName }

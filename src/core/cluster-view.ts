@@ -45,6 +45,14 @@ export interface ReadOnlyOrder {
   readonly reason: string | null;
 }
 
+/** The archiver tries again and again; nothing is lost while the disk holds it. */
+export interface ArchiveTrouble {
+  readonly segment: string;
+  /** ISO 8601. */
+  readonly at: string;
+  readonly waiting: number;
+}
+
 export type MemberPostgres =
   | { readonly state: 'absent' | 'stopped' | 'starting' | 'stopping' | 'unknown' | 'foreign' }
   | { readonly state: 'cloning' | 'rewinding'; readonly bytesDone: number; readonly bytesTotal: number | null }
@@ -54,6 +62,10 @@ export type MemberPostgres =
       readonly lsn: string;
       /** How far each standby that streams has flushed, at the same instant. */
       readonly flushed?: Readonly<Record<NodeName, string>> | undefined;
+      /** Where the WAL of its timeline ends that it has archived; absent: nowhere that it knows of. */
+      readonly archivedTo?: string | undefined;
+      /** What it could not archive when it tried last; absent: nothing. */
+      readonly archiveTrouble?: ArchiveTrouble | undefined;
     }
   | {
       readonly state: 'standby';

@@ -65,6 +65,18 @@ export interface ServerFacts {
   readonly retiredSessions: number;
 }
 
+/** By the server's own statistics, which a crash resets. */
+export interface ArchiverFacts {
+  /** Where the WAL of the server's timeline ends that it archived last; `null`: none of it since the statistics began. */
+  readonly archivedTo: Lsn | null;
+  /** Its last attempt failed, at that segment and time (ISO 8601); `null`: it did not. */
+  readonly failing: { readonly segment: string; readonly at: string } | null;
+  /** Files that wait to be archived. */
+  readonly waiting: number;
+}
+
+export const idleArchiver: ArchiverFacts = { archivedTo: null, failing: null, waiting: 0 };
+
 export type LocalPostgres =
   /** Could not be determined within the time given. `pid` when a postmaster is there but does not answer. */
   | { readonly state: 'unknown'; readonly because: string; readonly pid: number | null }
@@ -93,6 +105,7 @@ export type LocalPostgres =
       readonly insertLsn: Lsn;
       /** Where its timeline left its parent; `null`: it is the first. */
       readonly fork: { readonly parent: number; readonly lsn: Lsn } | null;
+      readonly archiver: ArchiverFacts;
       /** `synchronous_standby_names` as a session sees it; `null`: not of the form that this product writes. */
       readonly syncSet: SyncSet | null;
     })

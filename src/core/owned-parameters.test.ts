@@ -11,6 +11,8 @@ function parametersWith(parameters: Spec['postgres']['parameters']): Readonly<Re
     socketDirectory: '/run/understudy',
     tls: { ca: '/ca', certificate: '/certificate', key: '/key' },
     osUser: 'postgres',
+    archiveCommand: null,
+    archiveHold: '/run/archive-hold',
     memoryBytes: 1024 ** 3,
     floor: {},
     syncNames: '',

@@ -135,6 +135,11 @@ export interface Postgres {
   /** Returns when the server accepts writes. `timeline`: the one that it must take; `null`: the next. */
   promote(timeline: number | null, options: ActOptions): Promise<void>;
   /**
+   * Has the WAL archived that this server received from former primaries, as far as it goes past `after` (`null`: all) and is
+   * still here. To be asked for right after a promotion. Answers how many segments.
+   */
+  archiveReceived(after: Lsn | null): Promise<number>;
+  /**
    * Fast stop, then immediate stop after `patienceMs`, then kill; returns only when every process of the data
    * directory and the shared memory is proven gone. A clean stop yields the shutdown checkpoint.
    */

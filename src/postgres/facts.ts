@@ -120,6 +120,12 @@ const slowSchema = z.object({
   version: z.string(),
   minimums: z.record(z.string(), z.number()),
   pending: z.array(z.object({ name: z.string(), current: z.string().nullable(), wanted: z.string().nullable() })),
+  archiver: z.object({
+    archived: z.string().nullable(),
+    failed: z.string().nullable(),
+    failed_at: z.string().nullable(),
+    waiting: z.number(),
+  }),
 });
 export type SlowFacts = z.infer<typeof slowSchema>;
 
@@ -137,7 +143,13 @@ export const slowStatement: Statement<SlowFacts> = {
       (select coalesce(json_agg(json_build_object('name', s.name, 'current', current_setting(s.name, true),
           'wanted', coalesce((select f.setting from pg_file_settings f
             where f.name = s.name order by f.seqno desc limit 1), s.boot_val))), '[]')
-        from pg_settings s where s.pending_restart) as pending`,
+        from pg_settings s where s.pending_restart) as pending,
+      (select json_build_object('archived', a.last_archived_wal,
+          'failed', case when f.is_last then a.last_failed_wal end,
+          'failed_at', case when f.is_last then to_char(a.last_failed_time at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') end,
+          'waiting', (select count(*) from pg_ls_archive_statusdir() where name like '%.ready'))
+        from pg_stat_archiver a,
+          lateral (select a.last_failed_time > coalesce(a.last_archived_time, '-infinity') as is_last) f) as archiver`,
 };
 
 export function pendingRestarts(slow: SlowFacts): readonly PendingRestart[] {

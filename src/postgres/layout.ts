@@ -43,14 +43,23 @@ export interface Layout extends Directories {
   readonly controlFile: string;
   readonly standbySignal: string;
   readonly backupLabel: string;
+  /** Which WAL waits to be archived. */
+  readonly archiveStatus: string;
+  /** While it is there nothing is archived; gone with the host's memory. */
+  readonly archiveHold: string;
   /** A name for an old data directory that is set aside. */
   kept(number: number): string;
   /** The same for one that holds what no other node has; it is not removed when the new one is healthy. */
   diverged(number: number): string;
 }
 
+/** Named in the server's settings, too. */
+export function archiveHoldIn(run: string): string {
+  return join(run, 'archive-hold');
+}
+
 export function layoutOf(directories: Directories): Layout {
-  const { data, log, state } = directories;
+  const { data, log, run, state } = directories;
   return {
     ...directories,
     incoming: `${data}.incoming`,
@@ -60,6 +69,8 @@ export function layoutOf(directories: Directories): Layout {
     controlFile: join(data, 'global', 'pg_control'),
     standbySignal: join(data, 'standby.signal'),
     backupLabel: join(data, 'backup_label'),
+    archiveStatus: join(data, 'pg_wal', 'archive_status'),
+    archiveHold: archiveHoldIn(run),
     kept: (number) => `${data}.kept-${number}`,
     diverged: (number) => `${data}.diverged-${number}`,
   };

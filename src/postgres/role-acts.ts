@@ -4,6 +4,8 @@
  * Invariant: whatever makes the server writable passes through the fence.
  */
 import type { Postgres, StartAs } from '../ports/postgres.ts';
+import { archiveAgain } from './archiver.ts';
+import { readControl } from './control-file.ts';
 import { cutByReload } from './cut.ts';
 import { makeDirectories } from './directory-acts.ts';
 import type { Observer } from './observation.ts';
@@ -23,7 +25,7 @@ export interface RoleParts extends RoleStart {
   readonly observer: Observer;
 }
 
-type RoleActs = Pick<Postgres, 'start' | 'follow' | 'cutOff' | 'promote' | 'stop'>;
+type RoleActs = Pick<Postgres, 'start' | 'follow' | 'cutOff' | 'promote' | 'archiveReceived' | 'stop'>;
 
 export function createRoleActs(parts: RoleParts): RoleActs {
   const { layout, session, clock, reach, port, fence, observer } = parts;
@@ -55,6 +57,11 @@ export function createRoleActs(parts: RoleParts): RoleActs {
       const isPrimary = async (withinMs: number) => (await observer.observe(withinMs, 'brief')).state === 'primary';
       await promote(layout, fence, isPrimary, clock, deadlineOf(clock, act));
       observer.refresh();
+    },
+
+    async archiveReceived(after) {
+      const reading = readControl(layout.controlFile);
+      return reading.found === 'control' ? archiveAgain(layout, after, reading.control.walSegmentBytes) : 0;
     },
 
     async stop(how, act) {

@@ -6,6 +6,7 @@
  */
 import { isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
 import type { StartAs } from '../ports/postgres.ts';
+import { releaseArchiver } from './archiver.ts';
 import type { Binaries } from './binaries.ts';
 import { readControl } from './control-file.ts';
 import { settleSwap } from './journal.ts';
@@ -35,6 +36,8 @@ export interface RoleStart extends UpstreamChange {
 /** Throws POSTGRES_FAILED, POSTGRES_TIMEOUT, PORT_IN_USE, POSTGRES_BINARIES_MISSING, and what the fence refuses. */
 export async function startInRole(parts: RoleStart, as: StartAs, deadline: Deadline): Promise<void> {
   const { layout, reach, session, clock, address, port, fence } = parts;
+  // A stop that did not come to its end left it held.
+  releaseArchiver(layout);
   await settleSwap(layout);
   if (readControl(layout.controlFile).found === 'nothing') {
     throw new UnderstudyError('POSTGRES_FAILED', `there is no cluster in ${layout.data} to start`);

@@ -6,11 +6,12 @@
  * the observation to judge.
  */
 import { join } from 'node:path';
-import type { LocalPostgres, ServerFacts } from '../core/local-postgres.ts';
+import { type ArchiverFacts, idleArchiver, type LocalPostgres, type ServerFacts } from '../core/local-postgres.ts';
 import type { Lsn } from '../core/lsn.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { LookDepth } from '../ports/postgres.ts';
+import { endOfSegment } from './archiver.ts';
 import type { Binaries } from './binaries.ts';
 import { controlTimeline, readControl } from './control-file.ts';
 import { readForeignControl } from './control-program.ts';
@@ -59,6 +60,18 @@ export interface RunningServerContext {
   readonly major: number;
   readonly binaries: () => Promise<Binaries>;
   readonly diagnosis: StreamingDiagnosis;
+}
+
+/** What it archived of another timeline, as when it was primary before, says nothing of this one's WAL. */
+function archiverFacts(
+  said: SlowFacts['archiver'] | null,
+  insertTimeline: string,
+  segmentBytes: number,
+): ArchiverFacts {
+  if (said === null) return idleArchiver;
+  const { archived, failed, failed_at, waiting } = said;
+  const archivedTo = archived?.startsWith(insertTimeline) === true ? endOfSegment(archived, segmentBytes) : null;
+  return { archivedTo, failing: failed === null ? null : { segment: failed, at: failed_at ?? '' }, waiting };
 }
 
 export function createRunningServer(context: RunningServerContext): RunningServer {
@@ -140,6 +153,7 @@ export function createRunningServer(context: RunningServerContext): RunningServe
         timeline: Number.parseInt(fast.insert_timeline, 16),
         insertLsn: fast.insert_lsn,
         fork: forkOf(Number.parseInt(fast.insert_timeline, 16)),
+        archiver: archiverFacts(slow?.facts.archiver ?? null, fast.insert_timeline, segmentBytes),
         syncSet: parseSyncNames(fast.sync_names),
       };
     }

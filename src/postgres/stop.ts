@@ -9,6 +9,7 @@
  * Two things are known to hold up a fast stop and are ended on the way, so that it stays a clean one: processes
  * stopped by a signal are continued, and once the shutdown checkpoint is written, walsenders of standbys that nobody
  * waits for are ended (one frozen standby held a stop for more than 10 s), and in the end that of the awaited one, too.
+ * The archiver would hold it up as well, and is held back for as long as the server is down (archiver.ts).
  */
 import { z } from 'zod';
 import type { NodeName } from '../core/spec.ts';
@@ -16,6 +17,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { ShutdownFacts } from '../ports/postgres.ts';
 import { identify, type ProcessIdentity, processesIn, readCommandLine, readProcess } from '../process/identity.ts';
 import { sendSignal } from '../process/signal.ts';
+import { endArchiveCommand, holdArchiver, releaseArchiver } from './archiver.ts';
 import { controlTimeline, readControl } from './control-file.ts';
 import type { Layout } from './layout.ts';
 import { attachments, findServer, type Server, type SharedMemory } from './postmaster-file.ts';
@@ -113,6 +115,7 @@ async function awaitFastStop(
       lookAtMs = Math.min(lookAtMs, now + walsenderGraceMs);
     }
     if (now >= lookAtMs) {
+      endArchiveCommand(stopping.layout);
       clearTheWay(stopping, checkpointedAtMs !== null && now - checkpointedAtMs >= awaitedGraceMs);
       lookAtMs = now + suspicionMs;
     }
@@ -163,7 +166,9 @@ export async function stop(
   if (server.alive === 'postmaster') {
     // A stop waits until every walsender's standby has the last record: only one of them is worth the writers' time.
     if (how.awaitStandby !== null) endWalsenders(stopping);
+    holdArchiver(layout);
     sendSignal(server.postmaster, 'SIGINT');
+    endArchiveCommand(layout);
     if (server.frozen) sendSignal(server.postmaster, 'SIGCONT');
     if (!(await awaitFastStop(stopping, server.postmaster, clock, untilMs, deadline))) {
       await stopByForce(stopping, server, clock, deadline);
@@ -171,6 +176,7 @@ export async function stop(
   } else if (server.alive === 'remnants') {
     await stopByForce(stopping, server, clock, deadline);
   }
+  releaseArchiver(layout);
   session.drop();
   return { clean: shutdownFacts(layout) };
 }

@@ -18,15 +18,21 @@ export function segmentOf(lsn: Lsn, segmentBytes: number): bigint {
   return lsn / BigInt(segmentBytes);
 }
 
+/** `null`: the name is none of a whole segment. */
+export function segmentNumber(name: string, segmentBytes: number): bigint | null {
+  if (!/^[0-9A-F]{24}$/.test(name)) return null;
+  const perLog = fourGib / BigInt(segmentBytes);
+  return BigInt(`0x${name.slice(8, 16)}`) * perLog + BigInt(`0x${name.slice(16)}`);
+}
+
 /** Those of that timeline, oldest first; a gap ends nothing here. */
 export function segmentsIn(directory: string, timeline: number, segmentBytes: number): readonly Segment[] {
-  const perLog = fourGib / BigInt(segmentBytes);
   const beginning = timeline.toString(16).toUpperCase().padStart(8, '0');
   return readdirSync(directory)
-    .filter((name) => /^[0-9A-F]{24}$/.test(name) && name.startsWith(beginning))
-    .map((name) => ({
-      name,
-      number: BigInt(`0x${name.slice(8, 16)}`) * perLog + BigInt(`0x${name.slice(16)}`),
-    }))
+    .filter((name) => name.startsWith(beginning))
+    .flatMap((name) => {
+      const number = segmentNumber(name, segmentBytes);
+      return number === null ? [] : [{ name, number }];
+    })
     .sort((a, b) => (a.number < b.number ? -1 : 1));
 }

@@ -56,7 +56,14 @@ const fillingStates = ['cloning', 'rewinding'] as const;
 export const memberPostgres = z.discriminatedUnion('state', [
   z.object({ state: z.enum(restingStates) }),
   z.object({ state: z.enum(fillingStates), bytesDone: count, bytesTotal: count.nullable() }),
-  z.object({ state: z.literal('primary'), timeline, lsn: text, flushed: z.record(name, text).optional() }),
+  z.object({
+    state: z.literal('primary'),
+    timeline,
+    lsn: text,
+    flushed: z.record(name, text).optional(),
+    archivedTo: text.optional(),
+    archiveTrouble: z.object({ segment: text, at: text, waiting: count }).optional(),
+  }),
   z.object({
     state: z.literal('standby'),
     timeline,

@@ -1,7 +1,7 @@
 /** What a database node or a witness says of itself in the store, and when it is worth a write. */
 import type { ClusterView, MemberPostgres, MemberStatus } from '../cluster-view.ts';
 import type { Refusal } from '../decision.ts';
-import type { LocalPostgres } from '../local-postgres.ts';
+import type { ArchiverFacts, LocalPostgres } from '../local-postgres.ts';
 import { formatLsn } from '../lsn.ts';
 import type { DatabaseMemory } from '../memory.ts';
 import { inOneLine } from '../one-line.ts';
@@ -31,6 +31,7 @@ export function memberPostgres(view: ClusterView): MemberPostgres {
             state === 'streaming' && flushLsn !== null ? [[name, formatLsn(flushLsn)]] : [],
           ),
         ),
+        ...archiving(postgres.archiver),
       };
     case 'standby':
       return {
@@ -50,6 +51,15 @@ export function memberPostgres(view: ClusterView): MemberPostgres {
     default:
       return { state: postgres.state };
   }
+}
+
+type ArchivingStatus = Pick<Extract<MemberPostgres, { state: 'primary' }>, 'archivedTo' | 'archiveTrouble'>;
+
+function archiving({ archivedTo, failing, waiting }: ArchiverFacts): ArchivingStatus {
+  return {
+    ...(archivedTo === null ? {} : { archivedTo: formatLsn(archivedTo) }),
+    ...(failing === null ? {} : { archiveTrouble: { ...failing, waiting } }),
+  };
 }
 
 /** `null`: nothing new to say, and it was said lately. */

@@ -13,6 +13,7 @@ import { cutTerm } from '../promise.ts';
 import { act, currentTerm, isMoving, nothing, refuse, type Situation, type Verdict, wait } from '../situation.ts';
 import type { NodeName } from '../spec.ts';
 import type { TimelineRecord } from '../timelines.ts';
+import { receivedToArchive } from './archiving.ts';
 import { candidatesToName } from './candidates.ts';
 import { pauseBeforeStartMs, whyNotAgain } from './crashes.ts';
 import { nextTimeline } from './election.ts';
@@ -181,6 +182,7 @@ function promote(situation: Situation, lease: Held): Verdict {
         withinMs,
         timeline: reserved.timeline,
         configure: mustConfigure(situation),
+        archives: receivedToArchive(situation),
         because: ['holds-lease'],
       },
     ],

@@ -9,6 +9,8 @@ const facts = {
   socketDirectory: '/run/understudy',
   tls: { ca: '/etc/understudy/ca.crt', certificate: '/etc/understudy/node.crt', key: '/etc/understudy/node.key' },
   osUser: 'postgres',
+  archiveCommand: null,
+  archiveHold: '/run/archive-hold',
   memoryBytes: 16 * 1024 ** 3,
   floor: {},
   syncNames: '',

@@ -35,6 +35,10 @@ export interface ServerFactsForSettings {
    * itself. A lowered value reaches the standbys when the primary has restarted with it.
    */
   readonly floor: Readonly<Record<string, number>>;
+  /** The command line by which a segment, `%p`, is archived; `null`: nothing here can. */
+  readonly archiveCommand: string | null;
+  /** While this file is there the archiver is held back. */
+  readonly archiveHold: string;
   /** `synchronous_standby_names`: on a standby those that it would be promoted with. */
   readonly syncNames: string;
 }
@@ -84,6 +88,26 @@ function defaultParameters(spec: Spec, facts: ServerFactsForSettings): Record<st
   };
 }
 
+/**
+ * Turned on and off by a restart alone. Where nothing is to be archived, and the server was not restarted yet, the command lets
+ * its segments go; where something is, and nothing here can do it, they stay.
+ */
+function archiving({ backups }: Spec, { archiveCommand, archiveHold }: ServerFactsForSettings): Record<string, string> {
+  if (backups === null) return { archive_mode: 'off', archive_command: '/bin/true' };
+  const archive = archiveCommand === null ? 'exit 1' : `exec ${archiveCommand}`;
+  return {
+    archive_mode: 'on',
+    archive_timeout: '60s',
+    // 126 ends the archiver at once instead of having it try again (postgres/archiver.ts).
+    archive_command: `if [ -e ${shellWord(archiveHold)} ]; then exit 126; fi; ${archive}`,
+  };
+}
+
+/** PostgreSQL replaces `%p` and its like before the shell reads the line; `%%` is a percent sign. */
+function shellWord(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`).replaceAll('%', '%%')}'`;
+}
+
 /** What the cluster can't work without. */
 function requiredParameters(spec: Spec, self: NodeSpec, facts: ServerFactsForSettings): Record<string, string> {
   return {
@@ -97,6 +121,7 @@ function requiredParameters(spec: Spec, self: NodeSpec, facts: ServerFactsForSet
     ssl_cert_file: facts.tls.certificate,
     ssl_key_file: facts.tls.key,
     ...postgresTls(tlsPolicyOf(spec.tls, 'postgresql'), spec.postgres.major),
+    ...archiving(spec, facts),
     password_encryption: 'scram-sha-256',
     wal_level: 'replica',
     // Lets a former primary be rewound instead of copied anew.

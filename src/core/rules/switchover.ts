@@ -12,6 +12,7 @@ import { unreachable } from '../exhausted-union.ts';
 import { formatLsn, parseLsn } from '../lsn.ts';
 import { isActive, type Operation } from '../operation.ts';
 import { act, refuse, type Situation, type Verdict, wait } from '../situation.ts';
+import { receivedToArchive } from './archiving.ts';
 import { candidatesToName } from './candidates.ts';
 import { nextTimeline } from './election.ts';
 import { undrained, unresumed } from './operation-marks.ts';
@@ -183,6 +184,7 @@ export function decideAsTarget(situation: Situation, lease: Held): Verdict | nul
             withinMs: operation.promoteTimeoutMs,
             timeline: take.timeline.timeline,
             configure: mustConfigure(situation),
+            archives: receivedToArchive(situation),
             because: ['holds-lease'],
           },
         ];

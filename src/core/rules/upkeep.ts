@@ -11,6 +11,7 @@ import { parseLsn } from '../lsn.ts';
 import { mayRetry } from '../memory.ts';
 import { isMoving, liveMember, otherDatabaseNodes, type Situation } from '../situation.ts';
 import { findNode, slotName } from '../spec.ts';
+import { archiveSlotTargets } from './archiving.ts';
 import { decideCredentials } from './credential-chore.ts';
 import { areHandsOff } from './hands-off.ts';
 import { retryAfterMs } from './job-retry.ts';
@@ -70,14 +71,15 @@ function configuration(situation: Situation): Upkeep {
   return { actions: mayAct ? [action] : [], unconverged: ['configuration'] };
 }
 
-/** Every database node keeps a slot for every other, so that a promoted standby has them from its first instant. */
+/** Every database node keeps a slot for every other, so that a promoted standby has them from its first instant; standbys one for the archive. */
 export function slotTargets(situation: Situation): readonly SlotTarget[] {
   const isPrimary = situation.view.postgres.state === 'primary';
-  return otherDatabaseNodes(situation).map((node) => {
+  const ofNodes = otherDatabaseNodes(situation).map((node) => {
     const member = isPrimary ? null : liveMember(situation, node.name);
     const position = member?.postgres.state === 'standby' ? member.postgres.replayedLsn : null;
     return { name: slotName(node.name), advanceTo: position === null ? null : (parseLsn(position) ?? null) };
   });
+  return [...ofNodes, ...archiveSlotTargets(situation)];
 }
 
 function slots(situation: Situation): Upkeep {

@@ -1,5 +1,6 @@
 /** What an agent sees of a simulated server that answers, or that is not there: positions, timeline, slots, standbys. */
 import type { LocalPostgres, ReplicationPeer, SlotState } from '../../core/local-postgres.ts';
+import { idleArchiver } from '../../core/local-postgres.ts';
 import { lsnOf } from './disk.ts';
 import type { FakeServer } from './server.ts';
 import type { ServerProcess } from './server-process.ts';
@@ -23,7 +24,14 @@ export function viewOf(server: FakeServer, major: number): LocalPostgres {
   };
   if (process.role === 'primary') {
     const insertLsn = lsnOf(disk.end);
-    return { state: 'primary', ...facts, insertLsn, fork: disk.fork, syncSet: process.sync.sessions };
+    return {
+      state: 'primary',
+      ...facts,
+      insertLsn,
+      fork: disk.fork,
+      archiver: idleArchiver,
+      syncSet: process.sync.sessions,
+    };
   }
   const hasMore = process.hasReceived && disk.end > process.replayed;
   const isExhausted = process.replayed >= disk.end;

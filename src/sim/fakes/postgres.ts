@@ -110,6 +110,11 @@ export class FakePostgres implements Postgres {
     return this.#control.promote(timeline, options);
   }
 
+  /** Nothing is archived here. */
+  async archiveReceived(): Promise<number> {
+    return 0;
+  }
+
   stop(...args: Parameters<ServerControl['stop']>): Promise<{ clean: null }> {
     return this.#control.stop(...args);
   }
