@@ -5,6 +5,7 @@
 import { leaseDeadlineMs, renewEveryMs } from '../core/lease.ts';
 import { type ApplicationSpec, longestAlias, nodeAlias, nodesOfRole, readAlias, type Spec } from '../core/spec.ts';
 import { accessDisagreements, extensionDisagreements, parameterDisagreements } from './access-agreement.ts';
+import { backupDisagreements, backupDoubts } from './backup-agreement.ts';
 import { certificateDisagreements, roleDisagreements } from './certificate-agreement.ts';
 import { durabilityDisagreements, durabilityDoubts } from './durability-agreement.ts';
 import { type Finding, quote } from './issue.ts';
@@ -154,6 +155,7 @@ export function disagreements(file: ClusterFile, spec: Spec): readonly Finding[]
     ...portDisagreements(spec),
     ...roleDisagreements(spec),
     ...certificateDisagreements(file, spec),
+    ...backupDisagreements(file, spec),
   ];
 }
 
@@ -185,5 +187,5 @@ export function doubts(spec: Spec): readonly Finding[] {
             message: `the poolers may open ${connections} connections, and the primary takes ${declared}. Smaller pools, or a higher postgres.parameters.max_connections`,
           },
         ];
-  return [...nodeDoubts(spec), ...durabilityDoubts(spec), ...store, ...crowded];
+  return [...nodeDoubts(spec), ...durabilityDoubts(spec), ...backupDoubts(spec), ...store, ...crowded];
 }

@@ -48,9 +48,14 @@ describe('the keys of the cluster file', () => {
     expect(documented.sort()).toEqual(keys);
   });
 
-  it('are all in examples/complete.yaml', () => {
-    const complete: unknown = parse(readFileSync(new URL('complete.yaml', examples), 'utf8'));
-    expect(keys.filter((key) => !holds(complete, key.split('.')))).toEqual([]);
+  it('are all in examples/complete.yaml, or in that of another kind of repository', () => {
+    const files = ['complete.yaml', 'backups-azure.yaml', 'backups-sftp.yaml'].map((name): unknown =>
+      parse(readFileSync(new URL(name, examples), 'utf8')),
+    );
+    const absent = ([file]: readonly unknown[]) => keys.filter((key) => !holds(file, key.split('.')));
+    expect(absent(files)).toEqual(['backups.account', 'backups.host_key']);
+    expect(absent(files.slice(1))).not.toContain('backups.account');
+    expect(absent(files.slice(2))).not.toContain('backups.host_key');
   });
 });
 
@@ -64,6 +69,14 @@ describe('the examples', () => {
       readdirSync(examples)
         .filter((name) => name !== 'app')
         .sort(),
-    ).toEqual(['app-fleet.yaml', 'complete.yaml', 'minimal.yaml', 'three-nodes.yaml', 'two-datacenters.yaml']);
+    ).toEqual([
+      'app-fleet.yaml',
+      'backups-azure.yaml',
+      'backups-sftp.yaml',
+      'complete.yaml',
+      'minimal.yaml',
+      'three-nodes.yaml',
+      'two-datacenters.yaml',
+    ]);
   });
 });

@@ -10,7 +10,6 @@ const everywhere = ['outage', 'hold', 'maintenance', 'alarms'] as const;
 /** By what stands before the key; `*` is any name. */
 const below: Readonly<Record<string, readonly string[]>> = {
   '': [
-    'backups',
     'dashboard',
     'discovery',
     'edge',

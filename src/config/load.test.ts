@@ -11,7 +11,7 @@ describe('a mistake is named with its place and what would be right', () => {
     ['- a', 'c.yaml:1:1 the file is not a map. '],
     [`${minimal}postgres: 16\n`, 'c.yaml:9:1 postgres: the key is there twice. '],
     [`${minimal}poler: {}\n`, `c.yaml:9:1 poler: this key is not known. Did you mean 'poolers'?`],
-    [`${minimal}backups: {}\n`, 'c.yaml:9:1 backups: is not supported by this version'],
+    [`${minimal}alarms: {}\n`, 'c.yaml:9:1 alarms: is not supported by this version'],
     [`${minimal}contact: &c x\n`, 'c.yaml:9:13 contact: anchors are not supported'],
     [`${minimal}contact: !x y\n`, 'c.yaml:9:13 contact: tags are not supported'],
     [`${minimal}? [a]\n: b\n`, 'c.yaml:9:1 a key is written with a question mark'],

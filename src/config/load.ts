@@ -20,7 +20,13 @@ export type { ConfigIssue } from './issue.ts';
 export { formatIssues } from './issue.ts';
 
 export type LoadedClusterFile =
-  | { readonly ok: true; readonly spec: Spec; readonly warnings: readonly ConfigIssue[] }
+  | {
+      readonly ok: true;
+      readonly spec: Spec;
+      readonly warnings: readonly ConfigIssue[];
+      /** `backups.credentials`: a path on this machine, for `apply` to read. No part of the spec. */
+      readonly credentialsFile: string | null;
+    }
   | {
       readonly ok: false;
       readonly issues: readonly ConfigIssue[];
@@ -86,7 +92,8 @@ export function parseClusterText(text: string, fileName: string): LoadedClusterF
   const spec = normalise(parsed.data);
   const issues = [...mistakes, ...placed(yaml, fileName, disagreements(parsed.data, spec))];
   if (issues.length > 0) return failure(issues);
-  return { ok: true, spec, warnings: sortIssues(placed(yaml, fileName, doubts(spec))) };
+  const warnings = sortIssues(placed(yaml, fileName, doubts(spec)));
+  return { ok: true, spec, warnings, credentialsFile: parsed.data.backups?.credentials ?? null };
 }
 
 function unreadable(path: string, because: string): LoadedClusterFile {

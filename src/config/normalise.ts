@@ -37,6 +37,7 @@ import {
   type TlsSpec,
 } from '../core/spec.ts';
 import { tlsServices } from '../core/tls-policy.ts';
+import { backupsOf } from './backup-keys.ts';
 import type { ClusterFile } from './schema.ts';
 
 const mebibyte = 1024 ** 2;
@@ -250,6 +251,6 @@ export function normalise(file: ClusterFile): Spec {
     lease: { ttlMs: file.lease?.ttl ?? defaultLease.ttlMs },
     tls: tlsOf(file.tls),
     certificates: certificatesOf(file.certificates),
-    backups: null,
+    backups: backupsOf(file.backups),
   };
 }

@@ -5,6 +5,8 @@
  * written out. Only what has no value is left out.
  */
 import { stringify } from 'yaml';
+import { type BackupsSpec, inUrl, repositoryUrl } from '../core/backups-spec.ts';
+import { unreachable } from '../core/exhausted-union.ts';
 import { defaultPriority } from '../core/plain-spec.ts';
 import {
   type ApplicationSpec,
@@ -88,9 +90,49 @@ function certificate({ lifeMs, roles, reload, files }: OwnCertificateSpec): Writ
   return withoutAbsent({ life: formatDuration(lifeMs), roles, reload, files: withoutAbsent({ ...files }) });
 }
 
+function endpoint(host: string, port: number): string {
+  return port === 443 ? inUrl(host) : `${inUrl(host)}:${port}`;
+}
+
+/** What stands beside `to` of the repository, by its kind. */
+function reach({ to }: BackupsSpec): Written {
+  switch (to.kind) {
+    case 's3': {
+      const { region, addressing, caFile } = to;
+      return { region, endpoint: endpoint(to.endpoint, to.port), ca: caFile, addressing };
+    }
+    case 'azure':
+      return { account: to.account, endpoint: inUrl(to.endpoint), ca: to.caFile };
+    case 'gcs':
+      return { endpoint: inUrl(to.endpoint), ca: to.caFile };
+    case 'sftp':
+      return { host_key: to.hostKeySha256 };
+    case 'directory':
+      return {};
+    default:
+      return unreachable(to);
+  }
+}
+
+/** Without `credentials`: no spec has them. */
+function renderBackups(backups: BackupsSpec): Written {
+  const { full, differential, proof, timeZone, keepDays, compression, processes } = backups;
+  return withoutAbsent({
+    to: repositoryUrl(backups.to),
+    ...reach(backups),
+    full: full ?? 'never',
+    differential: differential ?? 'never',
+    proof: proof ?? 'never',
+    time_zone: timeZone,
+    keep: `${keepDays}d`,
+    compression,
+    processes,
+  });
+}
+
 /** Nodes are written by role: database, witness, app. */
 export function renderClusterFile(spec: Spec): string {
-  const { postgres, store, poolers, durability, failover, switchover, lease, tls, certificates } = spec;
+  const { postgres, store, poolers, durability, failover, switchover, lease, tls, certificates, backups } = spec;
   const datacenters = Object.entries(spec.datacenters).map(([name, value]) => [name, withoutAbsent(value)]);
   return stringify(
     withoutAbsent({
@@ -148,6 +190,7 @@ export function renderClusterFile(spec: Spec): string {
         certificates.length === 0
           ? null
           : Object.fromEntries(certificates.map((each) => [each.name, certificate(each)])),
+      backups: backups === null ? null : renderBackups(backups),
     }),
     // The loader refuses aliases.
     { aliasDuplicateObjects: false },

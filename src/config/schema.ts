@@ -6,6 +6,7 @@
  */
 import { z } from 'zod';
 import { tlsPolicies, tlsServices } from '../core/tls-policy.ts';
+import { backups } from './backup-keys.ts';
 import * as words from './words.ts';
 
 const mebibyte = 1024 ** 2;
@@ -279,6 +280,7 @@ export const clusterFile = z
     certificates: optional(z.record(words.certificateName, ownCertificate)).describe(
       'Certificates for services of your own, by host name',
     ),
+    backups: optional(backups).describe('Where backups go and when they are made; by default none are'),
   })
   .describe(`A cluster of Understudy, version 1`);
 

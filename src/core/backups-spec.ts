@@ -4,6 +4,9 @@
  * Invariant: no secret stands here. The passphrase and the credentials of the repository reach the database nodes sealed
  * (core/repository-secret.ts).
  */
+import { unreachable } from './exhausted-union.ts';
+
+export const sftpPort = 22;
 
 /** Where the repository lies. Paths and prefixes begin with a slash. */
 export type RepositoryPlace =
@@ -66,12 +69,40 @@ export interface BackupsSpec {
 }
 
 export const defaultBackups: Omit<BackupsSpec, 'to'> = {
-  // Sunday, and every other day, after midnight's jobs.
+  // After midnight's jobs: a full one on Sunday, which does for that day's differential one.
   full: '30 2 * * 0',
-  differential: '30 2 * * 1-6',
+  differential: '30 2 * * *',
   proof: '30 5 * * 0',
   timeZone: 'UTC',
   keepDays: 35,
   compression: 'zst',
   processes: 2,
 };
+
+/** As it is declared under `to`: it names the repository, and says nothing of how it is reached. */
+export function repositoryUrl(to: RepositoryPlace): string {
+  switch (to.kind) {
+    case 's3':
+    case 'gcs':
+      return `${to.kind}://${to.bucket}${withoutRoot(to.prefix)}`;
+    case 'azure':
+      return `azure://${to.container}${withoutRoot(to.prefix)}`;
+    case 'sftp': {
+      const port = to.port === sftpPort ? '' : `:${to.port}`;
+      return `sftp://${to.user}@${inUrl(to.host)}${port}${to.path}`;
+    }
+    case 'directory':
+      return to.path;
+    default:
+      return unreachable(to);
+  }
+}
+
+/** An IPv6 address stands in brackets. */
+export function inUrl(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
+}
+
+function withoutRoot(prefix: string): string {
+  return prefix === '/' ? '' : prefix;
+}

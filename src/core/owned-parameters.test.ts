@@ -38,6 +38,13 @@ it.each(['archive_mode', 'RECOVERY_TARGET', 'primary_conninfo', 'data_directory'
   },
 );
 
+it.each(['archive_mode', 'archive_command', 'archive_timeout', 'archive_library', 'restore_command'])(
+  'says of %s what to declare instead',
+  (name) => {
+    expect(whyOwned(name)).toContain('declare those under backups');
+  },
+);
+
 it.each(['work_mem', 'max_connections', 'pg_stat_statements.max', 'constructor'])('leaves %s to the user', (name) => {
   expect(whyOwned(name)).toBeUndefined();
 });

@@ -70,10 +70,14 @@ const reasons: readonly { readonly names: readonly string[]; readonly reason: st
     reason: 'a switchover depends on its timing',
   },
   {
+    names: ['archive_mode', 'archive_command', 'archive_timeout', 'archive_library', 'restore_command'],
+    reason: 'it follows from the backups of the cluster: declare those under backups',
+  },
+  {
     names: ['lc_messages', 'logging_collector', 'log_destination'],
     reason: `the agent reads the server's log`,
   },
-  { names: ['restore_command', 'promote_trigger_file'], reason: 'the agent alone decides on recovery and promotion' },
+  { names: ['promote_trigger_file'], reason: 'the agent alone decides on recovery and promotion' },
 ];
 
 const families: readonly { readonly prefix: string; readonly reason: string }[] = [

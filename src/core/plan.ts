@@ -5,6 +5,7 @@
  * it as refused. Data is never destroyed by a plan: a database or a data directory that is no longer declared stays
  * until someone removes it by hand.
  */
+import { planBackups } from './plan-backups.ts';
 import { planCertificates } from './plan-certificates.ts';
 import type { Change, PlanFacts, Refusal } from './plan-change.ts';
 import { planApplications, planDatabases } from './plan-databases.ts';
@@ -32,6 +33,7 @@ export function planChanges(current: Spec | null, next: Spec, facts: PlanFacts):
     planDatabases(current, next, facts),
     planApplications(current, next),
     planCertificates(current, next),
+    planBackups(current, next),
   ];
   return {
     changes: parts.flatMap((part) => part.changes),
