@@ -94,6 +94,13 @@ module.exports = {
       to: { path: '^src/', pathNot: '^src/(load|history|core/lsn|ports/clock|errors|timing)' },
     },
     {
+      name: 'comparison-knows-two-databases',
+      comment: 'it is given a connection to each, and nothing of where the past comes from',
+      severity: 'error',
+      from: { path: '^src/comparison/', pathNot: '[.]test[.]ts$' },
+      to: { path: '^src/', pathNot: '^src/(comparison|errors|timing)/' },
+    },
+    {
       name: 'composition-is-the-end',
       comment: 'whoever is composed knows nothing of how; the command line starts it',
       severity: 'error',
