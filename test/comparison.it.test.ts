@@ -2,6 +2,7 @@ import pg, { type ClientConfig } from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { compareCatalogs } from '../src/comparison/catalog-overview.ts';
 import { type CompareOptions, compareTable, findShape, type Sides } from '../src/comparison/compare-table.ts';
+import { askCondition } from '../src/comparison/condition.ts';
 import type { Difference } from '../src/comparison/differences.ts';
 import { restoringStatement, scriptEnd, scriptHead } from '../src/comparison/restoring-script.ts';
 import { openSnapshot, type Snapshot } from '../src/comparison/snapshot.ts';
@@ -293,6 +294,7 @@ drop" ("Key") VALUES (E'new\\nDROP TABLE "Odd "" schema"."T')`,
     await expect(compare('o', { where: 'true); COMMIT; DELETE FROM o; SELECT (1' })).rejects.toMatchObject({
       code: 'REQUEST_INVALID',
     });
+    expect((await compare('o', { where: 'EXISTS (SELECT FROM o other WHERE other.id = 3)' })).found).toHaveLength(3);
     expect((await compare('o', { columns: ['id'] })).found).toEqual([{ kind: 'gone', past: ['1'] }]);
   });
 
@@ -333,6 +335,30 @@ drop" ("Key") VALUES (E'new\\nDROP TABLE "Odd "" schema"."T')`,
     const waiting = left.query('SELECT pg_catalog.pg_sleep(30)');
     controller.abort(new Error('enough'));
     await expect(waiting).rejects.toThrow('enough');
+  });
+
+  it('asks a condition, of what may not have been there', async () => {
+    await execute('now', "CREATE TABLE o (id int PRIMARY KEY, state text); INSERT INTO o VALUES (1, 'open')");
+    const ask = (moment: Moment, condition: string) =>
+      askCondition(configOf(moment), condition, { name: moment, statementTimeoutMs: 10_000 });
+    expect(await ask('now', 'SELECT count(*) > 0 FROM o -- all')).toBe(true);
+    expect(await ask('now', "(SELECT state FROM o WHERE id = 1) = 'done'")).toBe(false);
+    expect(await ask('now', '(SELECT state FROM o WHERE id = 2) IS NULL AND NULL')).toBe(false);
+    expect(await ask('then', 'SELECT count(*) > 0 FROM o')).toBeNull();
+    expect(await ask('now', 'SELECT count(missing) > 0 FROM o')).toBeNull();
+    for (const wrong of [
+      'SELECT FROM WHERE',
+      'SELECT id, state FROM o',
+      "'neither'",
+      'true); DROP TABLE o; SELECT (true',
+    ]) {
+      await expect(ask('now', wrong)).rejects.toMatchObject({ code: 'REQUEST_INVALID' });
+    }
+    const nowhere = askCondition({ ...configOf('now'), database: 'nowhere' }, 'true', {
+      name: 'now',
+      statementTimeoutMs: 1_000,
+    });
+    expect(await nowhere).toBeNull();
   });
 
   it('lists the tables of both sides', async () => {

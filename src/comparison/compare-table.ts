@@ -12,7 +12,7 @@ import { UnderstudyError } from '../errors/understudy-error.ts';
 import { type Difference, differenceOf, pairRows } from './differences.ts';
 import { oneRowQuery, type RowQuery, rowsQuery, sumsQuery } from './row-queries.ts';
 import { type Row, rowOf, streamRows } from './row-stream.ts';
-import type { Snapshot } from './snapshot.ts';
+import { type Snapshot, useOwnSearchPath } from './snapshot.ts';
 import { findTable, readTable, type TableReading } from './table-reading.ts';
 import { type ShapeWishes, shapeOf, type TableShape } from './table-shape.ts';
 
@@ -78,6 +78,7 @@ export async function compareTable(
   { limit = Number.POSITIVE_INFINITY, onDifference, where }: CompareOptions,
 ): Promise<TableComparison> {
   const wanted = { shape, where: where ?? null };
+  if (where !== undefined) await Promise.all([useOwnSearchPath(sides.past), useOwnSearchPath(sides.present)]);
   const buckets = bucketsFor(shape.estimatedRows);
   const [before, after] = await Promise.all([
     readSums(sides.past, { ...wanted, encoding: sides.past.encoding }, buckets),

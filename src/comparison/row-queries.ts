@@ -42,7 +42,7 @@ function columnTexts({ columns }: TableShape): string {
 
 function bucketText({ key }: TableShape, buckets: number): string {
   const texts = key.map(keyText).join(', ');
-  return `(pg_catalog.hashtextextended(ROW(${texts})::text COLLATE "C", 1) & ${buckets - 1})`;
+  return `(pg_catalog.hashtextextended(ROW(${texts})::text COLLATE "C", 1) & ${buckets - 1}::int8)`;
 }
 
 /** On lines of its own: what ends with a comment must not swallow the rest. */

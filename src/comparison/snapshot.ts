@@ -17,7 +17,8 @@ export interface Snapshot {
   /** `then` or `now`, or whatever its reader calls it. */
   readonly name: string;
   readonly encoding: string;
-  readonly serverVersion: number;
+  /** What a person who writes SQL for this database expects; in force only after `useOwnSearchPath`. */
+  readonly ownSearchPath: string;
   /** Throws POSTGRES_TIMEOUT, or POSTGRES_FAILED with what the server said. */
   query(text: string, values?: readonly Cell[]): Promise<readonly Cells[]>;
   close(): Promise<void>;
@@ -112,9 +113,9 @@ export async function openSnapshot(config: ClientConfig, options: SnapshotOption
     (await bounded(statementTimeoutMs + graceMs, () => client.query<Cell[]>(oneStatement(text, values)))).rows;
   try {
     await bounded(connectWithinMs, () => client.connect());
-    const { encoding, serverVersion } = await begin(query, statementTimeoutMs);
+    const begun = await begin(query, statementTimeoutMs);
     const close = (): Promise<void> => withDeadline(graceMs, undefined, () => client.end()).catch(drop);
-    return { name, encoding, serverVersion, query, close };
+    return { name, ...begun, query, close };
   } catch (error) {
     drop();
     throw error;
@@ -123,15 +124,21 @@ export async function openSnapshot(config: ClientConfig, options: SnapshotOption
 
 async function begin(query: Snapshot['query'], statementTimeoutMs: number) {
   await query('BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY');
+  const [before] = await query("SELECT pg_catalog.current_setting('search_path')");
   const all = { ...settings, statement_timeout: String(Math.ceil(statementTimeoutMs)) };
   for (const [setting, value] of Object.entries(all)) {
     await query('SELECT pg_catalog.set_config($1, $2, true)', [setting, value]);
   }
-  const [row] = await query(
-    "SELECT current_setting('server_encoding'), current_setting('server_version_num') /* the snapshot is taken here */",
-  );
-  const serverVersion = Number(row?.[1]);
+  const [row] = await query("SELECT current_setting('server_encoding'), current_setting('server_version_num')");
   // Noticed within a second that nobody waits for the answer any more (from 14 on).
-  if (serverVersion >= 140_000) await query("SELECT set_config('client_connection_check_interval', '1s', true)");
-  return { encoding: row?.[0] ?? '', serverVersion };
+  if (Number(row?.[1]) >= 140_000) await query("SELECT set_config('client_connection_check_interval', '1s', true)");
+  return { encoding: row?.[0] ?? '', ownSearchPath: before?.[0] ?? '' };
+}
+
+/**
+ * For what a person wrote: `users` and the operators of extensions are found then. With it goes what a schema of that path holds, which
+ * others may have put there (documentation 10.3): nothing is asked so unless somebody wrote it for this database.
+ */
+export async function useOwnSearchPath(snapshot: Snapshot): Promise<void> {
+  await snapshot.query("SELECT pg_catalog.set_config('search_path', $1, true)", [snapshot.ownSearchPath]);
 }
