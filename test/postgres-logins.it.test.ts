@@ -140,6 +140,7 @@ describe.each(installedMajors())('logins on PostgreSQL %i', (major) => {
     await until('it streams', async () => (await node.sql.query({ row, text }, withinMs)).length === 1);
     const mark = await node.postgres.openLogin(role, freshVerifier(), soon);
     expect(await node.postgres.lacking(mark, noReplay)).toEqual(['quiet']);
+    expect(await node.postgres.lacking(mark, { ...noReplay, except: ['quiet'] })).toEqual([]);
     // A status update (documentation 55.4): written and flushed something, and replays nothing.
     const reply = Buffer.alloc(34);
     reply.write('r');

@@ -9,6 +9,7 @@ import type { ClusterView } from '../core/cluster-view.ts';
 import { unreachable } from '../core/exhausted-union.ts';
 import { clientPasswordAt, inUseBy } from '../core/rules/credential-chore.ts';
 import { type CredentialStep, type LoginFacts, lacksLogins, planCredentials } from '../core/rules/credentials.ts';
+import { isDelayed, type NodeName } from '../core/spec.ts';
 import { describeError, UnderstudyError } from '../errors/understudy-error.ts';
 import type { Postgres } from '../ports/postgres.ts';
 import type { StoreCondition, StoreWrite } from '../ports/store.ts';
@@ -54,7 +55,8 @@ export function credentialsWork(
     if (lacksLogins({ spec: action.spec, logins })) context.achieved({ kind: 'logins-missing' });
     const failures: string[] = [];
     const byRole = new Map(logins.map((login) => [login.role, login]));
-    const pass: Pass = { logins: byRole, reports: view.reports, isLagging: false };
+    const delayed = action.spec.nodes.filter(isDelayed).map(({ name }) => name);
+    const pass: Pass = { logins: byRole, reports: view.reports, isLagging: false, delayed };
     for (const step of steps) {
       signal.throwIfAborted();
       // One application's trouble is not another's.
@@ -72,6 +74,8 @@ interface Pass {
   readonly reports: ClusterView['reports'];
   /** A standby was waited for in vain: it is looked at for the others, and not waited for again. */
   isLagging: boolean;
+  /** Standbys that nobody waits for. */
+  readonly delayed: readonly NodeName[];
 }
 
 async function carryOut(
@@ -126,6 +130,8 @@ async function issue(context: CredentialContext, step: Issue, pass: Pass, signal
     signal,
     withinMs: statementWithinMs,
     replayWithinMs: pass.isLagging ? 0 : isRotation ? replayWithinMs : firstReplayWithinMs,
+    // It replays the password hours later, and is no target of a pooler's readers.
+    except: pass.delayed,
   });
   if (lagging.length > 0) pass.isLagging = true;
   if (isRotation && lagging.length > 0) {

@@ -13,7 +13,7 @@ import type { DatabaseMemory } from '../core/memory.ts';
 import { isActive, pauseLimitMs } from '../core/operation.ts';
 import { ownCertificatesOf } from '../core/own-certificates.ts';
 import { assess, isWritable, liveMember, type Situation } from '../core/situation.ts';
-import { findNode, hostName, type NodeName, type NodeSpec, nodesOfRole, type Spec } from '../core/spec.ts';
+import { findNode, hostName, isDelayed, type NodeName, type NodeSpec, nodesOfRole, type Spec } from '../core/spec.ts';
 import type { StoreImage } from '../records/store-image.ts';
 
 export function buildTopology(view: ClusterView, memory: DatabaseMemory): Topology {
@@ -65,16 +65,19 @@ function standbysOf(situation: Situation, spec: Spec): readonly TopologyStandby[
   const holder =
     situation.lease.is === 'mine' || situation.lease.is === 'other' ? situation.lease.lease.value.holder : null;
   const ahead = primaryLsn(situation, holder);
-  return nodesOfRole(spec, 'database')
-    .filter((node) => node.name !== holder)
-    .flatMap((node): TopologyStandby[] => {
-      const member = liveMember(situation, node.name);
-      if (member?.postgres.state !== 'standby') return [];
-      const replayed = parseLsn(member.postgres.replayedLsn);
-      const lagBytes = ahead === undefined || replayed === undefined ? null : bytesBehind(ahead, replayed);
-      const timeline = timelineOf(situation, node.name, 'standby');
-      return [{ ...address(spec, node), timeline, streaming: member.postgres.streamingFrom !== null, lagBytes }];
-    });
+  return (
+    nodesOfRole(spec, 'database')
+      // A delayed one serves nobody who reads through the topology.
+      .filter((node) => node.name !== holder && !isDelayed(node))
+      .flatMap((node): TopologyStandby[] => {
+        const member = liveMember(situation, node.name);
+        if (member?.postgres.state !== 'standby') return [];
+        const replayed = parseLsn(member.postgres.replayedLsn);
+        const lagBytes = ahead === undefined || replayed === undefined ? null : bytesBehind(ahead, replayed);
+        const timeline = timelineOf(situation, node.name, 'standby');
+        return [{ ...address(spec, node), timeline, streaming: member.postgres.streamingFrom !== null, lagBytes }];
+      })
+  );
 }
 
 /** From the same kind of record as the standbys' positions, so that both are about equally old. */

@@ -97,6 +97,8 @@ function cloneProgress(done: number, total: number | null): string {
 
 function lagText(node: NodeStatus): string {
   if (node.postgres?.state !== 'standby' || isOfThePast(node)) return '';
+  const delayMs = node.applyDelayMs ?? null;
+  if (delayMs !== null) return `delayed ${spanText(delayMs)}`;
   const bytes = node.lagBytes === null ? '?' : bytesText(node.lagBytes);
   const seconds = node.lagS === null ? '?' : node.lagS.toFixed(1);
   return `lag ${bytes}, ${seconds} s`;
@@ -111,7 +113,7 @@ function notes(status: ClusterStatus, node: NodeStatus, paint: Paint): string {
     ...(follows && postgres.streamingFrom === null ? [paint('yellow', 'not streaming')] : []),
     ...(follows && postgres.streamingFrom !== null ? [`from ${postgres.streamingFrom}`] : []),
     ...(slot === null ? [] : slotNotes(slot, paint)),
-    ...(node.failover === 'never' ? ['never primary'] : []),
+    ...(node.failover === 'never' && (node.applyDelayMs ?? null) === null ? ['never primary'] : []),
     ...(node.pendingRestart.length === 0 ? [] : ['restart pending']),
     ...(node.trouble === null ? [] : [paint('red', 'in trouble')]),
   ].join(', ');

@@ -4,13 +4,14 @@
  * Refused is what no state of these nodes could fulfil; what merely bears no failure is a doubt.
  */
 import { electionWindowMs } from '../core/rules/election.ts';
-import { nodesOfRole, type Spec } from '../core/spec.ts';
+import { isDelayed, nodesOfRole, type Spec } from '../core/spec.ts';
 import type { Finding } from './issue.ts';
 import type { ClusterFile } from './schema.ts';
 import { formatDuration } from './units.ts';
 
+/** A delayed one acknowledges nothing. */
 function standbysOf(spec: Spec): number {
-  return Math.max(0, nodesOfRole(spec, 'database').length - 1);
+  return Math.max(0, nodesOfRole(spec, 'database').filter((node) => !isDelayed(node)).length - 1);
 }
 
 function counted(standbys: number): string {

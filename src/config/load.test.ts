@@ -51,6 +51,22 @@ describe('a mistake is named with its place and what would be right', () => {
       minimal.replace('10.0.1.11', '{ adress: 10.0.1.11 }'),
       `c.yaml:4:38 nodes.database.pg1.adress: this key is not known. Did you mean 'address'?`,
     ],
+    [
+      minimal.replace('10.0.1.11', '{ address: 10.0.1.11, delay: 4h, failover: allowed }'),
+      `c.yaml:4:79 nodes.database.pg1.failover: contradicts 'delay': whoever is primary has no delay`,
+    ],
+    [
+      minimal.replace('10.0.1.10', '{ address: 10.0.1.10, delay: 4h }'),
+      `c.yaml:4:49 nodes.database.pg0.delay: is on the first node, which initialises the cluster. Another node first`,
+    ],
+    [
+      minimal.replace('10.0.1.11', '{ address: 10.0.1.11, delay: 30d }'),
+      `c.yaml:4:65 nodes.database.pg1.delay: '30d' is out of bounds. A duration from 1s to 24d`,
+    ],
+    [
+      `${minimal.replace('10.0.1.11', '{ address: 10.0.1.11, delay: 4h }')}durability: sync\n`,
+      `c.yaml:9:13 durability: waits for a standby, and there is no standby. A second`,
+    ],
     [minimal.replace('pg1', 'PG1'), `c.yaml:4:31 nodes.database.PG1: 'PG1' is no node name`],
     [minimal.replace('{ pg0: 10.0.1.10, pg1: 10.0.1.11 }', ''), 'c.yaml:4:3 nodes.database: there is no database node'],
     [minimal.replace('shop: keeper', 'postgres: keeper'), `c.yaml:8:14 databases.postgres: 'postgres' is reserved`],

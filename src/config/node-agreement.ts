@@ -1,5 +1,5 @@
 /** Whether the nodes of a declaration agree with each other. Pure. */
-import { type NodeSpec, nodesOfRole, type Spec, slotName } from '../core/spec.ts';
+import { isDelayed, type NodeSpec, nodesOfRole, type Spec, slotName } from '../core/spec.ts';
 import type { Finding } from './issue.ts';
 import { quote } from './issue.ts';
 import { impliedDatacenter } from './normalise.ts';
@@ -130,8 +130,20 @@ function primaries(file: ClusterFile, spec: Spec): readonly Finding[] {
   );
 }
 
+function delays(spec: Spec): readonly Finding[] {
+  const members = nodesOfRole(spec, 'database');
+  return members.filter(isDelayed).flatMap((node): readonly Finding[] => {
+    if (node.failover === 'allowed') {
+      const message = `contradicts 'delay': whoever is primary has no delay to replay with. Remove it, or the delay`;
+      return [atField(node, 'failover', message)];
+    }
+    if (node !== members[0] || members.length === 1) return [];
+    return [atField(node, 'delay', `is on the first node, which initialises the cluster. Another node first`)];
+  });
+}
+
 export function nodeDisagreements(file: ClusterFile, spec: Spec): readonly Finding[] {
-  return [...names(spec), ...addresses(spec), ...datacenters(spec), ...primaries(file, spec)];
+  return [...names(spec), ...addresses(spec), ...datacenters(spec), ...primaries(file, spec), ...delays(spec)];
 }
 
 /** What is allowed and probably not meant. */

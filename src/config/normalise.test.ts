@@ -3,6 +3,7 @@ import { minimal } from '../../test/fixtures/cluster-text.ts';
 import { plainApplication, plainNode, plainSpec } from '../core/plain-spec.ts';
 import { plainDatabase } from '../core/spec.ts';
 import { parseClusterText } from './load.ts';
+import { renderClusterFile } from './render.ts';
 
 describe('a short cluster file', () => {
   const loaded = parseClusterText(
@@ -62,6 +63,15 @@ applications: { shop: { nodes: [web0] } }
   it('puts the store on the first three database and witness nodes', () => {
     const endpoints = ['https://10.0.1.10:2379', 'https://10.0.1.11:2379', 'https://10.0.1.20:2379'];
     expect(loaded).toMatchObject({ spec: { store: { endpoints } } });
+  });
+
+  it('takes a delayed standby for one that is never primary', () => {
+    const text = minimal.replace('pg1: 10.0.1.11', 'pg1: { address: 10.0.1.11, delay: 4h }');
+    const spec = parseClusterText(text, 'c.yaml');
+    expect(spec.ok && spec.spec.nodes[1]).toMatchObject({ name: 'pg1', failover: 'never', applyDelayMs: 14_400_000 });
+    expect(spec.ok && parseClusterText(renderClusterFile(spec.spec), 'c.yaml')).toMatchObject({
+      spec: spec.ok && spec.spec,
+    });
   });
 
   it('unfolds short names and finds datacenters in names', () => {

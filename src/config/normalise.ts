@@ -55,6 +55,10 @@ export function impliedDatacenter(name: string, datacenters: Readonly<Record<str
   return Object.hasOwn(datacenters, suffix) ? suffix : null;
 }
 
+function isPresent<T>(value: T | null | undefined): value is T {
+  return value !== null && value !== undefined;
+}
+
 function nodesOf(file: ClusterFile, role: NodeRole): readonly NodeSpec[] {
   const entries: [string, string | Written][] = Object.entries(file.nodes[role] ?? {});
   return entries.map(([name, value]) => {
@@ -64,7 +68,8 @@ function nodesOf(file: ClusterFile, role: NodeRole): readonly NodeSpec[] {
       ...plain,
       datacenter: node.datacenter === undefined ? impliedDatacenter(name, file.datacenters ?? {}) : node.datacenter,
       priority: node.priority ?? plain.priority,
-      failover: node.failover ?? plain.failover,
+      failover: node.failover ?? (isPresent(node.delay) ? 'never' : plain.failover),
+      applyDelayMs: node.delay ?? null,
       purpose: node.purpose ?? plain.purpose,
       contact: node.contact ?? plain.contact,
       roles: node.roles ?? plain.roles,

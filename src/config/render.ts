@@ -31,7 +31,7 @@ function withoutAbsent(entries: Written): Written {
 
 function node(
   spec: Spec,
-  { name, address, datacenter, priority, failover, purpose, contact, role, roles }: NodeSpec,
+  { name, address, datacenter, priority, failover, applyDelayMs, purpose, contact, role, roles }: NodeSpec,
 ): unknown {
   const declared = impliedDatacenter(name, spec.datacenters);
   const written = {
@@ -39,6 +39,7 @@ function node(
       // The default is not written: several nodes with the same priority are a mistake only when someone asked for it.
       priority: role === 'database' && priority !== defaultPriority ? priority : null,
       failover: role === 'database' && failover === 'never' ? failover : null,
+      delay: applyDelayMs === null ? null : formatDuration(applyDelayMs),
       purpose,
       contact,
       roles: roles.length === 0 ? null : roles,

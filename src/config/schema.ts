@@ -36,6 +36,9 @@ const databaseNode = z.strictObject({
     'Higher is preferred as primary among equals; 100 by default',
   ),
   failover: optional(z.enum(['allowed', 'never'])).describe('Whether it may ever become primary; allowed by default'),
+  delay: optional(words.duration(1_000, 24 * dayMs)).describe(
+    'How much later it replays each commit, such as 4h; such a node is never primary and serves no reads',
+  ),
 });
 const otherNode = z.strictObject(plainNode);
 

@@ -48,6 +48,7 @@ export function plainNode(name: NodeName, role: NodeRole, address: string): Node
     datacenter: null,
     priority: defaultPriority,
     failover: 'allowed',
+    applyDelayMs: null,
     purpose: null,
     contact: null,
     roles: [],

@@ -32,11 +32,21 @@ function changesOf(before: NodeSpec, after: NodeSpec): readonly Change[] {
           },
         ],
   );
-  if (roles[0] === roles[1]) return named;
+  const delayed = delayOf(before, after);
+  if (roles[0] === roles[1]) return [...named, ...delayed];
   const [from, to] = roles.map((text) => (text === '' ? 'none' : text));
   return [
     ...named,
+    ...delayed,
     { kind: 'change', nodes: [after.name], what: 'roles', from: from ?? null, to: to ?? null, effect: 'now' },
+  ];
+}
+
+function delayOf(before: NodeSpec, after: NodeSpec): readonly Change[] {
+  const [from, to] = [before.applyDelayMs, after.applyDelayMs];
+  if (from === to) return [];
+  return [
+    { kind: 'change', nodes: [after.name], what: 'delay (ms)', from: text(from), to: text(to), effect: 'reload' },
   ];
 }
 

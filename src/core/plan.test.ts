@@ -126,6 +126,7 @@ it('mentions every difference', () => {
     ...(['datacenter', 'purpose', 'contact'] as const).map((field) => changing({ [field]: 'x' })),
     changing({ priority: 5 }),
     changing({ failover: 'never' }),
+    changing({ applyDelayMs: 1_000 }),
     { postgres: { ...base.postgres, dataDirectory: '/x' } },
     { postgres: { ...base.postgres, binaryDirectory: '/x' } },
     { postgres: { ...base.postgres, parameters: {} } },

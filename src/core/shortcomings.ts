@@ -10,6 +10,9 @@ import { isHolder } from './situation.ts';
 import type { NodeName } from './spec.ts';
 import type { ClusterStatus, DurabilityStatus, NodeStatus, PoolerStatus, Verdict } from './status.ts';
 
+/** A delayed standby may be so much further behind than declared, in ms. */
+const catchUpGraceMs = 60_000;
+
 /** Most important first; empty when all is well. */
 export function shortcomings(
   view: ClusterView,
@@ -88,9 +91,19 @@ function standbyShortcoming(node: NodeStatus, primary: NodeName | null): string 
   if (node.reachable === 'no') return `the agent of ${node.node} is silent`;
   if (node.reachable === 'unknown') return `the agent of ${node.node} is not known yet`;
   if (node.postgres?.state !== 'standby') return `${node.node} is ${node.postgres?.state ?? 'unknown'}`;
+  if (isCatchingUp(node)) return null;
   if (node.postgres.streamingFrom === null) return `${node.node} is not streaming`;
   if (node.postgres.streamingFrom !== primary) return `${node.node} is not streaming from ${primary ?? 'a primary'}`;
   return node.slot?.walStatus === 'lost' ? `the slot of ${node.node} is lost` : null;
+}
+
+/**
+ * PostgreSQL asks for more WAL only when it has replayed what is on its disk: after a restart, and under another primary, a
+ * delayed standby streams nothing until then. Further behind than its delay it should be streaming.
+ */
+function isCatchingUp({ postgres, applyDelayMs, lagS }: NodeStatus): boolean {
+  if (postgres?.state !== 'standby' || applyDelayMs === null || applyDelayMs === undefined) return false;
+  return postgres.streamingFrom === null && (lagS === null || lagS * 1_000 <= applyDelayMs + catchUpGraceMs);
 }
 
 /** Its member of the store is likely as silent: the store may not bear the loss of another host. */

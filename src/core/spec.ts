@@ -22,6 +22,8 @@ export interface NodeSpec {
   /** Higher is preferred among equals. */
   readonly priority: number;
   readonly failover: 'allowed' | 'never';
+  /** It replays each commit so much later than it was made, in ms; `null`: at once. Such a node is never primary. */
+  readonly applyDelayMs: number | null;
   readonly purpose: string | null;
   readonly contact: string | null;
   /** What it serves as, for own certificates. */
@@ -189,6 +191,11 @@ export function findNode(spec: Spec, name: NodeName): NodeSpec | undefined {
 
 export function nodesOfRole(spec: Spec, role: NodeRole): readonly NodeSpec[] {
   return spec.nodes.filter((node) => node.role === role);
+}
+
+/** Its commits are of the past: it serves no reads, and no commit waits for it. */
+export function isDelayed(node: Pick<NodeSpec, 'applyDelayMs'>): boolean {
+  return node.applyDelayMs !== null;
 }
 
 /** The name by which a node's certificate is verified. */

@@ -65,6 +65,21 @@ describe('summarise', () => {
     ]);
   });
 
+  it('takes the delay of a delayed standby for no trouble, and what is more for one', () => {
+    const { nodes, ...rest } = specOf(['db1', 'db2', 'mon1', 'web1']);
+    const delayed = nodes.map((node) => (node.name === 'db2' ? { ...node, applyDelayMs: 3_600_000 } : node));
+    const because = (streamingFrom: string | null, lagS: number | null) => {
+      const postgres = memberStandby({ receivedLsn: '0/3000000', replayedLsn: '0/2000000', streamingFrom, lagS });
+      const spec = storedSpec({ ...rest, nodes: delayed });
+      return summarise(viewOf(storeOf([writing, memberStatus('db2', { postgres }), voting], { spec })), heard).because;
+    };
+    expect(because('db1', 3_600)).toEqual([]);
+    // After a restart it streams again when it has replayed what is on its disk.
+    expect(because(null, 3_600)).toEqual([]);
+    expect(because(null, null)).toEqual([]);
+    expect(because(null, 3_700)).toEqual(['db2 is not streaming']);
+  });
+
   it('names nodes whose certificate was revoked, whatever else they do', () => {
     const status = summarise(viewOf({ ...healthy, shutOut: new Set(['db2', 'web1', 'db9']) }), heard);
     expect(status.verdict).toBe('DEGRADED');

@@ -29,6 +29,8 @@ export interface NodeStatus {
   readonly datacenter: string | null;
   readonly priority: number;
   readonly failover: 'allowed' | 'never';
+  /** As declared: what it replays is so much older, and no lag. Absent from older agents. */
+  readonly applyDelayMs?: number | null | undefined;
   /** Did its status counter change lately, as this agent saw it? */
   readonly reachable: Reachable;
   readonly postgres: MemberPostgres | null;

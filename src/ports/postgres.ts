@@ -176,8 +176,11 @@ export interface Postgres {
   logins(options: ActOptions): Promise<readonly LoginFacts[]>;
   /** Gives a login that verifier and lets it log in. Answers where in the WAL that is. */
   openLogin(role: string, verifier: string, options: ActOptions): Promise<Lsn>;
-  /** The standbys that stream and had not replayed up to there within `replayWithinMs`. */
-  lacking(mark: Lsn, options: ActOptions & { readonly replayWithinMs: number }): Promise<readonly string[]>;
+  /** The standbys that stream and had not replayed up to there within `replayWithinMs`, but those of `except`. */
+  lacking(
+    mark: Lsn,
+    options: ActOptions & { readonly replayWithinMs: number; readonly except?: readonly NodeName[] },
+  ): Promise<readonly string[]>;
   /** It has no password any more, may not log in, and its sessions end. */
   closeLogin(role: string, options: ActOptions): Promise<void>;
   /** What differs from the declaration and is left alone. */

@@ -85,8 +85,11 @@ export async function openLogin(
 export async function lackingStandbys(
   session: Session,
   clock: Clock,
-  mark: Lsn,
-  replayWithinMs: number,
+  {
+    mark,
+    replayWithinMs,
+    except = [],
+  }: { readonly mark: Lsn; readonly replayWithinMs: number; readonly except?: readonly string[] },
   deadline: Deadline,
 ): Promise<readonly string[]> {
   const untilMs = clock.boottimeMs() + replayWithinMs;
@@ -96,8 +99,9 @@ export async function lackingStandbys(
         row: z.object({ name: z.string() }),
         // One that has not said anything yet may have replayed nothing. A copy under way says, but not of replay: it has no readers.
         text: `select application_name as name from pg_stat_replication
-               where state = 'streaming' and coalesce(replay_lsn < $1::pg_lsn, reply_time is null)`,
-        values: [formatLsn(mark)],
+               where state = 'streaming' and coalesce(replay_lsn < $1::pg_lsn, reply_time is null)
+                 and application_name <> all ($2::text[])`,
+        values: [formatLsn(mark), except],
       },
       Math.max(1, deadline.leftMs()),
     );

@@ -59,7 +59,7 @@ export function createRunningActs({ where, major, session, clock }: RunningParts
       databases.drop(name, wanted, applications, deadlineOf(clock, act)),
     logins: (act) => readLogins(session, act.withinMs),
     openLogin: (role, verifier, act) => openLogin(session, where, role, verifier, deadlineOf(clock, act)),
-    lacking: (mark, act) => lackingStandbys(session, clock, mark, act.replayWithinMs, deadlineOf(clock, act)),
+    lacking: (mark, act) => lackingStandbys(session, clock, { mark, ...act }, deadlineOf(clock, act)),
     closeLogin: (role, act) => closeLogin(session, role, deadlineOf(clock, act)),
     openTransactions: (act) => openTransactions(session, act.withinMs),
     endSessions: (pids, act) => endSessions(session, pids, act.withinMs),

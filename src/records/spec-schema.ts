@@ -119,9 +119,10 @@ export const specSchema = z.strictObject({
         datacenter: text.nullable(),
         priority: z.int(),
         failover: z.enum(['allowed', 'never']),
+        // A spec of an earlier version has none.
+        applyDelayMs: positive.nullable().default(null),
         purpose: text.nullable(),
         contact: text.nullable(),
-        // A spec of an earlier version has none.
         roles: z.array(name).default([]),
       }),
     )

@@ -148,6 +148,7 @@ const nodeStatus = z.object({
   datacenter: text.nullable(),
   priority: z.int(),
   failover: z.enum(['allowed', 'never']),
+  applyDelayMs: z.number().nullish(),
   reachable,
   postgres: memberPostgres.nullable(),
   lastSeenAs: z.enum([...restingStates, ...fillingStates, 'primary', 'standby']).nullish(),

@@ -14,6 +14,7 @@ import { type Lease, lastHolder, type Renewal } from '../lease.ts';
 import { formatLsn, parseLsn } from '../lsn.ts';
 import type { DatabaseMemory } from '../memory.ts';
 import { act, nothing, otherDatabaseNodes, type Situation, timelinesOf, type Verdict, wait } from '../situation.ts';
+import { isDelayed } from '../spec.ts';
 import { type Position, type TimelineRecord, unusedTimeline } from '../timelines.ts';
 import { candidatesToName, electable } from './candidates.ts';
 import { freeInMs } from './lease-watch.ts';
@@ -89,7 +90,8 @@ export function electAndTake(situation: Situation, lease: Stored<Lease>, term: n
     return { ...(accept ?? wait({ code: 'no-winner', text }, 100)), refused };
   }
   const last = lastHolder(lease.value);
-  const expected = otherDatabaseNodes(situation).filter(({ name }) => name !== last);
+  // A delayed standby knows the end of its WAL only when it has replayed it.
+  const expected = otherDatabaseNodes(situation).filter((node) => node.name !== last && !isDelayed(node));
   const allHeard = expected.every(({ name }) => view.store.ballots.has(`${term}/${name}`));
   const openMs = (memory.ballot?.term === term ? memory.ballot.atMs : nowMs) + electionWindowMs - nowMs;
   if (!allHeard && openMs > 0) {

@@ -11,7 +11,7 @@ import type { Candidate, Election } from '../ballot.ts';
 import type { Refusal } from '../decision.ts';
 import { driftMs, type Lease, lastHolder } from '../lease.ts';
 import { liveMember, otherDatabaseNodes, type Situation } from '../situation.ts';
-import { findNode, type NodeName } from '../spec.ts';
+import { findNode, isDelayed, type NodeName } from '../spec.ts';
 import { electionOf } from './election.ts';
 import { freeInMs, watchLease } from './lease-watch.ts';
 
@@ -116,8 +116,10 @@ function tooEarlyMs(situation: Situation, lease: Lease, { winner }: FailoverPlan
 function areBallotsDue(situation: Situation, lease: Lease): boolean {
   const { view, me, self } = situation;
   const last = lastHolder(lease);
-  const live = otherDatabaseNodes(situation).filter(({ name }) => liveMember(situation, name) !== null);
-  const own = me?.role === 'database' ? [self] : [];
+  const live = otherDatabaseNodes(situation).filter(
+    (node) => !isDelayed(node) && liveMember(situation, node.name) !== null,
+  );
+  const own = me?.role === 'database' && !isDelayed(me) ? [self] : [];
   const expected = [...own, ...live.map(({ name }) => name)].filter((name) => name !== last);
   return expected.some((name) => !view.store.ballots.has(`${lease.term + 1}/${name}`));
 }

@@ -52,6 +52,17 @@ const generated = fc
 const wordsOf = (line: string) => [...line.matchAll(/"([^"]*)"|(\S+)/g)].map(([whole]) => whole);
 
 describe('serverConfiguration', () => {
+  it('delays the replay where that is declared, and keeps its reads from holding up vacuum', () => {
+    const { postgres } = specOf([]);
+    const spec = specOf([], {
+      nodes: [nodeSpec('db1'), nodeSpec('db2', { failover: 'never', applyDelayMs: 14_400_000 })],
+      postgres: { ...postgres, parameters: { hot_standby_feedback: 'on' } },
+    });
+    const of = (node: string) => serverConfiguration(spec, node, facts).parameters;
+    expect(of('db1')).toMatchObject({ recovery_min_apply_delay: '0ms', hot_standby_feedback: 'on' });
+    expect(of('db2')).toMatchObject({ recovery_min_apply_delay: '14400000ms', hot_standby_feedback: 'off' });
+  });
+
   it('admits over the network only by certificate, every member, every application from its nodes, and nobody else', () => {
     fc.assert(
       fc.property(generated, (spec) => {

@@ -12,7 +12,15 @@
  * which the cluster can't work without (owned-parameters.ts).
  */
 import { loginRoles } from '../application-roles.ts';
-import { type ApplicationSpec, findNode, type NodeName, type NodeSpec, nodesOfRole, type Spec } from '../spec.ts';
+import {
+  type ApplicationSpec,
+  findNode,
+  isDelayed,
+  type NodeName,
+  type NodeSpec,
+  nodesOfRole,
+  type Spec,
+} from '../spec.ts';
 import { postgresTls, tlsPolicyOf } from '../tls-policy.ts';
 
 /** Everything that is written to the server's own configuration files. */
@@ -137,6 +145,9 @@ function requiredParameters(spec: Spec, self: NodeSpec, facts: ServerFactsForSet
     // 2.2 s of a 2.6 s outage of a small cluster). Kernels tell of failed writes by it since 5.8; Debian 12 has 6.1.
     ...(spec.postgres.major >= 14 ? { recovery_init_sync_method: 'syncfs' } : {}),
     recovery_target_timeline: 'latest',
+    recovery_min_apply_delay: `${self.applyDelayMs ?? 0}ms`,
+    // What it reads is of the past: the primary must not keep rows for it.
+    ...(isDelayed(self) ? { hot_standby_feedback: 'off' } : {}),
     // A standby looks for its upstream again at once after a switchover, and says how far it is each second.
     wal_retrieve_retry_interval: '200ms',
     wal_receiver_status_interval: '1s',

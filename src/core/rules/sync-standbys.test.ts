@@ -118,6 +118,20 @@ describe('the synchronous standbys', () => {
     expect(settle(never, begun(nobody), ['db4']).record.standbys).toEqual(['db4']);
   });
 
+  it('are never delayed ones, and where there are no others, nobody', () => {
+    const spec = declared({ k: 2 });
+    const delayed = (...names: readonly string[]) => ({
+      ...spec,
+      nodes: spec.nodes.map((node) => (names.includes(node.name) ? { ...node, applyDelayMs: 60_000 } : node)),
+    });
+    const all = ['db2', 'db3', 'db4'];
+    expect(settle(delayed('db4'), begun(nobody), all).record).toEqual({ term, standbys: ['db2', 'db3'], k: 2 });
+    expect(settle(delayed('db3', 'db4'), begun(nobody), all).record).toEqual({ term, standbys: ['db2'], k: 1 });
+    expect(settle(delayed(...all), begun(nobody), all).record).toEqual({ term, ...nobody });
+    // One that becomes delayed leaves the set.
+    expect(settle(delayed('db3'), begun(both), ['db2', 'db3']).server).toEqual({ standbys: ['db2'], k: 1 });
+  });
+
   it('are given some seconds before commits go on without them, and then the record says so first', () => {
     const spec = declared({ withoutStandby: 'degrade' });
     let world = settle(spec, begun(both), ['db2', 'db3']);

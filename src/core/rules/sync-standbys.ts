@@ -22,7 +22,7 @@ import { unreachable } from '../exhausted-union.ts';
 import type { Lsn } from '../lsn.ts';
 import { type DatabaseMemory, mayRetry } from '../memory.ts';
 import { otherDatabaseNodes, type Situation } from '../situation.ts';
-import { type NodeName, nodesOfRole, type Spec } from '../spec.ts';
+import { isDelayed, type NodeName, type NodeSpec, nodesOfRole, type Spec } from '../spec.ts';
 import { areHandsOff } from './hands-off.ts';
 
 /** A standby that has not streamed for this long is no longer healthy, in ms. */
@@ -48,7 +48,12 @@ export function watchStandbys(situation: Situation): Pick<DatabaseMemory, 'strea
 
 /** How many standbys a replicated commit is declared to wait for, of those that there could ever be. */
 export function declaredK(situation: Situation): number {
-  return Math.min(situation.spec?.durability.k ?? 0, otherDatabaseNodes(situation).length);
+  return Math.min(situation.spec?.durability.k ?? 0, prompt(otherDatabaseNodes(situation)).length);
+}
+
+/** A delayed standby has a commit at once and shows it hours later: who asked for `remote_apply` would wait as long. */
+function prompt(nodes: readonly NodeSpec[]): readonly NodeSpec[] {
+  return nodes.filter((node) => !isDelayed(node));
 }
 
 /**
@@ -57,7 +62,7 @@ export function declaredK(situation: Situation): number {
  */
 function healthyStandbys(situation: Situation, streamed: ReadonlyMap<NodeName, number>): readonly NodeName[] {
   const { nowMs } = situation;
-  const healthy = otherDatabaseNodes(situation).filter(
+  const healthy = prompt(otherDatabaseNodes(situation)).filter(
     ({ name }) => nowMs - (streamed.get(name) ?? Number.NEGATIVE_INFINITY) <= healthyForMs,
   );
   const able = healthy.filter(({ failover }) => failover === 'allowed');
@@ -74,7 +79,7 @@ export function wantedSet(situation: Situation, record: SyncSet): SyncSet {
   const shortForMs = memory.shortSinceMs === null ? 0 : nowMs - memory.shortSinceMs;
   if (spec?.durability.withoutStandby === 'degrade' && shortForMs >= degradeAfterMs) return present;
   // Too few are there: whoever asked for a replicated commit waits for the members that the record names.
-  const known = otherDatabaseNodes(situation).map(({ name }) => name);
+  const known = prompt(otherDatabaseNodes(situation)).map(({ name }) => name);
   const members = record.standbys.filter((name) => name === self || known.includes(name));
   const kept = startingSet(self, spec, { standbys: members, k: Math.min(record.k, members.length) });
   return present.k > 0 && present.k >= kept.k ? present : kept;
@@ -159,7 +164,7 @@ function flushedBy(
 
 /** Whom a server waits for from its first instant as primary; for itself others stand in that may become primary, if any may. */
 export function startingSet(self: NodeName, spec: Spec | null, record: SyncSet | null): SyncSet {
-  const others = spec === null ? [] : nodesOfRole(spec, 'database').filter(({ name }) => name !== self);
+  const others = spec === null ? [] : prompt(nodesOfRole(spec, 'database')).filter(({ name }) => name !== self);
   const able = others.filter(({ failover }) => failover === 'allowed');
   const names = (able.length === 0 ? others : able).map(({ name }) => name).sort();
   return initialServerSet(self, record, names);

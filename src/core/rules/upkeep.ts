@@ -10,7 +10,7 @@ import type { SlotTarget } from '../local-postgres.ts';
 import { parseLsn } from '../lsn.ts';
 import { mayRetry } from '../memory.ts';
 import { isMoving, liveMember, otherDatabaseNodes, type Situation } from '../situation.ts';
-import { findNode, slotName } from '../spec.ts';
+import { findNode, isDelayed, slotName } from '../spec.ts';
 import { archiveSlotTargets } from './archiving.ts';
 import { decideCredentials } from './credential-chore.ts';
 import { areHandsOff } from './hands-off.ts';
@@ -76,7 +76,9 @@ export function slotTargets(situation: Situation): readonly SlotTarget[] {
   const isPrimary = situation.view.postgres.state === 'primary';
   const ofNodes = otherDatabaseNodes(situation).map((node) => {
     const member = isPrimary ? null : liveMember(situation, node.name);
-    const position = member?.postgres.state === 'standby' ? member.postgres.replayedLsn : null;
+    // A delayed one has what it is to replay on its own disk: hours of WAL would be kept for it twice.
+    const has = isDelayed(node) ? 'receivedLsn' : 'replayedLsn';
+    const position = member?.postgres.state === 'standby' ? member.postgres[has] : null;
     return { name: slotName(node.name), advanceTo: position === null ? null : (parseLsn(position) ?? null) };
   });
   return [...ofNodes, ...archiveSlotTargets(situation)];
