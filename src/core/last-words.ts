@@ -3,6 +3,7 @@
  * "Failover" 2). Pieces of WAL files go from agent to agent after the release of the lease, so that a crash whose
  * restart fails costs no local commits either.
  */
+import { segmentName } from './wal-segments.ts';
 
 /** Asks for a piece of a file of `pg_wal`, from that byte on. */
 export interface WalRequest {
@@ -23,8 +24,5 @@ export const walPieceBytes = 1024 * 1024;
 
 /** The file that holds a position. */
 export function walFileName(timeline: number, position: bigint, segmentBytes: number): string {
-  const perLog = 0x1_0000_0000n / BigInt(segmentBytes);
-  const segment = position / BigInt(segmentBytes);
-  const digits = (value: bigint): string => value.toString(16).toUpperCase().padStart(8, '0');
-  return digits(BigInt(timeline)) + digits(segment / perLog) + digits(segment % perLog);
+  return segmentName({ timeline, number: position / BigInt(segmentBytes) }, segmentBytes);
 }

@@ -13,11 +13,11 @@
 import { readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Lsn, lsnFromOffset } from '../core/lsn.ts';
+import { parseSegment } from '../core/wal-segments.ts';
 import { isFromSystem } from '../errors/system-error.ts';
 import { identify, processesIn, readCommandLine, readProcess } from '../process/identity.ts';
 import { sendSignal } from '../process/signal.ts';
 import type { Layout } from './layout.ts';
-import { segmentNumber } from './wal-segments.ts';
 
 type Where = Pick<Layout, 'archiveHold' | 'archiveStatus' | 'data'>;
 
@@ -58,7 +58,7 @@ export function archiveAgain({ archiveStatus }: Where, archivedTo: Lsn | null, s
   for (const mark of readdirSync(archiveStatus)) {
     const name = /^(.+)\.done$/.exec(mark)?.[1];
     if (name === undefined) continue;
-    const number = segmentNumber(name, segmentBytes);
+    const number = parseSegment(name, segmentBytes)?.number ?? null;
     const end = number === null ? null : (number + 1n) * BigInt(segmentBytes);
     const isKnown = end !== null && archivedTo !== null && end <= archivedTo;
     if (isKnown || (end === null && !name.endsWith('.history'))) continue;
@@ -70,6 +70,6 @@ export function archiveAgain({ archiveStatus }: Where, archivedTo: Lsn | null, s
 
 /** Where the WAL ends that is archived with this segment; `null`: it is no segment's name. */
 export function endOfSegment(name: string, segmentBytes: number): Lsn | null {
-  const number = segmentNumber(name, segmentBytes);
+  const number = parseSegment(name, segmentBytes)?.number ?? null;
   return number === null ? null : lsnFromOffset((number + 1n) * BigInt(segmentBytes));
 }

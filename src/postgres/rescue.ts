@@ -14,6 +14,7 @@ import type { KeptWalLimits, Pruning } from '../core/kept-wal.ts';
 import type { LostReport } from '../core/lost-report.ts';
 import { formatLsn, type Lsn, lsnFromOffset } from '../core/lsn.ts';
 import type { NodeName } from '../core/spec.ts';
+import { segmentOf } from '../core/wal-segments.ts';
 import { describeError, UnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Rescued } from '../ports/postgres.ts';
@@ -29,7 +30,7 @@ import { relationNames } from './relation-names.ts';
 import type { Deadline } from './waiting.ts';
 import { dumpWal } from './wal-dump.ts';
 import { pageBehind } from './wal-pages.ts';
-import { segmentOf, segmentsIn } from './wal-segments.ts';
+import { segmentsIn } from './wal-segments.ts';
 
 export interface RescueContext {
   readonly layout: Layout;

@@ -27,6 +27,22 @@ describe('the next time', () => {
     expect(nextAfter('0 0 30 2 *', 'UTC', 0)).toBeNull();
   });
 
+  it('is the same, whatever was asked before', () => {
+    const moments = fc.array(fc.integer({ min: 0, max: 14 * 24 }), { minLength: 1, maxLength: 12 });
+    const hour = (moment: number) => Date.parse('2026-11-01T00:00:00Z') + moment * 3_600_000;
+    fc.assert(
+      fc.property(moments, (asked) => {
+        // Of the cron itself: every 02:30 on one of the days 1 to 6 of the week.
+        for (const moment of asked) {
+          let expected = hour(moment) - (hour(moment) % 86_400_000) + 9_000_000;
+          while (expected <= hour(moment) || new Date(expected).getUTCDay() === 0) expected += 86_400_000;
+          expect(nextAfter('30 2 * * 1-6', 'UTC', hour(moment))).toBe(expected);
+        }
+      }),
+      { numRuns: 30 },
+    );
+  });
+
   it('always lies ahead', () => {
     const zone = fc.constantFrom('UTC', 'Europe/Berlin', 'America/New_York', 'Australia/Lord_Howe');
     const expression = fc.constantFrom('30 2 * * *', '*/7 * * * *', '0 0 1 * *', '30 2 * * 0');
