@@ -36,7 +36,9 @@ describe('in words', () => {
   });
 
   it('counts many gaps', () => {
-    const days = [1, 2, 3, 4, 5].map((day) => stretch(`2026-11-0${day}T02:00:00Z`, `2026-11-0${day}T20:00:00Z`, missing));
+    const days = [1, 2, 3, 4, 5].map((day) =>
+      stretch(`2026-11-0${day}T02:00:00Z`, `2026-11-0${day}T20:00:00Z`, missing),
+    );
     expect(describeWindow(of(...days), nowMs)).toMatch(/ ago, but for 5 gaps$/);
   });
 });

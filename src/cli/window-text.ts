@@ -66,27 +66,25 @@ export function drawWindow(
   const begin = window.stretches[0]?.fromMs;
   if (begin === undefined || width < 12 || nowMs <= begin) return [];
   const columnMs = (nowMs - begin) / width;
-  const cells: string[] = [];
-  for (let index = 0; index < width; index += 1) {
+  const cells = Array.from({ length: width }, (_, index) => {
     const [from, to] = [begin + index * columnMs, begin + (index + 1) * columnMs];
-    const isGap = touchesGap(window, { from, to, nowMs });
+    const gaps = gapsIn(window, { from, to, nowMs });
     const mark = marks.findLast(({ atMs }) => atMs >= from && (atMs < to || index === width - 1) && atMs <= nowMs);
-    const isSeen = !isGap || cells.at(-1) === gapCell;
-    cells.push(mark !== undefined && isSeen ? mark.letter : isGap ? gapCell : '─');
-  }
+    // Of a gap that began in an earlier column something is seen there.
+    if (mark !== undefined && gaps.every(({ fromMs }) => fromMs < from)) return mark.letter;
+    return gaps.length > 0 ? '·' : '─';
+  });
   return [cells.join(''), labels(window, begin, columnMs, width)];
 }
 
-const gapCell = '·';
-
-/** What is not archived yet is none, until it is older than a column. */
-function touchesGap(
+/** What is not archived yet is a gap where it fills a column. */
+function gapsIn(
   window: RecoverableWindow,
   { from, to, nowMs }: { readonly from: number; readonly to: number; readonly nowMs: number },
-): boolean {
+): readonly Gap[] {
   const last: Stretch | undefined = window.stretches.at(-1);
-  if (last !== undefined && from >= last.toMs) return true;
-  return gapsOf(window).some((gap) => gap.fromMs < to && (gap.toMs ?? nowMs) > from);
+  if (last !== undefined && from > last.toMs) return [{ fromMs: last.toMs, toMs: null }];
+  return gapsOf(window).filter((gap) => gap.fromMs < to && (gap.toMs ?? nowMs) > from);
 }
 
 /** The beginning, `now`, and where one can look again after a gap, as far as there is room. */
