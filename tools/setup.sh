@@ -35,6 +35,7 @@ missing_packages() {
   if ! has_postgres; then echo postgresql; elif ! has psql; then echo postgresql-client; fi
   has pgbouncer || echo pgbouncer
   has etcd || echo etcd-server
+  has pgbackrest || echo pgbackrest
   has openssl || echo openssl
 }
 
@@ -62,7 +63,7 @@ release_services() {
   if [ -n "$kept_policy" ]; then mv "$kept_policy" "$policy"; fi
 }
 
-services=(postgresql pgbouncer etcd)
+services=(postgresql pgbouncer etcd pgbackrest)
 
 installed_services() {
   local service
@@ -105,7 +106,7 @@ install_programs() {
   mapfile -t packages < <(missing_packages)
   if [ "${#packages[@]}" -eq 0 ]; then return 0; fi
   if ! command -v apt-get >/dev/null 2>&1; then
-    say "understudy: missing programs (${packages[*]}): install PostgreSQL 13 to 18 with psql, pgbouncer, etcd and openssl"
+    say "understudy: missing programs (${packages[*]}): install PostgreSQL 13 to 18 with psql, pgbouncer, etcd, pgbackrest and openssl"
     exit 1
   fi
   if [ "$(id -u)" -ne 0 ]; then
