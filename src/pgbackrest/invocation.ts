@@ -1,0 +1,55 @@
+/**
+ * Runs one pgBackRest command.
+ *
+ * Invariant: what runs has ended when the call settles, and ends with this process, whatever ends that: the kernel kills it with
+ * its parent (setpriv --pdeathsig), and its workers end when their pipe does. Nothing of this process's environment
+ * reaches it, since every option of pgBackRest can be given there (`PGBACKREST_...`).
+ */
+import type { ActOptions } from '../ports/postgres.ts';
+import { run } from '../process/run.ts';
+
+export interface CommandResult {
+  /** `null`: a signal ended it. */
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface Invocation extends ActOptions {
+  readonly onStdout?: (chunk: string) => void;
+}
+
+export interface Invoker {
+  /** Throws PROCESS_FAILED when it can't be started or was cancelled, TIMEOUT. */
+  run(command: string, options: readonly string[], invocation: Invocation): Promise<CommandResult>;
+}
+
+// Labels of backups are local times, and have to grow from host to host.
+const environment = { PATH: '/usr/local/bin:/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' };
+
+export function createInvoker(places: {
+  readonly program: string;
+  readonly parentWatch: string | null;
+  readonly configuration: string;
+  readonly stanza: string;
+}): Invoker {
+  const start = places.parentWatch === null ? [] : [places.parentWatch, '--pdeathsig', 'KILL'];
+  return {
+    async run(command, options, { onStdout, ...bounds }) {
+      const whole = [
+        ...[...start, places.program, `--config=${places.configuration}`, `--stanza=${places.stanza}`],
+        ...options,
+        command,
+      ];
+      const [file = places.program, ...args] = whole;
+      const { code, stdout, stderr } = await run(file, args, {
+        ...bounds,
+        env: environment,
+        cwd: '/',
+        anyExit: true,
+        ...(onStdout === undefined ? {} : { onStdout }),
+      });
+      return { code, stdout, stderr };
+    },
+  };
+}

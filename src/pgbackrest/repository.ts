@@ -1,0 +1,247 @@
+/**
+ * The repository of one cluster by pgBackRest, seen from one node (ports/repository.ts).
+ *
+ * Invariant: what belongs to another cluster is never written to and nothing in it expires. pgBackRest itself compares system
+ * identifiers in backups and archiving alone; here every act that writes looks first.
+ */
+import { mkdirSync, rmSync } from 'node:fs';
+import type { RepositoryContents } from '../core/repository.ts';
+import { describeError, isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
+import type { ActOptions } from '../ports/postgres.ts';
+import type { Repository, RepositoryConfiguration } from '../ports/repository.ts';
+import { type LocalServer, repositoryFiles } from './configuration-file.ts';
+import { parseInfo } from './contents.ts';
+import { failure, isUnclear, messageOf } from './failures.ts';
+import { removeFiles, writeFiles } from './files.ts';
+import { type CommandResult, createInvoker, type Invocation } from './invocation.ts';
+import { archiveCommands, repositoryPaths, restoreCommandOf, restoreLocks, stanzaName } from './paths.ts';
+import { findParentWatch, findProgram, type ProgramVersion, readVersion } from './program.ts';
+import { ProgressReader } from './progress.ts';
+import { restoreOptions } from './restore-options.ts';
+import { systemIdentifierOf } from './system-identifier.ts';
+import { parseVerification } from './verification.ts';
+
+export interface RepositoryOptions {
+  readonly cluster: string;
+  readonly major: number;
+  readonly server: LocalServer;
+  /** The agent's own. */
+  readonly stateDirectory: string;
+  /** From the node file; `null`: where it is found. */
+  readonly program: string | null;
+}
+
+/** How long a backup waits for a segment to be archived: the archiver may have a whole outage to send before it. In s. */
+const backupArchiveTimeoutS = 900;
+/** A look waits so long for an answer of the repository, in s; pgBackRest tries four times. */
+const lookIoTimeoutS = 5;
+
+interface Look {
+  readonly contents: RepositoryContents;
+  /** Of `trouble`. */
+  readonly code: keyof typeof stateOf | null;
+}
+
+const stateOf = {
+  REPOSITORY_UNREACHABLE: 'unreachable',
+  REPOSITORY_FOREIGN: 'foreign',
+  REPOSITORY_PASSPHRASE: 'foreign',
+} as const;
+
+function trouble(code: keyof typeof stateOf, text: string): Look {
+  return { contents: { state: stateOf[code], trouble: text, backups: [], archived: null }, code };
+}
+
+/** Enough for all attempts of a look, in ms. */
+const lookWithinMs = 60_000;
+
+const toldByLine = ['--log-level-console=detail', '--no-log-timestamp'];
+
+class PgbackrestRepository implements Repository {
+  readonly commands;
+  readonly stanza: string;
+  readonly #options: RepositoryOptions;
+  readonly #path: string | null;
+  readonly #paths;
+  readonly #invoker;
+  #version: ProgramVersion | null = null;
+  #isConfigured = false;
+
+  constructor(options: RepositoryOptions) {
+    this.#options = options;
+    this.stanza = stanzaName(options.cluster, options.major);
+    this.#paths = repositoryPaths(options.stateDirectory);
+    this.#path = findProgram(options.program);
+    // Without the program the archiver fails, and the WAL is kept.
+    const program = this.#path ?? options.program ?? 'pgbackrest';
+    this.commands = archiveCommands(program, this.#paths, this.stanza);
+    const { configuration } = this.#paths;
+    this.#invoker = createInvoker({ program, parentWatch: findParentWatch(), configuration, stanza: this.stanza });
+  }
+
+  async program() {
+    this.#version ??= await readVersion(this.#path);
+    return { path: this.#path ?? '', version: this.#version.text };
+  }
+
+  async configure(configuration: RepositoryConfiguration): Promise<boolean> {
+    await this.program();
+    if (this.#version === null) return false;
+    const { server } = this.#options;
+    const files = repositoryFiles(configuration, server, this.stanza, this.#paths, this.#version);
+    const { directory, spool, locks, log } = this.#paths;
+    const changed = writeFiles([directory, spool, locks, log], files, [this.#paths.gcsKey, this.#paths.sftpKey]);
+    this.#isConfigured = true;
+    return changed;
+  }
+
+  forget(): Promise<void> {
+    const { configuration, gcsKey, sftpKey } = this.#paths;
+    removeFiles([configuration, gcsKey, sftpKey]);
+    this.#isConfigured = false;
+    return Promise.resolve();
+  }
+
+  async contents(options: ActOptions): Promise<RepositoryContents> {
+    this.#configured();
+    return (await this.#look(options)).contents;
+  }
+
+  async createStanza(options: ActOptions): Promise<void> {
+    await this.#requireOwn(options);
+    await this.#act('stanza-create', [], options);
+  }
+
+  async backup(...[kind, onProgress, options]: Parameters<Repository['backup']>) {
+    await this.#requireOwn(options);
+    const progress = new ProgressReader(onProgress);
+    const type = { full: 'full', differential: 'diff' }[kind];
+    const more = [`--type=${type}`, `--archive-timeout=${backupArchiveTimeoutS}`, ...toldByLine];
+    await this.#act('backup', more, { ...options, onStdout: (chunk) => progress.read(chunk) });
+    const made = (await this.contents(options)).backups.at(-1);
+    if (made === undefined) throw new UnderstudyError('BACKUP_FAILED', 'the backup that was made is not there');
+    return made;
+  }
+
+  async expire(options: ActOptions): Promise<readonly string[]> {
+    const before = await this.#requireOwn(options);
+    if (before.state === 'empty') return [];
+    await this.#act('expire', [], options);
+    const left = new Set((await this.#requireOwn(options)).backups.map(({ label }) => label));
+    return before.backups.map(({ label }) => label).filter((label) => !left.has(label));
+  }
+
+  async verify(...[onProgress, options]: Parameters<Repository['verify']>) {
+    const { backups } = await this.#requireOwn(options);
+    // pgBackRest tells nothing until it has read everything.
+    onProgress({ bytesDone: 0, bytesTotal: backups.reduce((sum, { repositoryBytes }) => sum + repositoryBytes, 0) });
+    const result = await this.#act('verify', ['--output=text', '--verbose'], options);
+    const verification = parseVerification(result.stdout);
+    if (verification !== null) return verification;
+    // It answers so, and with exit code 0, when it could read nothing.
+    await this.#requireOwn(options);
+    throw new UnderstudyError(
+      'BACKUP_FAILED',
+      'what the repository says of itself (backup.info, archive.info) is missing',
+    );
+  }
+
+  async restore(...[request, onProgress, options]: Parameters<Repository['restore']>) {
+    this.#configured();
+    const { into } = request;
+    const isOwn = into === this.#options.server.dataDirectory;
+    const command = isOwn
+      ? this.commands.restore
+      : restoreCommandOf(this.#path ?? 'pgbackrest', this.#paths, this.stanza, into);
+    const progress = new ProgressReader(onProgress);
+    const locks = restoreLocks(this.#paths, into);
+    mkdirSync(into, { recursive: true, mode: 0o700 });
+    const invocation = { ...options, onStdout: (chunk: string) => progress.read(chunk) };
+    const result = await this.#invoker.run(
+      'restore',
+      [...restoreOptions(request, command, locks), ...toldByLine],
+      invocation,
+    );
+    rmSync(locks, { recursive: true, force: true });
+    if (result.code !== 0) throw await this.#explain('RESTORE_FAILED', result, options);
+  }
+
+  #configured(): void {
+    if (this.#isConfigured) return;
+    throw new UnderstudyError('REPOSITORY_UNCONFIGURED', 'this node has no secret of the repository yet');
+  }
+
+  async #act(command: string, more: readonly string[], invocation: Invocation): Promise<CommandResult> {
+    this.#configured();
+    const result = await this.#invoker.run(command, more, invocation);
+    if (result.code !== 0) throw await this.#explain('BACKUP_FAILED', result, invocation);
+    return result;
+  }
+
+  async #look(options: ActOptions): Promise<Look> {
+    let said: CommandResult;
+    try {
+      said = await this.#invoker.run('info', ['--output=json', `--io-timeout=${lookIoTimeoutS}`], options);
+    } catch (error) {
+      if (!isUnderstudyError(error, 'TIMEOUT')) throw error;
+      return trouble('REPOSITORY_UNREACHABLE', 'the repository did not answer in time');
+    }
+    if (said.code !== 0) throw failure('BACKUP_FAILED', said);
+    const info = parseInfo(said.stdout);
+    if (info.state === 'failed') {
+      const unreachable = await this.#unreachable(options);
+      if (unreachable !== null) return trouble('REPOSITORY_UNREACHABLE', unreachable);
+      return trouble('REPOSITORY_PASSPHRASE', `it can't be read with this passphrase: ${info.message}`);
+    }
+    const { state, backups, archived, systemIdentifier } = info;
+    const own = systemIdentifierOf(this.#options.server.dataDirectory);
+    if (systemIdentifier !== null && own !== null && systemIdentifier !== own) {
+      const said = `it is of the cluster with system identifier ${systemIdentifier}, and this one has ${own}`;
+      return trouble('REPOSITORY_FOREIGN', said);
+    }
+    return { contents: { state, trouble: null, backups, archived }, code: null };
+  }
+
+  /** Throws REPOSITORY_UNREACHABLE, REPOSITORY_FOREIGN, REPOSITORY_PASSPHRASE. */
+  async #requireOwn(options: ActOptions): Promise<RepositoryContents> {
+    this.#configured();
+    const bounds = { withinMs: Math.min(options.withinMs, lookWithinMs) };
+    const { contents, code } = await this.#look({ ...options, ...bounds });
+    if (code !== null) throw new UnderstudyError(code, contents.trouble ?? '');
+    return contents;
+  }
+
+  /** Why, where the exit code alone does not say it. */
+  async #explain(
+    doing: 'BACKUP_FAILED' | 'RESTORE_FAILED',
+    result: CommandResult,
+    options: ActOptions,
+  ): Promise<UnderstudyError> {
+    const plain = failure(doing, result);
+    if (!isUnclear(result) || options.signal?.aborted === true) return plain;
+    try {
+      await this.#requireOwn({ ...options, withinMs: lookWithinMs });
+    } catch (error) {
+      if (isUnderstudyError(error)) {
+        return new UnderstudyError(error.code, `${plain.message}: ${describeError(error)}`);
+      }
+      throw error;
+    }
+    return plain;
+  }
+
+  /** `null`: it answers, and takes the credentials. Lists the place, for which no passphrase is needed. */
+  async #unreachable(options: ActOptions): Promise<string | null> {
+    try {
+      const listed = await this.#invoker.run('repo-ls', [`--io-timeout=${lookIoTimeoutS}`], options);
+      return listed.code === 0 ? null : messageOf(listed);
+    } catch (error) {
+      if (isUnderstudyError(error, 'TIMEOUT')) return 'the repository did not answer in time';
+      throw error;
+    }
+  }
+}
+
+export function createRepository(options: RepositoryOptions): Repository {
+  return new PgbackrestRepository(options);
+}
