@@ -101,6 +101,13 @@ module.exports = {
       to: { path: '^src/', pathNot: '^src/(comparison|errors|timing)/' },
     },
     {
+      name: 'logical-knows-one-server',
+      comment: 'a live one or an instance of the past: it is told where the socket is, and as whom',
+      severity: 'error',
+      from: { path: '^src/logical/', pathNot: '[.]test[.]ts$' },
+      to: { path: '^src/', pathNot: '^src/(logical|errors|process|postgres/program-environment)' },
+    },
+    {
       name: 'composition-is-the-end',
       comment: 'whoever is composed knows nothing of how; the command line starts it',
       severity: 'error',

@@ -272,7 +272,8 @@ drop" ("Key") VALUES (E'new\\nDROP TABLE "Odd "" schema"."T')`,
       code: 'REQUEST_INVALID',
       hint: expect.stringContaining('s.twice'),
     });
-    await expect(compare('a b')).rejects.toMatchObject({ code: 'REQUEST_INVALID' });
+    for (const wrong of ['a b', 'public.*', '1', ''])
+      await expect(compare(wrong)).rejects.toMatchObject({ code: 'REQUEST_INVALID' });
     expect((await compare('S.twice')).found).toEqual([]);
   });
 

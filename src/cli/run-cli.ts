@@ -17,10 +17,12 @@ import { declareCertificates } from './certificates.ts';
 import { declareCompletion } from './completion.ts';
 import { declareCredentials } from './credentials.ts';
 import { declareDoctor } from './doctor.ts';
+import { declareDump } from './dump.ts';
 import { declareEnrol } from './enrol.ts';
 import { declareEvents } from './events.ts';
 import { declareFailover } from './failover.ts';
 import { declareHandsOff } from './hands-off.ts';
+import { declareLoadFile } from './load-file.ts';
 import { declareLost } from './lost.ts';
 import { declareNodeOrders } from './node-orders.ts';
 import { declareNode } from './node-token.ts';
@@ -48,6 +50,8 @@ const verbs = [
   declareHandsOff,
   declareReadOnly,
   declareByHand,
+  declareDump,
+  declareLoadFile,
   declareUri,
   declareCredentials,
   declareEvents,

@@ -62,12 +62,14 @@ export async function findTable(snapshot: Snapshot, written: string): Promise<Ta
 }
 
 async function nameParts(snapshot: Snapshot, written: string): Promise<readonly string[]> {
-  const invalid = (cause?: unknown): UnderstudyError =>
+  const invalid = (): UnderstudyError =>
     new UnderstudyError('REQUEST_INVALID', `${JSON.stringify(written)} is not the name of a table`, {
       hint: 'write it as in SQL: users, shop.users, "Odd name"',
-      cause,
     });
-  const isName = /^\s*(?:"(?:[^"]|"")+"|[^\s".]+)(?:\.(?:"(?:[^"]|"")+"|[^\s".]+))?\s*$/u.test(written);
+  const isName =
+    /^\s*(?:"(?:[^"]|"")+"|[\p{L}_][\p{L}\p{N}_$]*)(?:\.(?:"(?:[^"]|"")+"|[\p{L}_][\p{L}\p{N}_$]*))?\s*$/u.test(
+      written,
+    );
   if (!isName) throw invalid();
   const rows = await snapshot.query('SELECT unnest(pg_catalog.parse_ident($1))', [written]);
   return rows.map(([part]) => part ?? '');

@@ -5,8 +5,7 @@
  * It settles also when SIGKILL ends nothing, as with a process that waits for a disk that hangs: that one is left behind.
  * Output is kept within bounds (its end, where errors are). Refuses shells: a program and its argument vector only.
  */
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
-import type { Readable, Writable } from 'node:stream';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import { type ProgramOptions, spawnOptions, startFailure } from './program.ts';
 
@@ -15,6 +14,10 @@ export interface RunOptions extends ProgramOptions {
   readonly signal?: AbortSignal;
   /** Written to its standard input, which is then closed. */
   readonly input?: string | Uint8Array;
+  /** An open file that is its standard input instead. The caller closes it. */
+  readonly inputFrom?: number;
+  /** An open file that takes its standard output; none of it is kept here then. The caller closes it. */
+  readonly outputTo?: number;
   /** How much of the end of each output is kept, in bytes; 1 MiB by default. */
   readonly maxOutputBytes?: number;
   /** Called with each piece of output as it comes. */
@@ -33,8 +36,6 @@ export interface RunResult {
   /** The beginning of an output was dropped. */
   readonly truncated: boolean;
 }
-
-type Child = ChildProcessByStdio<Writable, Readable, Readable>;
 
 /** Between SIGTERM and SIGKILL: enough for a program to remove its temporary files. */
 const graceMs = 1_000;
@@ -71,7 +72,7 @@ class Capture {
   }
 }
 
-function signalGroup(child: Child, signal: NodeJS.Signals): void {
+function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   if (child.pid === undefined) return;
   try {
     // The group has the leader's id; it exists as long as one member lives.
@@ -95,7 +96,12 @@ function failure(file: string, result: RunResult): UnderstudyError {
  * Ends the program when its time is over or the caller cancels; `stopped` then has the reason. `abandon` is called with it
  * when the program can't be ended.
  */
-function superviseEnd(child: Child, file: string, options: RunOptions, abandon: (reason: UnderstudyError) => void) {
+function superviseEnd(
+  child: ChildProcess,
+  file: string,
+  options: RunOptions,
+  abandon: (reason: UnderstudyError) => void,
+) {
   let stopped: UnderstudyError | null = null;
   let killer: NodeJS.Timeout | undefined;
   const end = (reason: UnderstudyError): void => {
@@ -107,8 +113,8 @@ function superviseEnd(child: Child, file: string, options: RunOptions, abandon: 
     killer = setTimeout(() => {
       signalGroup(child, 'SIGKILL');
       // Something outside the group may hold the pipes open: don't wait for it.
-      child.stdout.destroy();
-      child.stderr.destroy();
+      child.stdout?.destroy();
+      child.stderr?.destroy();
       killer = setTimeout(() => abandon(reason), abandonMs);
     }, graceMs);
   };
@@ -131,6 +137,11 @@ function superviseEnd(child: Child, file: string, options: RunOptions, abandon: 
   };
 }
 
+function start(file: string, args: readonly string[], options: RunOptions): ChildProcess {
+  const { inputFrom, outputTo } = options;
+  return spawn(file, [...args], { ...spawnOptions(options), stdio: [inputFrom ?? 'pipe', outputTo ?? 'pipe', 'pipe'] });
+}
+
 /**
  * Throws PROCESS_FAILED when it can't be started, is cancelled, or ends with another code than 0 (unless `anyExit`);
  * TIMEOUT when it was ended for taking longer than `withinMs`; it may take 1.5 s more to end it, or to give that up.
@@ -145,16 +156,16 @@ export function run(file: string, args: readonly string[], options: RunOptions):
   const stdout = new Capture(limit);
   const stderr = new Capture(limit);
   return new Promise((resolve, reject) => {
-    let child: Child;
+    let child: ChildProcess;
     try {
-      child = spawn(file, [...args], { ...spawnOptions(options), stdio: ['pipe', 'pipe', 'pipe'] });
+      child = start(file, args, options);
     } catch (error) {
       reject(startFailure(file, options, error)); // a bad argument, such as a NUL byte
       return;
     }
     const supervision = superviseEnd(child, file, options, (reason) => {
       supervision.release();
-      child.stdin.destroy();
+      child.stdin?.destroy();
       child.unref();
       reject(reason);
     });
@@ -163,16 +174,16 @@ export function run(file: string, args: readonly string[], options: RunOptions):
       supervision.release();
       reject(startFailure(file, options, error));
     });
-    child.stdout.on('data', (chunk: Buffer) => {
+    child.stdout?.on('data', (chunk: Buffer) => {
       stdout.add(chunk);
       options.onStdout?.(chunk.toString('utf8'));
     });
-    child.stderr.on('data', (chunk: Buffer) => {
+    child.stderr?.on('data', (chunk: Buffer) => {
       stderr.add(chunk);
       options.onStderr?.(chunk.toString('utf8'));
     });
-    child.stdin.on('error', () => undefined); // it ended without reading its input
-    child.stdin.end(options.input ?? '');
+    child.stdin?.on('error', () => undefined); // it ended without reading its input
+    child.stdin?.end(options.input ?? '');
     child.once('close', (code, signal) => {
       supervision.release();
       const stopped = supervision.reason();
