@@ -60,8 +60,12 @@ function serverOf({ account, binaries, spec }: Place, host: string): Server {
   return { binaries, host, port: spec.spec.postgres.port, user: 'postgres', runAs };
 }
 
-/** The primary has other work: a standby that streams and has replayed nearly everything comes first. */
+/** The primary has other work: a standby that streams and has replayed nearly everything comes first. One that is delayed comes last. */
 export function fittest(servers: readonly LocalServer[]): LocalServer | undefined {
-  const fit = servers.find((one) => one.inRecovery && one.isStreaming && one.unreplayedBytes <= fitWithinBytes);
-  return fit ?? servers.find(({ inRecovery }) => !inRecovery) ?? servers[0];
+  const fit = servers.find(
+    (one) => one.inRecovery && one.isStreaming && !one.isDelayed && one.unreplayedBytes <= fitWithinBytes,
+  );
+  return (
+    fit ?? servers.find(({ inRecovery }) => !inRecovery) ?? servers.find(({ isDelayed }) => !isDelayed) ?? servers[0]
+  );
 }

@@ -17,6 +17,8 @@ export type Database = z.infer<typeof databaseSchema>;
 const standingSchema = z.object({
   inRecovery: z.boolean(),
   isStreaming: z.boolean(),
+  /** It replays later on purpose: what it shows is of the past. */
+  isDelayed: z.boolean(),
   /** Received, and not yet visible. */
   unreplayedBytes: z.number(),
 });
@@ -54,6 +56,7 @@ export async function standingOf(server: Server, signal?: AbortSignal): Promise<
     maintenance,
     `SELECT json_build_object('inRecovery', pg_is_in_recovery(),
        'isStreaming', EXISTS (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming'),
+       'isDelayed', (SELECT setting <> '0' FROM pg_settings WHERE name = 'recovery_min_apply_delay'),
        'unreplayedBytes', coalesce(pg_wal_lsn_diff(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()), 0))`,
     signal === undefined ? {} : { signal },
   );
