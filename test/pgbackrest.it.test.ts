@@ -11,6 +11,7 @@ import { findBinaries } from '../src/postgres/binaries.ts';
 import { createSession, type Session } from '../src/postgres/session.ts';
 import { ownProcesses, readCommandLine } from '../src/process/identity.ts';
 import { run } from '../src/process/run.ts';
+import { sendSignal } from '../src/process/signal.ts';
 import { type ObjectStore, startObjectStore } from './fixtures/object-store.ts';
 import { openTestCluster, soon, type TestCluster, type TestNode, until } from './fixtures/postgres-cluster.ts';
 import { leaveRoot } from './fixtures/postgres-user.ts';
@@ -63,7 +64,17 @@ beforeAll(async () => {
   await db1.postgres.start({ role: 'primary' }, soon);
 });
 
+/** Those of pgBackRest: what sends the WAL outlives the server that started it. */
+const ours = (...words: readonly string[]) =>
+  ownProcesses((pid) => {
+    const line = readCommandLine(pid);
+    return line.some((word) => word.includes(cluster.directory)) && words.every((word) => line.includes(word));
+  });
+
 afterAll(async () => {
+  await db1?.postgres.stop({ patienceMs: 1_000, awaitStandby: null }, soon);
+  for (const sender of ours('archive-push:async')) sendSignal(sender, 'SIGKILL');
+  await until('nothing is sent any more', async () => ours('archive-push:async').length === 0);
   cluster?.close();
   await store?.close();
 });
@@ -230,18 +241,13 @@ it('keeps the WAL while nobody answers, and sends it when somebody does', async 
 });
 
 it('leaves nothing running of a backup that is cancelled in the middle, and makes the next one', async () => {
-  const mine = () =>
-    ownProcesses((pid) => {
-      const line = readCommandLine(pid);
-      return line.some((word) => word.includes(cluster.directory)) && line.includes('backup');
-    });
   const abort = new AbortController();
   const first = repository.backup('full', () => store.freeze(), { withinMs: 60_000, signal: abort.signal });
   const ended = refusedWith(first);
-  await until('it hangs in the middle', async () => mine().length > 0);
+  await until('it hangs in the middle', async () => ours('backup').length > 0);
   store.thaw();
   abort.abort();
   expect(await ended).toBe('PROCESS_FAILED');
-  expect(mine()).toEqual([]);
+  expect(ours('backup')).toEqual([]);
   expect((await repository.backup('differential', nothing, soon)).kind).toBe('differential');
 });
