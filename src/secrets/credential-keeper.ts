@@ -9,23 +9,13 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import type { SealedCredential } from '../core/credential.ts';
-import type { ApplicationName, NodeName } from '../core/spec.ts';
-import { describeError, isUnderstudyError } from '../errors/understudy-error.ts';
-import { unseal } from '../pki/seal.ts';
-import { verifySealingKey } from '../pki/sealing-key.ts';
-import type { Trust } from '../pki/trust.ts';
+import { describeError } from '../errors/understudy-error.ts';
 import type { CredentialKeeper } from '../ports/credentials.ts';
 import { credentialKey } from '../records/keys.ts';
+import { type Opened, type OpenerParts, openSealed } from './sealer.ts';
 
-export interface KeeperParts {
-  readonly self: NodeName;
+export interface KeeperParts extends OpenerParts {
   readonly file: string;
-  /** Own sealing certificate and key in PEM, of now; `null`: this node has none. */
-  readonly own: () => { readonly certificatePem: string; readonly keyPem: string } | null;
-  /** Like `own` it throws an `UnderstudyError` when a file can't be read. */
-  readonly trust: () => Trust;
-  /** Wall clock. */
-  readonly nowMs: () => number;
 }
 
 const keptSchema = z.array(
@@ -38,8 +28,6 @@ const keptSchema = z.array(
   }),
 );
 
-type Opened = { readonly password: string } | { readonly because: string };
-
 export function createCredentialKeeper(parts: KeeperParts): CredentialKeeper {
   let credentials = readKept(parts.file);
   let unwritten: string | null = null;
@@ -48,8 +36,8 @@ export function createCredentialKeeper(parts: KeeperParts): CredentialKeeper {
 
   const open = ({ application, sealed }: SealedCredential): Opened => {
     const known = opened.get(sealed);
-    if (known !== undefined && 'password' in known) return known;
-    const result = opening(parts, application, sealed);
+    if (known !== undefined && 'secret' in known) return known;
+    const result = openSealed(parts, credentialKey(parts.self, application), sealed);
     opened.set(sealed, result);
     return result;
   };
@@ -77,29 +65,9 @@ export function createCredentialKeeper(parts: KeeperParts): CredentialKeeper {
       const found = credentials.find((each) => each.application === application && each.generation === generation);
       if (found === undefined) return null;
       const result = open(found);
-      return 'password' in result ? result.password : null;
+      return 'secret' in result ? result.secret : null;
     },
   };
-}
-
-/** Files that can't be read for a moment are a trouble as any other: what is not opened is tried again. */
-function opening(parts: KeeperParts, application: ApplicationName, sealed: string): Opened {
-  try {
-    return openedBy(parts, application, sealed);
-  } catch (error) {
-    if (!isUnderstudyError(error)) throw error;
-    return { because: describeError(error) };
-  }
-}
-
-function openedBy(parts: KeeperParts, application: ApplicationName, sealed: string): Opened {
-  const { self } = parts;
-  const own = parts.own();
-  if (own === null) return { because: `${self} has no sealing key (tls.sealing in its node file)` };
-  const key = verifySealingKey(own, self, parts.trust(), parts.nowMs());
-  if (!key.ok) return { because: `the sealing key of ${self}: ${key.because}` };
-  const found = unseal(sealed, credentialKey(self, application), key.value, parts.trust());
-  return found.ok ? { password: found.secret.toString('utf8') } : { because: found.because };
 }
 
 /** Answers what went wrong. What was not written is told anew by the next agent of a database node that is heard. */
