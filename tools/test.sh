@@ -8,6 +8,7 @@
 set -euo pipefail
 cd "$(dirname "$(dirname "$(readlink -f "$0")")")"
 bash tools/setup.sh
+bash tools/test-programs.sh
 if [ "$#" -gt 0 ]; then exec npx vitest run "$@"; fi
 
 said=$(mktemp -d)
