@@ -53,6 +53,8 @@ const bodies: Readonly<Record<Exclude<PostRoute, WithoutBody>, unknown>> = {
   dropDatabase: { name: 'wiki' },
   acceptAudit: { node: 'pg1', sequence: 4, hash: '0'.repeat(64) },
   report: exampleReport,
+  orderBackup: { work: 'full' },
+  repositorySecret: { credentials: { kind: 'none' }, passphrase: 'secret', replaces: false },
 };
 const isRouteName = (name: string): name is RouteName => Object.hasOwn(routes, name);
 const names = Object.keys(routes).filter(isRouteName);

@@ -69,6 +69,7 @@ export interface BackendParts {
   readonly authority: AgentBackend['authority'];
   readonly registered: AgentBackend['registered'];
   readonly trust: AgentBackend['trust'];
+  readonly backups: AgentBackend['backups'];
 }
 
 /** Each may list a thousand transactions; an answer has its limit. */
@@ -82,6 +83,7 @@ export class DatabaseBackend implements AgentBackend {
   readonly authority: AgentBackend['authority'];
   readonly registered: AgentBackend['registered'];
   readonly trust: AgentBackend['trust'];
+  readonly backups: AgentBackend['backups'];
   readonly #parts: BackendParts;
   readonly #agent: DatabaseNode;
   readonly #switchovers: SwitchoverOrders;
@@ -95,6 +97,7 @@ export class DatabaseBackend implements AgentBackend {
     this.authority = parts.authority;
     this.registered = parts.registered;
     this.trust = parts.trust;
+    this.backups = parts.backups;
     this.audit = { ...audit, anchors };
     this.#parts = parts;
     this.#agent = parts.agent;

@@ -2,6 +2,7 @@
  * A database node's agent, put together from its ports: the loop, what it sees, what it does, whom it tells. Knows no
  * real adapter; src/composition and the tests bring those.
  */
+import { setMaxListeners } from 'node:events';
 import type { ClusterView, FinishedJob, Requests } from '../core/cluster-view.ts';
 import type { Decision } from '../core/decision.ts';
 import { type KeptWalLimits, keptWalLimits } from '../core/kept-wal.ts';
@@ -101,6 +102,8 @@ export class DatabaseNode {
     this.clock = parts.clock;
     this.postgres = parts.postgres;
     this.signal = this.#ended.signal;
+    // Each of its chores waits for it.
+    setMaxListeners(0, this.signal);
     this.reports = new ReceivedReports(parts.clock);
     this.mirror = new StoreMirror(parts.store, parts.clock, (isMaterial) => this.#storeChanged(isMaterial));
     this.#told = new ToldFailures(parts.clock);

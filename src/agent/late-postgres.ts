@@ -39,6 +39,7 @@ export function createLatePostgres(create: () => Postgres | null): Postgres {
     warm: async (databases, options) => await known().warm(databases, options),
     readWal: async (request) => await known().readWal(request),
     hearWal: async (...all) => await known().hearWal(...all),
+    heartbeat: async (options) => await known().heartbeat(options),
     probeWrite: async (options) => await known().probeWrite(options),
     checkpoint: async (options) => await known().checkpoint(options),
     applySlots: async (...all) => await known().applySlots(...all),

@@ -91,6 +91,10 @@ export const answersByRoute: Readonly<Record<Exclude<RouteName, StreamRoute>, An
     await backend.audit.accept(requests.acceptAudit.parse(body));
     return {};
   },
+  backups: (backend) => backend.backups.standing(),
+  orderBackup: (backend, { body, caller }) => backend.backups.order(requests.orderBackup.parse(body), caller.by),
+  repositorySecret: (backend, { body, caller }) =>
+    backend.backups.giveSecret(requests.repositorySecret.parse(body), caller.by),
   reinit: (backend, { body, caller }) => {
     requests.reinit.parse(body);
     return backend.reinit(caller.by);

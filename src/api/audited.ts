@@ -113,6 +113,13 @@ const readings: Record<OrderRoute | 'certificate', Reading> = {
     const { lifeMs, name, role } = requests.person.parse(body);
     return { kind: 'order.person', facts: { role, name, days: Math.round(lifeMs / 86_400_000) } };
   },
+  orderBackup: (body) => ({ kind: 'order.backup', facts: { work: requests.orderBackup.parse(body).work } }),
+  // Nothing of the secret itself.
+  repositorySecret(body) {
+    const { credentials, passphrase, replaces } = requests.repositorySecret.parse(body);
+    const what = passphrase === null ? 'credentials' : 'credentials and passphrase';
+    return { kind: 'order.repository_secret', facts: { what, place: credentials.kind, replaces } };
+  },
   reinit: () => ({ kind: 'order.reinit', facts: {} }),
   restart: () => ({ kind: 'order.restart', facts: {} }),
 };

@@ -11,6 +11,7 @@ import type { AuditState } from '../audit/log.ts';
 import type { DatabaseState } from '../core/applied.ts';
 import type { NodeAnchor } from '../core/audit-anchor.ts';
 import type { AuthorityState } from '../core/authority.ts';
+import type { BackupRun } from '../core/backup-run.ts';
 import type { CertificateWish, IssuedCertificate } from '../core/certificates.ts';
 import type { WalPiece, WalRequest } from '../core/last-words.ts';
 import type { LostReport } from '../core/lost-report.ts';
@@ -20,6 +21,7 @@ import type { PromiseAnswer, PromiseRequest } from '../core/promise.ts';
 import type { Receipt } from '../core/receipt.ts';
 import type { RegisteredCertificate } from '../core/registered.ts';
 import type { KnownCertificate } from '../core/revocation.ts';
+import type { NodeName } from '../core/spec.ts';
 import type { ClusterStatus } from '../core/status.ts';
 import type { TrustRecord, TrustState } from '../core/trust-record.ts';
 import type { EventRecord } from '../events/catalogue.ts';
@@ -28,6 +30,7 @@ import { Connection, type ConnectionOptions } from './connection.ts';
 import type { TopologyMessage } from './contract/app-nodes.ts';
 import type { AuditAcceptance } from './contract/audit.ts';
 import type { AgentBackend } from './contract/backend.ts';
+import type { BackupOrderRequest, BackupStanding, RepositorySecretRequest } from './contract/backups.ts';
 import type {
   AuthorityRenewalAnswer,
   AuthorityRenewalRequest,
@@ -129,6 +132,12 @@ export interface AgentClient {
   auditAnchors(options?: AskOptions): Promise<readonly NodeAnchor[]>;
   auditFile(file: string, offset: number, options?: AskOptions): Promise<AuditPiece>;
   acceptAudit(accepted: AuditAcceptance, options?: AskOptions): Promise<void>;
+  backups(options?: AskOptions): Promise<BackupStanding>;
+  orderBackup(request: BackupOrderRequest, options?: AskOptions): Promise<BackupRun>;
+  giveRepositorySecret(
+    request: RepositorySecretRequest,
+    options?: AskOptions,
+  ): Promise<{ readonly sealedTo: readonly NodeName[] }>;
   reinit(options?: AskOptions): Promise<Accepted>;
   restart(options?: AskOptions): Promise<Accepted>;
   /** Returns when the signal fires; throws when the stream breaks or is silent for 3 s. Connects once. */
@@ -227,6 +236,9 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
       const ask = { method: routes.auditFile.method, path: `${pathOf('auditFile', file)}?offset=${offset}` };
       return exchange(connection, ask, (value) => answers.auditFile.parse(value), { withinMs: usualMs, ...asked });
     },
+    backups: (asked) => call('backups', answers.backups, asked),
+    orderBackup: (body, asked) => call('orderBackup', answers.orderBackup, asked, { body }),
+    giveRepositorySecret: (body, asked) => call('repositorySecret', answers.repositorySecret, asked, { body }),
     reinit: (asked) => call('reinit', answers.reinit, asked),
     restart: (asked) => call('restart', answers.restart, asked),
     followTopology(onMessage, signal) {

@@ -43,6 +43,8 @@ export const auditCatalogue = {
   'order.revert': { sentence: 'ordered to revert {what} in the databases' },
   'order.drop': { sentence: 'ordered to drop the database {database}' },
   'order.acceptance': { sentence: 'accepted the log of {of} as it is, up to line {sequence}' },
+  'order.backup': { sentence: 'ordered {work} of the repository of backups' },
+  'order.repository_secret': { sentence: 'gave the {what} of the repository of backups ({place})' },
   'order.reinit': { sentence: 'ordered a new clone' },
   'order.restart': { sentence: 'ordered a restart' },
   'order.certificate': { sentence: 'asked for certificates: {purposes}', isLimited: true },

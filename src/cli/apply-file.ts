@@ -6,6 +6,7 @@ import { exitCodes } from '../errors/exit-codes.ts';
 import { describeError, isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
 import { findStage } from '../stage/record.ts';
 import { Troubles } from './apply-troubles.ts';
+import { firstSecret, giveFirstSecret } from './backup-secret.ts';
 import type { Call } from './call.ts';
 import type { ClusterAccess } from './cluster-access.ts';
 import { type Owed, owedBy, type Wanted } from './convergence.ts';
@@ -24,11 +25,13 @@ export async function applyFile(call: Call, file: string, timeoutMs: number): Pr
   if (!terminal.json) terminal.print(...planLines(planned, terminal.paint));
   const refusal = refusalOf(plan);
   if (refusal !== null) throw refusal;
+  const secret = await firstSecret(access, spec, planned.credentialsFile, call.io.cwd);
   const isNew = !isDeepStrictEqual(base.spec, spec);
   const revision = isNew ? await declareSpec(call, access, base, { spec, file }) : base.revision;
   if (!terminal.json && isNew) terminal.print(`Declared as revision ${revision}.`);
+  if (secret !== null) await giveFirstSecret(call, access, secret);
   const outcome = await untilConverged(call, access, { spec, revision, before: base.spec, timeoutMs });
-  return conclude(call, revision, outcome);
+  return conclude(call, revision, outcome, secret?.passphrase ?? null);
 }
 
 interface Awaited extends Wanted {
@@ -110,7 +113,12 @@ class NodeProgress {
   }
 }
 
-function conclude({ terminal }: Call, revision: number, { status, owed, tookMs }: Outcome): number {
+function conclude(
+  { terminal }: Call,
+  revision: number,
+  { status, owed, tookMs }: Outcome,
+  passphrase: string | null,
+): number {
   const isDone = status !== null && (status.specRevision ?? 0) >= revision && owed.length === 0;
   const later =
     status === null ? [] : todo({ ...status, nodes: status.nodes.map((node) => ({ ...node, unconverged: [] })) });
@@ -123,6 +131,7 @@ function conclude({ terminal }: Call, revision: number, { status, owed, tookMs }
       converged: isDone,
       owed: owed.map(({ node, text }) => ({ node, text })),
       pendingRestart,
+      ...(passphrase === null ? {} : { passphrase }),
     });
   } else {
     if (isDone) terminal.print(`Every node is as declared, revision ${revision}, after ${spanText(tookMs)}.`);

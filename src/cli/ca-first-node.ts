@@ -63,7 +63,7 @@ export function declareFirstNode(ca: Command, perform: Perform): void {
 }
 
 async function first(call: Call, clusterFile: string, options: FirstOptions): Promise<number> {
-  const spec = readClusterFile(call, clusterFile);
+  const { spec } = readClusterFile(call, clusterFile);
   const node = chosen(spec, options.node);
   const { openIssuing, sealToItself, signFor } = await import('../pki/first-node.ts');
   const { placeFounder, placeLists } = await import('../pki/founding.ts');

@@ -18,6 +18,8 @@ export interface SpecInForce {
 
 export interface PlannedFile {
   readonly spec: Spec;
+  /** Of the repository of backups; a path on this machine. */
+  readonly credentialsFile: string | null;
   readonly base: SpecInForce;
   readonly plan: Plan;
   readonly primary: string | null;
@@ -27,14 +29,14 @@ export interface PlannedFile {
 
 /** Throws CONFIG_UNREADABLE, CONFIG_INVALID. */
 export async function planFile(call: Call, file: string): Promise<PlannedFile> {
-  const spec = readClusterFile(call, file);
+  const { spec, credentialsFile } = readClusterFile(call, file);
   const access = await call.cluster();
   const [base, { primary }] = [await specInForce(access), await access.status()];
   const { state, unknownBecause } = await databaseState(access, primary);
   if (unknownBecause !== null && base.spec !== null)
     call.terminal.note(`what was changed by hand in the databases is not known: ${unknownBecause}`);
   const plan = planChanges(base.spec, spec, { primary, databases: state.found });
-  return { spec, base, plan, primary, databases: state };
+  return { spec, credentialsFile, base, plan, primary, databases: state };
 }
 
 export async function specInForce(access: ClusterAccess): Promise<SpecInForce> {

@@ -10,6 +10,7 @@ import { version } from '../version.ts';
 import { declareAgent } from './agent.ts';
 import { declareApply } from './apply.ts';
 import { declareAudit } from './audit.ts';
+import { declareBackup } from './backup.ts';
 import { declareByHand } from './by-hand.ts';
 import { declareCa } from './ca.ts';
 import { type Perform, withCall } from './call.ts';
@@ -53,6 +54,7 @@ const verbs = [
   declareDump,
   declareLoadFile,
   declareUri,
+  declareBackup,
   declareCredentials,
   declareEvents,
   declareWhy,

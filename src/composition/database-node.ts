@@ -34,6 +34,7 @@ import { readCredentials } from '../pki/credential-files.ts';
 import { founderRecords } from '../pki/founding.ts';
 import type { RevocationLists } from '../pki/revocation-lists.ts';
 import type { WatchedFence } from '../ports/fence.ts';
+import type { Repository } from '../ports/repository.ts';
 import type { Store } from '../ports/store.ts';
 import { archiveHoldIn } from '../postgres/layout.ts';
 import { syncNames } from '../postgres/sync-names.ts';
@@ -41,10 +42,11 @@ import { createCredentialMaker } from '../secrets/credential-maker.ts';
 import { readOwnSealing } from '../secrets/own-sealing.ts';
 import { version } from '../version.ts';
 import { authorityOf } from './authority.ts';
+import { type Backups, backupsOf } from './backups.ts';
 import { askedOf, ownCertificateParts, renewalOf, secretsOf, signerOf } from './certificates.ts';
 import { enrolmentDoor, enrolmentOf } from './enrolment.ts';
 import type { Foundation, Running } from './foundation.ts';
-import { diskFreeBytes, fenceOf, localPostgres } from './local-server.ts';
+import { diskFreeBytes, fenceOf, localPostgres, localRepositories } from './local-server.ts';
 import { peerAgent } from './peers.ts';
 import { hearingRevocations, revocationChores, revocationLists } from './revocations.ts';
 import type { TrustParts } from './trust.ts';
@@ -58,6 +60,7 @@ interface Shared {
   /** Of revoked certificates, on this node's disk. */
   readonly lists: RevocationLists;
   readonly peers: Peers<AgentClient>;
+  readonly repositoryOf: (spec: Spec) => Repository;
 }
 
 export function startDatabase(foundation: Foundation): Running {
@@ -78,6 +81,7 @@ export function startDatabase(foundation: Foundation): Running {
   const shared: Shared = {
     spec,
     lists: revocationLists(foundation, () => agent),
+    repositoryOf: localRepositories(foundation),
     store: openStore(file.store, cluster, clock, policy),
     fence: fenceOf(foundation, () => spec()?.postgres.dataDirectory ?? file.directories.data),
     peers: new Peers(
@@ -87,7 +91,8 @@ export function startDatabase(foundation: Foundation): Running {
   };
   const agent: DatabaseNode = databaseAgent(foundation, shared, () => agent);
   const certificates = certificatesOf(foundation, shared, agent);
-  const backend = databaseBackend(foundation, shared, agent, certificates);
+  const backups = backupsOf(foundation, { agent, spec, repositoryOf: shared.repositoryOf });
+  const backend = databaseBackend(foundation, shared, agent, certificates, backups);
   watchFullDisk(agent, backend);
   // Kept up to date, so that an agent that starts without the store knows the newest.
   agent.onChange(() => spec());
@@ -95,6 +100,7 @@ export function startDatabase(foundation: Foundation): Running {
   agent.start(foundation.onBroken);
   const chores = [
     ...certificates.forEver(),
+    ...(file.role === 'database' ? backups.forEver() : []),
     anchoringOf(foundation, agent).run(),
     ...(file.role === 'database' ? [enrolmentDoor(foundation, backend, certificates.enrolment, agent.signal)] : []),
   ].map((chore) => chore.catch(foundation.onBroken));
@@ -116,7 +122,7 @@ export function startDatabase(foundation: Foundation): Running {
 /** `self` is asked once it is there. */
 function databaseAgent(foundation: Foundation, shared: Shared, self: () => DatabaseNode): DatabaseNode {
   const { audit, file, clock, log } = foundation;
-  const { spec, store, fence, lists, peers } = shared;
+  const { spec, store, fence, lists, peers, repositoryOf } = shared;
   return new DatabaseNode({
     node: file.node,
     version,
@@ -145,7 +151,7 @@ function databaseAgent(foundation: Foundation, shared: Shared, self: () => Datab
         socketDirectory: file.directories.run,
         tls: file.tls,
         osUser: userInfo().username,
-        archiveCommand: null,
+        archiveCommand: repositoryOf(wanted).commands.archive,
         archiveHold: archiveHoldIn(file.directories.run),
         memoryBytes: totalmem(),
         floor,
@@ -244,6 +250,7 @@ function databaseBackend(
   { spec, store, fence, peers }: Shared,
   agent: DatabaseNode,
   { enrolment, issuing, own, trust, lists }: Certificates,
+  backups: Backups,
 ): DatabaseBackend {
   const { audit, file, clock, examine } = foundation;
   const { mirror, signal } = agent;
@@ -251,6 +258,7 @@ function databaseBackend(
   const isService = process.env.INVOCATION_ID !== undefined;
   const authority = authorityOf(foundation, agent);
   return new DatabaseBackend({
+    backups: backups.answers,
     cluster: file.cluster,
     agent,
     doctor: async () => {

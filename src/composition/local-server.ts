@@ -3,7 +3,9 @@ import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findNode, type Spec } from '../core/spec.ts';
 import { createFence } from '../fence/client.ts';
+import { createRepository } from '../pgbackrest/repository.ts';
 import type { WatchedFence } from '../ports/fence.ts';
+import type { Repository } from '../ports/repository.ts';
 import { createPostgres } from '../postgres/postgres.ts';
 import { beside, type Foundation } from './foundation.ts';
 
@@ -35,6 +37,26 @@ export function localPostgres(
     clock,
     ...parts,
   });
+}
+
+/** Made once for each major version and place of the data. */
+export function localRepositories({ file }: Foundation): (spec: Spec) => Repository {
+  const made = new Map<string, Repository>();
+  return ({ postgres: { dataDirectory, major, port } }) => {
+    const data = dataDirectory ?? file.directories.data;
+    const key = `${major} ${port} ${data}`;
+    const repository =
+      made.get(key) ??
+      createRepository({
+        cluster: file.cluster,
+        major,
+        server: { dataDirectory: data, socketDirectory: file.directories.run, port },
+        stateDirectory: file.directories.state,
+        program: null,
+      });
+    made.set(key, repository);
+    return repository;
+  };
 }
 
 export async function diskFreeBytes(directory: string): Promise<number | null> {

@@ -69,6 +69,7 @@ export const errorCatalogue = {
     hint: 'give the passphrase that was shown when the repository was made, or declare another prefix',
     retry: 'operator',
   },
+  REPOSITORY_DAMAGED: { hint: 'make a full backup: understudy backup now --full', retry: 'operator' },
   REPOSITORY_BUSY: { hint: 'wait for it to end: understudy backup list', retry: 'later' },
   ARCHIVE_STALLED: { hint: "read the archiver's messages in PostgreSQL's log on the primary", retry: 'later' },
   BACKUP_FAILED: {

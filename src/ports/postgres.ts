@@ -8,6 +8,7 @@
 import type { ApplicationRole } from '../core/application-roles.ts';
 import type { DatabaseState } from '../core/applied.ts';
 import type { Divergence, Stretch } from '../core/divergence.ts';
+import type { Heartbeat } from '../core/heartbeats.ts';
 import type { KeptWalLimits, Pruning } from '../core/kept-wal.ts';
 import type { WalPiece, WalRequest } from '../core/last-words.ts';
 import type { LocalPostgres, PostgresSession, SlotTarget } from '../core/local-postgres.ts';
@@ -151,6 +152,8 @@ export interface Postgres {
     },
     options: ActOptions,
   ): Promise<{ readonly clean: ShutdownFacts | null }>;
+  /** A commit whose time is known, on a primary; answers its time and a place in the WAL behind it. */
+  heartbeat(options: ActOptions): Promise<Heartbeat>;
   /** A piece of what a server that is down left in its WAL; `null`: it runs, or there is no such place. */
   readWal(request: WalRequest): Promise<WalPiece | null>;
   /** A standby that is cut off takes in what another left; answers how many bytes it went on by. */

@@ -68,8 +68,11 @@ export function archiveAgain({ archiveStatus }: Where, archivedTo: Lsn | null, s
   return count;
 }
 
-/** Where the WAL ends that is archived with this segment; `null`: it is no segment's name. */
-export function endOfSegment(name: string, segmentBytes: number): Lsn | null {
-  const number = parseSegment(name, segmentBytes)?.number ?? null;
+/**
+ * Where the WAL ends that is archived with this file; `null`: it is neither a segment's nor that of a backup, which comes behind its
+ * segment since names are archived in their order.
+ */
+export function archivedWith(name: string, segmentBytes: number): Lsn | null {
+  const number = parseSegment(name.replace(/\.[0-9A-F]{8}\.backup$/, ''), segmentBytes)?.number ?? null;
   return number === null ? null : lsnFromOffset((number + 1n) * BigInt(segmentBytes));
 }

@@ -6,6 +6,7 @@
 import type { Clock } from '../ports/clock.ts';
 import type { Postgres } from '../ports/postgres.ts';
 import { createDatabaseApplier } from './databases.ts';
+import { heartbeat } from './heartbeat.ts';
 import { closeLogin, lackingStandbys, openLogin, readLogins } from './logins.ts';
 import { createSession, type Session, type Where } from './session.ts';
 import { endRetiredSessions, endSessions, openTransactions } from './sessions.ts';
@@ -24,6 +25,7 @@ export interface RunningParts {
 type RunningActs = Pick<
   Postgres,
   | 'checkpoint'
+  | 'heartbeat'
   | 'warm'
   | 'applySlots'
   | 'applyDatabases'
@@ -50,6 +52,7 @@ export function createRunningActs({ where, major, session, clock }: RunningParts
         own.drop();
       }
     },
+    heartbeat: (act) => heartbeat(session, act.withinMs),
     warm: (names, act) => warmDatabases(where, names, deadlineOf(clock, act)),
     applySlots: (targets, act) => applySlots(session, targets, deadlineOf(clock, act)),
     applyDatabases: (wanted, applications, act) =>

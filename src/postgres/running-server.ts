@@ -11,7 +11,7 @@ import type { Lsn } from '../core/lsn.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { LookDepth } from '../ports/postgres.ts';
-import { endOfSegment } from './archiver.ts';
+import { archivedWith } from './archiver.ts';
 import type { Binaries } from './binaries.ts';
 import { controlTimeline, readControl } from './control-file.ts';
 import { readForeignControl } from './control-program.ts';
@@ -70,7 +70,7 @@ function archiverFacts(
 ): ArchiverFacts {
   if (said === null) return idleArchiver;
   const { archived, failed, failed_at, waiting } = said;
-  const archivedTo = archived?.startsWith(insertTimeline) === true ? endOfSegment(archived, segmentBytes) : null;
+  const archivedTo = archived?.startsWith(insertTimeline) === true ? archivedWith(archived, segmentBytes) : null;
   return { archivedTo, failing: failed === null ? null : { segment: failed, at: failed_at ?? '' }, waiting };
 }
 

@@ -8,6 +8,7 @@ import { z } from 'zod';
 import type { AcceptedLoss } from '../core/accepted-loss.ts';
 import type { AuditAnchor } from '../core/audit-anchor.ts';
 import type { AuthorityRecord } from '../core/authority.ts';
+import type { BackupRun, RepositoryRecord } from '../core/backup-run.ts';
 import type { Ballot } from '../core/ballot.ts';
 import type { CertificateRecord } from '../core/certificates.ts';
 import type { ClusterRecord, MemberStatus, ReadOnlyOrder, SpecRecord } from '../core/cluster-view.ts';
@@ -26,6 +27,7 @@ import type { NodeName } from '../core/spec.ts';
 import type { TimelineRecord } from '../core/timelines.ts';
 import type { TrustRecord } from '../core/trust-record.ts';
 import { type EventRecord, eventNames } from '../events/catalogue.ts';
+import { backupRun, repositoryRecord } from './backup-schemas.ts';
 import { certificate, registered, revocation, revocationList, trustRecord } from './certificate-schema.ts';
 import { count, name, positive, storedSpec, text } from './spec-schema.ts';
 import { auditAnchor, memberPostgres, operation, pendingRestart, poolerReport, receipt } from './status-schemas.ts';
@@ -58,6 +60,8 @@ export interface Records {
   readonly trusting: { readonly node: NodeName; readonly number: number };
   readonly registered: RegisteredCertificate;
   readonly token: EnrolmentToken;
+  readonly 'backup-run': BackupRun;
+  readonly repository: RepositoryRecord;
 }
 
 export type RecordKind = keyof Records;
@@ -179,6 +183,8 @@ const schemas: { readonly [K in RecordKind]: z.ZodType<Records[K]> } = {
   trusting: z.object({ node: name, number: positive }),
   registered,
   token: enrolmentToken,
+  'backup-run': backupRun,
+  repository: repositoryRecord,
 };
 
 export function encodeRecord<K extends RecordKind>(_kind: K, value: Records[K]): string {

@@ -11,6 +11,7 @@ import {
   auditPrefix,
   ballotPrefix,
   certificatePrefix,
+  endedRunPrefix,
   eventPrefix,
   keys,
   memberPrefix,
@@ -53,6 +54,8 @@ const singles: ReadonlyMap<string, Place> = new Map([
   [keys.acceptedLoss, placeOf('accepted-loss', (acceptedLoss) => ({ acceptedLoss }))],
   [keys.authority, placeOf('authority', (authority) => ({ authority }))],
   [keys.trust, placeOf('trust', (trust) => ({ trust }))],
+  [keys.backupRun, placeOf('backup-run', (backupRun) => ({ backupRun }))],
+  [keys.repository, placeOf('repository', (repository) => ({ repository }))],
 ]);
 
 /** No prefix is the beginning of another. */
@@ -81,6 +84,10 @@ const lists: readonly (readonly [prefix: string, place: Place])[] = [
     })),
   ],
   [tokenPrefix, placeOf('token', (one, { tokens }, node) => ({ tokens: withEntry(tokens, node, one) }))],
+  [
+    endedRunPrefix,
+    placeOf('backup-run', (one, { endedRuns }, work) => ({ endedRuns: withEntry(endedRuns, work, one) })),
+  ],
   [auditPrefix, placeOf('audit', (one, { audits }, node) => ({ audits: withEntry(audits, node, one) }))],
   [ballotPrefix, placeOf('ballot', (one, { ballots }, name) => ({ ballots: withEntry(ballots, name, one) }))],
   [

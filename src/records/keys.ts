@@ -1,4 +1,5 @@
 /** Where each value stands under the cluster's prefix. */
+import type { BackupWork } from '../core/backup-run.ts';
 import type { ApplicationName, NodeName } from '../core/spec.ts';
 
 export const keys = {
@@ -13,6 +14,8 @@ export const keys = {
   acceptedLoss: 'accepted-loss',
   authority: 'authority',
   trust: 'trust',
+  backupRun: 'backup-run',
+  repository: 'repository',
 } as const;
 
 export const memberPrefix = 'members/';
@@ -30,6 +33,7 @@ export const registeredPrefix = 'registered/';
 export const revocationPrefix = 'revocations/';
 export const revocationListPrefix = 'revocation-lists/';
 export const tokenPrefix = 'tokens/';
+export const endedRunPrefix = 'backup-runs/';
 
 export function memberKey(node: NodeName): string {
   return `${memberPrefix}${node}`;
@@ -70,6 +74,14 @@ export function sealingKey(node: NodeName): string {
 /** A secret that is sealed to a node; also what it is sealed for (pki/seal.ts). */
 export function secretKey(node: NodeName, name: string): string {
   return `${secretPrefix}${node}/${name}`;
+}
+
+/** Under it lies what opens the repository of backups, sealed to a database node. */
+export const repositorySecretName = 'repository';
+
+/** The last work of that kind that ended. */
+export function endedRunKey(work: BackupWork): string {
+  return `${endedRunPrefix}${work}`;
 }
 
 /** Under it lies the issuing authority's key, sealed to a database node. */

@@ -1,6 +1,7 @@
 /** All that the store says, parsed; image-changes.ts folds it. */
 import type { AuditAnchor } from '../core/audit-anchor.ts';
 import type { AuthorityRecord } from '../core/authority.ts';
+import type { BackupRun, RepositoryRecord } from '../core/backup-run.ts';
 import type { CertificateRecord } from '../core/certificates.ts';
 import type { Stored, StoreView } from '../core/cluster-view.ts';
 import type { EnrolmentToken } from '../core/enrolment.ts';
@@ -34,6 +35,11 @@ export interface StoreImage extends Omit<StoreView, 'readAtMs' | 'confirmedAtMs'
   readonly revocationLists: ReadonlyMap<string, Stored<RevocationListRecord>>;
   /** By which nodes may enrol. */
   readonly tokens: ReadonlyMap<NodeName, Stored<EnrolmentToken>>;
+  /** The work on the repository that is under way, or was the last. */
+  readonly backupRun: Stored<BackupRun> | null;
+  /** The last of each kind that ended. */
+  readonly endedRuns: ReadonlyMap<string, Stored<BackupRun>>;
+  readonly repository: Stored<RepositoryRecord> | null;
   readonly audits: ReadonlyMap<NodeName, Stored<AuditAnchor>>;
   /** Oldest first. */
   readonly events: readonly EventRecord[];
@@ -71,6 +77,9 @@ export function emptyImage(): StoreImage {
     revocations: new Map(),
     revocationLists: new Map(),
     tokens: new Map(),
+    backupRun: null,
+    endedRuns: new Map(),
+    repository: null,
     credentials: new Map(),
     events: [],
     receipts: [],

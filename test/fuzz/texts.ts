@@ -143,6 +143,8 @@ const places: Readonly<Record<RecordKind, string>> = {
   revocation: revocationKey('0A'),
   'revocation-list': revocationListKey('0B'),
   token: tokenKey('db3'),
+  'backup-run': keys.backupRun,
+  repository: keys.repository,
 };
 
 /** A value for a key of the store, and where it stands. */

@@ -17,6 +17,7 @@ import type { ClusterStatus } from '../../core/status.ts';
 import type { EventRecord } from '../../events/catalogue.ts';
 import type { TopologyMessage } from './app-nodes.ts';
 import type { AuditAnswers } from './audit.ts';
+import type { BackupAnswers } from './backups.ts';
 import type {
   AuthorityAnswers,
   RegisteredAnswers,
@@ -121,4 +122,5 @@ export interface AgentBackend {
   readonly authority: AuthorityAnswers;
   readonly registered: RegisteredAnswers;
   readonly trust: TrustAnswers;
+  readonly backups: BackupAnswers;
 }

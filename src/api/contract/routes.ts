@@ -75,6 +75,9 @@ export const routes = {
   /** `?offset=N`, in bytes. */
   auditFile: { method: 'GET', path: '/v1/audit/files/:file', who: people, withinMs: atOnceMs },
   acceptAudit: { method: 'POST', path: '/v1/audit/accept', who: ['operator'], withinMs: atOnceMs },
+  backups: { method: 'GET', path: '/v1/backups', who: readers, withinMs: atOnceMs },
+  orderBackup: { method: 'POST', path: '/v1/backups', who: ['operator'], withinMs: atOnceMs },
+  repositorySecret: { method: 'POST', path: '/v1/backups/secret', who: ['operator'], withinMs: atOnceMs },
   reinit: { method: 'POST', path: '/v1/reinit', who: ['operator'], withinMs: atOnceMs },
   restart: { method: 'POST', path: '/v1/restart', who: ['operator'], withinMs: atOnceMs },
 } as const;

@@ -6,6 +6,7 @@
 
 import { z } from 'zod';
 import { auditAnswers } from './audit.ts';
+import { backupAnswers } from './backups.ts';
 import { agentAnswers } from './between-agents.ts';
 import { certificateAnswers } from './certificates.ts';
 import { databaseAnswers } from './databases.ts';
@@ -21,6 +22,7 @@ export const answers = {
   ...enrolmentAnswers,
   ...agentAnswers,
   ...auditAnswers,
+  ...backupAnswers,
   /** Of a request that is answered by nothing but its success. */
   done: z.object({}),
 } as const;

@@ -7,6 +7,7 @@
 import type { z } from 'zod';
 import type { RouteName, routes } from '../contract/routes.ts';
 import { auditRequests } from './audit.ts';
+import { backupRequests } from './backups.ts';
 import { agentRequests } from './between-agents.ts';
 import { certificateRequests } from './certificates.ts';
 import { databaseRequests } from './databases.ts';
@@ -22,4 +23,5 @@ export const requests = {
   ...enrolmentRequests,
   ...agentRequests,
   ...auditRequests,
+  ...backupRequests,
 } as const satisfies Readonly<Record<WithBody | 'enrol', z.ZodType>>;

@@ -9,6 +9,7 @@
 import type { ApplicationRole } from '../../core/application-roles.ts';
 import type { DatabaseState } from '../../core/applied.ts';
 import type { SyncSet } from '../../core/durability.ts';
+import type { Heartbeat } from '../../core/heartbeats.ts';
 import type { WalPiece, WalRequest } from '../../core/last-words.ts';
 import type { LocalPostgres } from '../../core/local-postgres.ts';
 import type { LostReport } from '../../core/lost-report.ts';
@@ -108,6 +109,10 @@ export class FakePostgres implements Postgres {
 
   promote(timeline: number | null, options: ActOptions): Promise<void> {
     return this.#control.promote(timeline, options);
+  }
+
+  heartbeat(): Promise<Heartbeat> {
+    return Promise.reject(new UnderstudyError('BROKEN_INVARIANT', 'nothing is archived here'));
   }
 
   /** Nothing is archived here. */

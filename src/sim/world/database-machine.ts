@@ -81,6 +81,18 @@ export class DatabaseMachine {
       },
       trust: { state: () => ({ record: null, nodes: [], resting: [] }), say: nowhere },
       registered: { all: () => [], register: nowhere, forget: nowhere },
+      backups: {
+        standing: () => ({
+          isDeclared: false,
+          hasSecret: false,
+          repository: null,
+          run: null,
+          ended: [],
+          trouble: null,
+        }),
+        order: nowhere,
+        giveSecret: nowhere,
+      },
       authority: {
         state: () => ({ parts: [], sealing: [] }),
         renew: nowhere,

@@ -1,0 +1,42 @@
+/** What a database node answers about the backups. Nothing is decided here. */
+import type { BackupAnswers, BackupStanding } from '../api/contract/backups.ts';
+import { UnderstudyError } from '../errors/understudy-error.ts';
+import { orderBackup } from './backup-order.ts';
+import { hasRepositorySecret, orderRepositorySecret, type RepositoryOrderParts } from './repository-order.ts';
+
+export interface BackupAnswerParts extends RepositoryOrderParts {
+  /** Why this node can't reach the repository, in one line. */
+  readonly trouble: () => string | null;
+}
+
+export function backupAnswers(parts: BackupAnswerParts): BackupAnswers {
+  const { mirror } = parts;
+  return {
+    standing: () => standing(parts),
+    giveSecret: (request, by) => orderRepositorySecret(parts, request, by),
+    async order({ work }, by) {
+      const { lease, spec } = mirror.image;
+      if (spec === null || spec.value.spec.backups === null) throw undeclared();
+      if (lease?.value.state !== 'held') {
+        throw new UnderstudyError('REFUSED', 'there is no primary now', { hint: 'understudy status' });
+      }
+      return await orderBackup(parts, work, lease.value.holder, by);
+    },
+  };
+}
+
+function standing(parts: BackupAnswerParts): BackupStanding {
+  const { image } = parts.mirror;
+  return {
+    isDeclared: (image.spec?.value.spec.backups ?? null) !== null,
+    hasSecret: hasRepositorySecret(parts),
+    repository: image.repository?.value ?? null,
+    run: image.backupRun?.value ?? null,
+    ended: [...image.endedRuns.values()].map(({ value }) => value),
+    trouble: parts.trouble(),
+  };
+}
+
+function undeclared(): UnderstudyError {
+  return new UnderstudyError('REFUSED', 'no backups are declared', { hint: 'declare `backups` in the cluster file' });
+}

@@ -1,0 +1,143 @@
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { MemoryMirror } from '../../test/fixtures/memory-mirror.ts';
+import { exampleRecords } from '../../test/fixtures/records.ts';
+import { timerClock } from '../../test/fixtures/timer-clock.ts';
+import { type BackupRun, deadAfterMs, endAfterMs } from '../core/backup-run.ts';
+import type { RepositoryBackup } from '../core/repository.ts';
+import { UnderstudyError } from '../errors/understudy-error.ts';
+import type { Repository } from '../ports/repository.ts';
+import { encodeRecord } from '../records/codecs.ts';
+import { keys } from '../records/keys.ts';
+import { BackupRunner } from './backup-runner.ts';
+
+const backup: RepositoryBackup = {
+  ...{ label: '20261122-023000F', kind: 'full', prior: null, startLsn: '0/3000028', stopLsn: '0/3000100' },
+  ...{ startedAt: '2026-11-22T02:30:00Z', finishedAt: '2026-11-22T02:31:00Z' },
+  ...{ firstWal: '000000010000000000000003', lastWal: '000000010000000000000003' },
+  ...{ databaseBytes: 1, repositoryBytes: 1, hasDamage: false },
+};
+
+let mirror: MemoryMirror;
+let ended: AbortController;
+let finish: (error?: UnderstudyError) => void;
+/** Why the program was ended; `null`: it was not. */
+let endedFor: string | null;
+let began: number;
+let running: Promise<void>;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  [mirror, ended, endedFor, began] = [new MemoryMirror(), new AbortController(), null, 0];
+});
+afterEach(async () => {
+  ended.abort();
+  await vi.advanceTimersByTimeAsync(1_000);
+  await running;
+  vi.useRealTimers();
+});
+
+/** One backup that ends when the test says so. */
+function repository(): Repository {
+  const unused = () => Promise.reject(new Error('not asked for here'));
+  return {
+    ...{ commands: { archive: '', restore: '' }, stanza: 'psf-17', program: unused, configure: unused, forget: unused },
+    ...{ contents: unused, createStanza: unused, verify: unused, restore: unused },
+    expire: async () => [],
+    backup: (_, onProgress, { signal }) => {
+      began += 1;
+      onProgress({ bytesDone: 5, bytesTotal: 10 });
+      return new Promise((resolve, reject) => {
+        finish = (error) => (error === undefined ? resolve(backup) : reject(error));
+        signal?.addEventListener('abort', () => {
+          endedFor = String(signal.reason);
+          reject(new UnderstudyError('PROCESS_FAILED', 'it was cancelled'));
+        });
+      });
+    },
+  };
+}
+
+function start(reached: Repository | null = repository()): void {
+  const runner = new BackupRunner({
+    ...{ self: 'db1', mirror, clock: timerClock, signal: ended.signal, emit: () => undefined },
+    postgres: { checkpoint: async () => undefined },
+    ...{ repository: () => reached, trouble: () => 'no secret yet' },
+  });
+  running = runner.runForEver();
+}
+
+function order(change: Partial<BackupRun> = {}): void {
+  const run: BackupRun = { ...exampleRecords['backup-run'], state: 'ordered', counter: 0, progress: null, ...change };
+  mirror.put([{ key: keys.backupRun, value: encodeRecord('backup-run', run) }]);
+}
+
+const now = (): BackupRun | undefined => mirror.image.backupRun?.value;
+
+it('begins what is ordered of it, shows that it lives, and says what came of it', async () => {
+  start();
+  order();
+  await vi.advanceTimersByTimeAsync(7_000);
+  expect(now()).toMatchObject({ state: 'running', progress: { bytesDone: 5, bytesTotal: 10 } });
+  expect(now()?.counter).toBeGreaterThanOrEqual(3);
+  finish();
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(now()).toMatchObject({ state: 'done', outcome: backup.label });
+  expect(mirror.image.endedRuns.get('full')?.value).toEqual(now());
+  expect(began).toBe(1);
+});
+
+it('says why it failed', async () => {
+  start();
+  order();
+  await vi.advanceTimersByTimeAsync(1_000);
+  finish(new UnderstudyError('BACKUP_FAILED', 'no space'));
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(now()).toMatchObject({ state: 'failed', outcome: expect.stringContaining('no space') });
+});
+
+it('leaves what is ordered of others, and what has ended', async () => {
+  start();
+  order({ node: 'db2' });
+  await vi.advanceTimersByTimeAsync(5_000);
+  order({ state: 'done' });
+  await vi.advanceTimersByTimeAsync(5_000);
+  expect(began).toBe(0);
+});
+
+it('does not go on with what an earlier process of it began', async () => {
+  start();
+  order({ state: 'running', counter: 4 });
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect([began, now()?.state]).toEqual([0, 'failed']);
+});
+
+it('ends the program when the store can not be told for long, earlier than anybody counts it as dead', async () => {
+  start();
+  order();
+  await vi.advanceTimersByTimeAsync(1_000);
+  mirror.isAway = true;
+  await vi.advanceTimersByTimeAsync(endAfterMs - 5_000);
+  expect(endedFor).toBeNull();
+  await vi.advanceTimersByTimeAsync(deadAfterMs - endAfterMs - 10_000);
+  expect(endedFor).toContain('could not be told');
+  mirror.isAway = false;
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(now()).toMatchObject({ state: 'failed', outcome: expect.stringContaining('could not be told') });
+});
+
+it('ends the program when somebody else counts it as dead, and leaves his word', async () => {
+  start();
+  order();
+  await vi.advanceTimersByTimeAsync(4_000);
+  order({ id: 'B-0007', state: 'failed', counter: 99, outcome: 'db1 fell silent' });
+  await vi.advanceTimersByTimeAsync(4_000);
+  expect(endedFor).toContain('dead');
+  expect(now()).toMatchObject({ counter: 99, outcome: 'db1 fell silent' });
+});
+
+it('says what keeps it from the repository', async () => {
+  start(null);
+  order();
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect(now()).toMatchObject({ state: 'failed', outcome: expect.stringContaining('no secret yet') });
+});

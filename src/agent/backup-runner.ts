@@ -1,0 +1,219 @@
+/**
+ * Does the work on the repository that is ordered of this node.
+ *
+ * Invariant: while the program runs, the store is shown that it lives; who can't show it for `endAfterMs`, or finds that somebody
+ * else counts it as dead, ends the program. A run that an earlier process of this agent began has ended with that process.
+ */
+import { type BackupRun, type BackupWork, beatEveryMs, endAfterMs, isEnded } from '../core/backup-run.ts';
+import type { Stored } from '../core/cluster-view.ts';
+import { unreachable } from '../core/exhausted-union.ts';
+import { inOneLine } from '../core/one-line.ts';
+import type { NodeName } from '../core/spec.ts';
+import { describeError, isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Postgres } from '../ports/postgres.ts';
+import type { Repository } from '../ports/repository.ts';
+import type { StoreWrite } from '../ports/store.ts';
+import { encodeRecord } from '../records/codecs.ts';
+import { endedRunKey, keys } from '../records/keys.ts';
+import type { ExecutionContext } from './execution-context.ts';
+import type { StoreMirror } from './store-mirror.ts';
+
+export interface BackupRunnerParts {
+  readonly self: NodeName;
+  readonly mirror: Pick<StoreMirror, 'image' | 'transact'>;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly emit: ExecutionContext['emit'];
+  readonly postgres: Pick<Postgres, 'checkpoint'>;
+  /** `null`: it can't be reached from here; `trouble` says why. */
+  readonly repository: () => Repository | null;
+  readonly trouble: () => string | null;
+}
+
+const lookEveryMs = 500;
+const writeWithinMs = 2_000;
+const checkpointWithinMs = 600_000;
+const workWithinMs = 7 * 24 * 3_600_000;
+
+/** What the run says next; `null`: it is not this node's any more. */
+type Change = Partial<Pick<BackupRun, 'state' | 'progress' | 'endedAt' | 'outcome'>>;
+
+export class BackupRunner {
+  readonly #parts: BackupRunnerParts;
+
+  constructor(parts: BackupRunnerParts) {
+    this.#parts = parts;
+  }
+
+  async runForEver(): Promise<void> {
+    const { clock, signal } = this.#parts;
+    while (!signal.aborted) {
+      try {
+        await this.#turn();
+      } catch (error) {
+        // The store, mostly: the next turn sees what became of it.
+        if (!isUnderstudyError(error)) throw error;
+      }
+      await clock.sleep(lookEveryMs, signal).catch(() => undefined);
+    }
+  }
+
+  async #turn(): Promise<void> {
+    const run = this.#own();
+    if (run === null) return;
+    if (run.value.state === 'running') return await this.#end(run, 'failed', 'its agent was started anew meanwhile');
+    const begun = await this.#write(run, { state: 'running' });
+    if (begun !== null) await this.#work(begun);
+  }
+
+  /** That has not ended. */
+  #own(): Stored<BackupRun> | null {
+    const run = this.#parts.mirror.image.backupRun;
+    return run !== null && run.value.node === this.#parts.self && !isEnded(run.value) ? run : null;
+  }
+
+  async #work(begun: Stored<BackupRun>): Promise<void> {
+    const { emit, signal } = this.#parts;
+    const { id, work, node } = begun.value;
+    const ending = new AbortController();
+    const life = new Life(begun, (run, progress) => this.#write(run, { progress }), this.#parts.clock, ending);
+    const beating = life.beat(signal);
+    let state: 'done' | 'failed' = 'done';
+    let outcome: string;
+    try {
+      const both = AbortSignal.any([signal, ending.signal]);
+      outcome = await this.#perform(work, (progress) => life.progressed(progress), both);
+    } catch (error) {
+      state = 'failed';
+      outcome = inOneLine(ending.signal.aborted ? String(ending.signal.reason) : describeError(error));
+    }
+    life.over();
+    await beating;
+    if (signal.aborted) return;
+    emit(state === 'done' ? 'backup.done' : 'backup.failed', { run: id, work, node, outcome });
+    await this.#endAtLast(id, state, outcome);
+  }
+
+  async #perform(
+    work: BackupWork,
+    onProgress: (progress: NonNullable<BackupRun['progress']>) => void,
+    signal: AbortSignal,
+  ): Promise<string> {
+    const repository = this.#parts.repository();
+    if (repository === null) {
+      const because = this.#parts.trouble() ?? 'no backups are declared';
+      throw new UnderstudyError('REPOSITORY_UNREACHABLE', because);
+    }
+    const options = { signal, withinMs: workWithinMs };
+    switch (work) {
+      case 'full':
+      case 'differential': {
+        // Until its first checkpoint a promoted server's control file has its former timeline, and pgBackRest refuses that.
+        await this.#parts.postgres.checkpoint({ signal, withinMs: checkpointWithinMs });
+        const backup = await repository.backup(work, onProgress, options);
+        const gone = await repository.expire(options);
+        return [backup.label, ...(gone.length === 0 ? [] : [`expired ${gone.join(', ')}`])].join('; ');
+      }
+      case 'expire': {
+        const gone = await repository.expire(options);
+        return gone.length === 0 ? 'nothing has expired' : `expired ${gone.join(', ')}`;
+      }
+      case 'verify': {
+        const { isSound, findings } = await repository.verify(onProgress, options);
+        if (isSound) return 'everything is sound';
+        throw new UnderstudyError('REPOSITORY_DAMAGED', findings.join('; '));
+      }
+      default:
+        return unreachable(work);
+    }
+  }
+
+  /** Until the store has taken it, or somebody else has said otherwise. */
+  async #endAtLast(id: string, state: 'done' | 'failed', outcome: string): Promise<void> {
+    const { clock, signal } = this.#parts;
+    for (;;) {
+      const run = this.#own();
+      if (signal.aborted || run === null || run.value.id !== id) return;
+      try {
+        await this.#end(run, state, outcome);
+        return;
+      } catch (error) {
+        if (!isUnderstudyError(error)) throw error;
+        await clock.sleep(beatEveryMs, signal).catch(() => undefined);
+      }
+    }
+  }
+
+  async #end(run: Stored<BackupRun>, state: 'done' | 'failed', outcome: string): Promise<void> {
+    const endedAt = this.#parts.clock.wallClock().toISOString();
+    await this.#write(run, { state, outcome, endedAt });
+  }
+
+  /** Answers `null` when the record was not as it was seen. Throws STORE_UNREACHABLE. */
+  async #write(run: Stored<BackupRun>, change: Change): Promise<Stored<BackupRun> | null> {
+    const { mirror, signal } = this.#parts;
+    const next: BackupRun = { ...run.value, ...change, counter: run.value.counter + 1 };
+    const value = encodeRecord('backup-run', next);
+    const writes: StoreWrite[] = [{ key: keys.backupRun, value }];
+    if (isEnded(next)) writes.push({ key: endedRunKey(next.work), value });
+    const result = await mirror.transact([{ key: keys.backupRun, revision: run.revision }], writes, {
+      withinMs: writeWithinMs,
+      signal,
+    });
+    return result.committed ? mirror.image.backupRun : null;
+  }
+}
+
+/** Answers `null` when somebody else counts the run as dead. Throws STORE_UNREACHABLE. */
+type Show = (run: Stored<BackupRun>, progress: BackupRun['progress']) => Promise<Stored<BackupRun> | null>;
+
+/** The proofs of life of one run. */
+class Life {
+  readonly #tell: Show;
+  readonly #clock: Clock;
+  readonly #ending: AbortController;
+  readonly #over = new AbortController();
+  #run: Stored<BackupRun>;
+  #progress: BackupRun['progress'] = null;
+  #shownAtMs: number;
+
+  constructor(run: Stored<BackupRun>, tell: Show, clock: Clock, ending: AbortController) {
+    this.#tell = tell;
+    this.#run = run;
+    this.#clock = clock;
+    this.#ending = ending;
+    this.#shownAtMs = clock.boottimeMs();
+  }
+
+  progressed(progress: NonNullable<BackupRun['progress']>): void {
+    this.#progress = progress;
+  }
+
+  over(): void {
+    this.#over.abort();
+  }
+
+  /** Until it is over. */
+  async beat(signal: AbortSignal): Promise<void> {
+    const either = AbortSignal.any([signal, this.#over.signal]);
+    while (!either.aborted && !this.#ending.signal.aborted) {
+      await this.#clock.sleep(beatEveryMs, either).catch(() => undefined);
+      if (!either.aborted) await this.#show();
+    }
+  }
+
+  async #show(): Promise<void> {
+    const sentAtMs = this.#clock.boottimeMs();
+    try {
+      const shown = await this.#tell(this.#run, this.#progress);
+      if (shown === null) return this.#ending.abort('somebody else counts this run as dead');
+      this.#run = shown;
+      this.#shownAtMs = sentAtMs;
+    } catch (error) {
+      if (!isUnderstudyError(error)) throw error;
+    }
+    if (this.#clock.boottimeMs() - this.#shownAtMs < endAfterMs) return;
+    this.#ending.abort('the store could not be told that it lives');
+  }
+}

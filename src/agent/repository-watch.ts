@@ -1,0 +1,245 @@
+/**
+ * What the primary's agent does about the repository: makes it ready to take this cluster's WAL, looks what it holds, tells people when
+ * it can't be reached, and ends the work of nodes that fell silent.
+ *
+ * Invariant: only the holder of the lease whose server is writable does any of it, and it stops with that right. Nothing waits for it.
+ */
+import {
+  type BackupRun,
+  deadAfterMs,
+  endedOrNone,
+  failuresOf,
+  isEnded,
+  type RepositoryRecord,
+} from '../core/backup-run.ts';
+import type { NextAfter } from '../core/backups/calendar.ts';
+import { due } from '../core/backups/due.ts';
+import { archivedHeartbeat, type Heartbeat, withHeartbeat } from '../core/heartbeats.ts';
+import { inOneLine } from '../core/one-line.ts';
+import type { RepositoryContents } from '../core/repository.ts';
+import type { NodeName } from '../core/spec.ts';
+import { describeError, isUnderstudyError } from '../errors/understudy-error.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Postgres } from '../ports/postgres.ts';
+import type { Repository } from '../ports/repository.ts';
+import type { StoreWrite } from '../ports/store.ts';
+import { encodeRecord } from '../records/codecs.ts';
+import { endedRunKey, keys } from '../records/keys.ts';
+import { orderBackup } from './backup-order.ts';
+import type { ExecutionContext } from './execution-context.ts';
+import type { StoreMirror } from './store-mirror.ts';
+
+export interface RepositoryWatchParts {
+  readonly self: NodeName;
+  readonly mirror: Pick<StoreMirror, 'image' | 'transact'>;
+  readonly postgres: Pick<Postgres, 'heartbeat'>;
+  /** The writable server of the lease's holder, on this node; `null`: it is not here. */
+  readonly primary: () => { readonly pid: number; readonly archivedTo: Heartbeat['lsn'] | null } | null;
+  readonly repository: () => Repository | null;
+  /** While a switchover moves, the store has better things to do. */
+  readonly isBusy: () => boolean;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly emit: ExecutionContext['emit'];
+  readonly nextAfter: NextAfter;
+}
+
+const turnEveryMs = 1_000;
+const heartbeatEveryMs = 5_000;
+const lookEveryMs = 60_000;
+const stanzaAgainMs = { first: 5_000, most: 60_000 } as const;
+const heartbeatWithinMs = 2_000;
+const programWithinMs = 120_000;
+const writeWithinMs = 2_000;
+
+export class RepositoryWatch {
+  readonly #parts: RepositoryWatchParts;
+  /** The server and the repository that were made ready for each other. */
+  #ready: { readonly pid: number; readonly stanza: string; readonly place: string } | null = null;
+  #readyAgainAtMs = 0;
+  #readyFailures = 0;
+  #beats: readonly Heartbeat[] = [];
+  #beatAtMs = Number.NEGATIVE_INFINITY;
+  #lookedAtMs = Number.NEGATIVE_INFINITY;
+  /** The run after whose end it was looked. */
+  #lookedAfter: string | null = null;
+  #silence: { readonly id: string; readonly counter: number; readonly sinceMs: number } | null = null;
+  #told: string | null = null;
+  #pid: number | null = null;
+
+  constructor(parts: RepositoryWatchParts) {
+    this.#parts = parts;
+  }
+
+  /** Why the repository can't take anything, in one line; `null`: it does, or this node does not know. */
+  get trouble(): string | null {
+    return this.#told;
+  }
+
+  async runForEver(): Promise<void> {
+    const { clock, signal } = this.#parts;
+    while (!signal.aborted) {
+      try {
+        await this.turn();
+      } catch (error) {
+        // Server or store are away: others tell of that.
+        if (!isUnderstudyError(error)) throw error;
+      }
+      await clock.sleep(turnEveryMs, signal).catch(() => undefined);
+    }
+  }
+
+  async turn(): Promise<void> {
+    const { primary, repository } = this.#parts;
+    const server = primary();
+    const reached = repository();
+    if (server === null || reached === null || this.#parts.isBusy()) return;
+    if (this.#pid !== server.pid) {
+      this.#pid = server.pid;
+      // Of another stint as primary, perhaps on another timeline.
+      this.#beats = [];
+    }
+    await this.#beat();
+    await this.#endSilent();
+    if (!(await this.#makeReady(reached, server.pid))) return;
+    await this.#look(reached, server.archivedTo);
+    await this.#schedule();
+  }
+
+  async #beat(): Promise<void> {
+    const { clock, postgres, signal } = this.#parts;
+    const nowMs = clock.boottimeMs();
+    if (nowMs - this.#beatAtMs < heartbeatEveryMs) return;
+    this.#beatAtMs = nowMs;
+    this.#beats = withHeartbeat(this.#beats, await postgres.heartbeat({ signal, withinMs: heartbeatWithinMs }));
+  }
+
+  async #makeReady(repository: Repository, pid: number): Promise<boolean> {
+    const { clock, emit, mirror, self, signal } = this.#parts;
+    const place = JSON.stringify(mirror.image.spec?.value.spec.backups?.to ?? null);
+    const { stanza } = repository;
+    const isReady = this.#ready?.pid === pid && this.#ready.stanza === stanza && this.#ready.place === place;
+    if (isReady) return true;
+    if (clock.boottimeMs() < this.#readyAgainAtMs) return false;
+    try {
+      await repository.createStanza({ signal, withinMs: programWithinMs });
+      this.#ready = { pid, stanza, place };
+      this.#readyFailures = 0;
+      if (this.#told !== null) emit('repository.reached', { node: self });
+      this.#told = null;
+      return true;
+    } catch (error) {
+      if (!isUnderstudyError(error)) throw error;
+      this.#readyFailures += 1;
+      const waitMs = Math.min(stanzaAgainMs.most, stanzaAgainMs.first * 2 ** (this.#readyFailures - 1));
+      this.#readyAgainAtMs = clock.boottimeMs() + waitMs;
+      this.#tell(inOneLine(describeError(error)));
+      return false;
+    }
+  }
+
+  async #look(repository: Repository, archivedTo: Heartbeat['lsn'] | null): Promise<void> {
+    const { clock, emit, mirror, self, signal } = this.#parts;
+    const run = mirror.image.backupRun?.value ?? null;
+    const ended = run !== null && isEnded(run) ? run.id : null;
+    const nowMs = clock.boottimeMs();
+    const isDue = nowMs - this.#lookedAtMs >= lookEveryMs || (ended !== null && ended !== this.#lookedAfter);
+    const safeUntil = archivedHeartbeat(this.#beats, archivedTo)?.at ?? null;
+    const last = mirror.image.repository?.value ?? null;
+    if (!isDue) {
+      // A newer commit is in the repository: that alone needs no look at it.
+      if (safeUntil !== null && last !== null && last.node === self && safeUntil !== last.safeUntil) {
+        await this.#write({ ...last, safeUntil });
+      }
+      return;
+    }
+    this.#lookedAtMs = nowMs;
+    this.#lookedAfter = ended;
+    const contents = await repository.contents({ signal, withinMs: programWithinMs });
+    if (contents.state === 'ok' || contents.state === 'empty') {
+      if (this.#told !== null) emit('repository.reached', { node: self });
+      this.#told = null;
+    } else {
+      this.#tell(contents.trouble ?? contents.state);
+    }
+    await this.#write({
+      node: self,
+      lookedAt: clock.wallClock().toISOString(),
+      contents: keptKnown(contents, last),
+      safeUntil: safeUntil ?? last?.safeUntil ?? null,
+    });
+  }
+
+  /** One at a time, and only after a look: what is in the repository says what is owed. */
+  async #schedule(): Promise<void> {
+    const { clock, mirror, nextAfter, self } = this.#parts;
+    const { backupRun, endedRuns, repository, spec } = mirror.image;
+    const backups = spec?.value.spec.backups ?? null;
+    const isKnown = repository?.value.node === self && this.#lookedAtMs > Number.NEGATIVE_INFINITY;
+    if (backups === null || !isKnown || !endedOrNone(backupRun)) return;
+    const failed = Object.fromEntries(
+      (['full', 'differential'] as const).flatMap((kind) => {
+        const run = endedRuns.get(kind)?.value;
+        const times = failuresOf(run);
+        return run === undefined || times === 0
+          ? []
+          : [[kind, { times, lastAtMs: Date.parse(run.endedAt ?? run.orderedAt) }]];
+      }),
+    );
+    const { contents } = repository.value;
+    const owed = due(backups, {
+      ...{ contents, attempts: { underWay: null, failed }, nowMs: clock.wallClock().getTime(), nextAfter },
+    });
+    if (owed.do === 'backup') await orderBackup(this.#parts, owed.kind, self, 'schedule');
+  }
+
+  #tell(trouble: string): void {
+    if (trouble === this.#told) return;
+    this.#told = trouble;
+    this.#parts.emit('repository.unreachable', { node: this.#parts.self, because: trouble });
+  }
+
+  async #write(record: RepositoryRecord): Promise<void> {
+    const { mirror, signal } = this.#parts;
+    const stored = mirror.image.repository;
+    await mirror.transact(
+      [{ key: keys.repository, revision: stored?.revision ?? 'absent' }],
+      [{ key: keys.repository, value: encodeRecord('repository', record) }],
+      { withinMs: writeWithinMs, signal },
+    );
+  }
+
+  /** By the holder's own clock, since it saw the record change last. */
+  async #endSilent(): Promise<void> {
+    const { clock, emit, mirror, signal } = this.#parts;
+    const run = mirror.image.backupRun;
+    if (run === null || isEnded(run.value)) {
+      this.#silence = null;
+      return;
+    }
+    const { counter, id, node, work } = run.value;
+    const nowMs = clock.boottimeMs();
+    if (this.#silence?.id !== id || this.#silence.counter !== counter) {
+      this.#silence = { id, counter, sinceMs: nowMs };
+      return;
+    }
+    if (nowMs - this.#silence.sinceMs < deadAfterMs) return;
+    const outcome = `${node} fell silent`;
+    const endedAt = clock.wallClock().toISOString();
+    const dead: BackupRun = { ...run.value, state: 'failed', counter: counter + 1, outcome, endedAt };
+    const value = encodeRecord('backup-run', dead);
+    const writes: readonly StoreWrite[] = [
+      { key: keys.backupRun, value },
+      { key: endedRunKey(work), value },
+    ];
+    const conditions = [{ key: keys.backupRun, revision: run.revision }];
+    const { committed } = await mirror.transact(conditions, writes, { withinMs: writeWithinMs, signal });
+    if (committed) emit('backup.failed', { run: id, work, node, outcome });
+  }
+}
+
+/** While it can't be reached, what it held last is worth more than nothing. */
+function keptKnown(contents: RepositoryContents, last: RepositoryRecord | null): RepositoryContents {
+  if (contents.state !== 'unreachable' || last === null) return contents;
+  return { ...last.contents, state: contents.state, trouble: contents.trouble };
+}

@@ -1,0 +1,37 @@
+/** What people ask of the backups, and what they order. */
+import type { BackupRun, BackupWork, RepositoryRecord } from '../../core/backup-run.ts';
+import type { RepositoryCredentials } from '../../core/repository-secret.ts';
+import type { NodeName } from '../../core/spec.ts';
+
+export interface BackupStanding {
+  readonly isDeclared: boolean;
+  /** Has the secret of the repository been given? */
+  readonly hasSecret: boolean;
+  /** `null`: the primary's agent has not looked yet. */
+  readonly repository: RepositoryRecord | null;
+  /** The work that is under way, or was the last. */
+  readonly run: BackupRun | null;
+  /** The last of each kind that ended. */
+  readonly ended: readonly BackupRun[];
+  /** Why this node can't reach the repository, in one line. */
+  readonly trouble: string | null;
+}
+
+export interface BackupOrderRequest {
+  readonly work: BackupWork;
+}
+
+export interface RepositorySecretRequest {
+  readonly credentials: RepositoryCredentials;
+  /** `null`: the one that is in use stays. */
+  readonly passphrase: string | null;
+  /** The passphrase takes the place of another one. */
+  readonly replaces: boolean;
+}
+
+export interface BackupAnswers {
+  standing(): BackupStanding;
+  /** Any database node's agent writes the order. Throws REFUSED, CONFLICT, STORE_UNREACHABLE. */
+  order(request: BackupOrderRequest, by: string): Promise<BackupRun>;
+  giveSecret(request: RepositorySecretRequest, by: string): Promise<{ readonly sealedTo: readonly NodeName[] }>;
+}

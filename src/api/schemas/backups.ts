@@ -1,0 +1,31 @@
+/** The same as contract/backups.ts, checked. */
+import { z } from 'zod';
+import { backupWorks } from '../../core/backup-run.ts';
+import { backupRun, repositoryRecord } from '../../records/backup-schemas.ts';
+import { repositoryCredentials, repositorySecret } from '../../records/repository-secret-schema.ts';
+import type { BackupOrderRequest, BackupStanding, RepositorySecretRequest } from '../contract/backups.ts';
+
+const orderBackup = z.strictObject({ work: z.enum(backupWorks) }) satisfies z.ZodType<BackupOrderRequest>;
+
+const secret = z.strictObject({
+  credentials: repositoryCredentials,
+  passphrase: repositorySecret.shape.passphrase.nullable(),
+  replaces: z.boolean(),
+}) satisfies z.ZodType<RepositorySecretRequest>;
+
+const standing = z.object({
+  isDeclared: z.boolean(),
+  hasSecret: z.boolean(),
+  repository: repositoryRecord.nullable(),
+  run: backupRun.nullable(),
+  ended: z.array(backupRun),
+  trouble: z.string().nullable(),
+}) satisfies z.ZodType<BackupStanding>;
+
+export const backupRequests = { orderBackup, repositorySecret: secret } as const;
+
+export const backupAnswers = {
+  backups: standing,
+  orderBackup: backupRun,
+  repositorySecret: z.object({ sealedTo: z.array(z.string()) }),
+} as const;

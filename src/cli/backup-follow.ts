@@ -1,0 +1,60 @@
+/** Follows a piece of work on the repository to its end, as agents tell of it. */
+import type { BackupStanding } from '../api/contract/backups.ts';
+import { type BackupRun, isEnded } from '../core/backup-run.ts';
+import { isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
+import type { Call } from './call.ts';
+import type { ClusterAccess } from './cluster-access.ts';
+import { bytesText, spanText } from './words.ts';
+
+const pollMs = 500;
+
+/** What became of it. Throws BACKUP_FAILED, and TIMEOUT when the caller has had enough. */
+export async function followRun(call: Call, access: ClusterAccess, ordered: BackupRun): Promise<BackupRun> {
+  const begunAtMs = performance.now();
+  const { terminal } = call;
+  for (;;) {
+    const run = await lookAt(access, ordered);
+    if (run !== null && isEnded(run)) {
+      if (terminal.live) terminal.raw('\r\u001b[K');
+      if (run.state === 'done') return run;
+      throw new UnderstudyError(
+        'BACKUP_FAILED',
+        `${run.id} (${run.work} on ${run.node}): ${run.outcome ?? 'no reason given'}`,
+      );
+    }
+    if (call.signal.aborted) {
+      throw new UnderstudyError('TIMEOUT', `${ordered.id} is not at its end yet; it goes on`, {
+        hint: 'understudy backup list',
+      });
+    }
+    if (terminal.live && run !== null) {
+      const text = progressText(run, performance.now() - begunAtMs);
+      terminal.raw(`\r\u001b[K${terminal.paint('dim', `… ${text.slice(0, Math.max(0, terminal.columns - 3))}`)}`);
+    }
+    await call.sleep(pollMs);
+  }
+}
+
+/** `null`: nobody tells now. */
+async function lookAt(access: ClusterAccess, { id }: BackupRun): Promise<BackupRun | null> {
+  let standing: BackupStanding;
+  try {
+    standing = await access.ask((client, asking) => client.backups(asking));
+  } catch (error) {
+    if (!isUnderstudyError(error) || error.retry === 'never') throw error;
+    return null;
+  }
+  return [standing.run, ...standing.ended].find((run) => run?.id === id) ?? null;
+}
+
+/** How far it is, how quick, and how long still. */
+export function progressText({ work, node, progress, state }: BackupRun, sinceMs: number): string {
+  if (state === 'ordered') return `${work} waits for ${node}`;
+  if (progress === null || progress.bytesDone === 0) return `${work} on ${node}, ${spanText(sinceMs)}`;
+  const { bytesDone, bytesTotal } = progress;
+  const rate = bytesDone / (sinceMs / 1_000);
+  const done = `${work} on ${node}: ${bytesText(bytesDone)}`;
+  if (bytesTotal === null || bytesTotal < bytesDone) return `${done}, ${bytesText(rate)}/s`;
+  const left = rate > 0 ? `, ${spanText(((bytesTotal - bytesDone) / rate) * 1_000)} left` : '';
+  return `${done} of ${bytesText(bytesTotal)} (${Math.floor((100 * bytesDone) / bytesTotal)} %), ${bytesText(rate)}/s${left}`;
+}

@@ -1,0 +1,68 @@
+/**
+ * A piece of work on the repository of backups: who does it, whether it lives, and what came of it. One at a time in the whole cluster,
+ * since the program that does it knows only of its own host.
+ *
+ * Invariant: whoever does it proves in the store that it lives, and ends the program when it can't: earlier than anybody else may
+ * count it as dead. So two never write to the repository at once.
+ */
+import type { Stored } from './cluster-view.ts';
+import type { RepositoryContents } from './repository.ts';
+import type { NodeName } from './spec.ts';
+
+export const backupWorks = ['full', 'differential', 'verify', 'expire'] as const;
+export type BackupWork = (typeof backupWorks)[number];
+
+export interface BackupRun {
+  /** Such as `B-0007`. */
+  readonly id: string;
+  readonly work: BackupWork;
+  readonly node: NodeName;
+  /** `schedule`, or who ordered it. */
+  readonly by: string;
+  /** ISO 8601. */
+  readonly orderedAt: string;
+  readonly state: 'ordered' | 'running' | 'done' | 'failed';
+  /** Moves while it lives. */
+  readonly counter: number;
+  readonly progress: { readonly bytesDone: number; readonly bytesTotal: number | null } | null;
+  readonly endedAt: string | null;
+  /** How many of its kind had failed in a row before it. */
+  readonly failuresBefore: number;
+  /** In one line: what there is now, or why it failed. */
+  readonly outcome: string | null;
+}
+
+/** What the primary's agent last saw of the repository. */
+export interface RepositoryRecord {
+  readonly node: NodeName;
+  /** ISO 8601. */
+  readonly lookedAt: string;
+  readonly contents: RepositoryContents;
+  /** When the newest commit was made that is known to be in the repository; `null`: none is known. */
+  readonly safeUntil: string | null;
+}
+
+/** In a row, as of now. */
+export function failuresOf(ended: BackupRun | undefined): number {
+  return ended?.state === 'failed' ? ended.failuresBefore + 1 : 0;
+}
+
+/** Between two proofs of life. */
+export const beatEveryMs = 3_000;
+/** Who could not prove it for so long ends the program. */
+export const endAfterMs = 20_000;
+/** Who saw no proof for so long counts it as dead: time for the program to end lies between. */
+export const deadAfterMs = 45_000;
+
+export function isEnded({ state }: BackupRun): boolean {
+  return state === 'done' || state === 'failed';
+}
+
+export function nextRunId(last: Stored<BackupRun> | null): string {
+  const number = last === null ? 0 : Number(last.value.id.replace(/^B-/, ''));
+  return `B-${String(number + 1).padStart(4, '0')}`;
+}
+
+export function endedOrNone(run: Stored<BackupRun> | null): boolean {
+  return run === null || isEnded(run.value);
+}

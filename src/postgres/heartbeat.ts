@@ -1,0 +1,42 @@
+/**
+ * A commit each few seconds whose time is known: how far the archive is behind is measured by it, a restore is checked by it, and no
+ * target of a recovery lies behind the last commit for long.
+ */
+import { z } from 'zod';
+import type { Heartbeat } from '../core/heartbeats.ts';
+import { UnderstudyError } from '../errors/understudy-error.ts';
+import { lsn } from './facts.ts';
+import { type Session, type Statement, sqlState } from './session.ts';
+
+export const heartbeatTable = 'understudy.heartbeat';
+const undefinedTable = '42P01';
+const undefinedSchema = '3F000';
+
+const makeTable = `
+  CREATE SCHEMA IF NOT EXISTS understudy;
+  REVOKE ALL ON SCHEMA understudy FROM PUBLIC;
+  CREATE TABLE IF NOT EXISTS ${heartbeatTable} (
+    only_one boolean PRIMARY KEY DEFAULT true CHECK (only_one), at timestamptz NOT NULL)`;
+
+/** Our sessions wait for no standby: it says what the archive has, not what they have. */
+const beat = `
+  INSERT INTO ${heartbeatTable} (at) VALUES (clock_timestamp()) ON CONFLICT (only_one) DO UPDATE SET at = excluded.at`;
+
+const place: Statement<{ at: string; lsn: Heartbeat['lsn'] }> = {
+  row: z.object({ at: z.string(), lsn }),
+  text: `select to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as at, pg_current_wal_insert_lsn()::text as lsn
+    from ${heartbeatTable}`,
+};
+
+/** In the database `postgres` of a primary. Throws what the server says. */
+export async function heartbeat(session: Session, withinMs: number): Promise<Heartbeat> {
+  try {
+    await session.execute(beat, withinMs);
+  } catch (error) {
+    if (sqlState(error) !== undefinedTable && sqlState(error) !== undefinedSchema) throw error;
+    await session.execute(`${makeTable}; ${beat}`, withinMs);
+  }
+  const [row] = await session.query(place, withinMs);
+  if (row === undefined) throw new UnderstudyError('BROKEN_INVARIANT', 'the heartbeat is gone');
+  return row;
+}

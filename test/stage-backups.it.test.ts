@@ -1,0 +1,141 @@
+/**
+ * Backups of a real cluster into object storage over verified TLS: WAL goes on through a switchover and the loss of a primary without
+ * a gap, backups are made, verified and listed, and whoever can't reach the repository says so and loses nothing.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { parse, stringify } from 'yaml';
+import { z } from 'zod';
+import type { BackupStanding } from '../src/api/contract/backups.ts';
+import { type ObjectStore, startObjectStore } from './fixtures/object-store.ts';
+import { until } from './fixtures/postgres-cluster.ts';
+import { startWriters, type TestStage, withStage } from './fixtures/stage.ts';
+
+const declaration = z.looseObject({ backups: z.unknown().optional() });
+
+async function declareBackups(stage: TestStage, store: ObjectStore): Promise<string> {
+  const credentials = join(stage.directory, 's3.json');
+  const { key, keySecret } = store.credentials;
+  writeFileSync(credentials, JSON.stringify({ key, keySecret }), { mode: 0o600 });
+  const file = join(stage.record.root, 'cluster.yaml');
+  const declared = declaration.parse(parse(readFileSync(file, 'utf8')));
+  const { addressing, bucket, endpoint, port, prefix, region } = store.place;
+  declared.backups = {
+    ...{ to: `s3://${bucket}${prefix}`, region, endpoint: `${endpoint}:${port}`, addressing },
+    ...{ ca: store.caFile, credentials: `file:${credentials}`, differential: 'never', full: 'never' },
+  };
+  writeFileSync(file, stringify(declared));
+  const applied = await stage.cli('apply', file, '--json');
+  expect(applied.code, applied.stderr).toBe(0);
+  return z.object({ passphrase: z.string().min(40) }).parse(JSON.parse(applied.stdout)).passphrase;
+}
+
+/** archive_mode is taken up by a restart alone. */
+async function restartEverything(stage: TestStage): Promise<void> {
+  expect((await stage.cli('restart', 'db2')).code).toBe(0);
+  await stage.until('db2 is back', ({ nodes }) =>
+    nodes.every(({ node, pendingRestart }) => node !== 'db2' || pendingRestart.length === 0),
+  );
+  await stage.untilWhole();
+  expect((await stage.cli('switchover', '--to', 'db2')).code).toBe(0);
+  await stage.until('nothing waits for a restart', ({ nodes }) =>
+    nodes.every(({ pendingRestart }) => pendingRestart.length === 0),
+  );
+  await stage.untilWhole();
+}
+
+async function standing(stage: TestStage): Promise<BackupStanding> {
+  const { code, stdout, stderr } = await stage.cli('backup', 'list', '--json');
+  expect(code, stderr).toBe(0);
+  return JSON.parse(stdout);
+}
+
+/** Names of the segments in the repository, by timeline, as numbers. */
+function archived(store: ObjectStore): ReadonlyMap<string, readonly number[]> {
+  const timelines = new Map<string, number[]>();
+  for (const { key } of store.objects('pg/archive/')) {
+    const [, timeline, log = '', segment = ''] =
+      /\/([0-9A-F]{8})([0-9A-F]{8})([0-9A-F]{8})-[0-9a-f]{40}/.exec(key) ?? [];
+    if (timeline === undefined) continue;
+    // 4 MiB each: 1024 of them make one of the files that names count by.
+    const number = Number.parseInt(log, 16) * 1_024 + Number.parseInt(segment, 16);
+    timelines.set(
+      timeline,
+      [...(timelines.get(timeline) ?? []), number].sort((a, b) => a - b),
+    );
+  }
+  return timelines;
+}
+
+/** Every timeline without a gap, and each beginning no later than where the one before ended. */
+function expectNoGap(store: ObjectStore): void {
+  const found = archived(store);
+  let end = 0;
+  // What was written before archiving began may be none of a whole segment.
+  expect([...found.keys()].sort().slice(-2)).toEqual(['00000002', '00000003']);
+  for (const [, numbers] of [...found].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    const [first = 0] = numbers;
+    expect(numbers).toEqual(numbers.map((_, index) => first + index));
+    if (end > 0) expect(first).toBeLessThanOrEqual(end + 1);
+    end = first + numbers.length - 1;
+  }
+}
+
+test('WAL and backups reach object storage through a switchover and the loss of a primary', {
+  timeout: 300_000,
+}, async () => {
+  const store = await startObjectStore();
+  try {
+    await withStage({ nodes: 2, appNodes: 1 }, async (stage) => {
+      await declareBackups(stage, store);
+      await restartEverything(stage);
+      const made = await stage.cli('backup', 'now', '--json');
+      expect(made.code, made.stderr).toBe(0);
+      expect(JSON.parse(made.stdout)).toMatchObject({ work: 'full', state: 'done', node: 'db2' });
+
+      const writers = await startWriters(stage, 4, 'local', 'app1');
+      expect((await stage.cli('switchover', '--to', 'db1')).code).toBe(0);
+      await stage.untilWhole();
+      const differential = await stage.cli('backup', 'now');
+      expect(differential.stdout, differential.stderr).toMatch(
+        /differential on db1 is done: \d{8}-\d{6}F_\d{8}-\d{6}D/,
+      );
+      // The agent starts it again in its place, on a new postmaster.
+      stage.signal('postmaster', 'db1', 'SIGKILL');
+      await stage.untilWhole();
+      await writers.stop();
+
+      const verified = await stage.cli('backup', 'verify');
+      expect(verified.code, verified.stderr).toBe(0);
+      await until(
+        'a commit is known to be safe',
+        async () => (await standing(stage)).repository?.safeUntil != null,
+        120_000,
+      );
+      const { repository } = await standing(stage);
+      expect(repository?.contents.backups.map(({ kind }) => kind)).toEqual(['full', 'differential']);
+      expectNoGap(store);
+
+      await store.stop();
+      const failed = await stage.cli('backup', 'now');
+      expect(failed.code).toBe(1);
+      await until(
+        'it is told',
+        async () => (await standing(stage)).repository?.contents.state === 'unreachable',
+        90_000,
+      );
+      expect((await stage.cli('events')).stdout).toContain('can put nothing into the repository of backups');
+      await store.start();
+      await until('it is back', async () => (await standing(stage)).repository?.contents.state === 'ok', 90_000);
+      expectNoGap(store);
+
+      const [damaged] = store.objects('pg/backup/').filter(({ key }) => key.includes('/bundle/'));
+      store.corrupt(damaged?.key ?? 'none');
+      const found = await stage.cli('backup', 'verify');
+      expect([found.code, found.stderr]).toEqual([1, expect.stringContaining('checksum')]);
+    });
+  } finally {
+    await store.close();
+  }
+});
