@@ -57,6 +57,8 @@ it('takes a verification that could read nothing for none, and one that says les
   ).toBeNull();
   expect(parseVerification('')).toBeNull();
   expect(parseVerification(verified('error', wal, sound))?.isSound).toBe(false);
+  const noWal = verified('ok', '  archiveId: none found', '  backup: 20261122-073557F, status: valid');
+  expect(parseVerification(noWal)).toEqual({ isSound: false, findings: ['archive: none found'] });
 });
 
 it.each([

@@ -13,6 +13,11 @@ export function parseVerification(text: string): Verification | null {
   const findings: string[] = [];
   let about = '';
   for (const line of lines) {
+    // Then it has looked at no WAL at all.
+    if (/^ {2}archiveId: none found$/.test(line)) {
+      findings.push('archive: none found');
+      continue;
+    }
     const [, named, counts] = /^ {2}((?:archiveId|backup): [^,]+)(, .*)?$/.exec(line) ?? [];
     if (named !== undefined) {
       about = named.replace('archiveId:', 'archive');

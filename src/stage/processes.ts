@@ -62,7 +62,9 @@ function processesUnder(root: string, isHost: (name: string) => boolean): readon
 }
 
 function nodeOf(root: string, isHost: (name: string) => boolean, pid: number): string | null {
-  const places = [readWorkingDirectory(pid) ?? '', ...readCommandLine(pid)];
+  // Also in an option: pgBackRest, which sends WAL on when its server has ended, names its file so and works in /.
+  const named = readCommandLine(pid).flatMap((word) => [word, word.slice(word.indexOf('=') + 1)]);
+  const places = [readWorkingDirectory(pid) ?? '', ...named];
   for (const place of places) {
     const inside = place.startsWith(root + sep) ? place.slice(root.length + 1) : null;
     const node = inside?.split(sep)[0];
