@@ -292,6 +292,19 @@ describe('a parameter that can not be used', () => {
     });
   }, 60_000);
 
+  it('is no mistake when it is not there any more and keeps its value until a restart', async () => {
+    const { db1 } = await servers.open({ nodes: ['db1'] });
+    const { configuration, postgres } = db1;
+    const parameters = { ...configuration.parameters, max_locks_per_transaction: '128' };
+    await postgres.configure({ ...configuration, parameters }, soon);
+    await postgres.initialise(soon);
+    await postgres.start({ role: 'primary' }, soon);
+    expect(await db1.configure()).toBe(true);
+    await until('it is pending', async () =>
+      (await db1.observe('primary')).pendingRestart.some(({ name }) => name === 'max_locks_per_transaction'),
+    );
+  }, 60_000);
+
   it('keeps the server from starting, and the error has its last words', async () => {
     const { db1 } = await servers.open({ nodes: ['db1'], parameters: { max_connections: 'plenty' } });
     await db1.configure();

@@ -74,6 +74,8 @@ export async function configurationErrors(
             as complaint
           from pg_file_settings f left join pg_settings s on s.name = f.name
           where f.error is not null and s.pending_restart is not true
+            -- Of no file and no parameter: one that no file has any more, and that keeps its value until a restart.
+            and (f.sourcefile is not null or f.name is not null)
         union all select 'pg_hba.conf:' || line_number || ': ' || error from pg_hba_file_rules where error is not null
         ${ident}`,
     },
