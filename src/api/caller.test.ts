@@ -15,7 +15,7 @@ const kinds = ['viewer', 'operator', 'database', 'app', 'witness'] as const sati
 const looks: readonly RouteName[] = [
   ...(['health', 'status', 'why', 'doctor', 'spec', 'events', 'topology', 'topologyStream'] as const),
   ...(['operation', 'credentials', 'receipts', 'receipt', 'databases', 'lost', 'certificates'] as const),
-  ...(['authority', 'trust', 'registered', 'audit', 'auditAnchors', 'auditFile'] as const),
+  ...(['authority', 'trust', 'registered', 'audit', 'auditAnchors', 'auditFile', 'backups'] as const),
 ];
 const ofAppNodes: readonly RouteName[] = ['topology', 'topologyStream', 'report', 'certificate'];
 

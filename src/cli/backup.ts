@@ -44,6 +44,7 @@ export function declareBackup(program: Command, perform: Perform): void {
     .summary('the backups, and how far back one can look')
     .description('Lists the backups that the repository holds, and the moments that can be restored.')
     .option('--json', 'print it as JSON')
+    .addHelpText('after', '\nExample:\n  understudy backup list\n')
     .action((_, command: Command) => perform(command.optsWithGlobals<CommonOptions>(), list));
   backup
     .command('info')
@@ -52,6 +53,7 @@ export function declareBackup(program: Command, perform: Perform): void {
       'Says where the repository lies, whether it can be reached, and how old the newest commit is that it has.',
     )
     .option('--json', 'print it as JSON')
+    .addHelpText('after', '\nExample:\n  understudy backup info\n')
     .action((_, command: Command) => perform(command.optsWithGlobals<CommonOptions>(), info));
   backup
     .command('now')
@@ -61,6 +63,7 @@ export function declareBackup(program: Command, perform: Perform): void {
     .option('--differential', 'what has changed since the last full one')
     .option('--no-wait', 'only order it')
     .option('--json', 'print it as JSON')
+    .addHelpText('after', '\nExamples:\n  understudy backup now\n  understudy backup now --full --no-wait\n')
     .action((_, command: Command) => {
       const options = command.optsWithGlobals<NowOptions>();
       if (options.full === true && options.differential === true) {
@@ -91,6 +94,7 @@ function declareWork(
     .description(description)
     .option('--no-wait', 'only order it')
     .option('--json', 'print it as JSON')
+    .addHelpText('after', `\nExample:\n  understudy backup ${work}\n`)
     .action((_, command: Command) => {
       const options = command.optsWithGlobals<WorkOptions>();
       return perform(options, (call) => order(call, work, options.wait));
