@@ -7,6 +7,7 @@ import { applicationRoles } from '../core/application-roles.ts';
 import type { ClusterView, JobKind } from '../core/cluster-view.ts';
 import { unreachable } from '../core/exhausted-union.ts';
 import type { WalRequest } from '../core/last-words.ts';
+import type { Lsn } from '../core/lsn.ts';
 import { cutFor } from '../core/promise.ts';
 import { openGenerations } from '../core/rules/credential-chore.ts';
 import { slotName } from '../core/spec.ts';
@@ -232,10 +233,19 @@ async function promote(
   if (action.configure) await context.postgres.configure(context.configuration(context.spec()), { signal, withinMs });
   await context.postgres.promote(timeline, { signal, withinMs });
   // Before its next checkpoint, from which on a primary keeps only what is marked.
-  if (action.archives !== null) await context.postgres.archiveReceived(action.archives.after);
+  if (action.archives !== null) await archiveReceived(context, action.archives.after);
   const term = context.mirror.image.lease?.value.term ?? 0;
   const before = 'timeline' in view.postgres ? view.postgres.timeline : 0;
   context.emit('postgres.promoted', { node: context.self, term, timeline: timeline ?? before + 1 });
+}
+
+/** It serves already: what could not be marked for the archive is told, and fails nothing. */
+async function archiveReceived(context: ExecutionContext, after: Lsn | null): Promise<void> {
+  try {
+    await context.postgres.archiveReceived(after);
+  } catch (error) {
+    context.failed('archive', describeError(error));
+  }
 }
 
 async function applyDatabases(

@@ -33,7 +33,8 @@ export async function orderRepositorySecret(
   if (spec === undefined || spec.backups === null) {
     throw new UnderstudyError('REFUSED', 'no backups are declared', { hint: 'declare `backups` in the cluster file' });
   }
-  const now = presentPassphrase(parts);
+  // One that can't be opened any more can be replaced, too.
+  const now = replaces && passphrase !== null ? null : presentPassphrase(parts);
   if (passphrase === null && now === null) {
     throw new UnderstudyError('REFUSED', 'there is no passphrase yet', { hint: 'give one, or have one made' });
   }
@@ -64,9 +65,9 @@ export async function orderRepositorySecret(
   return { sealedTo: targets };
 }
 
-/** Is there a secret that this node can open? */
-export function hasRepositorySecret(parts: Pick<RepositoryOrderParts, 'mirror' | 'self' | 'sealer'>): boolean {
-  return presentPassphrase(parts) !== null;
+/** Was one given, whether or not this node can open it? */
+export function hasRepositorySecret({ mirror }: Pick<RepositoryOrderParts, 'mirror'>): boolean {
+  return [...mirror.image.secrets.keys()].some((place) => place.endsWith(`/${repositorySecretName}`));
 }
 
 function presentPassphrase({ mirror, self, sealer }: Pick<RepositoryOrderParts, 'mirror' | 'self' | 'sealer'>) {
@@ -79,6 +80,9 @@ function presentPassphrase({ mirror, self, sealer }: Pick<RepositoryOrderParts, 
       `the secret that is there can't be opened on ${self}: ${found.because}`,
     );
   }
-  const parsed = repositorySecret.safeParse(JSON.parse(found.secret));
-  return parsed.success ? parsed.data.passphrase : null;
+  try {
+    return repositorySecret.parse(JSON.parse(found.secret)).passphrase;
+  } catch {
+    throw new UnderstudyError('SEALING_FAILED', `the secret that is there is of another version than ${self}`);
+  }
 }

@@ -8,6 +8,7 @@ import type { NodeName } from '../core/spec.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { WatchedFence } from '../ports/fence.ts';
 import type { Postgres } from '../ports/postgres.ts';
+import { releaseArchiver } from './archiver.ts';
 import { createDirectoryActs } from './directory-acts.ts';
 import { hearLastWords } from './last-words.ts';
 import { type Directories, layoutOf, type TlsFiles } from './layout.ts';
@@ -44,6 +45,8 @@ export interface PostgresOptions {
 export function createPostgres(options: PostgresOptions): Postgres {
   const { clock, major, port, address, node, domain, tls, fence } = options;
   const layout = layoutOf(options.directories);
+  // An agent that was killed in the middle of a stop may have left it held while the server goes on.
+  releaseArchiver(layout);
   const reach = { node, domain, tls };
   const where = { socketDirectory: layout.run, port };
   // Observation keeps a session of its own, so that a long act never delays a look.
