@@ -110,6 +110,8 @@ test('a stage on one network refuses what needs networks or disks of its own', {
     await expect.poll(() => listed(cli), { timeout: 30_000, interval: 200 }).toEqual([]);
     await expect.poll(() => stage.processes('agent', 'db1').length, { timeout: 30_000, interval: 200 }).toBe(1);
     expect(stage.processes('agent', 'db1')[0]?.pid).not.toBe(before?.pid);
+    // A stage whose agents do not answer yet would be brought up instead of refused.
+    await stage.untilHealthy(healedWithinMs);
     await keeperIsReplaced(stage);
   });
 });
