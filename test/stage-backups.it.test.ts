@@ -99,44 +99,49 @@ async function strikeTheStore(stage: TestStage, store: ObjectStore): Promise<voi
   expect([found.code, found.stderr]).toEqual([1, expect.stringContaining('checksum')]);
 }
 
-test('WAL and backups reach object storage through a switchover and the loss of a primary', {
-  timeout: 300_000,
-}, async () => {
-  const store = await startObjectStore();
-  try {
-    await withStage({ nodes: 2, appNodes: 1 }, async (stage) => {
-      await declareBackups(stage, store);
-      await restartEverything(stage);
-      const made = await stage.cli('backup', 'now', '--json');
-      expect(made.code, made.stderr).toBe(0);
-      expect(JSON.parse(made.stdout)).toMatchObject({ work: 'full', state: 'done', node: 'db2' });
+// Minutes: in long runs alone.
+test.runIf(process.env.TEST_LONG === '1')(
+  'WAL and backups reach object storage through a switchover and the loss of a primary',
+  {
+    timeout: 300_000,
+  },
+  async () => {
+    const store = await startObjectStore();
+    try {
+      await withStage({ nodes: 2, appNodes: 1 }, async (stage) => {
+        await declareBackups(stage, store);
+        await restartEverything(stage);
+        const made = await stage.cli('backup', 'now', '--json');
+        expect(made.code, made.stderr).toBe(0);
+        expect(JSON.parse(made.stdout)).toMatchObject({ work: 'full', state: 'done', node: 'db2' });
 
-      const writers = await startWriters(stage, 4, 'local', 'app1');
-      expect((await stage.cli('switchover', '--to', 'db1')).code).toBe(0);
-      await stage.untilWhole();
-      const differential = await stage.cli('backup', 'now');
-      expect(differential.stdout, differential.stderr).toMatch(
-        /differential on db1 is done: \d{8}-\d{6}F_\d{8}-\d{6}D/,
-      );
-      // The agent starts it again in its place, on a new postmaster.
-      stage.signal('postmaster', 'db1', 'SIGKILL');
-      await stage.untilWhole();
-      await writers.stop();
+        const writers = await startWriters(stage, 4, 'local', 'app1');
+        expect((await stage.cli('switchover', '--to', 'db1')).code).toBe(0);
+        await stage.untilWhole();
+        const differential = await stage.cli('backup', 'now');
+        expect(differential.stdout, differential.stderr).toMatch(
+          /differential on db1 is done: \d{8}-\d{6}F_\d{8}-\d{6}D/,
+        );
+        // The agent starts it again in its place, on a new postmaster.
+        stage.signal('postmaster', 'db1', 'SIGKILL');
+        await stage.untilWhole();
+        await writers.stop();
 
-      const verified = await stage.cli('backup', 'verify');
-      expect(verified.code, verified.stderr).toBe(0);
-      await until(
-        'a commit is known to be safe',
-        async () => (await standing(stage)).repository?.safeUntil != null,
-        120_000,
-      );
-      const { repository } = await standing(stage);
-      expect(repository?.contents.backups.map(({ kind }) => kind)).toEqual(['full', 'differential']);
-      expectNoGap(store);
+        const verified = await stage.cli('backup', 'verify');
+        expect(verified.code, verified.stderr).toBe(0);
+        await until(
+          'a commit is known to be safe',
+          async () => (await standing(stage)).repository?.safeUntil != null,
+          120_000,
+        );
+        const { repository } = await standing(stage);
+        expect(repository?.contents.backups.map(({ kind }) => kind)).toEqual(['full', 'differential']);
+        expectNoGap(store);
 
-      if (process.env.TEST_LONG === '1') await strikeTheStore(stage, store);
-    });
-  } finally {
-    await store.close();
-  }
-});
+        if (process.env.TEST_LONG === '1') await strikeTheStore(stage, store);
+      });
+    } finally {
+      await store.close();
+    }
+  },
+);
