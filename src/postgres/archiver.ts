@@ -8,18 +8,20 @@
  * archived by whoever is primary next.
  *
  * A standby marks what it received as archived, although it can't know whether the primary came to it. Whoever is promoted
- * takes these marks back, as far as the repository is not known to have the segments; one that it has already is passed over.
+ * takes these marks back, as far as the repository is not known to have the segments; what it has already is passed over there.
  */
 import { readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Lsn, lsnFromOffset } from '../core/lsn.ts';
-import { parseSegment } from '../core/wal-segments.ts';
+import { parseSegment, segmentOf } from '../core/wal-segments.ts';
 import { isFromSystem } from '../errors/system-error.ts';
 import { identify, processesIn, readCommandLine, readProcess } from '../process/identity.ts';
 import { sendSignal } from '../process/signal.ts';
 import type { Layout } from './layout.ts';
+import { type Segment, segmentsIn } from './wal-segments.ts';
+import { historyName, readHistory } from './wal-timeline.ts';
 
-type Where = Pick<Layout, 'archiveHold' | 'archiveStatus' | 'data'>;
+type Where = Pick<Layout, 'archiveHold' | 'archiveStatus' | 'data' | 'wal'>;
 
 /** The command ends at once from now on, and so does the archiver with it. */
 export function holdArchiver({ archiveHold }: Where): void {
@@ -49,23 +51,43 @@ function isArchiver(pid: number): boolean {
   return /^postgres: .*\barchiver\b/.test(readCommandLine(pid)[0] ?? '');
 }
 
+export interface ReceivedWal {
+  /** The server's own, new timeline. */
+  readonly timeline: number;
+  readonly segmentBytes: number;
+  /** Up to there it is known to be archived; `null`: nothing is. */
+  readonly after: Lsn | null;
+}
+
 /**
- * Has the WAL of former timelines archived that ends after `archivedTo`, as far as it is here, and their history files.
- * `null`: nothing is known to be archived. Answers how many segments.
+ * Has the WAL of the timelines that this one goes back to archived, as far as it is here and ends after `after`, and their history
+ * files. Answers how many segments.
+ *
+ * Some have no mark at all: a standby makes it when it begins the next segment, and forgets the one that it was at when it is
+ * restarted or promoted. PostgreSQL would mark those when it removes them (xlogarchive.c, XLogArchiveCheckDone), and until then they
+ * would be missing in the archive. The segment in which a timeline was left is not whole, and PostgreSQL's own to archive.
  */
-export function archiveAgain({ archiveStatus }: Where, archivedTo: Lsn | null, segmentBytes: number): number {
+export function archiveReceived({ archiveStatus, wal }: Where, { timeline, segmentBytes, after }: ReceivedWal): number {
+  const marks = new Set(readdirSync(archiveStatus));
+  const doubt = (name: string): boolean => {
+    const ready = join(archiveStatus, `${name}.ready`);
+    if (marks.has(`${name}.done`)) renameSync(join(archiveStatus, `${name}.done`), ready);
+    else if (!marks.has(`${name}.ready`)) writeFileSync(ready, '', { mode: 0o600 });
+    else return false;
+    return true;
+  };
   let count = 0;
-  for (const mark of readdirSync(archiveStatus)) {
-    const name = /^(.+)\.done$/.exec(mark)?.[1];
-    if (name === undefined) continue;
-    const number = parseSegment(name, segmentBytes)?.number ?? null;
-    const end = number === null ? null : (number + 1n) * BigInt(segmentBytes);
-    const isKnown = end !== null && archivedTo !== null && end <= archivedTo;
-    if (isKnown || (end === null && !name.endsWith('.history'))) continue;
-    renameSync(join(archiveStatus, mark), join(archiveStatus, `${name}.ready`));
-    if (end !== null) count += 1;
+  for (const { parent, lsn } of readHistory(wal, timeline)) {
+    const whole = segmentsIn(wal, parent, segmentBytes).filter(({ number }) => number < segmentOf(lsn, segmentBytes));
+    const isOwed = ({ number }: Segment) => after === null || endOf(number, segmentBytes) > after;
+    count += whole.filter((segment) => isOwed(segment) && doubt(segment.name)).length;
+    if (marks.has(`${historyName(parent)}.done`)) doubt(historyName(parent));
   }
   return count;
+}
+
+function endOf(number: bigint, segmentBytes: number): Lsn {
+  return lsnFromOffset((number + 1n) * BigInt(segmentBytes));
 }
 
 /**
@@ -74,5 +96,5 @@ export function archiveAgain({ archiveStatus }: Where, archivedTo: Lsn | null, s
  */
 export function archivedWith(name: string, segmentBytes: number): Lsn | null {
   const number = parseSegment(name.replace(/\.[0-9A-F]{8}\.backup$/, ''), segmentBytes)?.number ?? null;
-  return number === null ? null : lsnFromOffset((number + 1n) * BigInt(segmentBytes));
+  return number === null ? null : endOf(number, segmentBytes);
 }

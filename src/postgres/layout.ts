@@ -43,7 +43,9 @@ export interface Layout extends Directories {
   readonly controlFile: string;
   readonly standbySignal: string;
   readonly backupLabel: string;
-  /** Which WAL waits to be archived. */
+  /** The WAL itself. */
+  readonly wal: string;
+  /** Which of it waits to be archived. */
   readonly archiveStatus: string;
   /** While it is there nothing is archived; gone with the host's memory. */
   readonly archiveHold: string;
@@ -69,6 +71,7 @@ export function layoutOf(directories: Directories): Layout {
     controlFile: join(data, 'global', 'pg_control'),
     standbySignal: join(data, 'standby.signal'),
     backupLabel: join(data, 'backup_label'),
+    wal: join(data, 'pg_wal'),
     archiveStatus: join(data, 'pg_wal', 'archive_status'),
     archiveHold: archiveHoldIn(run),
     kept: (number) => `${data}.kept-${number}`,

@@ -9,11 +9,12 @@
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { keepFile } from './durable-files.ts';
+import { historyName } from './wal-timeline.ts';
 
 const mark = 'reserved by understudy: a timeline of another term';
 
 function historyFile(data: string, timeline: number): string {
-  return join(data, 'pg_wal', `${timeline.toString(16).toUpperCase().padStart(8, '0')}.history`);
+  return join(data, 'pg_wal', historyName(timeline));
 }
 
 function read(path: string): string | null {

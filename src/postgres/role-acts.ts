@@ -4,7 +4,7 @@
  * Invariant: whatever makes the server writable passes through the fence.
  */
 import type { Postgres, StartAs } from '../ports/postgres.ts';
-import { archiveAgain } from './archiver.ts';
+import { archiveReceived } from './archiver.ts';
 import { readControl } from './control-file.ts';
 import { cutByReload } from './cut.ts';
 import { makeDirectories } from './directory-acts.ts';
@@ -17,6 +17,7 @@ import { writeUpstream } from './upstream.ts';
 import { pointAt } from './upstream-change.ts';
 import { type Deadline, deadlineOf } from './waiting.ts';
 
+const archiveLookMs = 2_000;
 /** How long a standby that must be cut off may take to stop, before it is stopped by force. */
 const cutStopMs = 500;
 
@@ -60,8 +61,10 @@ export function createRoleActs(parts: RoleParts): RoleActs {
     },
 
     async archiveReceived(after) {
-      const reading = readControl(layout.controlFile);
-      return reading.found === 'control' ? archiveAgain(layout, after, reading.control.walSegmentBytes) : 0;
+      const [seen, reading] = [await observer.observe(archiveLookMs, 'brief'), readControl(layout.controlFile)];
+      if (seen.state !== 'primary' || reading.found !== 'control') return 0;
+      const { walSegmentBytes: segmentBytes } = reading.control;
+      return archiveReceived(layout, { timeline: seen.timeline, segmentBytes, after });
     },
 
     async stop(how, act) {

@@ -25,9 +25,13 @@ export function readFork(walDirectory: string, timeline: number): TimelineFork |
   return readHistory(walDirectory, timeline).at(-1) ?? null;
 }
 
+export function historyName(timeline: number): string {
+  return `${timeline.toString(16).toUpperCase().padStart(8, '0')}.history`;
+}
+
 /** All that it goes back to, oldest first; empty for the first, and for one that nothing is known of. */
-function readHistory(walDirectory: string, timeline: number): readonly TimelineFork[] {
-  const name = `${timeline.toString(16).toUpperCase().padStart(8, '0')}.history`;
+export function readHistory(walDirectory: string, timeline: number): readonly TimelineFork[] {
+  const name = historyName(timeline);
   let text: string;
   try {
     text = readQuietly(join(walDirectory, name)).toString('utf8');
