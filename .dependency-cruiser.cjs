@@ -108,6 +108,16 @@ module.exports = {
       to: { path: '^src/', pathNot: '^src/(logical|errors|process|postgres/program-environment)' },
     },
     {
+      name: 'past-knows-one-node',
+      comment: 'it is given a way to restore and a directory to work in; no agent, no store and no verb',
+      severity: 'error',
+      from: { path: '^src/past/', pathNot: '[.]test[.]ts$' },
+      to: {
+        path: '^src/',
+        pathNot: '^src/(past|restoring|core|ports|errors|process|timing|logical|postgres/program-environment)(/|[.]|$)',
+      },
+    },
+    {
       name: 'composition-is-the-end',
       comment: 'whoever is composed knows nothing of how; the command line starts it',
       severity: 'error',
