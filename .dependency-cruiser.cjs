@@ -118,6 +118,17 @@ module.exports = {
       },
     },
     {
+      name: 'restoring-knows-directories',
+      comment: 'it is given a repository and where to restore to, and starts servers that belong to no node',
+      severity: 'error',
+      from: { path: '^src/restoring/', pathNot: '[.]test[.]ts$' },
+      to: {
+        path: '^src/',
+        pathNot:
+          '^src/(restoring|core|ports|errors|process)/|^src/postgres/(binaries|control-file|postmaster-file|program-environment|replication-log|session|waiting)[.]ts$',
+      },
+    },
+    {
       name: 'composition-is-the-end',
       comment: 'whoever is composed knows nothing of how; the command line starts it',
       severity: 'error',

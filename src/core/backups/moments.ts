@@ -23,3 +23,30 @@ function daysBefore(year: number, month: number, day: number): number {
   const leapDays = Math.floor(ofEra / 4) - Math.floor(ofEra / 100);
   return era * 146_097 + ofEra * 365 + leapDays + ofYear - 719_468;
 }
+
+const msPerDay = 86_400_000;
+
+/** ISO 8601 in UTC, to the millisecond. */
+export function formatMoment(ms: number): string {
+  const days = Math.floor(ms / msPerDay);
+  const ofDay = ms - days * msPerDay;
+  const { year, month, day } = dateOf(days);
+  const two = (value: number): string => String(Math.floor(value)).padStart(2, '0');
+  const time = `${two(ofDay / 3_600_000)}:${two((ofDay / 60_000) % 60)}:${two((ofDay / 1_000) % 60)}`;
+  const date = `${String(year).padStart(4, '0')}-${two(month)}-${two(day)}`;
+  return `${date}T${time}.${String(Math.floor(ofDay % 1_000)).padStart(3, '0')}Z`;
+}
+
+/** The way back from `daysBefore`: within 400 years every day has one number. */
+function dateOf(days: number): { readonly year: number; readonly month: number; readonly day: number } {
+  const shifted = days + 719_468;
+  const era = Math.floor(shifted / 146_097);
+  const ofEra = shifted - era * 146_097;
+  const leaps = Math.floor(ofEra / 1_460) - Math.floor(ofEra / 36_524) + Math.floor(ofEra / 146_096);
+  const yearOfEra = Math.floor((ofEra - leaps) / 365);
+  const ofYear = ofEra - (yearOfEra * 365 + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100));
+  const fromMarch = Math.floor((5 * ofYear + 2) / 153);
+  const month = fromMarch < 10 ? fromMarch + 3 : fromMarch - 9;
+  const year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0);
+  return { year, month, day: ofYear - Math.floor((153 * fromMarch + 2) / 5) + 1 };
+}

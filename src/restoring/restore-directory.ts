@@ -1,0 +1,146 @@
+/**
+ * Restores a data directory from the repository: first a plan, with everything that speaks against it; then the act.
+ *
+ * Invariant: the plan touches nothing, and nothing is touched against it. What was in the directory is kept beside it under another
+ * name until somebody removes it, and comes back when the restore fails; with `delta` it is written over. Starts no server: what is
+ * restored recovers when it is started (instance.ts).
+ */
+import { existsSync, renameSync, rmSync } from 'node:fs';
+import { type Choice, type Chosen, chooseBackup, type NotPossible } from '../core/backups/choice.ts';
+import type { Target } from '../core/backups/target.ts';
+import type { RecoverableWindow } from '../core/backups/window.ts';
+import { UnderstudyError } from '../errors/understudy-error.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { ActOptions } from '../ports/postgres.ts';
+import type {
+  Repository,
+  RepositoryProgram,
+  RestoreRequest,
+  RestoreTarget,
+  TransferProgress,
+} from '../ports/repository.ts';
+import { type Destination, examineDestination, readMark, removeMark, writeMark } from './destination.ts';
+import { expectedMs, readPastRestores } from './rates.ts';
+
+export interface RestoringParts {
+  readonly repository: Repository;
+  readonly clock: Clock;
+  /** Where it is remembered how quick restores were. */
+  readonly stateDirectory: string;
+  /** The data directories of nodes on this machine. */
+  readonly live: readonly string[];
+}
+
+export interface RestoreWish {
+  readonly target: Target;
+  readonly into: string;
+  readonly delta: boolean;
+  readonly action: RestoreRequest['action'];
+  readonly timeline: RestoreRequest['timeline'];
+  /** Whether the directory becomes a node of the cluster, which archives. */
+  readonly archives: boolean;
+  readonly segmentBytes: number;
+  /** Of the cluster, where somebody could be asked for it. */
+  readonly window: RecoverableWindow | null;
+  readonly processes?: number;
+}
+
+export interface RestorePlan extends Chosen {
+  readonly wish: RestoreWish;
+  readonly program: RepositoryProgram;
+  readonly destination: Destination;
+  /** Of the data directory. */
+  readonly bytes: number;
+  /** From restores of the past; `null`: there were none. */
+  readonly expectedMs: number | null;
+  /** Under which name what is there is kept; `null`: nothing is. */
+  readonly kept: string | null;
+}
+
+export type Planned = { readonly plan: RestorePlan } | { readonly notPossible: NotPossible };
+
+/** WAL that is replayed is recycled: so much of it lies there at once. */
+const mostWalBytes = 2 * 1024 ** 3;
+
+/** Throws REPOSITORY_BINARIES_MISSING, REPOSITORY_UNCONFIGURED, and what the repository's state says. */
+export async function planRestore(parts: RestoringParts, wish: RestoreWish, options: ActOptions): Promise<Planned> {
+  const { live, repository, stateDirectory } = parts;
+  const program = await repository.program();
+  const contents = await repository.contents(options);
+  if (contents.state === 'unreachable') throw new UnderstudyError('REPOSITORY_UNREACHABLE', contents.trouble ?? '');
+  const { segmentBytes, target, window } = wish;
+  const choice: Choice = chooseBackup({ contents, window, segmentBytes }, target);
+  if ('notPossible' in choice) return choice;
+  const { chosen } = choice;
+  const bytes = chosen.backup.databaseBytes;
+  const neededBytes = Math.round(bytes * 1.02) + Math.min(chosen.walBytes ?? mostWalBytes, mostWalBytes);
+  const destination = await examineDestination({ into: wish.into, delta: wish.delta, neededBytes, live });
+  const isKept = destination.found === 'data-directory' && !wish.delta;
+  return {
+    plan: {
+      ...chosen,
+      ...{ wish, program, destination, bytes },
+      expectedMs: expectedMs(readPastRestores(stateDirectory), { bytes, walBytes: chosen.walBytes }),
+      kept: isKept ? freeName(destination.into) : null,
+    },
+  };
+}
+
+function freeName(into: string): string {
+  for (let number = 1; ; number += 1) {
+    const name = `${into}.kept-${number}`;
+    if (!existsSync(name)) return name;
+  }
+}
+
+export interface RestoredDirectory {
+  readonly into: string;
+  readonly kept: string | null;
+  readonly copyMs: number;
+}
+
+export function portTarget(target: Target): RestoreTarget {
+  return target.type === 'latest' ? { type: 'default' } : { type: target.type, value: target.value };
+}
+
+/** Throws REFUSED with what speaks against it, and what `restore` of the port throws. */
+export async function restoreDirectory(
+  { repository, clock }: RestoringParts,
+  plan: RestorePlan,
+  onProgress: (progress: TransferProgress) => void,
+  options: ActOptions,
+): Promise<RestoredDirectory> {
+  const { backup, destination, kept, target, wish } = plan;
+  const { into, obstacles } = destination;
+  if (obstacles.length > 0) throw new UnderstudyError('REFUSED', obstacles.join('; '));
+  const mark = { set: backup.label, target: target.type === 'latest' ? 'latest' : target.value };
+  const before = readMark(into);
+  const beganMs = clock.boottimeMs();
+  if (kept !== null) renameSync(into, kept);
+  writeMark(into, { ...mark, state: 'restoring' });
+  const request: RestoreRequest = {
+    set: backup.label,
+    target: portTarget(target),
+    into,
+    // One that was left half restored has what was restored until then.
+    delta: wish.delta || destination.found === 'half-restored',
+    action: wish.action,
+    archives: wish.archives,
+    timeline: wish.timeline,
+    ...(wish.processes === undefined ? {} : { processes: wish.processes }),
+  };
+  try {
+    await repository.restore(request, onProgress, options);
+  } catch (error) {
+    if (kept !== null) putBack(into, kept, before !== null);
+    throw error;
+  }
+  writeMark(into, { ...mark, state: 'restored' });
+  return { into, kept, copyMs: clock.boottimeMs() - beganMs };
+}
+
+function putBack(into: string, kept: string, wasOurs: boolean): void {
+  rmSync(into, { recursive: true, force: true });
+  renameSync(kept, into);
+  if (!wasOurs) removeMark(into);
+}

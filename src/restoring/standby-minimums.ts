@@ -1,0 +1,42 @@
+/**
+ * What a server needs to replay the WAL of another: some settings must be at least those that the WAL was written under, else replay
+ * pauses, or does not begin (documentation 27.4.3). The control file says what they were when the backup was made.
+ *
+ * They may have been raised since: so twice as much is asked for, which costs some shared memory and nothing else.
+ */
+import { join } from 'node:path';
+import { UnderstudyError } from '../errors/understudy-error.ts';
+import type { Binaries } from '../postgres/binaries.ts';
+import { programEnvironment } from '../postgres/program-environment.ts';
+import { run } from '../process/run.ts';
+
+const settings = [
+  'max_connections',
+  'max_worker_processes',
+  'max_wal_senders',
+  'max_prepared_xacts',
+  'max_locks_per_xact',
+];
+/** pg_controldata shortens them. */
+const names: Readonly<Record<string, string>> = {
+  max_prepared_xacts: 'max_prepared_transactions',
+  max_locks_per_xact: 'max_locks_per_transaction',
+};
+
+export function parseMinimums(output: string): Readonly<Record<string, string>> {
+  const found: Record<string, string> = {};
+  for (const name of settings) {
+    const value = new RegExp(`^${name} setting:\\s+(\\d+)$`, 'm').exec(output)?.[1];
+    if (value !== undefined) found[names[name] ?? name] = String(2 * Number(value));
+  }
+  return found;
+}
+
+/** Throws POSTGRES_FAILED, PROCESS_FAILED, TIMEOUT. */
+export async function standbyMinimums(data: string, binaries: Binaries): Promise<Readonly<Record<string, string>>> {
+  const program = join(binaries.directory, 'pg_controldata');
+  const { stdout } = await run(program, ['-D', data], { withinMs: 10_000, env: programEnvironment() });
+  const found = parseMinimums(stdout);
+  if (Object.keys(found).length === settings.length) return found;
+  throw new UnderstudyError('POSTGRES_FAILED', `the control file of ${data} does not say what its WAL needs`);
+}
