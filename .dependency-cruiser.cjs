@@ -114,7 +114,7 @@ module.exports = {
       from: { path: '^src/past/', pathNot: '[.]test[.]ts$' },
       to: {
         path: '^src/',
-        pathNot: '^src/(past|restoring|core|ports|errors|process|timing|logical|postgres/program-environment)(/|[.]|$)',
+        pathNot: '^src/(past|restoring|core|ports|errors|process|timing|logical|postgres/binaries)(/|[.]|$)',
       },
     },
     {

@@ -37,7 +37,7 @@ beforeEach(() => {
   const unused = () => Promise.reject(new Error('not asked for here'));
   const repository: Repository = {
     ...{ commands: { archive: '', restore: '' }, stanza: 'psf-17', program: unused, configure: unused, forget: unused },
-    ...{ verify: unused, restore: unused, expire: unused, backup: unused },
+    ...{ verify: unused, restoreCommand: () => '', restore: unused, expire: unused, backup: unused },
     contents: async () => contents,
     async createStanza() {
       stanzas += 1;

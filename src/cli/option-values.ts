@@ -41,3 +41,12 @@ export function nodeName(value: string): string {
 export function collect(value: string, before: readonly string[] = []): readonly string[] {
   return [...before, ...value.split(',').filter((part) => part !== '')];
 }
+
+const unitBytes: Readonly<Record<string, number>> = { MB: 1024 ** 2, GB: 1024 ** 3, TB: 1024 ** 4 };
+
+/** `500MB`, `50GB`, `1.5 TB`, in powers of 1024. */
+export function byteSize(value: string): number {
+  const [, number = '', unit = ''] = /^(\d{1,9}(?:\.\d{1,3})?) ?(MB|GB|TB)$/i.exec(value) ?? [];
+  if (number === '' || Number(number) === 0) throw new InvalidArgumentError('A size is needed, such as 500MB or 50GB.');
+  return Math.floor(Number(number) * (unitBytes[unit.toUpperCase()] ?? 1));
+}

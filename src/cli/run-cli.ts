@@ -28,6 +28,7 @@ import { declareLost } from './lost.ts';
 import { declareNodeOrders } from './node-orders.ts';
 import { declareNode } from './node-token.ts';
 import { declareOperator } from './operators.ts';
+import { declarePast } from './past.ts';
 import { declarePlan } from './plan.ts';
 import { declareReadOnly } from './read-only.ts';
 import { declareReceipts } from './receipts.ts';
@@ -55,6 +56,7 @@ const verbs = [
   declareLoadFile,
   declareUri,
   declareBackup,
+  declarePast,
   declareCredentials,
   declareEvents,
   declareWhy,

@@ -47,6 +47,7 @@ import { askedOf, ownCertificateParts, renewalOf, secretsOf, signerOf } from './
 import { enrolmentDoor, enrolmentOf } from './enrolment.ts';
 import type { Foundation, Running } from './foundation.ts';
 import { diskFreeBytes, fenceOf, localPostgres, localRepositories } from './local-server.ts';
+import { sweepThePast } from './past.ts';
 import { peerAgent } from './peers.ts';
 import { hearingRevocations, revocationChores, revocationLists } from './revocations.ts';
 import type { TrustParts } from './trust.ts';
@@ -100,7 +101,7 @@ export function startDatabase(foundation: Foundation): Running {
   agent.start(foundation.onBroken);
   const chores = [
     ...certificates.forEver(),
-    ...(file.role === 'database' ? backups.forEver() : []),
+    ...(file.role === 'database' ? [...backups.forEver(), sweepThePast(foundation, agent.signal)] : []),
     anchoringOf(foundation, agent).run(),
     ...(file.role === 'database' ? [enrolmentDoor(foundation, backend, certificates.enrolment, agent.signal)] : []),
   ].map((chore) => chore.catch(foundation.onBroken));

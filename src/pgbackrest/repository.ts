@@ -4,7 +4,7 @@
  * Invariant: what belongs to another cluster is never written to and nothing in it expires. pgBackRest itself compares system
  * identifiers in backups and archiving alone; here every act that writes looks first.
  */
-import { mkdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import type { RepositoryContents } from '../core/repository.ts';
 import { describeError, isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
 import type { ActOptions } from '../ports/postgres.ts';
@@ -29,6 +29,8 @@ export interface RepositoryOptions {
   readonly stateDirectory: string;
   /** From the node file; `null`: where it is found. */
   readonly program: string | null;
+  /** Somebody else configures it, as the agent of this node does: what is there already is gone by. */
+  readonly isKeptByOther?: boolean;
 }
 
 /** How long a backup waits for a segment to be archived: the archiver may have a whole outage to send before it. In s. */
@@ -76,6 +78,7 @@ class PgbackrestRepository implements Repository {
     const program = this.#path ?? options.program ?? 'pgbackrest';
     this.commands = archiveCommands(program, this.#paths, this.stanza);
     const { configuration } = this.#paths;
+    this.#isConfigured = options.isKeptByOther === true && existsSync(configuration);
     this.#invoker = createInvoker({ program, parentWatch: findParentWatch(), configuration, stanza: this.stanza });
   }
 
@@ -146,13 +149,15 @@ class PgbackrestRepository implements Repository {
     );
   }
 
+  restoreCommand(into: string): string {
+    return restoreCommandOf(this.#path ?? 'pgbackrest', this.#paths, this.stanza, into);
+  }
+
   async restore(...[request, onProgress, options]: Parameters<Repository['restore']>) {
     this.#configured();
     const { into } = request;
     const isOwn = into === this.#options.server.dataDirectory;
-    const command = isOwn
-      ? this.commands.restore
-      : restoreCommandOf(this.#path ?? 'pgbackrest', this.#paths, this.stanza, into);
+    const command = isOwn ? this.commands.restore : this.restoreCommand(into);
     const progress = new ProgressReader(onProgress);
     const locks = restoreLocks(this.#paths, into);
     mkdirSync(into, { recursive: true, mode: 0o700 });

@@ -112,6 +112,8 @@ export interface Repository {
   expire(options: ActOptions): Promise<readonly string[]>;
   /** Reads everything there and compares it with its checksums. Throws as `backup` does. */
   verify(onProgress: (progress: TransferProgress) => void, options: ActOptions): Promise<Verification>;
+  /** `restore_command` of a data directory that is not the node's own, such as a copy of one that was restored. */
+  restoreCommand(into: string): string;
   /**
    * Leaves a data directory that recovers to the target when it is started. Throws RESTORE_FAILED, REPOSITORY_UNREACHABLE,
    * REPOSITORY_PASSPHRASE, REPOSITORY_BUSY, DISK_FULL, TIMEOUT; what was written by then is left where it is.

@@ -1,0 +1,123 @@
+/**
+ * Where the past of this machine is made: on one database node, by the user whose PostgreSQL it is (adr/0028).
+ *
+ * Invariant: root becomes that user before anything is made, and stays it to the end of the process: what root made PostgreSQL could not
+ * read, and what it started PostgreSQL refuses. What only root may read is read before.
+ */
+import { join } from 'node:path';
+import type { Account } from '../by-hand/place.ts';
+import type { NotPossible } from '../core/backups/choice.ts';
+import type { Target } from '../core/backups/target.ts';
+import type { RepositoryBackup } from '../core/repository.ts';
+import { UnderstudyError } from '../errors/understudy-error.ts';
+import type { PastParts } from '../past/parts.ts';
+import type { PastTarget } from '../past/scratch.ts';
+import type { Repository } from '../ports/repository.ts';
+import type { Call } from './call.ts';
+
+export interface PastPlace {
+  readonly parts: PastParts;
+  readonly repository: Repository;
+  readonly segmentBytes: number;
+}
+
+/** adr/0004; it serves estimates alone. */
+const usualSegmentBytes = 4 * 1024 * 1024;
+const lookWithinMs = 60_000;
+
+/** Throws NOT_FOUND where there is no database node, or not the one that was named. */
+export async function pastPlace(call: Call, node?: string): Promise<PastPlace> {
+  const [{ findPlace, dataDirectory }, { createRepository }, { openScratch }, { createLinuxClock }, { findBinaries }] =
+    await Promise.all([
+      import('../by-hand/place.ts'),
+      import('../pgbackrest/repository.ts'),
+      import('../past/scratch.ts'),
+      import('../timing/linux-clock.ts'),
+      import('../postgres/binaries.ts'),
+    ]);
+  const place = await findPlace(call.io.cwd);
+  const files = place.here.filter(({ role }) => role === 'database');
+  const file = files.find((one) => one.node === node) ?? (node === undefined ? files[0] : undefined);
+  if (file === undefined) {
+    throw new UnderstudyError('NOT_FOUND', `${node ?? 'a database node'} is not on this machine`, {
+      hint: files.length === 0 ? 'call it on a database node' : `here: ${files.map((one) => one.node).join(', ')}`,
+    });
+  }
+  const { directories } = file;
+  const { major, port } = place.spec.spec.postgres;
+  const binaries = await findBinaries(major, place.binaries);
+  become(place.account);
+  const repository = createRepository({
+    ...{ cluster: file.cluster, major, stateDirectory: directories.state, program: null, isKeptByOther: true },
+    server: { dataDirectory: dataDirectory(place, file), socketDirectory: directories.run, port },
+  });
+  const parts: PastParts = {
+    ...{ node: file.node, repository, binaries, run: directories.run, clock: createLinuxClock() },
+    scratch: openScratch(join(directories.state, 'past')),
+  };
+  return { parts, repository, segmentBytes: usualSegmentBytes };
+}
+
+function become(account: Account | null): void {
+  if (account === null || process.getuid?.() !== 0) return;
+  // Where the user may not look, programs would not start.
+  process.chdir('/');
+  process.setgroups?.([account.gid]);
+  process.setgid?.(account.gid);
+  process.setuid?.(account.uid);
+}
+
+/** Throws REQUEST_INVALID for what is no moment. */
+export async function readTarget(text: string): Promise<PastTarget> {
+  const [{ parseTarget }, { momentsOf }] = await Promise.all([
+    import('../core/backups/target.ts'),
+    import('../timing/local-time.ts'),
+  ]);
+  const parsed = parseTarget(text, { nowMs: Date.now(), momentsOf });
+  if ('refused' in parsed) throw new UnderstudyError('REQUEST_INVALID', parsed.refused);
+  if (parsed.target.type === 'latest') {
+    throw new UnderstudyError('REQUEST_INVALID', 'the latest is no past: ask the database itself', {
+      hint: 'a standby has it, too: understudy uri --help',
+    });
+  }
+  return parsed.target;
+}
+
+export interface Source {
+  readonly backup: RepositoryBackup;
+  readonly walBytes: number | null;
+}
+
+/** What is nearest before it. Throws REFUSED with what would be possible, and what the repository's state says. */
+export async function sourceFor(
+  { repository, segmentBytes }: PastPlace,
+  target: Target,
+  signal: AbortSignal,
+): Promise<Source> {
+  const { chooseBackup } = await import('../core/backups/choice.ts');
+  const contents = await repository.contents({ withinMs: lookWithinMs, signal });
+  if (contents.state === 'unreachable') throw new UnderstudyError('REPOSITORY_UNREACHABLE', contents.trouble ?? '');
+  const choice = chooseBackup({ contents, window: null, segmentBytes }, target);
+  if ('notPossible' in choice) throw outside(choice.notPossible);
+  return choice.chosen;
+}
+
+function outside({ earliest, newest, text }: NotPossible): UnderstudyError {
+  const hint =
+    earliest === null
+      ? 'make one: understudy backup now'
+      : `possible is ${earliest} to ${newest ?? 'what is archived by now'}: understudy backup list`;
+  return new UnderstudyError('REFUSED', text, { hint });
+}
+
+/** Recovery came to the end of the archive: as a refusal, with what it found there. */
+export function asRefusal(error: unknown): unknown {
+  if (!(error instanceof UnderstudyError) || error.code !== 'RESTORE_FAILED') return error;
+  if (!error.message.includes('recovery ended before configured recovery target was reached')) return error;
+  const last = /last completed transaction was at log time ([^\n]+)/.exec(error.message)?.[1];
+  const known = last === undefined ? '' : `; the newest commit in it is of ${last}`;
+  return new UnderstudyError('REFUSED', `the archive ends before that moment${known}`, {
+    cause: error,
+    hint: 'name an earlier one; what is newer may be archived within a minute: understudy backup list',
+  });
+}

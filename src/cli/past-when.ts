@@ -1,0 +1,141 @@
+/** `understudy past when`: the moment from which a condition is true, by an instance of the past that is moved. */
+import type { MoveCosts } from '../comparison/moment-choice.ts';
+import type { Question, SearchResult } from '../comparison/moment-search.ts';
+import { exitCodes } from '../errors/exit-codes.ts';
+import { UnderstudyError } from '../errors/understudy-error.ts';
+import type { InstanceRecord, PastTarget } from '../past/scratch.ts';
+import type { Call } from './call.ts';
+import { chosenDatabase, pastConfig, presentConfig, presentServer } from './past-difference.ts';
+import { openAt, type PastOptions, type WhenOptions } from './past-opening.ts';
+import type { PastPlace } from './past-place.ts';
+import { countText, spanText } from './words.ts';
+
+const askWithinMs = 600_000;
+const maxSteps = 60;
+const usualPrecisionMs = 1_000;
+const lookWithinMs = 60_000;
+/** What replay does in the time of one. */
+const replayFactor = 50;
+const restorePerMs = 100_000;
+const startMs = 1_500;
+
+export async function findWhen(call: Call, condition: string, options: PastOptions & WhenOptions): Promise<number> {
+  const [{ pastPlace }, { sweep, endOne }, { askCondition }, { findMoment }] = await Promise.all([
+    import('./past-place.ts'),
+    import('../past/ending.ts'),
+    import('../comparison/condition.ts'),
+    import('../comparison/moment-search.ts'),
+  ]);
+  const [from, to] = [await momentOf(options.from, '--from'), await momentOf(options.to, '--to')];
+  const present = await presentServer(call);
+  const database = await chosenDatabase(call, present, options.database);
+  const place = await pastPlace(call, options.node);
+  await sweep(place.parts);
+  const asking = { statementTimeoutMs: askWithinMs, signal: call.signal };
+  const nowMs = Date.now();
+  const known =
+    to === null
+      ? { to: await askCondition(presentConfig(present, database), condition, { name: 'now', ...asking }) }
+      : {};
+  const { costs, earliestMs } = await surroundings(place, call.signal);
+  let open: InstanceRecord | null = null;
+  const askAt = async (moment: number) => {
+    const target: PastTarget = { type: 'time', value: new Date(moment).toISOString(), atMs: moment };
+    const before = open;
+    // Wherever a failed move leaves it, it is not open.
+    open = null;
+    open = await openAt(call, place, target, options, before);
+    return await askCondition(pastConfig(place, open, database), condition, { name: 'then', ...asking });
+  };
+  try {
+    const found = await findMoment(askAt, {
+      ...{ from: from ?? earliestMs, to: to ?? nowMs, precisionMs: options.precision ?? usualPrecisionMs },
+      ...{ maxSteps, costs, known, signal: call.signal },
+      onQuestion: (question) => {
+        if (!call.terminal.json) call.terminal.print(questionText(question));
+      },
+    });
+    tell(call, condition, database, found);
+  } finally {
+    if (open !== null) await endOne(place.parts, open, { warm: true });
+  }
+  return exitCodes.done;
+}
+
+async function momentOf(text: string | undefined, option: string): Promise<number | null> {
+  if (text === undefined) return null;
+  const { readTarget } = await import('./past-place.ts');
+  const target = await readTarget(text);
+  if (target.type === 'time') return target.atMs;
+  throw new UnderstudyError('REQUEST_INVALID', `${option} is to be a time, such as "2026-11-19 14:00" or "2 h ago"`);
+}
+
+/** Estimates: they decide the order of questions alone. */
+async function surroundings(
+  { parts, repository }: PastPlace,
+  signal: AbortSignal,
+): Promise<{ readonly costs: MoveCosts; readonly earliestMs: number }> {
+  const { findCopying } = await import('../past/copying.ts');
+  const [{ by }, { backups, state, trouble }] = await Promise.all([
+    findCopying(parts.scratch.directory),
+    repository.contents({ withinMs: lookWithinMs, signal }),
+  ]);
+  if (state === 'unreachable') throw new UnderstudyError('REPOSITORY_UNREACHABLE', trouble ?? '');
+  const ends = backups.map(({ databaseBytes, finishedAt }) => ({ endMs: Date.parse(finishedAt), databaseBytes }));
+  const [first] = ends;
+  if (first === undefined)
+    throw new UnderstudyError('REFUSED', 'there is no backup', { hint: 'understudy backup now' });
+  const openMs = (moment: number): number => {
+    const nearest = ends.findLast(({ endMs }) => endMs <= moment) ?? first;
+    const copyMs = by === null ? nearest.databaseBytes / restorePerMs : 0;
+    return startMs + copyMs + Math.max(0, moment - nearest.endMs) / replayFactor;
+  };
+  const forwardMs = (from: number, to: number): number => startMs + (to - from) / replayFactor;
+  return { costs: { openMs, forwardMs }, earliestMs: Math.min(...ends.map(({ endMs }) => endMs)) };
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+function questionText({ answer, moment, move }: Question): string {
+  const said = answer === null ? 'not there' : answer ? 'true' : 'not true';
+  return `${iso(moment)}  ${said}${move === 'open' ? '  (another copy)' : ''}`;
+}
+
+function tell(call: Call, condition: string, database: string, result: SearchResult): void {
+  if (!call.terminal.json) {
+    call.terminal.print(...lines(result));
+    return;
+  }
+  const { after, by } = { after: null, by: null, ...result };
+  const moments = { after: after === null ? null : iso(after), by: by === null ? null : iso(by) };
+  call.terminal.printJson({ condition, database, ...result, ...moments });
+}
+
+function lines(result: SearchResult): readonly string[] {
+  const cost = `${countText(result.steps, 'question')}, ${countText(result.opened, 'copy', 'copies')}`;
+  switch (result.found) {
+    case 'change': {
+      const later = result.isTrueAtEnd === false ? '; it ended again later' : '';
+      const was = result.was === null ? ' (before, what it names was not there)' : '';
+      const precise = result.isPrecise ? '' : '; not as close as was asked for';
+      const [after, by] = [iso(result.after), iso(result.by)];
+      return [
+        `it became true after ${after} and by ${by}${was}: within ${spanText(result.by - result.after)}${precise}${later}`,
+        cost,
+      ];
+    }
+    case 'true-at-start':
+      return ['it was true at the beginning already: look further back, or for the opposite', cost];
+    case 'not-true':
+      return [
+        result.existed ? 'it was not true wherever it was asked' : 'what it names was never there: is it spelt so?',
+        cost,
+      ];
+    case 'nothing-yet':
+      return [`nothing was found with so many questions; not true at ${iso(result.after)}`, cost];
+    default:
+      return result satisfies never;
+  }
+}
