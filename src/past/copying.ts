@@ -76,7 +76,12 @@ export async function copyTree(copying: Copying, from: string, to: string, signa
       await run('btrfs', ['subvolume', 'snapshot', from, to], bounds);
       return;
     case 'reflink':
-      await run('cp', ['--archive', '--reflink=always', '--no-target-directory', from, to], bounds);
+      // It ends with this process, whatever ends that: what is left is removed, and nobody may add to it meanwhile.
+      await run(
+        'setpriv',
+        ['--pdeathsig', 'KILL', 'cp', '--archive', '--reflink=always', '--no-target-directory', from, to],
+        bounds,
+      );
       return;
     case null:
       throw new UnderstudyError('BROKEN_INVARIANT', `${copying.fileSystem} makes no copies that share blocks`);

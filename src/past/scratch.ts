@@ -7,7 +7,7 @@
  * of somebody who died knows what is to be removed. Only the holder of the lock changes the base, or adds an instance; a lock whose
  * holder ended is free.
  */
-import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { UnderstudyError } from '../errors/understudy-error.ts';
@@ -124,19 +124,41 @@ export function takeLock(directory: string): (() => void) | null {
   writeFileSync(own, JSON.stringify(identify(process.pid)), { mode: 0o600 });
   try {
     for (let attempt = 0; attempt < 2; attempt += 1) {
-      try {
-        // A link is made whole or not at all.
-        linkSync(own, file);
-        return () => rmSync(file, { force: true });
-      } catch {
-        if (!existsSync(file)) continue;
-        const holder = identity.safeParse(json(readFileSync(file, 'utf8')));
-        if (holder.success && isAlive(holder.data)) return null;
-        rmSync(file, { force: true });
-      }
+      if (linked(own, file)) return () => rmSync(file, { force: true });
+      if (!takeAway(file, `${own}.left`)) return null;
     }
     return null;
   } finally {
     rmSync(own, { force: true });
   }
+}
+
+/** A link is made whole or not at all. */
+function linked(from: string, to: string): boolean {
+  try {
+    linkSync(from, to);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+function isHeld(file: string): boolean {
+  const holder = identity.safeParse(json(readFileSync(file, 'utf8')));
+  return holder.success && isAlive(holder.data);
+}
+
+/** What a dead holder left, or nothing: `true`. Renamed first, since somebody else may have put a lock of their own in its place. */
+function takeAway(file: string, aside: string): boolean {
+  try {
+    if (isHeld(file)) return false;
+    renameSync(file, aside);
+  } catch {
+    return true; // let go in this moment
+  }
+  const isOthers = isHeld(aside);
+  if (isOthers) linked(aside, file);
+  rmSync(aside, { force: true });
+  return !isOthers;
 }
