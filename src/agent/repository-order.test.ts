@@ -94,7 +94,14 @@ it('reaches the program of each node, also of one that comes later, and leaves w
     const unused = () => Promise.reject(new Error('not asked for here'));
     const repository: Repository = {
       ...{ commands: { archive: '', restore: '' }, stanza: 'psf-17', program: unused, contents: unused },
-      ...{ createStanza: unused, backup: unused, expire: unused, verify: unused, restore: unused },
+      ...{
+        createStanza: unused,
+        backup: unused,
+        expire: unused,
+        verify: unused,
+        restoreCommand: () => '',
+        restore: unused,
+      },
       async configure(configuration) {
         told.set(self, configuration);
         return true;
