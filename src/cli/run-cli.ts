@@ -32,6 +32,7 @@ import { declarePast } from './past.ts';
 import { declarePlan } from './plan.ts';
 import { declareReadOnly } from './read-only.ts';
 import { declareReceipts } from './receipts.ts';
+import { declareRestore } from './restore.ts';
 import { declareSchema } from './schema.ts';
 import { declareStage } from './stage.ts';
 import { declareStatus } from './status.ts';
@@ -57,6 +58,7 @@ const verbs = [
   declareUri,
   declareBackup,
   declarePast,
+  declareRestore,
   declareCredentials,
   declareEvents,
   declareWhy,

@@ -1,0 +1,53 @@
+/** A restore for people: what would be done, how far it is, and what there is now. */
+import type { Target } from '../core/backups/target.ts';
+import type { Recovered } from '../restoring/recover.ts';
+import type { RestoredDirectory, RestorePlan } from '../restoring/restore-directory.ts';
+import { bytesText, spanText } from './words.ts';
+
+export function targetText(target: Target): string {
+  switch (target.type) {
+    case 'latest':
+      return 'the end of the archive';
+    case 'time':
+      return target.value;
+    case 'lsn':
+    case 'xid':
+    case 'name':
+      return `${target.type} ${target.value}`;
+    default:
+      return target satisfies never;
+  }
+}
+
+export function planText(plan: RestorePlan): readonly string[] {
+  const { backup, bytes, destination, expectedMs, kept, target, walBytes } = plan;
+  const wal = walBytes === null ? 'WAL of unknown size' : `about ${bytesText(walBytes)} of WAL`;
+  const expected = expectedMs === null ? 'not known: nothing was restored here yet' : `about ${spanText(expectedMs)}`;
+  const keeps = kept === null ? [] : [`kept      what is in it, as ${kept}`];
+  return [
+    `target    ${targetText(target)}`,
+    `backup    ${backup.label}, ${backup.kind}, ended ${backup.finishedAt}`,
+    `volume    ${bytesText(bytes)}, then ${wal}; ${bytesText(destination.freeBytes)} are free`,
+    `into      ${destination.into}${destination.found === 'nothing' || kept !== null ? '' : ', over what is there'}`,
+    ...keeps,
+    `duration  ${expected}`,
+  ];
+}
+
+export function planJson(plan: RestorePlan) {
+  const { backup, bytes, destination, expectedMs, kept, target, walBytes } = plan;
+  const { freeBytes, into, obstacles } = destination;
+  return { target, set: backup.label, bytes, walBytes, into, freeBytes, kept, expectedMs, obstacles };
+}
+
+export function outcomeText(restored: RestoredDirectory, recovered: Recovered | null): readonly string[] {
+  const { copyMs, into, kept } = restored;
+  const first = `${into}: restored in ${spanText(copyMs)}`;
+  const rest = kept === null ? [] : [`What was there is ${kept}.`];
+  if (recovered === null) return [`${first}, not recovered yet.`, ...rest];
+  const last = recovered.lastCommitAt === null ? 'no commit after the backup' : `last commit ${recovered.lastCommitAt}`;
+  return [
+    `${first}, recovered in ${spanText(recovered.replayMs)}: timeline ${recovered.timeline}, ${recovered.lsn}, ${last}.`,
+    ...rest,
+  ];
+}

@@ -1,0 +1,151 @@
+/** `understudy restore`: the database as it was at a moment, into a directory beside the live one. */
+import { chownSync, mkdirSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import type { Command } from 'commander';
+import { exitCodes } from '../errors/exit-codes.ts';
+import { UnderstudyError } from '../errors/understudy-error.ts';
+import type { Call, CommonOptions, Perform } from './call.ts';
+import { nodeName } from './option-values.ts';
+
+interface RestoreOptions extends CommonOptions {
+  readonly to: string;
+  readonly into: string;
+  readonly from?: string;
+  readonly delta?: boolean;
+  readonly recover: boolean;
+  readonly dryRun?: boolean;
+  readonly yes?: boolean;
+}
+
+const examples = `
+Examples:
+  understudy restore --to "2026-11-19 14:00" --into /srv/restored/shop --dry-run
+  understudy restore --to "2 h ago" --into /srv/restored/shop
+  understudy restore --to 0/3000028 --into /srv/restored/shop --yes --json
+  understudy restore --to name:before-upgrade --into /srv/restored/shop --no-recover
+
+It is called on a database node, as root or as the user of the agent, or in a stage's directory; it asks no agent and no store. A
+time without a zone is local time. What is in the directory already is kept beside it. The directory is recovered to the target,
+promoted and stopped; it archives nothing, and no live server is touched.
+`;
+
+export function declareRestore(program: Command, perform: Perform): void {
+  program
+    .command('restore')
+    .summary('the database as it was, into a directory')
+    .description(
+      'Restores the cluster as it was at a moment from the repository of backups into a directory; a plan is shown first.',
+    )
+    .requiredOption('--to <target>', 'a time, "2 h ago", an LSN, xid:ID, name:NAME, or latest')
+    .requiredOption('--into <directory>', "the data directory to be; no node's own")
+    .option('--from <node>', 'the database node of this machine whose access to the repository is used', nodeName)
+    .option('--delta', 'write over what is there, and copy only what differs')
+    .option('--no-recover', 'leave it as it was restored: it recovers when it is started')
+    .option('--dry-run', 'show the plan, and do nothing')
+    .option('-y, --yes', 'do not ask')
+    .option('--json', 'print the plan or what was done as JSON')
+    .addHelpText('after', examples)
+    .action((_, command: Command) => {
+      const options = command.optsWithGlobals<RestoreOptions>();
+      return perform(options, (call) => restore(call, options));
+    });
+}
+
+async function restore(call: Call, options: RestoreOptions): Promise<number> {
+  const [{ carryOut, instanceDirectory, planOrRefuse, readTarget }, text] = await Promise.all([
+    import('./restore-run.ts'),
+    import('./restore-text.ts'),
+  ]);
+  const target = readTarget(options.to);
+  const site = await siteOf(call, options);
+  const { parts, recoverBase } = site;
+  const recovers = options.recover;
+  const plan = await planOrRefuse(call, parts, {
+    ...{ target, into: site.into, delta: options.delta === true, archives: false, window: null },
+    ...{ action: 'promote', timeline: 'latest', segmentBytes: site.segmentBytes },
+  });
+  const { terminal } = call;
+  if (options.dryRun === true) {
+    if (terminal.json) terminal.printJson({ plan: text.planJson(plan) });
+    else terminal.print(...text.planText(plan), ...plan.destination.obstacles.map((line) => `against it: ${line}`));
+    return plan.destination.obstacles.length === 0 ? exitCodes.done : exitCodes.refused;
+  }
+  const recover = { ...recoverBase, directory: instanceDirectory(site.run, plan.destination.into) };
+  const wishes = { yes: options.yes === true, recover: recovers ? recover : null };
+  const { recovered, restored } = await carryOut(call, parts, plan, wishes);
+  const start = startCommand(recoverBase.binaries.directory, restored.into);
+  if (terminal.json) terminal.printJson({ plan: text.planJson(plan), ...restored, recovered, start });
+  else terminal.print(...text.outcomeText(restored, recovered), `Start it: ${start}`);
+  return exitCodes.done;
+}
+
+/** On its own socket: the cluster's port is the live server's. */
+function startCommand(binaries: string, into: string): string {
+  return `${binaries}/pg_ctl -D ${into} -o "-c listen_addresses= -c unix_socket_directories=${into} -c ssl=off" -l ${into}.log start`;
+}
+
+/** From here on this process is the agent's user: what is restored is to be PostgreSQL's. */
+async function siteOf(call: Call, options: RestoreOptions) {
+  const [
+    { dataDirectory, findPlace },
+    { createRepository },
+    { becomeAccount },
+    { findBinaries },
+    { createLinuxClock },
+    { readControl },
+  ] = await Promise.all([
+    import('../by-hand/place.ts'),
+    import('../pgbackrest/repository.ts'),
+    import('../process/account.ts'),
+    import('../postgres/binaries.ts'),
+    import('../timing/linux-clock.ts'),
+    import('../postgres/control-file.ts'),
+  ]);
+  const place = await findPlace(call.io.cwd);
+  const files = place.here.filter(({ role }) => role === 'database');
+  const file = files.find(({ node }) => options.from === undefined || node === options.from);
+  if (file === undefined)
+    throw new UnderstudyError('NOT_FOUND', `there is no database node ${options.from ?? ''} on this machine`);
+  const { spec } = place.spec;
+  if (spec.nodes.some(({ name }) => name === options.into)) {
+    throw new UnderstudyError('REFUSED', `${options.into} is a node, and its data directory belongs to its agent`, {
+      hint: 'restore into a directory, take from it what is missing (understudy dump, understudy load), or go back as a whole: understudy recover',
+    });
+  }
+  if (spec.backups === null)
+    throw new UnderstudyError('REFUSED', 'no backups are declared', { hint: 'declare `backups`' });
+  const into = resolve(call.io.cwd, options.into);
+  if (place.account !== null) {
+    makeOwn(dirname(into), place.account);
+    becomeAccount(place.account);
+  }
+  const data = dataDirectory(place, file);
+  const control = readControl(`${data}/global/pg_control`);
+  const { major, port } = spec.postgres;
+  const repository = createRepository({
+    ...{ cluster: file.cluster, major, stateDirectory: file.directories.state, program: null, isKeptByOther: true },
+    server: { dataDirectory: data, socketDirectory: file.directories.run, port },
+  });
+  const clock = createLinuxClock();
+  const binaries = await findBinaries(major, place.binaries);
+  const stateDirectory = file.directories.state;
+  return {
+    into,
+    run: file.directories.run,
+    segmentBytes: control.found === 'control' ? control.control.walSegmentBytes : defaultSegmentBytes,
+    parts: { repository, clock, stateDirectory, live: files.map((each) => dataDirectory(place, each)) },
+    recoverBase: { clock, binaries, stateDirectory, port },
+  };
+}
+
+const defaultSegmentBytes = 16 * 1024 * 1024;
+
+/** Directories that are missing on the way become the account's. */
+function makeOwn(directory: string, { gid, uid }: { readonly uid: number; readonly gid: number }): void {
+  const first = mkdirSync(directory, { recursive: true, mode: 0o755 });
+  if (first === undefined) return;
+  for (let at = directory; ; at = dirname(at)) {
+    chownSync(at, uid, gid);
+    if (at === first) return;
+  }
+}

@@ -1,0 +1,80 @@
+/**
+ * Brings a restored directory to its target and leaves it at rest: recovered, promoted on a timeline of its own, stopped in order.
+ *
+ * Invariant: what becomes a node's directory has nothing left of the restore in it that would be in force later, and the history of
+ * its timeline waits to be archived first: without it nobody could recover across the fork.
+ */
+import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { formatMoment } from '../core/backups/moments.ts';
+import { parseLsn } from '../core/lsn.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { ActOptions } from '../ports/postgres.ts';
+import type { Binaries } from '../postgres/binaries.ts';
+import { type Reached, type ReplayProgress, startInstance } from './instance.ts';
+import { rememberRestore } from './rates.ts';
+import { portTarget, type RestoredDirectory, type RestorePlan } from './restore-directory.ts';
+
+export interface RecoverParts {
+  readonly clock: Clock;
+  readonly binaries: Binaries;
+  readonly stateDirectory: string;
+  /** For its socket while it runs. */
+  readonly directory: string;
+  readonly port: number;
+}
+
+export interface Recovered extends Reached {
+  readonly replayMs: number;
+}
+
+export async function recoverDirectory(
+  parts: RecoverParts,
+  plan: RestorePlan,
+  restored: RestoredDirectory,
+  onProgress: (progress: ReplayProgress) => void,
+  options: ActOptions,
+): Promise<Recovered> {
+  const { binaries, clock, directory, port, stateDirectory } = parts;
+  const beganMs = clock.boottimeMs();
+  const instance = await startInstance(
+    {
+      ...{ data: restored.into, directory, port, binaries, hold: 'promote' as const },
+      target: portTarget(plan.target),
+      timeline: plan.wish.timeline,
+    },
+    clock,
+    options,
+    onProgress,
+  );
+  const replayMs = clock.boottimeMs() - beganMs;
+  await instance.stop(options);
+  const at = formatMoment(clock.wallClock().getTime());
+  const walBytes = replayedBytes(plan, instance.reached.lsn);
+  rememberRestore(stateDirectory, { at, bytes: plan.bytes, copyMs: restored.copyMs, walBytes, replayMs });
+  return { ...instance.reached, replayMs };
+}
+
+function replayedBytes({ backup }: RestorePlan, lsn: string): number | null {
+  const [from, to] = [parseLsn(backup.startLsn), parseLsn(lsn)];
+  return from === undefined || to === undefined || to < from ? null : Number(to - from);
+}
+
+const ofTheRestore = /^\s*(?:restore_command|archive_mode|recovery_target\w*)\s*=/;
+
+/** Of one that is stopped. */
+export function makeNodeDirectory(data: string): void {
+  const file = join(data, 'postgresql.auto.conf');
+  const lines = readFileSync(file, 'utf8').split('\n');
+  writeFileSync(`${file}.new`, lines.filter((line) => !ofTheRestore.test(line)).join('\n'), { mode: 0o600 });
+  renameSync(`${file}.new`, file);
+  const wal = join(data, 'pg_wal');
+  // It was promoted without archiving: PostgreSQL has noted nothing to be archived.
+  const histories = readdirSync(wal).filter((name) => /^[0-9A-F]{8}\.history$/.test(name));
+  const newest = histories.toSorted().at(-1);
+  if (newest === undefined) return;
+  const status = join(wal, 'archive_status', newest);
+  if (!readdirSync(join(wal, 'archive_status')).includes(`${newest}.done`)) {
+    writeFileSync(`${status}.ready`, '', { mode: 0o600 });
+  }
+}
