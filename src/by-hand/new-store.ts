@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { promiseFileIn } from '../agent/promise-file.ts';
 import type { NodeFile } from '../config/node-file.ts';
+import type { SpecRecord } from '../core/cluster-view.ts';
 import { cutTerm } from '../core/promise.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import { openStore } from '../etcd/store-access.ts';
@@ -51,19 +52,35 @@ function termIn(file: string): number {
 
 /** Answers the term. Throws REFUSED when the store knows a cluster already, STORE_UNREACHABLE. */
 export async function seedStore(place: Place, node: NodeFile, primary: Standing, clock: Clock): Promise<number> {
-  const { store: access } = node;
-  if (access === null) throw new UnderstudyError('REFUSED', `${node.node} has no access to a store`);
-  const store = openStore(access, node.cluster, clock);
   const databases = place.here.filter(({ role }) => role === 'database');
   const term = highestTerm(databases) + termStep;
   const { systemIdentifier, timeline } = primary;
-  const { major } = place.spec.spec.postgres;
-  const { ttlMs } = place.spec.spec.lease;
+  return await seedEmptyStore(node, { spec: place.spec, systemIdentifier, timeline, term }, clock);
+}
+
+export interface Seed {
+  readonly spec: SpecRecord;
+  readonly systemIdentifier: string;
+  readonly timeline: number;
+  readonly term: number;
+}
+
+/** On machines that never saw the cluster nobody is bound to any term. */
+export const firstRecoveredTerm = termStep;
+
+/** Gives the lease to that node, which has the data. Throws as `seedStore` does. */
+export async function seedEmptyStore(node: NodeFile, seed: Seed, clock: Clock): Promise<number> {
+  const { store: access } = node;
+  if (access === null) throw new UnderstudyError('REFUSED', `${node.node} has no access to a store`);
+  const store = openStore(access, node.cluster, clock);
+  const { spec, systemIdentifier, term, timeline } = seed;
+  const { major } = spec.spec.postgres;
+  const { ttlMs } = spec.spec.lease;
   try {
     const result = await store.transact(
       [keys.spec, keys.cluster, keys.lease, keys.renewal].map((key) => ({ key, revision: 'absent' as const })),
       [
-        { key: keys.spec, value: encodeRecord('spec', place.spec) },
+        { key: keys.spec, value: encodeRecord('spec', spec) },
         { key: keys.cluster, value: encodeRecord('cluster', { systemIdentifier, postgresMajor: major }) },
         { key: keys.lease, value: encodeRecord('lease', { state: 'held', term, holder: node.node, ttlMs }) },
         { key: keys.renewal, value: encodeRecord('renewal', { term, counter: 1 }) },

@@ -32,7 +32,7 @@ promoted and stopped; it archives nothing, and no live server is touched.
 export function declareRestore(program: Command, perform: Perform): void {
   program
     .command('restore')
-    .summary('the database as it was, into a directory')
+    .summary('the cluster as it was, beside the live one')
     .description(
       'Restores the cluster as it was at a moment from the repository of backups into a directory; a plan is shown first.',
     )

@@ -32,6 +32,7 @@ import { declarePast } from './past.ts';
 import { declarePlan } from './plan.ts';
 import { declareReadOnly } from './read-only.ts';
 import { declareReceipts } from './receipts.ts';
+import { declareRecover } from './recover.ts';
 import { declareRestore } from './restore.ts';
 import { declareSchema } from './schema.ts';
 import { declareStage } from './stage.ts';
@@ -59,6 +60,7 @@ const verbs = [
   declareBackup,
   declarePast,
   declareRestore,
+  declareRecover,
   declareCredentials,
   declareEvents,
   declareWhy,

@@ -10,6 +10,7 @@ import { contextFile, findStage, type StageRecord } from '../stage/record.ts';
 import { stageDown, stageJoin, stageUp } from '../stage/stage.ts';
 import { createLinuxClock } from '../timing/linux-clock.ts';
 import type { Call } from './call.ts';
+import { giveLostSecret, readLost, recoveredStage } from './stage-recovered.ts';
 import { watchStatus } from './status.ts';
 import { countText } from './words.ts';
 
@@ -20,6 +21,10 @@ export interface UpRequest {
   readonly detach?: boolean;
   readonly net?: boolean;
   readonly smallDisks?: number;
+  /** A cluster file. */
+  readonly fromBackups?: string;
+  readonly passphraseFile?: string;
+  readonly credentials?: string;
 }
 
 export async function upStage(call: Call, request: UpRequest): Promise<number> {
@@ -34,7 +39,10 @@ export async function upStage(call: Call, request: UpRequest): Promise<number> {
   };
   const { nodes, appNodes, witness = false, net: namespaces = false, smallDisks: diskMb = null } = request;
   const { signal } = call;
+  const lost =
+    request.fromBackups === undefined ? null : await readLost(call, { ...request, file: request.fromBackups });
   const { record, keeperStarted } = await stageUp({
+    ...(lost === null ? {} : { recovered: recoveredStage(call, lost, report) }),
     ...{ directory: io.cwd, program: io.program, nodes, appNodes, witness, namespaces, diskMb },
     ...{ clock: createLinuxClock(), report, signal },
     onAbandon() {
@@ -46,6 +54,7 @@ export async function upStage(call: Call, request: UpRequest): Promise<number> {
     else terminal.print('The stage runs already. Its keeper had ended, and was started again.');
     return exitCodes.done;
   }
+  if (lost !== null) await giveLostSecret(call, lost);
   report(terminal.paint('green', 'healthy'));
   if (terminal.json) terminal.printJson({ ...summaryJson(record), keeperStarted });
   else terminal.print(...summaryLines(call, record));

@@ -12,6 +12,9 @@ interface UpOptions extends CommonOptions {
   readonly detach?: boolean;
   readonly net?: boolean;
   readonly smallDisks?: number;
+  readonly fromBackups?: string;
+  readonly passphraseFile?: string;
+  readonly credentials?: string;
 }
 
 interface DownOptions extends CommonOptions {
@@ -26,6 +29,7 @@ Examples:
   understudy stage up --nodes 2 --app-nodes 3 --detach
   understudy stage up --witness
   understudy stage up --net --small-disks 1G
+  understudy stage up --from-backups cluster.yaml --passphrase-file passphrase --credentials s3.json
 `;
 
 export function declareStage(program: Command, perform: Perform): void {
@@ -48,6 +52,9 @@ export function declareStage(program: Command, perform: Perform): void {
     )
     .option('--net', 'every host in a network namespace of its own, so that it can be cut off (root only)')
     .option('--small-disks <size>', "each database node's data on a file system of this size (root only)", diskSize)
+    .option('--from-backups <file>', 'go on with the cluster of this cluster file, which is lost, from its repository')
+    .option('--passphrase-file <file>', 'with --from-backups: the passphrase; - for standard input')
+    .option('--credentials <file>', 'with --from-backups: the credentials of the repository')
     .option('-d, --detach', 'return when it is healthy, and leave it running')
     .option('--json', 'print where it is as JSON')
     .addHelpText('after', upExamples)

@@ -41,11 +41,20 @@ export interface StageRequest {
   readonly namespaces?: boolean;
   /** Every data directory on a file system of its own, of this size; only root may. */
   readonly diskMb?: number | null;
+  /** Whose data it goes on with; left out: a fresh one. */
+  readonly recovered?: Recovered;
   readonly clock: Clock;
   readonly report: (line: string) => void;
   /** Called before what was started is ended, when it fails half way. */
   readonly onAbandon?: () => void;
   readonly signal?: AbortSignal;
+}
+
+export interface Recovered {
+  readonly cluster: string;
+  readonly major: number;
+  /** Fills the first database node's directory and the store, before any agent runs. */
+  begin(record: StageRecord): Promise<void>;
 }
 
 export interface StageUp {
@@ -92,7 +101,7 @@ async function bringUp(existing: StageRecord | null, request: StageRequest): Pro
   // Someone removed the files of a stage that ran: it would be taken for this one.
   if (existing === null) await endStrays(stageRoot(request.directory, await stageAccount()), request.clock);
   const record = existing ?? (await newRecord(request));
-  const major = await installedMajor();
+  const major = request.recovered?.major ?? (await installedMajor());
   await prepare(record, request);
   await isolate(record, request.clock);
   await startStore(record, request);
@@ -100,6 +109,7 @@ async function bringUp(existing: StageRecord | null, request: StageRequest): Pro
   request.report('store: etcd is up, with users and roles');
   const warning = storeWarning(record);
   if (warning !== null) request.report(warning);
+  if (existing === null) await request.recovered?.begin(record);
   for (const node of record.nodes) await launchAgent(record, node);
   await launchKeeper(record, request.directory);
   if ((await isDeclared(record, request)) !== 'yes') await declare(record, major, request);
@@ -215,7 +225,7 @@ async function newRecord(request: StageRequest): Promise<StageRecord> {
   ];
   return {
     version: 1,
-    cluster: 'stage',
+    cluster: request.recovered?.cluster ?? 'stage',
     domain: 'stage.internal',
     root,
     run: stageRunRoot(request.directory, root),
