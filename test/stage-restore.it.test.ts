@@ -1,6 +1,7 @@
 /**
  * A recorded history of commits, through a switchover and the loss of a postmaster, against what is restored: every row that was
- * committed before the moment is there, and none of later. Then everything is lost but the bucket and the passphrase.
+ * committed before the moment is there, and none of later. Then everything is lost but the bucket and the passphrase. Played with
+ * `TEST_LONG=1`.
  */
 import { randomInt } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -21,7 +22,7 @@ interface Commit {
   readonly acknowledgedMs: number | null;
 }
 
-const momentsTried = process.env.TEST_LONG === undefined ? 2 : 5;
+const momentsTried = 5;
 const done = z.object({ start: z.string(), into: z.string(), recovered: z.object({ timeline: z.number() }) });
 
 /** Each with the times between which the server committed it: all are of this machine's clock. */
@@ -122,97 +123,104 @@ async function rowsIn(stage: TestStage, { start, into }: z.infer<typeof done>): 
   }
 }
 
-test('what is restored is what was committed by then, and a lost cluster comes back from its bucket', {
-  timeout: 400_000,
-}, async () => {
-  const store = await startObjectStore();
-  try {
-    await withStage({ nodes: 2, appNodes: 1 }, async (stage) => {
-      const files = await declareBackups(stage, store);
-      const owner = new pg.Client(stage.application());
-      await owner.connect();
-      await owner.query('create table history (id bigint primary key)');
-      await owner.end();
-      const made = await stage.cli('backup', 'now', '--json');
-      expect(made.code, made.stderr).toBe(0);
-      await new Promise((resolve) => setTimeout(resolve, 1_100)); // ends of backups are of whole seconds
-      const beganMs = Date.now();
-      const history = startHistory(stage);
-      const grows = (count: number) =>
-        until('it is written', async () => history.commits.filter((one) => one.acknowledgedMs !== null).length > count);
-      await grows(30);
-      expect((await stage.cli('switchover', '--to', 'db1')).code).toBe(0);
-      await grows(80);
-      stage.signal('postmaster', 'db1', 'SIGKILL');
-      await stage.untilWhole();
-      await grows(200);
-      const endedMs = Date.now();
-      await grows(230);
-      await history.stop();
-      await untilArchived(stage);
-      const { commits } = history;
-      const acknowledged = commits.filter((one) => one.acknowledgedMs !== null);
+test.runIf(process.env.TEST_LONG === '1')(
+  'what is restored is what was committed by then, and a lost cluster comes back from its bucket',
+  {
+    timeout: 400_000,
+  },
+  async () => {
+    const store = await startObjectStore();
+    try {
+      await withStage({ nodes: 2, appNodes: 1 }, async (stage) => {
+        const files = await declareBackups(stage, store);
+        const owner = new pg.Client(stage.application());
+        await owner.connect();
+        await owner.query('create table history (id bigint primary key)');
+        await owner.end();
+        const made = await stage.cli('backup', 'now', '--json');
+        expect(made.code, made.stderr).toBe(0);
+        await new Promise((resolve) => setTimeout(resolve, 1_100)); // ends of backups are of whole seconds
+        const beganMs = Date.now();
+        const history = startHistory(stage);
+        const grows = (count: number) =>
+          until(
+            'it is written',
+            async () => history.commits.filter((one) => one.acknowledgedMs !== null).length > count,
+          );
+        await grows(30);
+        expect((await stage.cli('switchover', '--to', 'db1')).code).toBe(0);
+        await grows(80);
+        stage.signal('postmaster', 'db1', 'SIGKILL');
+        await stage.untilWhole();
+        await grows(200);
+        const endedMs = Date.now();
+        await grows(230);
+        await history.stop();
+        await untilArchived(stage);
+        const { commits } = history;
+        const acknowledged = commits.filter((one) => one.acknowledgedMs !== null);
 
-      for (let index = 0; index < momentsTried; index += 1) {
-        const atMs = randomInt(beganMs + 200, endedMs);
-        const at = new Date(atMs).toISOString();
-        const into = join(stage.record.root, 'restored', String(index));
+        for (let index = 0; index < momentsTried; index += 1) {
+          const atMs = randomInt(beganMs + 200, endedMs);
+          const at = new Date(atMs).toISOString();
+          const into = join(stage.record.root, 'restored', String(index));
+          const began = performance.now();
+          const restored = await stage.cli('restore', '--to', at, '--into', into, '--yes', '--json');
+          expect(restored.code, restored.stderr).toBe(0);
+          const tookMs = Math.round(performance.now() - began);
+          const rows = await rowsIn(stage, done.parse(JSON.parse(restored.stdout)));
+          const lacking = acknowledged.filter((one) => (one.acknowledgedMs ?? 0) < atMs && !rows.has(one.id));
+          const later = commits.filter((one) => one.sentMs > atMs && rows.has(one.id));
+          expect({ at, lacking, later }).toEqual({ at, lacking: [], later: [] });
+          expect(rows.size).toBeGreaterThan(0);
+          console.log(`restored to ${at}: ${tookMs} ms, ${rows.size} of ${commits.length} rows`);
+        }
+        const refused = await stage.cli(
+          'restore',
+          '--to',
+          '2020-01-01T00:00:00Z',
+          '--into',
+          join(stage.record.root, 'no'),
+        );
+        expect([refused.code, refused.stderr]).toEqual([3, expect.stringContaining('the earliest possible is')]);
+        const live = await stage.cli(
+          'restore',
+          '--to',
+          'latest',
+          '--into',
+          join(stage.record.root, 'db1', 'data'),
+          '--dry-run',
+        );
+        expect(live.code).toBe(3);
+
+        expect((await stage.cli('stage', 'down', '--purge')).code).toBe(0);
         const began = performance.now();
-        const restored = await stage.cli('restore', '--to', at, '--into', into, '--yes', '--json');
-        expect(restored.code, restored.stderr).toBe(0);
-        const tookMs = Math.round(performance.now() - began);
-        const rows = await rowsIn(stage, done.parse(JSON.parse(restored.stdout)));
-        const lacking = acknowledged.filter((one) => (one.acknowledgedMs ?? 0) < atMs && !rows.has(one.id));
-        const later = commits.filter((one) => one.sentMs > atMs && rows.has(one.id));
-        expect({ at, lacking, later }).toEqual({ at, lacking: [], later: [] });
-        expect(rows.size).toBeGreaterThan(0);
-        console.log(`restored to ${at}: ${tookMs} ms, ${rows.size} of ${commits.length} rows`);
-      }
-      const refused = await stage.cli(
-        'restore',
-        '--to',
-        '2020-01-01T00:00:00Z',
-        '--into',
-        join(stage.record.root, 'no'),
-      );
-      expect([refused.code, refused.stderr]).toEqual([3, expect.stringContaining('the earliest possible is')]);
-      const live = await stage.cli(
-        'restore',
-        '--to',
-        'latest',
-        '--into',
-        join(stage.record.root, 'db1', 'data'),
-        '--dry-run',
-      );
-      expect(live.code).toBe(3);
-
-      expect((await stage.cli('stage', 'down', '--purge')).code).toBe(0);
-      const began = performance.now();
-      const lost = [
-        '--from-backups',
-        files.cluster,
-        '--passphrase-file',
-        files.passphrase,
-        '--credentials',
-        files.credentials,
-      ];
-      const up = await stage.cli('stage', 'up', '--nodes', '2', '--detach', ...lost);
-      expect(up.code, `${up.stdout}\n${up.stderr}`).toBe(0);
-      console.log(`brought up from the bucket: ${Math.round(performance.now() - began)} ms\n${up.stdout}`);
-      const back = await stage.local('db1', 'select 1 as one');
-      expect(back).toHaveLength(1);
-      const client = new pg.Client(stage.application());
-      await client.connect();
-      const { rows } = await client.query<{ id: string }>('select id from history');
-      await client.query('insert into history values (1000000)');
-      await client.end();
-      const there = new Set(rows.map(({ id }) => Number(id)));
-      expect(acknowledged.filter(({ id }) => !there.has(id))).toEqual([]);
-      await untilArchived(stage);
-      const again = await stage.cli('backup', 'now');
-      expect(again.code, again.stderr).toBe(0);
-    });
-  } finally {
-    await store.close();
-  }
-});
+        const lost = [
+          '--from-backups',
+          files.cluster,
+          '--passphrase-file',
+          files.passphrase,
+          '--credentials',
+          files.credentials,
+        ];
+        const up = await stage.cli('stage', 'up', '--nodes', '2', '--detach', ...lost);
+        expect(up.code, `${up.stdout}\n${up.stderr}`).toBe(0);
+        console.log(`brought up from the bucket: ${Math.round(performance.now() - began)} ms\n${up.stdout}`);
+        const back = await stage.local('db1', 'select 1 as one');
+        expect(back).toHaveLength(1);
+        const client = new pg.Client(stage.application());
+        await client.connect();
+        const { rows } = await client.query<{ id: string }>('select id from history');
+        await client.query('insert into history values (1000000)');
+        await client.end();
+        const there = new Set(rows.map(({ id }) => Number(id)));
+        expect(acknowledged.filter(({ id }) => !there.has(id))).toEqual([]);
+        await untilArchived(stage);
+        const again = await stage.cli('backup', 'now');
+        expect(again.code, again.stderr).toBe(0);
+      });
+    } finally {
+      await store.close();
+    }
+  },
+);
