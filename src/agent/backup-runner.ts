@@ -111,6 +111,7 @@ export class BackupRunner {
       case 'differential': {
         // Until its first checkpoint a promoted server's control file has its former timeline, and pgBackRest refuses that.
         await this.#parts.postgres.checkpoint({ signal, withinMs: checkpointWithinMs });
+        await repository.createStanza(options);
         const backup = await repository.backup(work, onProgress, options);
         const gone = await repository.expire(options);
         return [backup.label, ...(gone.length === 0 ? [] : [`expired ${gone.join(', ')}`])].join('; ');

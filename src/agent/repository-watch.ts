@@ -120,7 +120,8 @@ export class RepositoryWatch {
     const { stanza } = repository;
     const isReady = this.#ready?.pid === pid && this.#ready.stanza === stanza && this.#ready.place === place;
     if (isReady) return true;
-    if (clock.boottimeMs() < this.#readyAgainAtMs) return false;
+    // Who works on the repository has made it ready for itself, and nobody waits here for its end.
+    if (clock.boottimeMs() < this.#readyAgainAtMs || !endedOrNone(mirror.image.backupRun)) return false;
     try {
       await repository.createStanza({ signal, withinMs: programWithinMs });
       this.#ready = { pid, stanza, place };

@@ -2,13 +2,15 @@
  * The repository of one cluster by pgBackRest, seen from one node (ports/repository.ts).
  *
  * Invariant: what belongs to another cluster is never written to and nothing in it expires. pgBackRest itself compares system
- * identifiers in backups and archiving alone; here every act that writes looks first.
+ * identifiers in backups and archiving alone; here every act that writes looks first. Acts that write follow each other, since
+ * pgBackRest refuses the second.
  */
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import type { RepositoryContents } from '../core/repository.ts';
 import { describeError, isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
 import type { ActOptions } from '../ports/postgres.ts';
 import type { Repository, RepositoryConfiguration } from '../ports/repository.ts';
+import { InTurn } from '../timing/in-turn.ts';
 import { type LocalServer, repositoryFiles } from './configuration-file.ts';
 import { parseInfo } from './contents.ts';
 import { failure, isUnclear, messageOf } from './failures.ts';
@@ -66,6 +68,7 @@ class PgbackrestRepository implements Repository {
   readonly #path: string | null;
   readonly #paths;
   readonly #invoker;
+  readonly #writing = new InTurn();
   #version: ProgramVersion | null = null;
   #isConfigured = false;
 
@@ -111,11 +114,15 @@ class PgbackrestRepository implements Repository {
   }
 
   async createStanza(options: ActOptions): Promise<void> {
-    await this.#requireOwn(options);
-    await this.#act('stanza-create', [], options);
+    const { state } = await this.#requireOwn(options);
+    if (state !== 'ok') await this.#writing.run(() => this.#act('stanza-create', [], options));
   }
 
-  async backup(...[kind, onProgress, options]: Parameters<Repository['backup']>) {
+  backup(...args: Parameters<Repository['backup']>) {
+    return this.#writing.run(() => this.#backup(...args));
+  }
+
+  async #backup(...[kind, onProgress, options]: Parameters<Repository['backup']>) {
     await this.#requireOwn(options);
     const progress = new ProgressReader(onProgress);
     const type = { full: 'full', differential: 'diff' }[kind];
@@ -126,7 +133,11 @@ class PgbackrestRepository implements Repository {
     return made;
   }
 
-  async expire(options: ActOptions): Promise<readonly string[]> {
+  expire(options: ActOptions): Promise<readonly string[]> {
+    return this.#writing.run(() => this.#expire(options));
+  }
+
+  async #expire(options: ActOptions): Promise<readonly string[]> {
     const before = await this.#requireOwn(options);
     if (before.state === 'empty') return [];
     await this.#act('expire', [], options);

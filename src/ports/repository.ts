@@ -95,8 +95,8 @@ export interface Repository {
   /** Never throws for what the repository is, and says it in `state`. */
   contents(options: ActOptions): Promise<RepositoryContents>;
   /**
-   * May be repeated; the server runs, since its identity is asked of it. Throws REPOSITORY_FOREIGN when what lies there is another
-   * cluster's, REPOSITORY_PASSPHRASE, REPOSITORY_UNREACHABLE, REPOSITORY_BUSY.
+   * Does nothing where there are backups of this cluster already; else the server runs, since its identity is asked of it. Throws
+   * REPOSITORY_FOREIGN when what lies there is another cluster's, REPOSITORY_PASSPHRASE, REPOSITORY_UNREACHABLE, REPOSITORY_BUSY.
    */
   createStanza(options: ActOptions): Promise<void>;
   /**
