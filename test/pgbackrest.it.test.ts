@@ -122,6 +122,8 @@ it('keeps a full and a differential backup with the WAL between them, and all of
   const contents = await repository.contents(soon);
   expect(contents).toMatchObject({ state: 'ok', backups: [full, differential] });
   expect(contents.archived?.first).toBeDefined();
+  const { archiver } = await db1.observe('primary');
+  expect(await repository.archivedRanges(archiver.segmentBytes ?? 0, soon)).toEqual([contents.archived]);
   expect(store.objects('pg/').length).toBeGreaterThan(8);
   const info = store.objects('pg/backup/').find(({ key }) => key.endsWith('backup.info'))?.key ?? '';
   expect(store.read(info).toString('latin1')).not.toContain('system-id');

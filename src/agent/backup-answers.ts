@@ -1,12 +1,17 @@
 /** What a database node answers about the backups. Nothing is decided here. */
 import type { BackupAnswers, BackupStanding } from '../api/contract/backups.ts';
+import type { NextAfter } from '../core/backups/calendar.ts';
+import { nextTimes } from '../core/backups/due.ts';
+import { recoverable } from '../core/backups/standing.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import { orderBackup } from './backup-order.ts';
+import { recordsOf } from './backup-standing.ts';
 import { hasRepositorySecret, orderRepositorySecret, type RepositoryOrderParts } from './repository-order.ts';
 
 export interface BackupAnswerParts extends RepositoryOrderParts {
   /** Why this node can't reach the repository, in one line. */
   readonly trouble: () => string | null;
+  readonly nextAfter: NextAfter;
 }
 
 export function backupAnswers(parts: BackupAnswerParts): BackupAnswers {
@@ -26,13 +31,16 @@ export function backupAnswers(parts: BackupAnswerParts): BackupAnswers {
 }
 
 function standing(parts: BackupAnswerParts): BackupStanding {
-  const { image } = parts.mirror;
+  const { clock, mirror, nextAfter } = parts;
+  const { backups, ended, repository, run, timelines } = recordsOf(mirror);
   return {
-    isDeclared: (image.spec?.value.spec.backups ?? null) !== null,
+    declared: backups,
     hasSecret: hasRepositorySecret(parts),
-    repository: image.repository?.value ?? null,
-    run: image.backupRun?.value ?? null,
-    ended: [...image.endedRuns.values()].map(({ value }) => value),
+    repository,
+    window: recoverable({ repository, timelines }),
+    next: backups === null ? null : nextTimes(backups, { nowMs: clock.wallClock().getTime(), nextAfter }),
+    run,
+    ended,
     trouble: parts.trouble(),
   };
 }

@@ -41,13 +41,8 @@ function repository(): Repository {
   const unused = () => Promise.reject(new Error('not asked for here'));
   return {
     ...{ commands: { archive: '', restore: '' }, stanza: 'psf-17', program: unused, configure: unused, forget: unused },
-    ...{
-      contents: unused,
-      createStanza: async () => undefined,
-      verify: unused,
-      restoreCommand: () => '',
-      restore: unused,
-    },
+    ...{ contents: unused, archivedRanges: unused, createStanza: async () => undefined, verify: unused },
+    ...{ restoreCommand: () => '', restore: unused },
     expire: async () => [],
     backup: (_, onProgress, { signal }) => {
       began += 1;

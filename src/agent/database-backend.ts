@@ -43,6 +43,7 @@ import { summarise } from '../core/status-summary.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { EventRecord } from '../events/catalogue.ts';
 import { type ApplyOrderParts, orderApply } from './apply-order.ts';
+import { backupsNow } from './backup-standing.ts';
 import { listCredentials, orderRotation } from './credential-order.ts';
 import type { DatabaseNode } from './database-node.ts';
 import { databaseState, dropDatabase, revertDatabases } from './database-orders.ts';
@@ -118,7 +119,7 @@ export class DatabaseBackend implements AgentBackend {
 
   status(): ClusterStatus {
     const { view, memory } = this.#fresh();
-    const status = summarise(view, lastHeardMs(view, memory), memory.handsOff?.sinceMs);
+    const status = summarise(view, lastHeardMs(view, memory), memory.handsOff?.sinceMs, backupsNow(this.#agent));
     return {
       ...status,
       cluster: status.cluster === '' ? this.cluster : status.cluster,

@@ -95,6 +95,7 @@ it('reaches the program of each node, also of one that comes later, and leaves w
     const repository: Repository = {
       ...{ commands: { archive: '', restore: '' }, stanza: 'psf-17', program: unused, contents: unused },
       ...{
+        archivedRanges: unused,
         createStanza: unused,
         backup: unused,
         expire: unused,

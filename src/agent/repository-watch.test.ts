@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { backupOf, lsnIn, segment, segmentBytes } from '../../test/fixtures/backups.ts';
 import { MemoryMirror } from '../../test/fixtures/memory-mirror.ts';
 import { exampleRecords } from '../../test/fixtures/records.ts';
 import { specOf } from '../../test/fixtures/spec.ts';
@@ -6,14 +7,15 @@ import { timerClock } from '../../test/fixtures/timer-clock.ts';
 import { stored } from '../../test/fixtures/view.ts';
 import { deadAfterMs, endAfterMs } from '../core/backup-run.ts';
 import { type BackupsSpec, defaultBackups } from '../core/backups-spec.ts';
-import { type Lsn, lsnFromOffset } from '../core/lsn.ts';
-import type { RepositoryContents } from '../core/repository.ts';
+import { type ArchiverFacts, idleArchiver } from '../core/local-postgres.ts';
+import { lsnFromOffset } from '../core/lsn.ts';
+import type { ArchivedRange, RepositoryContents } from '../core/repository.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { Repository } from '../ports/repository.ts';
 import { encodeRecord } from '../records/codecs.ts';
 import { endedRunKey, keys } from '../records/keys.ts';
 import { nextAfter } from '../timing/cron.ts';
-import { RepositoryWatch } from './repository-watch.ts';
+import { RepositoryWatch, type WatchedServer } from './repository-watch.ts';
 
 const empty: RepositoryContents = { state: 'empty', trouble: null, backups: [], archived: null };
 const away = () => new UnderstudyError('REPOSITORY_UNREACHABLE', 'nobody answers');
@@ -26,19 +28,22 @@ let told: string[];
 let stanza: () => Promise<void>;
 let stanzas: number;
 let contents: RepositoryContents;
-let primary: { pid: number; archivedTo: Lsn | null } | null;
+let primary: WatchedServer | null;
+let ranges: readonly ArchivedRange[];
+let lacking: string | null;
 let insertLsn: bigint;
 
 beforeEach(() => {
   vi.useFakeTimers({ now: Date.parse('2026-11-22T12:00:00Z') });
   [mirror, ended, told] = [new MemoryMirror(declared({ full: null, differential: null })), new AbortController(), []];
   [stanza, stanzas, contents, insertLsn] = [async () => undefined, 0, empty, 0n];
-  primary = { pid: 7, archivedTo: null };
+  [primary, ranges, lacking] = [server({}), [], null];
   const unused = () => Promise.reject(new Error('not asked for here'));
   const repository: Repository = {
     ...{ commands: { archive: '', restore: '' }, stanza: 'psf-17', program: unused, configure: unused, forget: unused },
     ...{ verify: unused, restoreCommand: () => '', restore: unused, expire: unused, backup: unused },
     contents: async () => contents,
+    archivedRanges: async () => ranges,
     async createStanza() {
       stanzas += 1;
       await stanza();
@@ -50,11 +55,12 @@ beforeEach(() => {
     postgres: {
       async heartbeat() {
         insertLsn += 100n;
-        return { at: new Date().toISOString(), lsn: lsnFromOffset(insertLsn) };
+        return { atMs: Date.now(), timeline: 1, lsn: lsnFromOffset(insertLsn) };
       },
     },
     primary: () => primary,
-    repository: () => repository,
+    repository: () => (lacking === null ? repository : null),
+    lacking: () => lacking,
     nextAfter,
   });
   start = () => {
@@ -74,13 +80,18 @@ function declared(change: Partial<BackupsSpec>) {
   return { spec: stored({ revision: 1, spec, appliedAt: '', appliedBy: '' }) };
 }
 
+function server(archiver: Partial<ArchiverFacts>, pid = 7): WatchedServer {
+  const all = { ...idleArchiver, segmentBytes, ...archiver };
+  return { pid, timeline: 1, insertLsn: lsnFromOffset(insertLsn), archiver: all };
+}
+
 const record = () => mirror.image.repository?.value;
 
 it('makes the repository ready once for a server, and tells what it holds', async () => {
   start();
   await vi.advanceTimersByTimeAsync(30_000);
   expect([stanzas, record()?.contents]).toEqual([1, empty]);
-  primary = { pid: 8, archivedTo: null };
+  primary = server({}, 8);
   await vi.advanceTimersByTimeAsync(2_000);
   expect(stanzas).toBe(2);
 });
@@ -108,7 +119,7 @@ it('says of the newest commit that is archived when it was made, and of none tha
   start();
   await vi.advanceTimersByTimeAsync(10_500);
   expect(record()?.safeUntil).toBeNull();
-  primary = { pid: 7, archivedTo: lsnFromOffset(250n) };
+  primary = server({ archivedTo: lsnFromOffset(250n) });
   await vi.advanceTimersByTimeAsync(2_000);
   expect(record()?.safeUntil).toBe('2026-11-22T12:00:05.000Z');
 });
@@ -159,4 +170,53 @@ it('orders the first full backup by itself, and after a failure the next one lat
   expect(mirror.image.backupRun?.value).toMatchObject({ id: 'B-0001', state: 'failed' });
   await vi.advanceTimersByTimeAsync(65_000);
   expect(mirror.image.backupRun?.value).toMatchObject({ id: 'B-0002', state: 'ordered', failuresBefore: 1 });
+});
+
+it('says what WAL is there, and of which commits in it the time is known', async () => {
+  start();
+  await vi.advanceTimersByTimeAsync(6_000);
+  ranges = [{ first: segment(1), last: segment(4) }];
+  contents = { ...empty, state: 'ok', backups: [backupOf('A', 'full', '2026-11-22T11:00:00Z')] };
+  primary = server({ archivedTo: lsnFromOffset(lsnIn(5, 0)) });
+  await vi.advanceTimersByTimeAsync(61_000);
+  expect(record()?.archive).toEqual({
+    segmentBytes,
+    ranges,
+    marks: [{ atMs: Date.parse('2026-11-22T12:01:00.000Z'), timeline: 1, lsn: expect.stringMatching(/^0\//) }],
+  });
+});
+
+it('tells once that the archiver stands still, at which rate WAL comes in, and that it goes on', async () => {
+  start();
+  await vi.advanceTimersByTimeAsync(6_000);
+  const failing = { segment: segment(1), at: '' };
+  const beginMs = Date.now();
+  for (let second = 0; second <= 200; second += 1) {
+    primary = { ...server({ failing, waiting: 3 }), insertLsn: lsnFromOffset(BigInt(second) * 1_000n) };
+    await vi.advanceTimersByTimeAsync(1_000);
+    if (second === 55) expect(told).toEqual([]);
+  }
+  expect(told).toEqual(['archive.stalled']);
+  expect(Date.parse(record()?.stalled?.since ?? '') - beginMs).toBeLessThan(2_000);
+  expect(record()?.stalled?.bytesPerS).toBeGreaterThan(950);
+  expect(record()?.stalled?.bytesPerS).toBeLessThan(1_050);
+  // Another server, which has archived nothing yet.
+  primary = server({}, 8);
+  await vi.advanceTimersByTimeAsync(120_000);
+  expect(record()?.stalled).not.toBeNull();
+  primary = server({ archivedTo: lsnFromOffset(100n) }, 8);
+  await vi.advanceTimersByTimeAsync(5_000);
+  expect([record()?.stalled, told]).toEqual([null, ['archive.stalled', 'archive.resumed']]);
+});
+
+it('has it stand in the store when this node lacks what it needs, and not at once', async () => {
+  lacking = 'the secret of the repository has not been given yet';
+  start();
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(record()).toBeUndefined();
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(record()?.contents).toEqual({ ...empty, state: 'unreachable', trouble: lacking });
+  lacking = null;
+  await vi.advanceTimersByTimeAsync(3_000);
+  expect([record()?.contents, told]).toEqual([empty, ['repository.unreachable', 'repository.reached']]);
 });

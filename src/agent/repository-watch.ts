@@ -4,38 +4,40 @@
  *
  * Invariant: only the holder of the lease whose server is writable does any of it, and it stops with that right. Nothing waits for it.
  */
-import {
-  type BackupRun,
-  deadAfterMs,
-  endedOrNone,
-  failuresOf,
-  isEnded,
-  type RepositoryRecord,
-} from '../core/backup-run.ts';
+import { endedOrNone, failuresOf, isEnded, type RepositoryRecord } from '../core/backup-run.ts';
+import { archivedWal } from '../core/backups/archived-wal.ts';
 import type { NextAfter } from '../core/backups/calendar.ts';
 import { due } from '../core/backups/due.ts';
-import { archivedHeartbeat, type Heartbeat, withHeartbeat } from '../core/heartbeats.ts';
+import { type Heartbeat, newestArchived, withHeartbeat } from '../core/backups/heartbeats.ts';
+import { timelinePath } from '../core/backups/timeline-path.ts';
 import { inOneLine } from '../core/one-line.ts';
-import type { RepositoryContents } from '../core/repository.ts';
+import type { ArchivedRange, RepositoryContents } from '../core/repository.ts';
 import type { NodeName } from '../core/spec.ts';
 import { describeError, isUnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Postgres } from '../ports/postgres.ts';
 import type { Repository } from '../ports/repository.ts';
-import type { StoreWrite } from '../ports/store.ts';
 import { encodeRecord } from '../records/codecs.ts';
-import { endedRunKey, keys } from '../records/keys.ts';
+import { keys } from '../records/keys.ts';
+import { ArchiverWatch, type ArchivingServer } from './archiver-watch.ts';
 import { orderBackup } from './backup-order.ts';
 import type { ExecutionContext } from './execution-context.ts';
+import { SilentRuns } from './silent-runs.ts';
 import type { StoreMirror } from './store-mirror.ts';
+
+export interface WatchedServer extends ArchivingServer {
+  readonly timeline: number;
+}
 
 export interface RepositoryWatchParts {
   readonly self: NodeName;
   readonly mirror: Pick<StoreMirror, 'image' | 'transact'>;
   readonly postgres: Pick<Postgres, 'heartbeat'>;
   /** The writable server of the lease's holder, on this node; `null`: it is not here. */
-  readonly primary: () => { readonly pid: number; readonly archivedTo: Heartbeat['lsn'] | null } | null;
+  readonly primary: () => WatchedServer | null;
   readonly repository: () => Repository | null;
+  /** Why this node has none, in one line; `null`: none is declared, or it has. */
+  readonly lacking: () => string | null;
   /** While a switchover moves, the store has better things to do. */
   readonly isBusy: () => boolean;
   readonly clock: Clock;
@@ -48,6 +50,7 @@ const turnEveryMs = 1_000;
 const heartbeatEveryMs = 5_000;
 const lookEveryMs = 60_000;
 const stanzaAgainMs = { first: 5_000, most: 60_000 } as const;
+const lackingAfterMs = 15_000;
 const heartbeatWithinMs = 2_000;
 const programWithinMs = 120_000;
 const writeWithinMs = 2_000;
@@ -63,12 +66,16 @@ export class RepositoryWatch {
   #lookedAtMs = Number.NEGATIVE_INFINITY;
   /** The run after whose end it was looked. */
   #lookedAfter: string | null = null;
-  #silence: { readonly id: string; readonly counter: number; readonly sinceMs: number } | null = null;
+  readonly #silentRuns: SilentRuns;
   #told: string | null = null;
+  #lackingSinceMs: number | null = null;
+  readonly #archiver: ArchiverWatch;
   #pid: number | null = null;
 
   constructor(parts: RepositoryWatchParts) {
     this.#parts = parts;
+    this.#archiver = new ArchiverWatch(parts);
+    this.#silentRuns = new SilentRuns(parts);
   }
 
   /** Why the repository can't take anything, in one line; `null`: it does, or this node does not know. */
@@ -93,16 +100,19 @@ export class RepositoryWatch {
     const { primary, repository } = this.#parts;
     const server = primary();
     const reached = repository();
-    if (server === null || reached === null || this.#parts.isBusy()) return;
+    if (server === null || this.#parts.isBusy()) return;
+    await this.#watchArchiver(server);
+    if (reached === null) return await this.#lacks();
+    this.#lackingSinceMs = null;
     if (this.#pid !== server.pid) {
       this.#pid = server.pid;
       // Of another stint as primary, perhaps on another timeline.
       this.#beats = [];
     }
     await this.#beat();
-    await this.#endSilent();
+    await this.#silentRuns.end();
     if (!(await this.#makeReady(reached, server.pid))) return;
-    await this.#look(reached, server.archivedTo);
+    await this.#look(reached, server);
     await this.#schedule();
   }
 
@@ -134,18 +144,19 @@ export class RepositoryWatch {
       this.#readyFailures += 1;
       const waitMs = Math.min(stanzaAgainMs.most, stanzaAgainMs.first * 2 ** (this.#readyFailures - 1));
       this.#readyAgainAtMs = clock.boottimeMs() + waitMs;
-      this.#tell(inOneLine(describeError(error)));
+      await this.#cannot(inOneLine(describeError(error)));
       return false;
     }
   }
 
-  async #look(repository: Repository, archivedTo: Heartbeat['lsn'] | null): Promise<void> {
+  async #look(repository: Repository, server: WatchedServer): Promise<void> {
     const { clock, emit, mirror, self, signal } = this.#parts;
     const run = mirror.image.backupRun?.value ?? null;
     const ended = run !== null && isEnded(run) ? run.id : null;
     const nowMs = clock.boottimeMs();
     const isDue = nowMs - this.#lookedAtMs >= lookEveryMs || (ended !== null && ended !== this.#lookedAfter);
-    const safeUntil = archivedHeartbeat(this.#beats, archivedTo)?.at ?? null;
+    const { newest, path } = this.#archived(server);
+    const safeUntil = newest === null ? null : new Date(newest.atMs).toISOString();
     const last = mirror.image.repository?.value ?? null;
     if (!isDue) {
       // A newer commit is in the repository: that alone needs no look at it.
@@ -157,17 +168,82 @@ export class RepositoryWatch {
     this.#lookedAtMs = nowMs;
     this.#lookedAfter = ended;
     const contents = await repository.contents({ signal, withinMs: programWithinMs });
-    if (contents.state === 'ok' || contents.state === 'empty') {
+    const isKnown = contents.state === 'ok' || contents.state === 'empty';
+    if (isKnown) {
       if (this.#told !== null) emit('repository.reached', { node: self });
       this.#told = null;
     } else {
       this.#tell(contents.trouble ?? contents.state);
     }
+    const before = last?.archive ?? null;
+    const { segmentBytes } = server.archiver;
+    const ranges = isKnown && segmentBytes !== null ? await this.#ranges(repository, segmentBytes) : null;
     await this.#write({
       node: self,
       lookedAt: clock.wallClock().toISOString(),
       contents: keptKnown(contents, last),
       safeUntil: safeUntil ?? last?.safeUntil ?? null,
+      archive:
+        ranges === null || segmentBytes === null
+          ? before
+          : archivedWal({ segmentBytes, ranges, contents, path, newest, before }),
+      stalled: last?.stalled ?? null,
+    });
+  }
+
+  /** The newest commit that is in the repository, by what the archiver says, and the way to there. */
+  #archived({ archiver: { archivedTo }, timeline }: WatchedServer) {
+    const { timelines } = this.#parts.mirror.image;
+    const path = timelinePath(
+      [...timelines.values()].map(({ value }) => value),
+      timeline,
+    );
+    const archived = archivedTo === null ? null : { timeline, lsn: archivedTo };
+    return { path, newest: newestArchived({ heartbeats: this.#beats, archived, path }) };
+  }
+
+  /** `null`: it could not be listed, although it was there a moment ago. */
+  async #ranges(repository: Repository, segmentBytes: number): Promise<readonly ArchivedRange[] | null> {
+    try {
+      return await repository.archivedRanges(segmentBytes, { signal: this.#parts.signal, withinMs: programWithinMs });
+    } catch (error) {
+      if (!isUnderstudyError(error)) throw error;
+      return null;
+    }
+  }
+
+  async #watchArchiver(server: WatchedServer): Promise<void> {
+    const { spec, repository } = this.#parts.mirror.image;
+    const last = repository?.value ?? null;
+    if (last === null || (spec?.value.spec.backups ?? null) === null) return;
+    const stalled = this.#archiver.look(server, last.stalled);
+    if (stalled !== last.stalled) await this.#write({ ...last, stalled });
+  }
+
+  /** The secret may be on its way for a moment. */
+  async #lacks(): Promise<void> {
+    const { clock, lacking } = this.#parts;
+    const because = lacking();
+    this.#ready = null;
+    this.#lookedAtMs = Number.NEGATIVE_INFINITY;
+    if (because === null) return;
+    const nowMs = clock.boottimeMs();
+    this.#lackingSinceMs ??= nowMs;
+    if (nowMs - this.#lackingSinceMs >= lackingAfterMs) await this.#cannot(because);
+  }
+
+  /** Tells it, and has it stand in the store. */
+  async #cannot(because: string): Promise<void> {
+    const { clock, mirror, self } = this.#parts;
+    this.#tell(because);
+    const last = mirror.image.repository?.value ?? null;
+    const isWritten = last?.node === self && last.contents.state === 'unreachable' && last.contents.trouble === because;
+    if (isWritten) return;
+    await this.#write({
+      ...(last ?? { safeUntil: null, archive: null, stalled: null }),
+      node: self,
+      lookedAt: clock.wallClock().toISOString(),
+      contents: keptKnown({ state: 'unreachable', trouble: because, backups: [], archived: null }, last),
     });
   }
 
@@ -208,34 +284,6 @@ export class RepositoryWatch {
       [{ key: keys.repository, value: encodeRecord('repository', record) }],
       { withinMs: writeWithinMs, signal },
     );
-  }
-
-  /** By the holder's own clock, since it saw the record change last. */
-  async #endSilent(): Promise<void> {
-    const { clock, emit, mirror, signal } = this.#parts;
-    const run = mirror.image.backupRun;
-    if (run === null || isEnded(run.value)) {
-      this.#silence = null;
-      return;
-    }
-    const { counter, id, node, work } = run.value;
-    const nowMs = clock.boottimeMs();
-    if (this.#silence?.id !== id || this.#silence.counter !== counter) {
-      this.#silence = { id, counter, sinceMs: nowMs };
-      return;
-    }
-    if (nowMs - this.#silence.sinceMs < deadAfterMs) return;
-    const outcome = `${node} fell silent`;
-    const endedAt = clock.wallClock().toISOString();
-    const dead: BackupRun = { ...run.value, state: 'failed', counter: counter + 1, outcome, endedAt };
-    const value = encodeRecord('backup-run', dead);
-    const writes: readonly StoreWrite[] = [
-      { key: keys.backupRun, value },
-      { key: endedRunKey(work), value },
-    ];
-    const conditions = [{ key: keys.backupRun, revision: run.revision }];
-    const { committed } = await mirror.transact(conditions, writes, { withinMs: writeWithinMs, signal });
-    if (committed) emit('backup.failed', { run: id, work, node, outcome });
   }
 }
 

@@ -89,8 +89,8 @@ export function backupListText(facts: BackupListFacts): readonly string[] {
   const isKnown = contents.state === 'ok' || contents.state === 'empty';
   return [
     verdict(facts),
-    ...(isKnown ? [describeWindow(window, nowMs)] : []),
-    ...(isKnown ? drawWindow(window, marks, nowMs, Math.min(width, widest)) : []),
+    ...(isKnown || window.stretches.length > 0 ? [describeWindow(window, nowMs)] : []),
+    ...drawWindow(window, marks, nowMs, Math.min(width, widest)),
     ...nextText(facts),
     ...rows(facts),
   ];

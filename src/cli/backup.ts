@@ -47,14 +47,16 @@ export function declareBackup(program: Command, perform: Perform): void {
     .addHelpText('after', '\nExample:\n  understudy backup list\n')
     .action((_, command: Command) => perform(command.optsWithGlobals<CommonOptions>(), list));
   backup
-    .command('info')
-    .summary('where the repository lies, and whether it takes what comes')
+    .command('info [label]')
+    .summary('where the repository lies, and whether it takes what comes; or one backup')
     .description(
-      'Says where the repository lies, whether it can be reached, and how old the newest commit is that it has.',
+      'Says where the repository lies, whether it can be reached, and how old the newest commit is that it has; or all of one backup.',
     )
     .option('--json', 'print it as JSON')
-    .addHelpText('after', '\nExample:\n  understudy backup info\n')
-    .action((_, command: Command) => perform(command.optsWithGlobals<CommonOptions>(), info));
+    .addHelpText('after', '\nExamples:\n  understudy backup info\n  understudy backup info 20261115-023001F\n')
+    .action((label: string | undefined, _, command: Command) =>
+      perform(command.optsWithGlobals<CommonOptions>(), (call) => info(call, label)),
+    );
   backup
     .command('now')
     .summary('make a backup')
@@ -144,19 +146,35 @@ async function standingOf(call: Call): Promise<BackupStanding> {
   return await access.ask((client, asking) => client.backups(asking));
 }
 
+function shownOn({ terminal }: Call) {
+  return { nowMs: Date.now(), width: terminal.columns };
+}
+
 async function list(call: Call): Promise<number> {
   const standing = await standingOf(call);
-  const { listLines } = await import('./backup-standing-text.ts');
+  const { listLines } = await import('./repository-text.ts');
   if (call.terminal.json) call.terminal.printJson(standing);
-  else call.terminal.print(...listLines(standing, Date.now()));
+  else call.terminal.print(...listLines(standing, shownOn(call)));
   return exitCodes.done;
 }
 
-async function info(call: Call): Promise<number> {
+async function info(call: Call, label: string | undefined): Promise<number> {
   const standing = await standingOf(call);
-  const { infoLines } = await import('./backup-standing-text.ts');
-  if (call.terminal.json) call.terminal.printJson(standing);
-  else call.terminal.print(...infoLines(standing, Date.now()));
+  const { infoLines, listFacts } = await import('./repository-text.ts');
+  if (label === undefined) {
+    if (call.terminal.json) call.terminal.printJson(standing);
+    else call.terminal.print(...infoLines(standing, shownOn(call)));
+    return exitCodes.done;
+  }
+  const { backupInfoText } = await import('./backup-text.ts');
+  const facts = listFacts(standing, shownOn(call));
+  const lines = facts === null ? null : backupInfoText(facts, label);
+  if (lines === null) {
+    throw new UnderstudyError('NOT_FOUND', `there is no backup ${label}`, { hint: 'understudy backup list' });
+  }
+  const backup = standing.repository?.contents.backups.find((each) => each.label === label);
+  if (call.terminal.json) call.terminal.printJson(backup);
+  else call.terminal.print(...lines);
   return exitCodes.done;
 }
 

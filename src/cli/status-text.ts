@@ -9,6 +9,7 @@ import { acceptedLossText, forecastText } from './forecast-text.ts';
 import { handsOffText } from './hands-off-text.ts';
 import { readOnlyText } from './read-only-text.ts';
 import type { Paint, Tone } from './terminal.ts';
+import { describeWindow } from './window-text.ts';
 import { ageText, bytesText, columns, countText, oneLine, spanText } from './words.ts';
 
 /** An agent's word is renewed every 2 s: the store's answer behind it should not be older than that by much. */
@@ -39,6 +40,7 @@ export function statusLines(scene: StatusScene): readonly string[] {
     ...status.because.map((reason) => `  ${paint('yellow', '!')} ${oneLine(reason)}`),
     ...columns(status.nodes.filter((node) => node.role !== 'app').map((node) => nodeRow(status, node, paint))),
     ...poolerLines(status.poolers, paint),
+    ...pastLines(scene),
     ...forecastLines(status),
     ...operationLines(status.operation),
     ...receiptLines(scene),
@@ -126,6 +128,11 @@ function slotNotes(slot: NonNullable<NodeStatus['slot']>, paint: Paint): readonl
   return slot.walStatus === 'reserved' ? ['slot active'] : [paint('yellow', `slot ${slot.walStatus}${held}`)];
 }
 
+function pastLines({ status: { backups }, nowMs }: StatusScene): readonly string[] {
+  const window = backups?.window ?? null;
+  return window === null ? [] : [describeWindow(window, nowMs)];
+}
+
 function poolerLines(poolers: readonly PoolerStatus[], paint: Paint): readonly string[] {
   if (poolers.length === 0) return [];
   const open = poolers.filter((pooler) => pooler.report?.state === 'open' && pooler.reachable !== 'no');
@@ -207,6 +214,7 @@ export function todo(status: ClusterStatus): readonly string[] {
       ([text, nodes]) => `${text} waits for a restart of ${nodes.map((node) => restartText(status, node)).join(', ')}`,
     ),
     ...status.nodes.flatMap((node) => node.unconverged.map((what) => `${node.node}: ${what}`)),
+    ...(status.backups?.todo ?? []),
     ...(versions.size > 1 ? [`agents run different versions: ${[...versions].sort().join(', ')}`] : []),
   ];
 }

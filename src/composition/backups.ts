@@ -41,13 +41,14 @@ export function backupsOf(foundation: Foundation, { agent, spec, repositoryOf }:
     postgres: agent.postgres,
     primary: () => primaryHere(agent),
     repository,
+    lacking: () => access.trouble,
     isBusy: () => agent.isMoving(),
     nextAfter,
   });
   const trouble = () => access.trouble ?? watch.trouble;
   const runner = new BackupRunner({ ...common, postgres: agent.postgres, repository, trouble });
   return {
-    answers: backupAnswers({ ...common, sealer, trouble }),
+    answers: backupAnswers({ ...common, sealer, trouble, nextAfter }),
     forEver: () => [access.runForEver(), watch.runForEver(), runner.runForEver()],
   };
 }
@@ -57,5 +58,5 @@ function primaryHere({ freshView }: DatabaseNode) {
   if (freshView === null) return null;
   const { view } = freshView;
   if (!isHolder(view) || view.postgres.state !== 'primary') return null;
-  return { pid: view.postgres.pid, archivedTo: view.postgres.archiver.archivedTo };
+  return view.postgres;
 }

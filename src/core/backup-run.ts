@@ -6,7 +6,7 @@
  * count it as dead. So two never write to the repository at once.
  */
 import type { Stored } from './cluster-view.ts';
-import type { RepositoryContents } from './repository.ts';
+import type { ArchivedRange, RepositoryContents } from './repository.ts';
 import type { NodeName } from './spec.ts';
 
 export const backupWorks = ['full', 'differential', 'verify', 'expire'] as const;
@@ -32,6 +32,29 @@ export interface BackupRun {
   readonly outcome: string | null;
 }
 
+/** A commit that is in the repository, and where in the WAL it is. */
+export interface CommitMark {
+  /** In ms since 1970. */
+  readonly atMs: number;
+  readonly timeline: number;
+  readonly lsn: string;
+}
+
+/** What WAL was in the repository at the last look. Bounded: see backups/archived-wal.ts. */
+export interface ArchivedWal {
+  readonly segmentBytes: number;
+  readonly ranges: readonly ArchivedRange[];
+  /** Oldest first. */
+  readonly marks: readonly CommitMark[];
+}
+
+export interface StalledArchive {
+  /** ISO 8601. */
+  readonly since: string;
+  /** How much WAL comes in meanwhile; `null`: not known yet. */
+  readonly bytesPerS: number | null;
+}
+
 /** What the primary's agent last saw of the repository. */
 export interface RepositoryRecord {
   readonly node: NodeName;
@@ -40,6 +63,10 @@ export interface RepositoryRecord {
   readonly contents: RepositoryContents;
   /** When the newest commit was made that is known to be in the repository; `null`: none is known. */
   readonly safeUntil: string | null;
+  /** `null`: not listed yet. */
+  readonly archive: ArchivedWal | null;
+  /** The archiver has failed for more than a minute; `null`: it has not. */
+  readonly stalled: StalledArchive | null;
 }
 
 /** In a row, as of now. */

@@ -73,9 +73,11 @@ export interface ArchiverFacts {
   readonly failing: { readonly segment: string; readonly at: string } | null;
   /** Files that wait to be archived. */
   readonly waiting: number;
+  /** Of a file of the WAL; `null`: not known yet. */
+  readonly segmentBytes: number | null;
 }
 
-export const idleArchiver: ArchiverFacts = { archivedTo: null, failing: null, waiting: 0 };
+export const idleArchiver: ArchiverFacts = { archivedTo: null, failing: null, waiting: 0, segmentBytes: null };
 
 export type LocalPostgres =
   /** Could not be determined within the time given. `pid` when a postmaster is there but does not answer. */

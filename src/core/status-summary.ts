@@ -2,6 +2,7 @@
  * A summary of one agent's view, the verdict first: what `status` shows. Pure, so that every agent and every test draws the
  * same conclusions.
  */
+import type { BackupsStanding } from './backups/standing.ts';
 import type { ClusterView, MemberStatus } from './cluster-view.ts';
 import { forecast } from './forecast.ts';
 import { handsOffLeftMs } from './hands-off.ts';
@@ -21,12 +22,13 @@ import type {
 
 /**
  * `heardMs`: how long ago each member's counter was last seen to change, in ms; members that are not in it are unknown.
- * `handsOffSinceMs`: since when this agent has seen that record.
+ * `handsOffSinceMs`: since when this agent has seen that record. `backups`: `null`: none are declared.
  */
 export function summarise(
   view: ClusterView,
   heardMs: ReadonlyMap<NodeName, number>,
   handsOffSinceMs: number = view.nowMs,
+  backups: BackupsStanding | null = null,
 ): ClusterStatus {
   const { store } = view;
   const spec = store.spec?.value.spec ?? null;
@@ -37,7 +39,9 @@ export function summarise(
   const poolers = spec === null ? [] : poolerStatuses(view, spec);
   const durability = durabilityOf(view);
   const because =
-    spec === null ? ['there is no spec in the store yet'] : shortcomings(view, { nodes, poolers, primary, durability });
+    spec === null
+      ? ['there is no spec in the store yet']
+      : [...shortcomings(view, { nodes, poolers, primary, durability }), ...(backups?.because ?? [])];
   const holder = nodes.find((node) => node.node === primary) ?? null;
   const postgres = holder?.postgres ?? null;
   return {
@@ -59,6 +63,7 @@ export function summarise(
     durability,
     ifPrimaryDied: forecast(view, reach),
     acceptedLoss: acceptedLossOf(view),
+    backups: backups?.status ?? null,
   };
 }
 

@@ -4,6 +4,7 @@
  * Invariant: what is not known is `unknown`, `null` or absent, and never looks like something that was seen.
  */
 import type { AuthorityPartStatus } from './authority.ts';
+import type { RecoverableWindow } from './backups/window.ts';
 import type { MemberPostgres, ReadOnlyOrder } from './cluster-view.ts';
 import type { DurabilitySpec } from './declared-durability.ts';
 import type { Forecast } from './forecast.ts';
@@ -98,10 +99,21 @@ export interface ClusterStatus {
   readonly ifPrimaryDied?: Forecast | null | undefined;
   /** The present term began with a loss that somebody accepted. */
   readonly acceptedLoss?: AcceptedLossStatus | null | undefined;
+  /** `null`: none are declared. */
+  readonly backups?: BackupsStatus | null | undefined;
   /** How long root and issuing authority are good. */
   readonly authority?: readonly AuthorityPartStatus[] | undefined;
   /** Certificates of others whose end is told. */
   readonly registered?: readonly Pick<RegisteredCertificate, 'name' | 'where' | 'issuedAt' | 'expiresAt'>[] | undefined;
+}
+
+/** Of the past that can be opened, and of what is to be done for it. What is wrong stands in `because`. */
+export interface BackupsStatus {
+  /** `null`: not known yet. */
+  readonly window: RecoverableWindow | null;
+  /** When the newest commit was made that is known to be in the repository; `null`: none is known. */
+  readonly safeUntil: string | null;
+  readonly todo: readonly string[];
 }
 
 /** At least `lacksBytes` are gone; what else was committed after `afterLsn` nobody knows. */

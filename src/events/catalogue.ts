@@ -49,6 +49,14 @@ export const eventCatalogue = {
   'backup.done': { severity: 'notice', sentence: '{run}: {work} on {node} is done: {outcome}' },
   'backup.failed': { severity: 'alarm', sentence: '{run}: {work} on {node} failed: {outcome}' },
   'backup.secret_given': { severity: 'notice', sentence: '{by} gave the secret of the repository, sealed to {nodes}' },
+  'archive.stalled': {
+    severity: 'alarm',
+    sentence: '{node} has archived no WAL for more than a minute and keeps it: {segment} fails, {waiting} files wait',
+  },
+  'archive.resumed': {
+    severity: 'notice',
+    sentence: '{node} archives its WAL again, which it could not since {since}',
+  },
   'repository.unreachable': {
     severity: 'alarm',
     sentence: '{node} can put nothing into the repository of backups, and keeps its WAL: {because}',

@@ -38,8 +38,8 @@ export function createInvoker(places: {
     async run(command, options, { onStdout, ...bounds }) {
       const whole = [
         ...[...start, places.program, `--config=${places.configuration}`, `--stanza=${places.stanza}`],
-        ...options,
         command,
+        ...options,
       ];
       const [file = places.program, ...args] = whole;
       const { code, stdout, stderr } = await run(file, args, {

@@ -6,11 +6,12 @@
  * pgBackRest refuses the second.
  */
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
-import type { RepositoryContents } from '../core/repository.ts';
+import type { ArchivedRange, RepositoryContents } from '../core/repository.ts';
 import { describeError, isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
 import type { ActOptions } from '../ports/postgres.ts';
 import type { Repository, RepositoryConfiguration } from '../ports/repository.ts';
 import { InTurn } from '../timing/in-turn.ts';
+import { ArchiveListing } from './archive-listing.ts';
 import { type LocalServer, repositoryFiles } from './configuration-file.ts';
 import { parseInfo } from './contents.ts';
 import { failure, isUnclear, messageOf } from './failures.ts';
@@ -70,6 +71,7 @@ class PgbackrestRepository implements Repository {
   readonly #invoker;
   readonly #writing = new InTurn();
   #version: ProgramVersion | null = null;
+  #listing: ArchiveListing | null = null;
   #isConfigured = false;
 
   constructor(options: RepositoryOptions) {
@@ -97,6 +99,7 @@ class PgbackrestRepository implements Repository {
     const files = repositoryFiles(configuration, server, this.stanza, this.#paths, this.#version);
     const { directory, spool, locks, log } = this.#paths;
     const changed = writeFiles([directory, spool, locks, log], files, [this.#paths.gcsKey, this.#paths.sftpKey]);
+    if (changed) this.#listing = null;
     this.#isConfigured = true;
     return changed;
   }
@@ -111,6 +114,26 @@ class PgbackrestRepository implements Repository {
   async contents(options: ActOptions): Promise<RepositoryContents> {
     this.#configured();
     return (await this.#look(options)).contents;
+  }
+
+  async archivedRanges(segmentBytes: number, options: ActOptions): Promise<readonly ArchivedRange[]> {
+    this.#configured();
+    this.#listing ??= new ArchiveListing(
+      this.stanza,
+      async (path, deep, onName) => {
+        let rest = '';
+        const onStdout = (chunk: string): void => {
+          const lines = (rest + chunk).split('\n');
+          rest = lines.pop() ?? '';
+          for (const line of lines) onName(line);
+        };
+        const more = ['--output=text', `--io-timeout=${lookIoTimeoutS}`, ...(deep ? ['--recurse'] : []), path];
+        await this.#act('repo-ls', more, { ...options, onStdout });
+        if (rest !== '') onName(rest);
+      },
+      () => performance.now(),
+    );
+    return await this.#listing.ranges(segmentBytes);
   }
 
   async createStanza(options: ActOptions): Promise<void> {

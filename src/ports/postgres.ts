@@ -7,8 +7,8 @@
 
 import type { ApplicationRole } from '../core/application-roles.ts';
 import type { DatabaseState } from '../core/applied.ts';
+import type { Heartbeat } from '../core/backups/heartbeats.ts';
 import type { Divergence, Stretch } from '../core/divergence.ts';
-import type { Heartbeat } from '../core/heartbeats.ts';
 import type { KeptWalLimits, Pruning } from '../core/kept-wal.ts';
 import type { WalPiece, WalRequest } from '../core/last-words.ts';
 import type { LocalPostgres, PostgresSession, SlotTarget } from '../core/local-postgres.ts';

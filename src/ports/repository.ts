@@ -6,7 +6,7 @@
  * program's locks are those of one host.
  */
 import type { BackupsSpec } from '../core/backups-spec.ts';
-import type { RepositoryBackup, RepositoryContents } from '../core/repository.ts';
+import type { ArchivedRange, RepositoryBackup, RepositoryContents } from '../core/repository.ts';
 import type { RepositorySecret } from '../core/repository-secret.ts';
 import type { ActOptions } from './postgres.ts';
 
@@ -94,6 +94,11 @@ export interface Repository {
   forget(): Promise<void>;
   /** Never throws for what the repository is, and says it in `state`. */
   contents(options: ActOptions): Promise<RepositoryContents>;
+  /**
+   * What WAL is there, by timeline, each stretch without a gap. May be asked every minute: what was listed before is listed again only
+   * where it can have changed, and all of it once an hour. Throws as `createStanza` does.
+   */
+  archivedRanges(segmentBytes: number, options: ActOptions): Promise<readonly ArchivedRange[]>;
   /**
    * Does nothing where there are backups of this cluster already; else the server runs, since its identity is asked of it. Throws
    * REPOSITORY_FOREIGN when what lies there is another cluster's, REPOSITORY_PASSPHRASE, REPOSITORY_UNREACHABLE, REPOSITORY_BUSY.

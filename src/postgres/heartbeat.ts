@@ -3,7 +3,7 @@
  * target of a recovery lies behind the last commit for long.
  */
 import { z } from 'zod';
-import type { Heartbeat } from '../core/heartbeats.ts';
+import type { Heartbeat } from '../core/backups/heartbeats.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import { lsn } from './facts.ts';
 import { type Session, type Statement, sqlState } from './session.ts';
@@ -22,10 +22,12 @@ const makeTable = `
 const beat = `
   INSERT INTO ${heartbeatTable} (at) VALUES (clock_timestamp()) ON CONFLICT (only_one) DO UPDATE SET at = excluded.at`;
 
-const place: Statement<{ at: string; lsn: Heartbeat['lsn'] }> = {
-  row: z.object({ at: z.string(), lsn }),
-  text: `select to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as at, pg_current_wal_insert_lsn()::text as lsn
-    from ${heartbeatTable}`,
+const place: Statement<Heartbeat> = {
+  row: z
+    .object({ at: z.number(), lsn, timeline: z.string() })
+    .transform(({ at, lsn, timeline }) => ({ atMs: at, lsn, timeline: Number.parseInt(timeline, 16) })),
+  text: `select floor(extract(epoch from at) * 1000)::float8 as at, lsn::text, left(pg_walfile_name(lsn), 8) as timeline
+    from ${heartbeatTable}, pg_current_wal_insert_lsn() as lsn`,
 };
 
 /** In the database `postgres` of a primary. Throws what the server says. */

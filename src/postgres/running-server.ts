@@ -68,10 +68,11 @@ function archiverFacts(
   insertTimeline: string,
   segmentBytes: number,
 ): ArchiverFacts {
-  if (said === null) return idleArchiver;
+  if (said === null) return { ...idleArchiver, segmentBytes };
   const { archived, failed, failed_at, waiting } = said;
   const archivedTo = archived?.startsWith(insertTimeline) === true ? archivedWith(archived, segmentBytes) : null;
-  return { archivedTo, failing: failed === null ? null : { segment: failed, at: failed_at ?? '' }, waiting };
+  const failing = failed === null ? null : { segment: failed, at: failed_at ?? '' };
+  return { archivedTo, failing, waiting, segmentBytes };
 }
 
 export function createRunningServer(context: RunningServerContext): RunningServer {

@@ -1,6 +1,7 @@
 /** What the store says of backups: the work under way, and what the repository holds. */
 import { z } from 'zod';
 import { type BackupRun, backupWorks, type RepositoryRecord } from '../core/backup-run.ts';
+import type { RecoverableWindow } from '../core/backups/window.ts';
 import type { RepositoryContents } from '../core/repository.ts';
 
 const text = z.string();
@@ -35,16 +36,41 @@ const backup = z.object({
   hasDamage: z.boolean(),
 });
 
+const range = z.object({ first: text, last: text });
+const mark = z.object({ atMs: z.number(), timeline: z.int().positive(), lsn: text });
+
 export const repositoryContents = z.object({
   state: z.enum(['ok', 'empty', 'foreign', 'unreachable']),
   trouble: text.nullable(),
   backups: z.array(backup),
-  archived: z.object({ first: text, last: text }).nullable(),
+  archived: range.nullable(),
 }) satisfies z.ZodType<RepositoryContents>;
+
+export const recoverableWindow = z.object({
+  stretches: z.array(
+    z.object({
+      fromMs: z.number(),
+      toMs: z.number(),
+      endLsn: text,
+      end: z.discriminatedUnion('because', [
+        z.object({ because: z.literal('archive-ends') }),
+        z.object({ because: z.literal('wal-missing'), segment: text }),
+      ]),
+      backups: z.array(text),
+    }),
+  ),
+  unusable: z.array(z.object({ label: text, because: z.enum(['other-timeline', 'wal-missing', 'prior-missing']) })),
+}) satisfies z.ZodType<RecoverableWindow>;
 
 export const repositoryRecord = z.object({
   node: text,
   lookedAt: text,
   contents: repositoryContents,
   safeUntil: text.nullable(),
+  // Left out by an earlier version.
+  archive: z
+    .object({ segmentBytes: z.int().positive(), ranges: z.array(range), marks: z.array(mark) })
+    .nullable()
+    .default(null),
+  stalled: z.object({ since: text, bytesPerS: bytes.nullable() }).nullable().default(null),
 }) satisfies z.ZodType<RepositoryRecord>;

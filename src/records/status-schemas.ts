@@ -8,6 +8,7 @@ import type { Operation } from '../core/operation.ts';
 import type { PoolerReport } from '../core/pooler-report.ts';
 import type { Receipt } from '../core/receipt.ts';
 import type { ClusterStatus } from '../core/status.ts';
+import { recoverableWindow } from './backup-schemas.ts';
 import { count, duration, name, text } from './spec-schema.ts';
 
 const reachable = z.enum(['yes', 'no', 'unknown']);
@@ -216,6 +217,9 @@ export const clusterStatus = z.object({
   durability: durability.nullish(),
   ifPrimaryDied: forecast.nullish(),
   acceptedLoss: z.object({ by: text, lacksBytes: bytes, afterLsn: text }).nullish(),
+  backups: z
+    .object({ window: recoverableWindow.nullable(), safeUntil: text.nullable(), todo: z.array(text) })
+    .nullish(),
   authority: z.array(authorityPart).optional(),
   registered: z
     .array(z.object({ name, where: text.nullable(), issuedAt: z.iso.datetime(), expiresAt: z.iso.datetime() }))

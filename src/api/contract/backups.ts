@@ -1,14 +1,22 @@
 /** What people ask of the backups, and what they order. */
 import type { BackupRun, BackupWork, RepositoryRecord } from '../../core/backup-run.ts';
+import type { NextTimes } from '../../core/backups/due.ts';
+import type { RecoverableWindow } from '../../core/backups/window.ts';
+import type { BackupsSpec } from '../../core/backups-spec.ts';
 import type { RepositoryCredentials } from '../../core/repository-secret.ts';
 import type { NodeName } from '../../core/spec.ts';
 
 export interface BackupStanding {
-  readonly isDeclared: boolean;
+  /** `null`: none are. */
+  readonly declared: BackupsSpec | null;
   /** Has the secret of the repository been given? */
   readonly hasSecret: boolean;
   /** `null`: the primary's agent has not looked yet. */
   readonly repository: RepositoryRecord | null;
+  /** How far back one can look; `null`: not known. */
+  readonly window: RecoverableWindow | null;
+  /** When the schedule comes round; `null`: nothing is declared. */
+  readonly next: NextTimes | null;
   /** The work that is under way, or was the last. */
   readonly run: BackupRun | null;
   /** The last of each kind that ended. */

@@ -1,7 +1,8 @@
 /** The same as contract/backups.ts, checked. */
 import { z } from 'zod';
 import { backupWorks } from '../../core/backup-run.ts';
-import { backupRun, repositoryRecord } from '../../records/backup-schemas.ts';
+import { backupRun, recoverableWindow, repositoryRecord } from '../../records/backup-schemas.ts';
+import { backupsSpec } from '../../records/backups-schema.ts';
 import { repositoryCredentials, repositorySecret } from '../../records/repository-secret-schema.ts';
 import type { BackupOrderRequest, BackupStanding, RepositorySecretRequest } from '../contract/backups.ts';
 
@@ -14,9 +15,11 @@ const secret = z.strictObject({
 }) satisfies z.ZodType<RepositorySecretRequest>;
 
 const standing = z.object({
-  isDeclared: z.boolean(),
+  declared: backupsSpec.nullable(),
   hasSecret: z.boolean(),
   repository: repositoryRecord.nullable(),
+  window: recoverableWindow.nullable(),
+  next: z.object({ full: z.number().nullable(), differential: z.number().nullable() }).nullable(),
   run: backupRun.nullable(),
   ended: z.array(backupRun),
   trouble: z.string().nullable(),

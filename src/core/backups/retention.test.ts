@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
 import { backupOf, iso, lsnIn } from '../../../test/fixtures/backups.ts';
 import { lsnFromOffset } from '../lsn.ts';
+import { newestArchived, withHeartbeat } from './heartbeats.ts';
 import { retention } from './retention.ts';
-import { newestArchived, rpo } from './rpo.ts';
 import { isOnPath, timelineOfSegment, timelinePath } from './timeline-path.ts';
 
 it('a full backup stays until the next one reaches back as far, and what builds on it as long', () => {
@@ -42,7 +42,7 @@ it('the path leads over the forks, and leaves out what is past them', () => {
   expect(timelinePath([], 4)).toHaveLength(1);
 });
 
-it('the age of the newest commit in the repository is that of the newest heartbeat which is archived', () => {
+it('the newest commit in the repository is the newest heartbeat which is archived', () => {
   const heartbeats = [
     { atMs: 1_000, timeline: 1, lsn: lsn(5) },
     { atMs: 2_000, timeline: 1, lsn: lsn(12) }, // past the fork
@@ -50,9 +50,16 @@ it('the age of the newest commit in the repository is that of the newest heartbe
     { atMs: 4_000, timeline: 2, lsn: lsn(15) },
   ];
   const at = (number: number, timeline = 2) =>
-    rpo({ heartbeats, archived: { timeline, lsn: lsn(number) }, path, nowMs: 10_000 });
-  expect([at(20), at(14), at(12), at(4)]).toEqual([6_000, 7_000, 9_000, null]);
-  expect(at(12, 1)).toBeNull();
+    newestArchived({ heartbeats, archived: { timeline, lsn: lsn(number) }, path })?.atMs;
+  expect([at(20), at(14), at(12), at(4)]).toEqual([4_000, 3_000, 1_000, undefined]);
+  expect(at(12, 1)).toBeUndefined();
   expect(newestArchived({ heartbeats, archived: null, path })).toBeNull();
-  expect(rpo({ heartbeats, archived: { timeline: 2, lsn: lsn(20) }, path, nowMs: 0 })).toBe(0);
+});
+
+it('keeps few heartbeats, and always the newest and the oldest', () => {
+  const beat = (number: number) => ({ atMs: number, timeline: 1, lsn: lsn(number) });
+  let kept = [beat(1)];
+  for (let number = 2; number <= 1_000; number += 1) kept = [...withHeartbeat(kept, beat(number), 16)];
+  expect(kept.length).toBeLessThanOrEqual(16);
+  expect([kept[0]?.atMs, kept.at(-1)?.atMs]).toEqual([1, 1_000]);
 });

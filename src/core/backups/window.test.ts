@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { backupOf, lsnIn, segment, segmentBytes } from '../../../test/fixtures/backups.ts';
 import { formatLsn, lsnFromOffset } from '../lsn.ts';
 import type { RepositoryBackup } from '../repository.ts';
-import type { Heartbeat } from './rpo.ts';
+import type { Heartbeat } from './heartbeats.ts';
 import { type Fork, timelineOfSegment, timelinePath } from './timeline-path.ts';
 import { rangesOf, recoverableWindow } from './window.ts';
 

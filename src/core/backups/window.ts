@@ -9,8 +9,8 @@
 import { formatLsn, type Lsn, lsnFromOffset, parseLsn } from '../lsn.ts';
 import type { ArchivedRange, RepositoryBackup } from '../repository.ts';
 import { parseSegment, segmentName, segmentOf, type WalSegment } from '../wal-segments.ts';
+import type { Heartbeat } from './heartbeats.ts';
 import { parseMoment } from './moments.ts';
-import type { Heartbeat } from './rpo.ts';
 import { isOnPath, type PathPart, timelineOfSegment } from './timeline-path.ts';
 
 export interface WindowFacts {
@@ -53,10 +53,30 @@ export interface RecoverableWindow {
 /** Names of segments as stretches without a gap; every other name is passed over. */
 export function rangesOf(names: Iterable<string>, segmentBytes: number): readonly ArchivedRange[] {
   const segments = [...names].flatMap((name) => parseSegment(name, segmentBytes) ?? []);
-  return merged(segments.map(({ timeline, number }) => ({ timeline, first: number, last: number }))).map((range) => ({
-    first: segmentName({ timeline: range.timeline, number: range.first }, segmentBytes),
-    last: segmentName({ timeline: range.timeline, number: range.last }, segmentBytes),
+  return named(
+    merged(segments.map(({ timeline, number }) => ({ timeline, first: number, last: number }))),
+    segmentBytes,
+  );
+}
+
+/** Several such lists as one. */
+export function joinedRanges(ranges: readonly ArchivedRange[], segmentBytes: number): readonly ArchivedRange[] {
+  return named(merged(numbered(ranges, segmentBytes)), segmentBytes);
+}
+
+function named(ranges: readonly Range[], segmentBytes: number): readonly ArchivedRange[] {
+  return ranges.map(({ timeline, first, last }) => ({
+    first: segmentName({ timeline, number: first }, segmentBytes),
+    last: segmentName({ timeline, number: last }, segmentBytes),
   }));
+}
+
+function numbered(ranges: readonly ArchivedRange[], segmentBytes: number): readonly Range[] {
+  return ranges.flatMap(({ first, last }): readonly Range[] => {
+    const [from, to] = [parseSegment(first, segmentBytes), parseSegment(last, segmentBytes)];
+    if (from === undefined || to === undefined || from.timeline !== to.timeline) return [];
+    return [{ timeline: from.timeline, first: from.number, last: to.number }];
+  });
 }
 
 interface Range {
@@ -91,12 +111,7 @@ interface Archive extends Pick<WindowFacts, 'path' | 'segmentBytes'> {
 }
 
 function archiveOf({ archived, path, segmentBytes }: WindowFacts): Archive {
-  const ranges = archived.flatMap(({ first, last }): readonly Range[] => {
-    const [from, to] = [parseSegment(first, segmentBytes), parseSegment(last, segmentBytes)];
-    if (from === undefined || to === undefined || from.timeline !== to.timeline) return [];
-    return [{ timeline: from.timeline, first: from.number, last: to.number }];
-  });
-  return { ranges: merged(ranges), path, segmentBytes };
+  return { ranges: merged(numbered(archived, segmentBytes)), path, segmentBytes };
 }
 
 /** Where the next timeline of the path takes over, as the number of a segment; `null`: it is the last. */

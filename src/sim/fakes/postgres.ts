@@ -8,8 +8,8 @@
 
 import type { ApplicationRole } from '../../core/application-roles.ts';
 import type { DatabaseState } from '../../core/applied.ts';
+import type { Heartbeat } from '../../core/backups/heartbeats.ts';
 import type { SyncSet } from '../../core/durability.ts';
-import type { Heartbeat } from '../../core/heartbeats.ts';
 import type { WalPiece, WalRequest } from '../../core/last-words.ts';
 import type { LocalPostgres } from '../../core/local-postgres.ts';
 import type { LostReport } from '../../core/lost-report.ts';

@@ -83,9 +83,11 @@ export class DatabaseMachine {
       registered: { all: () => [], register: nowhere, forget: nowhere },
       backups: {
         standing: () => ({
-          isDeclared: false,
+          declared: null,
           hasSecret: false,
           repository: null,
+          window: null,
+          next: null,
           run: null,
           ended: [],
           trouble: null,

@@ -1,0 +1,32 @@
+/** Gathers from the store what is known of the backups, for whoever asks this node. Judges nothing (core/backups/standing.ts). */
+import { type BackupsStanding, backupsStanding } from '../core/backups/standing.ts';
+import type { Clock } from '../ports/clock.ts';
+import { repositorySecretName } from '../records/keys.ts';
+import type { StoreMirror } from './store-mirror.ts';
+
+export interface BackupSources {
+  readonly mirror: Pick<StoreMirror, 'image'>;
+  readonly clock: Clock;
+}
+
+export function recordsOf({ image }: BackupSources['mirror']) {
+  return {
+    backups: image.spec?.value.spec.backups ?? null,
+    repository: image.repository?.value ?? null,
+    run: image.backupRun?.value ?? null,
+    ended: [...image.endedRuns.values()].map(({ value }) => value),
+    timelines: new Map([...image.timelines].map(([term, { value }]) => [term, value])),
+  };
+}
+
+/** `null`: none are declared. */
+export function backupsNow({ mirror, clock }: BackupSources): BackupsStanding | null {
+  const { lease, members, secrets } = mirror.image;
+  const holder = lease?.value.state === 'held' ? lease.value.holder : null;
+  return backupsStanding({
+    ...recordsOf(mirror),
+    hasSecret: [...secrets.keys()].some((place) => place.endsWith(`/${repositorySecretName}`)),
+    primary: (holder === null ? undefined : members.get(holder)?.value) ?? null,
+    nowMs: clock.wallClock().getTime(),
+  });
+}

@@ -1,0 +1,99 @@
+import { beforeEach, expect, it } from 'vitest';
+import { segment, segmentBytes } from '../../test/fixtures/backups.ts';
+import { ArchiveListing } from './archive-listing.ts';
+
+const root = 'archive/psf-15/15-1';
+let files: Set<string>;
+let asked: string[];
+let nowMs: number;
+let listing: ArchiveListing;
+
+const folderOf = (name: string) => `${root}/${name.slice(0, 16)}`;
+const store = (number: number, timeline = 1, suffix = '.zst') =>
+  files.add(`${folderOf(segment(number, timeline))}/${segment(number, timeline)}-${'a'.repeat(40)}${suffix}`);
+const ranges = async () => (await listing.ranges(segmentBytes)).map(({ first, last }) => [first, last]);
+
+beforeEach(() => {
+  [files, asked, nowMs] = [new Set(['archive/psf-15/archive.info', `${root}/00000002.history`]), [], 0];
+  listing = new ArchiveListing(
+    'psf-15',
+    async (path, deep, onName) => {
+      asked.push(deep ? `${path}/**` : path);
+      const below = [...files].filter((file) => file.startsWith(`${path}/`)).map((file) => file.slice(path.length + 1));
+      const names = below.flatMap((name) => {
+        const [first = ''] = name.split('/');
+        return deep && name !== first ? [first, name] : [deep ? name : first];
+      });
+      for (const name of new Set(names)) onName(name);
+    },
+    () => nowMs,
+  );
+  for (const number of [1, 2, 3, 255, 256, 257, 600]) store(number);
+});
+
+const atFirst = [
+  [segment(1), segment(3)],
+  [segment(255), segment(257)],
+  [segment(600), segment(600)],
+];
+
+it('says which stretches there are, over the folders that they lie in', async () => {
+  expect(await ranges()).toEqual(atFirst);
+  files.clear();
+  listing = new ArchiveListing(
+    'psf-15',
+    async () => undefined,
+    () => nowMs,
+  );
+  expect(await ranges()).toEqual([]);
+});
+
+it('counts no partial segment, and nothing of another history', async () => {
+  const name = segment(4);
+  files.add(`${folderOf(name)}/${name}.partial-${'a'.repeat(40)}.zst`);
+  files.add(`${folderOf(name)}/${name}.00000028.backup`);
+  expect(await ranges()).toEqual(atFirst);
+  for (const file of [...files]) files.add(file.replace('15-1', '15-10').replaceAll('00000001', '00000007'));
+  listing = new ArchiveListing(
+    'psf-15',
+    async (path) => void asked.push(path),
+    () => nowMs,
+  );
+  await ranges();
+  expect(asked.at(-1)).toBe('archive/psf-15');
+});
+
+it('lists only what can have changed, and after an hour everything', async () => {
+  await ranges();
+  store(601);
+  store(602, 2);
+  store(1_000, 2);
+  asked = [];
+  const later = [
+    ...atFirst.slice(0, 2),
+    [segment(600), segment(601)],
+    [segment(602, 2), segment(602, 2)],
+    [segment(1_000, 2), segment(1_000, 2)],
+  ];
+  expect(await ranges()).toEqual(later);
+  expect(asked).toEqual([
+    root,
+    ...[600, 602, 1_000].map((number) => folderOf(segment(number, number === 600 ? 1 : 2))),
+  ]);
+  // In the middle of what was archived long ago; nobody looks there each minute.
+  files.delete(`${folderOf(segment(2))}/${segment(2)}-${'a'.repeat(40)}.zst`);
+  asked = [];
+  expect(await ranges()).toEqual(later);
+  expect(asked).toHaveLength(3);
+  nowMs += 3_600_000;
+  expect((await ranges()).slice(0, 2)).toEqual([
+    [segment(1), segment(1)],
+    [segment(3), segment(3)],
+  ]);
+});
+
+it('forgets a folder that expired', async () => {
+  await ranges();
+  for (const file of files) if (file.startsWith(folderOf(segment(1)))) files.delete(file);
+  expect(await ranges()).toEqual([[segment(256), segment(257)], atFirst[2]]);
+});
