@@ -20,6 +20,7 @@ import type { RepositoryConfiguration } from '../ports/repository.ts';
 import { findBinaries } from '../postgres/binaries.ts';
 import { readControl } from '../postgres/control-file.ts';
 import { becomeAccount } from '../process/account.ts';
+import { finishRestore } from '../restoring/mark.ts';
 import { makeNodeDirectory } from '../restoring/recover.ts';
 import { createLinuxClock } from '../timing/linux-clock.ts';
 import type { Call } from './call.ts';
@@ -57,7 +58,8 @@ export async function recover(call: Call, path: string, options: RecoverOptions)
   });
   try {
     await repository.configure(configuration);
-    const parts = { repository, clock, stateDirectory: site.state, live: [] };
+    const instanceOf = (into: string): string => instanceDirectory(site.run, into);
+    const parts = { repository, clock, stateDirectory: site.state, live: [], instanceOf };
     const plan = await planOrRefuse(call, parts, {
       ...{ target, into: site.data, delta: false, archives: true, window: null },
       ...{ action: 'promote', timeline: 'latest', segmentBytes: usualSegmentBytes },
@@ -74,11 +76,11 @@ export async function recover(call: Call, path: string, options: RecoverOptions)
       return exitCodes.done;
     }
     const binaries = await findBinaries(major, site.file?.binaries.postgres ?? spec.postgres.binaryDirectory);
-    const directory = instanceDirectory(site.run, plan.destination.into);
-    const how = { clock, binaries, port, directory, stateDirectory: site.state };
+    const how = { clock, binaries, port, directory: instanceOf(plan.destination.into), stateDirectory: site.state };
     const { recovered, restored } = await carryOut(call, parts, plan, { yes: options.yes === true, recover: how });
     makeNodeDirectory(restored.into);
     const term = site.file === null ? null : await seed(site.file, spec, restored.into, clock);
+    finishRestore(restored.into);
     if (terminal.json)
       terminal.printJson({ plan: planJson(plan), ...restored, recovered, node: site.file?.node ?? null, term });
     else terminal.print(...outcomeText(restored, recovered), ...next(site.file));

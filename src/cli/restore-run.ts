@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { parseTarget, type Target } from '../core/backups/target.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { TransferProgress } from '../ports/repository.ts';
+import { finishRestore } from '../restoring/mark.ts';
 import type { Recovered, RecoverParts } from '../restoring/recover.ts';
 import {
   planRestore,
@@ -63,7 +64,10 @@ export interface RestoreOutcome {
   readonly recovered: Recovered | null;
 }
 
-/** Throws REFUSED with every obstacle, and what the restore throws. */
+/**
+ * What is to be a node's directory has more to be done with it, and whoever does it says when it is finished. Throws REFUSED with every
+ * obstacle, and what the restore throws.
+ */
 export async function carryOut(
   call: Call,
   parts: RestoringParts,
@@ -79,11 +83,16 @@ export async function carryOut(
   const line = new DrawnLine(terminal);
   try {
     const restored = await restoreDirectory(parts, plan, copyProgress(line), options);
-    if (wishes.recover === null) return { restored, recovered: null };
+    if (wishes.recover === null) {
+      finishRestore(restored.into);
+      return { restored, recovered: null };
+    }
     const { recoverDirectory } = await import('../restoring/recover.ts');
     const show = ({ lastCommitAt, lsn }: { readonly lsn: string; readonly lastCommitAt: string | null }): void =>
       line.show(`recovering: ${lsn}${lastCommitAt === null ? '' : `, ${lastCommitAt}`}`, Date.now());
-    return { restored, recovered: await recoverDirectory(wishes.recover, plan, restored, show, options) };
+    const recovered = await recoverDirectory(wishes.recover, plan, restored, show, options);
+    if (!plan.wish.archives) finishRestore(restored.into);
+    return { restored, recovered };
   } finally {
     line.close();
   }

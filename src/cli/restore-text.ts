@@ -20,32 +20,40 @@ export function targetText(target: Target): string {
 }
 
 export function planText(plan: RestorePlan): readonly string[] {
-  const { backup, bytes, destination, expectedMs, kept, target, walBytes } = plan;
+  const { backup, bytes, continues, destination, expectedMs, kept, target, walBytes } = plan;
   const wal = walBytes === null ? 'WAL of unknown size' : `about ${bytesText(walBytes)} of WAL`;
   const expected = expectedMs === null ? 'not known: nothing was restored here yet' : `about ${spanText(expectedMs)}`;
-  const keeps = kept === null ? [] : [`kept      what is in it, as ${kept}`];
+  const keeps = kept === null ? [] : [`kept      what ${continues === null ? 'is' : 'was'} in it, as ${kept}`];
   return [
     `target    ${targetText(target)}`,
     `backup    ${backup.label}, ${backup.kind}, ended ${backup.finishedAt}`,
     `volume    ${bytesText(bytes)}, then ${wal}; ${bytesText(destination.freeBytes)} are free`,
     `into      ${destination.into}${destination.found === 'nothing' || kept !== null ? '' : ', over what is there'}`,
+    ...(continues === null ? [] : [`goes on   ${continuesText(continues)}`]),
     ...keeps,
     `duration  ${expected}`,
   ];
 }
 
+function continuesText(continues: NonNullable<RestorePlan['continues']>): string {
+  return continues === 'copying'
+    ? 'with a restore that was cut off: what is there already and the same is not copied again'
+    : 'with a restore that was cut off while it recovered: its server is ended if it runs, and replays on';
+}
+
 export function planJson(plan: RestorePlan) {
-  const { backup, bytes, destination, expectedMs, kept, target, walBytes } = plan;
+  const { backup, bytes, continues, destination, expectedMs, kept, target, walBytes } = plan;
   const { freeBytes, into, obstacles } = destination;
-  return { target, set: backup.label, bytes, walBytes, into, freeBytes, kept, expectedMs, obstacles };
+  return { target, set: backup.label, bytes, walBytes, into, freeBytes, kept, continues, expectedMs, obstacles };
 }
 
 export function outcomeText(restored: RestoredDirectory, recovered: Recovered | null): readonly string[] {
   const { copyMs, into, kept } = restored;
-  const first = `${into}: restored in ${spanText(copyMs)}`;
+  const first = `${into}: ${copyMs === null ? 'copied before' : `restored in ${spanText(copyMs)}`}`;
   const rest = kept === null ? [] : [`What was there is ${kept}.`];
   if (recovered === null) return [`${first}, not recovered yet.`, ...rest];
-  const last = recovered.lastCommitAt === null ? 'no commit after the backup' : `last commit ${recovered.lastCommitAt}`;
+  const since = copyMs === null ? 'since it was cut off' : 'after the backup';
+  const last = recovered.lastCommitAt === null ? `no commit ${since}` : `last commit ${recovered.lastCommitAt}`;
   return [
     `${first}, recovered in ${spanText(recovered.replayMs)}: timeline ${recovered.timeline}, ${recovered.lsn}, ${last}.`,
     ...rest,

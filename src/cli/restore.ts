@@ -26,7 +26,7 @@ Examples:
 
 It is called on a database node, as root or as the user of the agent, or in a stage's directory; it asks no agent and no store. A
 time without a zone is local time. What is in the directory already is kept beside it. The directory is recovered to the target,
-promoted and stopped; it archives nothing, and no live server is touched.
+promoted and stopped; it archives nothing, and no live server is touched. When it was killed, the same command goes on with it.
 `;
 
 export function declareRestore(program: Command, perform: Perform): void {
@@ -52,7 +52,7 @@ export function declareRestore(program: Command, perform: Perform): void {
 }
 
 async function restore(call: Call, options: RestoreOptions): Promise<number> {
-  const [{ carryOut, instanceDirectory, planOrRefuse, readTarget }, text] = await Promise.all([
+  const [{ carryOut, planOrRefuse, readTarget }, text] = await Promise.all([
     import('./restore-run.ts'),
     import('./restore-text.ts'),
   ]);
@@ -70,7 +70,7 @@ async function restore(call: Call, options: RestoreOptions): Promise<number> {
     else terminal.print(...text.planText(plan), ...plan.destination.obstacles.map((line) => `against it: ${line}`));
     return plan.destination.obstacles.length === 0 ? exitCodes.done : exitCodes.refused;
   }
-  const recover = { ...recoverBase, directory: instanceDirectory(site.run, plan.destination.into) };
+  const recover = { ...recoverBase, directory: parts.instanceOf(plan.destination.into) };
   const wishes = { yes: options.yes === true, recover: recovers ? recover : null };
   const { recovered, restored } = await carryOut(call, parts, plan, wishes);
   const start = startCommand(recoverBase.binaries.directory, restored.into);
@@ -93,6 +93,7 @@ async function siteOf(call: Call, options: RestoreOptions) {
     { findBinaries },
     { createLinuxClock },
     { readControl },
+    { instanceDirectory },
   ] = await Promise.all([
     import('../by-hand/place.ts'),
     import('../pgbackrest/repository.ts'),
@@ -100,6 +101,7 @@ async function siteOf(call: Call, options: RestoreOptions) {
     import('../postgres/binaries.ts'),
     import('../timing/linux-clock.ts'),
     import('../postgres/control-file.ts'),
+    import('./restore-run.ts'),
   ]);
   const place = await findPlace(call.io.cwd);
   const files = place.here.filter(({ role }) => role === 'database');
@@ -128,12 +130,13 @@ async function siteOf(call: Call, options: RestoreOptions) {
   });
   const clock = createLinuxClock();
   const binaries = await findBinaries(major, place.binaries);
-  const stateDirectory = file.directories.state;
+  const { run, state: stateDirectory } = file.directories;
+  const live = files.map((each) => dataDirectory(place, each));
+  const instanceOf = (path: string): string => instanceDirectory(run, path);
   return {
     into,
-    run: file.directories.run,
     segmentBytes: control.found === 'control' ? control.control.walSegmentBytes : defaultSegmentBytes,
-    parts: { repository, clock, stateDirectory, live: files.map((each) => dataDirectory(place, each)) },
+    parts: { repository, clock, stateDirectory, live, instanceOf },
     recoverBase: { clock, binaries, stateDirectory, port },
   };
 }

@@ -9,11 +9,11 @@ import { rename, statfs } from 'node:fs/promises';
 import { parseMoment } from '../core/backups/moments.ts';
 import { isAlive } from '../process/identity.ts';
 import { endInstance } from '../restoring/instance-record.ts';
+import { moveTablespaceLinks } from '../restoring/tablespace-links.ts';
 import { removeTree } from './copying.ts';
 import { keptFreeBytes } from './limits.ts';
 import { type EndingParts, socketDirectory } from './parts.ts';
 import { dataOf, type InstanceRecord, takeLock } from './scratch.ts';
-import { moveTablespaceLinks } from './tablespace-links.ts';
 
 const stopWithinMs = 60_000;
 const baseLifeMs = 7 * 86_400_000;

@@ -11,11 +11,11 @@ import { parseMoment } from '../core/backups/moments.ts';
 import type { RepositoryBackup } from '../core/repository.ts';
 import type { ActOptions } from '../ports/postgres.ts';
 import type { TransferProgress } from '../ports/repository.ts';
+import { moveTablespaceLinks } from '../restoring/tablespace-links.ts';
 import { copyTree, makeBaseDirectory, removeTree } from './copying.ts';
 import type { BaseFacts, Copying, Method } from './method.ts';
 import type { PastParts } from './parts.ts';
 import { dataOf } from './scratch.ts';
-import { moveTablespaceLinks } from './tablespace-links.ts';
 
 export interface Preparation {
   readonly method: Method;

@@ -2,48 +2,17 @@
  * The directory that a restore writes, looked at before anything is touched.
  *
  * Invariant: no directory is written to in which a server runs, or that lies in another data directory, or that holds files of
- * somebody else; and what was there is kept beside it, unless it is to be written over. Which directories are ours stands in a small
- * file beside each, written before the first file is restored: so one that was left half restored is known again.
+ * somebody else; and what was there is kept beside it, unless it is to be written over. What a restore that was killed left is
+ * neither kept nor in the way: its directory is gone on with, and its server may be ended (leftover.ts).
  */
-import {
-  accessSync,
-  constants,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
-import { z } from 'zod';
 import { readControl } from '../postgres/control-file.ts';
 import { findServer } from '../postgres/postmaster-file.ts';
-
-const marker = z.object({ set: z.string(), target: z.string(), state: z.enum(['restoring', 'restored']) });
-export type DestinationMark = z.infer<typeof marker>;
-
-const markOf = (into: string): string => `${into}.restore.json`;
-
-/** `null`: it was not written by a restore. */
-export function readMark(into: string): DestinationMark | null {
-  try {
-    return marker.parse(JSON.parse(readFileSync(markOf(into), 'utf8')));
-  } catch {
-    return null;
-  }
-}
-
-export function writeMark(into: string, mark: DestinationMark): void {
-  writeFileSync(markOf(into), JSON.stringify(mark), { mode: 0o600 });
-}
-
-export function removeMark(into: string): void {
-  rmSync(markOf(into), { force: true });
-}
+import { isAlive } from '../process/identity.ts';
+import { runsInstance } from './instance-record.ts';
+import { readMark } from './mark.ts';
 
 export interface Destination {
   /** Absolute, links resolved as far as it exists. */
@@ -59,6 +28,8 @@ export interface DestinationFacts {
   readonly delta: boolean;
   /** What has to fit in. */
   readonly neededBytes: number;
+  /** Where the server that recovers it has its record. */
+  instanceOf(into: string): string;
   /** Data directories that belong to nodes; none of them is written to, and none that lies in one or around one. */
   readonly live: readonly string[];
 }
@@ -67,7 +38,7 @@ export interface DestinationFacts {
 export async function examineDestination(facts: DestinationFacts): Promise<Destination> {
   const into = resolved(facts.into);
   const parent = dirname(into);
-  const obstacles = [...placeObstacles(into, facts.live)];
+  const obstacles = [...placeObstacles(into, facts)];
   if (obstacles.length > 0) return { into, found: 'nothing', freeBytes: 0, obstacles };
   const unwritable = makeParent(parent);
   if (unwritable !== null) return { into, found: 'nothing', freeBytes: 0, obstacles: [unwritable] };
@@ -97,7 +68,7 @@ function isWithin(inner: string, outer: string): boolean {
   return way === '' || (!way.startsWith('..') && !way.startsWith('/'));
 }
 
-function* placeObstacles(into: string, live: readonly string[]): Generator<string> {
+function* placeObstacles(into: string, { instanceOf, live }: DestinationFacts): Generator<string> {
   for (const each of live.map(resolved)) {
     if (isWithin(into, each)) yield `${into} is the data directory of a node, or lies in it`;
     else if (isWithin(each, into)) yield `${into} is around ${each}, the data directory of a node`;
@@ -105,8 +76,12 @@ function* placeObstacles(into: string, live: readonly string[]): Generator<strin
   for (let above = dirname(into); above !== dirname(above); above = dirname(above)) {
     if (existsSync(join(above, 'PG_VERSION'))) yield `${into} lies in another data directory, ${above}`;
   }
-  if (existsSync(into) && findServer(into, join(into, 'postmaster.pid')).alive !== 'nothing') {
-    yield `a server runs in ${into}`;
+  const mark = readMark(into);
+  const owner = mark === null || mark.state === 'restored' ? null : mark.owner;
+  if (owner !== null && owner.pid !== process.pid && isAlive(owner)) {
+    yield `process ${owner.pid} restores into ${into} right now`;
+  } else if (existsSync(into) && findServer(into, join(into, 'postmaster.pid')).alive !== 'nothing') {
+    if (mark?.state !== 'recovering' || !runsInstance(instanceOf(into), into)) yield `a server runs in ${into}`;
   }
 }
 
@@ -122,9 +97,16 @@ function makeParent(parent: string): string | null {
 }
 
 function contentOf(into: string): Destination['found'] | 'foreign' {
+  if (isHalfRestored(into)) return 'half-restored';
   if (!existsSync(into)) return 'nothing';
   if (!statSync(into).isDirectory()) return 'foreign';
-  if (readMark(into)?.state === 'restoring') return 'half-restored';
   if (readdirSync(into).length === 0) return 'nothing';
   return readControl(join(into, 'global', 'pg_control')).found === 'control' ? 'data-directory' : 'foreign';
+}
+
+/** What was there is put aside first: until it is, it is what lies there. */
+function isHalfRestored(into: string): boolean {
+  const mark = readMark(into);
+  if (mark === null || mark.state === 'restored') return false;
+  return mark.kept === null ? existsSync(into) : existsSync(mark.kept);
 }

@@ -40,6 +40,14 @@ function serverOf({ data, port }: InstanceRecord): Server | null {
   return server.alive === 'nothing' || server.file === null || server.file.port === port ? server : null;
 }
 
+/** Does the server of that record run in that data directory, or what is left of it? */
+export function runsInstance(directory: string, data: string): boolean {
+  const record = readInstance(directory);
+  if (record === null || record.data !== data) return false;
+  const server = serverOf(record);
+  return server !== null && server.alive !== 'nothing';
+}
+
 /**
  * Ends the server of which a record is there, in order: fast, and when that takes too long by force. Nothing to end is done, too.
  * Throws POSTGRES_TIMEOUT.
@@ -57,8 +65,8 @@ export async function endInstance(directory: string, clock: Clock, options: ActO
       for (const process of processesIn(record.data)) sendSignal(process, 'SIGKILL');
     } else if (!isAsked) {
       sendSignal(server.postmaster, 'SIGINT');
-      // One that is stopped by a signal takes no other.
-      sendSignal(server.postmaster, 'SIGCONT');
+      // Those that are stopped by a signal take no other.
+      for (const process of processesIn(record.data)) sendSignal(process, 'SIGCONT');
       isAsked = true;
     }
     return undefined;

@@ -51,7 +51,9 @@ export async function recoverDirectory(
   await instance.stop(options);
   const at = formatMoment(clock.wallClock().getTime());
   const walBytes = replayedBytes(plan, instance.reached.lsn);
-  rememberRestore(stateDirectory, { at, bytes: plan.bytes, copyMs: restored.copyMs, walBytes, replayMs });
+  const { copyMs } = restored;
+  // What was gone on with says nothing of how quick a whole one is.
+  if (copyMs !== null) rememberRestore(stateDirectory, { at, bytes: plan.bytes, copyMs, walBytes, replayMs });
   return { ...instance.reached, replayMs };
 }
 

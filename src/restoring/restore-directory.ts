@@ -2,8 +2,9 @@
  * Restores a data directory from the repository: first a plan, with everything that speaks against it; then the act.
  *
  * Invariant: the plan touches nothing, and nothing is touched against it. What was in the directory is kept beside it under another
- * name until somebody removes it, and comes back when the restore fails; with `delta` it is written over. Starts no server: what is
- * restored recovers when it is started (instance.ts).
+ * name until somebody removes it, and comes back when the copy fails; with `delta` it is written over. A restore that was killed is gone on
+ * with by the next one for the same directory: replayed on where it is of the same backup to the same target, else copied over.
+ * Starts no server: what is restored recovers when it is started (instance.ts).
  */
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import { type Choice, type Chosen, chooseBackup, type NotPossible } from '../core/backups/choice.ts';
@@ -19,8 +20,12 @@ import type {
   RestoreTarget,
   TransferProgress,
 } from '../ports/repository.ts';
-import { type Destination, examineDestination, readMark, removeMark, writeMark } from './destination.ts';
+import { identify } from '../process/identity.ts';
+import { type Destination, examineDestination } from './destination.ts';
+import { endLeftovers, isAddedTo, isInRecovery } from './leftover.ts';
+import { type RestoreMark, readMark, removeMark, writeMark } from './mark.ts';
 import { expectedMs, readPastRestores } from './rates.ts';
+import { moveTablespaceLinks } from './tablespace-links.ts';
 
 export interface RestoringParts {
   readonly repository: Repository;
@@ -29,6 +34,8 @@ export interface RestoringParts {
   readonly stateDirectory: string;
   /** The data directories of nodes on this machine. */
   readonly live: readonly string[];
+  /** Where the server that recovers a directory has its socket and its record: the same for each attempt. */
+  instanceOf(into: string): string;
 }
 
 export interface RestoreWish {
@@ -53,8 +60,10 @@ export interface RestorePlan extends Chosen {
   readonly bytes: number;
   /** From restores of the past; `null`: there were none. */
   readonly expectedMs: number | null;
-  /** Under which name what is there is kept; `null`: nothing is. */
+  /** Under which name what is there is kept, or what was there lies already; `null`: nothing is. */
   readonly kept: string | null;
+  /** Where one that was killed is gone on with; `null`: none was. */
+  readonly continues: 'copying' | 'recovering' | null;
 }
 
 export type Planned = { readonly plan: RestorePlan } | { readonly notPossible: NotPossible };
@@ -74,29 +83,47 @@ export async function planRestore(parts: RestoringParts, wish: RestoreWish, opti
   const { chosen } = choice;
   const bytes = chosen.backup.databaseBytes;
   const neededBytes = Math.round(bytes * 1.02) + Math.min(chosen.walBytes ?? mostWalBytes, mostWalBytes);
-  const destination = await examineDestination({ into: wish.into, delta: wish.delta, neededBytes, live });
+  const { instanceOf } = parts;
+  const destination = await examineDestination({ into: wish.into, delta: wish.delta, neededBytes, live, instanceOf });
   const isKept = destination.found === 'data-directory' && !wish.delta;
+  const left = destination.found === 'half-restored' ? readMark(destination.into) : null;
   return {
     plan: {
       ...chosen,
       ...{ wish, program, destination, bytes },
       expectedMs: expectedMs(readPastRestores(stateDirectory), { bytes, walBytes: chosen.walBytes }),
-      kept: isKept ? freeName(destination.into) : null,
+      kept: isKept ? freeName(destination.into) : (left?.kept ?? null),
+      continues: left === null ? null : goesOnReplaying(left, wish, chosen) ? 'recovering' : 'copying',
     },
   };
+}
+
+function targetName(target: Target): string {
+  return target.type === 'latest' ? 'latest' : `${target.type} ${target.value}`;
+}
+
+function goesOnReplaying(left: RestoreMark, wish: RestoreWish, { backup, target }: Chosen): boolean {
+  const isSame = left.set === backup.label && left.target === targetName(target);
+  return left.state === 'recovering' && isSame && !wish.delta;
 }
 
 function freeName(into: string): string {
   for (let number = 1; ; number += 1) {
     const name = `${into}.kept-${number}`;
-    if (!existsSync(name)) return name;
+    if (!existsSync(name) && !existsSync(tablespacesOf(name))) return name;
   }
+}
+
+/** Where the repository puts the tablespaces of a directory. */
+function tablespacesOf(into: string): string {
+  return `${into}.tablespaces`;
 }
 
 export interface RestoredDirectory {
   readonly into: string;
   readonly kept: string | null;
-  readonly copyMs: number;
+  /** `null`: everything was copied already. */
+  readonly copyMs: number | null;
 }
 
 export function portTarget(target: Target): RestoreTarget {
@@ -105,25 +132,30 @@ export function portTarget(target: Target): RestoreTarget {
 
 /** Throws REFUSED with what speaks against it, and what `restore` of the port throws. */
 export async function restoreDirectory(
-  { repository, clock }: RestoringParts,
+  parts: RestoringParts,
   plan: RestorePlan,
   onProgress: (progress: TransferProgress) => void,
   options: ActOptions,
 ): Promise<RestoredDirectory> {
-  const { backup, destination, kept, target, wish } = plan;
+  const { clock, repository } = parts;
+  const { backup, continues, destination, kept, target, wish } = plan;
   const { into, obstacles } = destination;
   if (obstacles.length > 0) throw new UnderstudyError('REFUSED', obstacles.join('; '));
-  const mark = { set: backup.label, target: target.type === 'latest' ? 'latest' : target.value };
-  const before = readMark(into);
+  const mark = { set: backup.label, target: targetName(target), owner: identify(process.pid), kept };
+  if (continues !== null) await endLeftovers(into, parts.instanceOf(into), clock, options);
+  if (continues === 'recovering' && isInRecovery(into)) {
+    writeMark(into, { ...mark, state: 'recovering' });
+    return { into, kept, copyMs: null };
+  }
   const beganMs = clock.boottimeMs();
-  if (kept !== null) renameSync(into, kept);
   writeMark(into, { ...mark, state: 'restoring' });
+  if (kept !== null && continues === null) moveDirectory(into, kept);
   const request: RestoreRequest = {
     set: backup.label,
     target: portTarget(target),
     into,
     // One that was left half restored has what was restored until then.
-    delta: wish.delta || destination.found === 'half-restored',
+    delta: continues === null ? wish.delta : isAddedTo(into),
     action: wish.action,
     archives: wish.archives,
     timeline: wish.timeline,
@@ -132,15 +164,24 @@ export async function restoreDirectory(
   try {
     await repository.restore(request, onProgress, options);
   } catch (error) {
-    if (kept !== null) putBack(into, kept, before !== null);
+    if (kept !== null) putBack(into, kept);
     throw error;
   }
-  writeMark(into, { ...mark, state: 'restored' });
+  writeMark(into, { ...mark, state: 'recovering' });
   return { into, kept, copyMs: clock.boottimeMs() - beganMs };
 }
 
-function putBack(into: string, kept: string, wasOurs: boolean): void {
-  rmSync(into, { recursive: true, force: true });
-  renameSync(kept, into);
-  if (!wasOurs) removeMark(into);
+/** With its tablespaces, as far as they came with a restore. The directory itself is renamed last: then everything has been. */
+function moveDirectory(from: string, to: string): void {
+  if (existsSync(tablespacesOf(from))) {
+    renameSync(tablespacesOf(from), tablespacesOf(to));
+    moveTablespaceLinks(from, tablespacesOf(from), tablespacesOf(to), { keepOthers: true });
+  }
+  renameSync(from, to);
+}
+
+function putBack(into: string, kept: string): void {
+  for (const each of [into, tablespacesOf(into)]) rmSync(each, { recursive: true, force: true });
+  moveDirectory(kept, into);
+  removeMark(into);
 }

@@ -1,27 +1,34 @@
 /**
- * Tablespaces of a tree that was copied: their links name the place that it was copied from.
+ * Tablespaces of a tree that was copied or renamed: their links name the place that it was before.
  *
  * Invariant: afterwards no link of the copy leads out of it, so that a server in it touches neither what it was copied from nor a path that
  * is in use. A link that leads elsewhere is refused and not mended.
+ * With `keepOthers` it is left: of a directory that was somebody's before.
  */
 import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 
 /** Throws REFUSED. */
-export function moveTablespaceLinks(data: string, from: string, to: string): void {
+export function moveTablespaceLinks(
+  data: string,
+  from: string,
+  to: string,
+  { keepOthers }: { readonly keepOthers: boolean } = { keepOthers: false },
+): void {
   const directory = join(data, 'pg_tblspc');
   for (const name of existsSync(directory) ? readdirSync(directory) : []) {
     const link = join(directory, name);
     const target = readlinkSync(link);
     const moved = movedPath(target, from, to);
+    if (moved === null && keepOthers) continue;
     if (moved === null || !existsSync(moved)) {
       throw new UnderstudyError('REFUSED', `tablespace ${name} lies in ${target}, outside of what was copied`);
     }
     rmSync(link);
     symlinkSync(moved, link);
   }
-  moveMap(join(data, 'tablespace_map'), from, to);
+  if (!keepOthers) moveMap(join(data, 'tablespace_map'), from, to);
 }
 
 /** By which a server makes the links anew when it begins its recovery. */
