@@ -1,34 +1,15 @@
 /** Are the programs there that a node needs, and which versions are they? */
-import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import type { DoctorFinding } from '../api/contract/looks.ts';
 import { describeError } from '../errors/understudy-error.ts';
+import { findInstalled, isExecutable } from '../process/installed.ts';
 import { run } from '../process/run.ts';
 import { bad, ok } from './finding.ts';
 
 const versionWithinMs = 5_000;
 const debianHome = '/usr/lib/postgresql';
 const neededBeside = ['initdb', 'pg_basebackup', 'pg_controldata'] as const;
-/** Where programs of Debian's packages lie that are not on every user's PATH. */
-const systemDirectories = ['/usr/sbin', '/usr/local/sbin', '/usr/bin', '/usr/local/bin'];
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function findProgram(name: string): string | undefined {
-  const directories = [
-    ...systemDirectories,
-    ...(process.env.PATH ?? '').split(delimiter).filter((entry) => entry.startsWith('/')),
-  ];
-  return directories.map((directory) => join(directory, name)).find(isExecutable);
-}
-
 /** `directory`: where the node file says that they are; `null`: wherever packages put them. */
 export async function checkPostgres(directory: string | null): Promise<readonly DoctorFinding[]> {
   const found = (directory === null ? postgresDirectories() : [directory]).filter((bin) =>
@@ -52,11 +33,8 @@ export async function checkPostgres(directory: string | null): Promise<readonly 
 
 function postgresDirectories(): readonly string[] {
   const majors = existsSync(debianHome) ? readdirSync(debianHome) : [];
-  const onPath = findProgram('postgres');
-  return [
-    ...majors.map((major) => join(debianHome, major, 'bin')),
-    ...(onPath === undefined ? [] : [join(onPath, '..')]),
-  ];
+  const onPath = findInstalled('postgres');
+  return [...majors.map((major) => join(debianHome, major, 'bin')), ...(onPath === null ? [] : [join(onPath, '..')])];
 }
 
 async function checkPostgresIn(bin: string): Promise<DoctorFinding> {
@@ -83,8 +61,8 @@ async function checkPostgresIn(bin: string): Promise<DoctorFinding> {
 
 /** `program`: as the node file says; `null`: wherever packages put it. */
 export async function checkPgbouncer(program: string | null): Promise<readonly DoctorFinding[]> {
-  const found = program ?? findProgram('pgbouncer');
-  if (found === undefined || !isExecutable(found)) {
+  const found = program ?? findInstalled('pgbouncer');
+  if (found === null || !isExecutable(found)) {
     return [
       bad(
         'pgbouncer',
@@ -129,8 +107,8 @@ export function pgbouncerFindings(version: string, program: string, isPackaged: 
 
 /** Only a machine that runs a store needs it. */
 export async function checkEtcd(): Promise<DoctorFinding> {
-  const found = findProgram('etcd');
-  if (found === undefined) return bad('etcd', 'failure', 'no etcd is installed', 'install the etcd-server package');
+  const found = findInstalled('etcd');
+  if (found === null) return bad('etcd', 'failure', 'no etcd is installed', 'install the etcd-server package');
   const { version, because } = await versionOf(found);
   if (version === null) return notRunning('etcd', found, because);
   if (!isOlder(version, [3, 4])) return ok('etcd', `etcd ${version} at ${found}`);

@@ -1,7 +1,6 @@
 /** Finds the pgBackRest program, and which version it is. */
-import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
 import { UnderstudyError } from '../errors/understudy-error.ts';
+import { findInstalled, isExecutable } from '../process/installed.ts';
 import { run } from '../process/run.ts';
 
 export interface ProgramVersion {
@@ -11,31 +10,15 @@ export interface ProgramVersion {
   readonly minor: number;
 }
 
-const usualDirectories = ['/usr/bin', '/usr/local/bin'];
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function find(name: string): string | null {
-  const directories = [...usualDirectories, ...(process.env.PATH ?? '').split(delimiter)];
-  return directories.map((directory) => join(directory, name)).find(isExecutable) ?? null;
-}
-
 /** A path from the node file is taken as it is. `null`: there is none. */
 export function findProgram(named: string | null): string | null {
   if (named !== null) return isExecutable(named) ? named : null;
-  return find('pgbackrest');
+  return findInstalled('pgbackrest');
 }
 
 /** Of util-linux: starts a program that the kernel kills as soon as its parent is gone. */
 export function findParentWatch(): string | null {
-  return find('setpriv');
+  return findInstalled('setpriv');
 }
 
 export function parseVersion(output: string): ProgramVersion | null {

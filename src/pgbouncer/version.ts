@@ -1,7 +1,6 @@
-/** Finds the pgbouncer program and its version. Debian has it in /usr/sbin, which is not on every user's PATH. */
-import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
+/** Finds the pgbouncer program and its version. */
 import { UnderstudyError } from '../errors/understudy-error.ts';
+import { findInstalled, isExecutable } from '../process/installed.ts';
 import { run } from '../process/run.ts';
 
 export interface PgbouncerVersion {
@@ -10,22 +9,10 @@ export interface PgbouncerVersion {
   readonly minor: number;
 }
 
-const usualDirectories = ['/usr/sbin', '/usr/local/sbin', '/usr/bin', '/usr/local/bin'];
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 /** `null` when there is none. A path from the node file is taken as it is. */
 export function findPgbouncer(named: string | null): string | null {
   if (named !== null) return isExecutable(named) ? named : null;
-  const directories = [...usualDirectories, ...(process.env.PATH ?? '').split(delimiter)];
-  return directories.map((directory) => join(directory, 'pgbouncer')).find(isExecutable) ?? null;
+  return findInstalled('pgbouncer');
 }
 
 export function parseVersion(output: string): PgbouncerVersion | null {
