@@ -5,6 +5,7 @@
  * Invariant: the secret lies in the store sealed to each database node, and in the clear in the program's own files alone. Until
  * it is there, the archive command fails, so that WAL waits.
  */
+import type { BackupsSpec } from '../core/backups-spec.ts';
 import { inOneLine } from '../core/one-line.ts';
 import type { RepositorySecret } from '../core/repository-secret.ts';
 import { type NodeName, nodesOfRole, type Spec } from '../core/spec.ts';
@@ -16,6 +17,7 @@ import type { Sealer } from '../ports/sealer.ts';
 import { repositorySecretName, secretKey } from '../records/keys.ts';
 import { repositorySecret } from '../records/repository-secret-schema.ts';
 import type { StoreMirror } from './store-mirror.ts';
+import { takeTurns } from './turns.ts';
 
 export interface RepositoryAccessParts {
   readonly self: NodeName;
@@ -29,6 +31,8 @@ export interface RepositoryAccessParts {
 }
 
 const lookEveryMs = 2_000;
+/** Files that somebody has changed or removed are put right this often. */
+const rewriteEveryMs = 60_000;
 const writeWithinMs = 2_000;
 
 type Opened = { readonly sealed: string; readonly secret: RepositorySecret };
@@ -38,6 +42,13 @@ export class RepositoryAccess {
   #opened: Opened | null = null;
   #trouble: string | null = null;
   #isForgotten = false;
+  /** What the program's files say. */
+  #written: {
+    readonly backups: string;
+    readonly sealed: string;
+    readonly repository: Repository;
+    readonly atMs: number;
+  } | null = null;
 
   constructor(parts: RepositoryAccessParts) {
     this.#parts = parts;
@@ -56,11 +67,7 @@ export class RepositoryAccess {
   }
 
   async runForEver(): Promise<void> {
-    const { clock, signal } = this.#parts;
-    while (!signal.aborted) {
-      await this.turn();
-      await clock.sleep(lookEveryMs, signal).catch(() => undefined);
-    }
+    await takeTurns(this.#parts, lookEveryMs, () => this.turn());
   }
 
   async turn(): Promise<void> {
@@ -79,15 +86,24 @@ export class RepositoryAccess {
     const repository = this.#parts.repository(spec);
     if (spec.backups === null) {
       this.#trouble = null;
+      this.#written = null;
       if (!this.#isForgotten) await repository.forget();
       this.#isForgotten = true;
       return;
     }
     this.#isForgotten = false;
     this.#trouble = this.#open();
-    if (this.#opened !== null && this.#trouble === null) {
-      await repository.configure({ backups: spec.backups, secret: this.#opened.secret });
-    }
+    if (this.#opened !== null && this.#trouble === null) await this.#configure(repository, spec.backups, this.#opened);
+  }
+
+  async #configure(repository: Repository, declared: BackupsSpec, { sealed, secret }: Opened): Promise<void> {
+    const [backups, atMs] = [JSON.stringify(declared), this.#parts.clock.boottimeMs()];
+    const last = this.#written;
+    const isSame = last?.backups === backups && last.sealed === sealed && last.repository === repository;
+    if (isSame && atMs - last.atMs < rewriteEveryMs) return;
+    this.#written = null;
+    await repository.configure({ backups: declared, secret });
+    this.#written = { backups, sealed, repository, atMs };
   }
 
   /** Answers why it could not. What was opened once stays: the store may be away, and its text is judged by nobody else. */
