@@ -3,26 +3,18 @@ import { readFileSync } from 'node:fs';
 import { totalmem, userInfo } from 'node:os';
 import { acceptAudit } from '../agent/audit-acceptance.ts';
 import { AuditAnchoring, headsReported } from '../agent/audit-anchoring.ts';
-import { renewForEver } from '../agent/certificate-renewal.ts';
 import { DatabaseBackend } from '../agent/database-backend.ts';
 import { DatabaseNode } from '../agent/database-node.ts';
-import type { Enrolment } from '../agent/enrolment.ts';
 import { watchFullDisk } from '../agent/full-disk-move.ts';
-import { Issuing } from '../agent/issuing.ts';
 import { createLatePostgres } from '../agent/late-postgres.ts';
-import { OwnCertificates } from '../agent/own-certificates.ts';
 import { Peers } from '../agent/peers.ts';
 import { promiseFileIn } from '../agent/promise-file.ts';
-import { rememberIssuingKeyIn } from '../agent/remembered-issuing-key.ts';
 import { rememberSpecIn } from '../agent/remembered-spec.ts';
-import { TrustKeeping } from '../agent/trust-keeping.ts';
-import { reportTrust, trustAnswers, trustReported } from '../agent/trust-order.ts';
+import { trustAnswers, trustReported } from '../agent/trust-order.ts';
 import { type AgentClient, createAgentClient } from '../api/client.ts';
-import type { CertificateWish } from '../core/certificates.ts';
 import { keptWalLimitsOf } from '../core/kept-wal.ts';
-import { ownCertificatesOf } from '../core/own-certificates.ts';
 import { serverConfiguration } from '../core/rules/settings.ts';
-import { findNode, nodesOfRole, type Spec } from '../core/spec.ts';
+import { findNode, type Spec } from '../core/spec.ts';
 import { tlsPolicyOf } from '../core/tls-policy.ts';
 import { checkFence } from '../doctor/fence.ts';
 import { checkLostLeases } from '../doctor/lost-leases.ts';
@@ -30,8 +22,6 @@ import { checkRevocationList } from '../doctor/revocation-list.ts';
 import { checkStoreLatency } from '../doctor/store-latency.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import { openStore } from '../etcd/store-access.ts';
-import { readCredentials } from '../pki/credential-files.ts';
-import { founderRecords } from '../pki/founding.ts';
 import type { RevocationLists } from '../pki/revocation-lists.ts';
 import type { WatchedFence } from '../ports/fence.ts';
 import type { Repository } from '../ports/repository.ts';
@@ -39,18 +29,17 @@ import type { Store } from '../ports/store.ts';
 import { archiveHoldIn } from '../postgres/layout.ts';
 import { syncNames } from '../postgres/sync-names.ts';
 import { createCredentialMaker } from '../secrets/credential-maker.ts';
-import { readOwnSealing } from '../secrets/own-sealing.ts';
 import { version } from '../version.ts';
 import { authorityOf } from './authority.ts';
 import { type Backups, backupsOf } from './backups.ts';
-import { askedOf, ownCertificateParts, renewalOf, secretsOf, signerOf } from './certificates.ts';
-import { enrolmentDoor, enrolmentOf } from './enrolment.ts';
+import { secretsOf } from './certificates.ts';
+import { type Certificates, certificatesOf } from './database-certificates.ts';
+import { enrolmentDoor } from './enrolment.ts';
 import type { Foundation, Running } from './foundation.ts';
 import { diskFreeBytes, fenceOf, localPostgres, localRepositories } from './local-server.ts';
 import { sweepThePast } from './past.ts';
 import { peerAgent } from './peers.ts';
-import { hearingRevocations, revocationChores, revocationLists } from './revocations.ts';
-import type { TrustParts } from './trust.ts';
+import { hearingRevocations, revocationLists } from './revocations.ts';
 
 /** What the parts of the agent share. */
 interface Shared {
@@ -161,89 +150,6 @@ function databaseAgent(foundation: Foundation, shared: Shared, self: () => Datab
     diskFreeBytes: () => diskFreeBytes(file.directories.data),
     heard: audit.heard,
   });
-}
-
-interface Certificates {
-  readonly issuing: Issuing;
-  readonly enrolment: Enrolment;
-  readonly own: OwnCertificates;
-  readonly trust: TrustParts;
-  readonly lists: RevocationLists;
-  /** Each ends with the agent. */
-  forEver(): readonly Promise<void>[];
-}
-
-function certificatesOf(foundation: Foundation, { spec, lists }: Shared, agent: DatabaseNode): Certificates {
-  const { file, clock, log, credentials, revoked } = foundation;
-  const { trust, ...renewal } = renewalOf(foundation, agent.signal);
-  const takeUp = async (): Promise<void> => {
-    credentials.replace(await readCredentials(file.tls));
-    await agent.postgres.renewCertificate();
-  };
-  const keeping = new TrustKeeping({
-    files: trust.files,
-    wanted: () => agent.mirror.image.trust?.value ?? null,
-    takeUp,
-    report: async (number) => await reportTrust(agent, number),
-    clock,
-    signal: agent.signal,
-    tell: (name, facts) => agent.emit(name, { node: file.node, ...facts }),
-  });
-  const issuing = new Issuing({
-    self: file.node,
-    mirror: agent.mirror,
-    clock,
-    signal: agent.signal,
-    log,
-    signer: signerOf(foundation),
-    spec,
-    remembered: rememberIssuingKeyIn(file.directories.state),
-    own: {
-      records: () => [...renewal.files.records(), ...founderRecords(file, clock.wallClock().toISOString())],
-    },
-    revoked,
-    sealingChain: () => readOwnSealing(file.tls.sealing)?.certificatePem ?? null,
-  });
-  const others = () => {
-    const known = spec();
-    return known === null ? [] : nodesOfRole(known, 'database').filter(({ name }) => name !== file.node);
-  };
-  const sources = () => [
-    ...(file.role === 'database' ? [(wishes: readonly CertificateWish[]) => issuing.issue(file.node, wishes)] : []),
-    ...others().map(({ name: node, address }) =>
-      askedOf(foundation, { node, address, hostName: `${node}.${file.domain}` }),
-    ),
-  ];
-  const own = new OwnCertificates({
-    ...ownCertificateParts(foundation, agent.signal),
-    isOutdated: trust.isOwnOutdated,
-    wanted: () => {
-      const known = spec();
-      return known === null ? null : ownCertificatesOf(known, file.node);
-    },
-    sources,
-    tell: (name, facts) => agent.emit(name, { node: file.node, ...facts }),
-  });
-  return {
-    issuing,
-    enrolment: enrolmentOf(foundation, agent, issuing),
-    own,
-    trust,
-    lists,
-    forEver: () => [
-      keeping.runForEver(),
-      issuing.shareForEver(),
-      ...revocationChores(foundation, lists, agent),
-      renewForEver({
-        ...renewal,
-        sources,
-        declaredLifeMs: () => spec()?.tls.certificateLifeMs ?? null,
-        renewed: takeUp,
-        tell: (name, facts) => agent.emit(name, { node: file.node, ...facts }),
-      }),
-      own.runForEver(),
-    ],
-  };
 }
 
 function databaseBackend(
