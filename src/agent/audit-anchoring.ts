@@ -15,6 +15,7 @@ import { auditKey } from '../records/keys.ts';
 import type { ExecutionContext } from './execution-context.ts';
 import type { ReceivedReports } from './pooler-reports.ts';
 import type { StoreMirror } from './store-mirror.ts';
+import { takeTurns } from './turns.ts';
 
 export interface AnchoringParts {
   readonly self: NodeName;
@@ -65,11 +66,8 @@ export class AuditAnchoring {
 
   /** Until the signal fires. Never rejects for the store's sake. */
   async run(): Promise<void> {
-    const { clock, signal, times = usualTimes } = this.#parts;
-    while (!signal.aborted) {
-      await this.look();
-      await clock.sleep(times.lookEachMs, signal).catch(() => undefined);
-    }
+    const { times = usualTimes } = this.#parts;
+    await takeTurns(this.#parts, times.lookEachMs, () => this.look());
   }
 
   async look(): Promise<void> {

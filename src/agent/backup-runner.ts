@@ -18,6 +18,7 @@ import { encodeRecord } from '../records/codecs.ts';
 import { endedRunKey, keys } from '../records/keys.ts';
 import type { ExecutionContext } from './execution-context.ts';
 import type { StoreMirror } from './store-mirror.ts';
+import { takeTurns } from './turns.ts';
 
 export interface BackupRunnerParts {
   readonly self: NodeName;
@@ -47,16 +48,14 @@ export class BackupRunner {
   }
 
   async runForEver(): Promise<void> {
-    const { clock, signal } = this.#parts;
-    while (!signal.aborted) {
+    await takeTurns(this.#parts, lookEveryMs, async () => {
       try {
         await this.#turn();
       } catch (error) {
         // The store, mostly: the next turn sees what became of it.
         if (!isUnderstudyError(error)) throw error;
       }
-      await clock.sleep(lookEveryMs, signal).catch(() => undefined);
-    }
+    });
   }
 
   async #turn(): Promise<void> {

@@ -13,6 +13,7 @@ import { describeError, isUnderstudyError, UnderstudyError } from '../errors/und
 import type { EventFacts } from '../events/catalogue.ts';
 import type { CertificateFiles, OwnCertificate } from '../ports/certificates.ts';
 import type { Clock } from '../ports/clock.ts';
+import { takeTurns } from './turns.ts';
 
 /** Who may sign: itself, or another node's agent. Throws `UnderstudyError`. */
 export type CertificateSource = (wishes: readonly CertificateWish[]) => Promise<readonly IssuedCertificate[]>;
@@ -41,15 +42,13 @@ const longestRetryMs = 60 * 60_000;
 const outdatedRetryMs = 5_000;
 
 export async function renewForEver(parts: RenewalParts): Promise<void> {
-  const { clock, signal, tell } = parts;
   const renewal = new Renewal(parts);
   let told = '';
-  while (!signal.aborted) {
+  await takeTurns(parts, longestSleepMs, async () => {
     const failure = await renewal.turn();
-    if (failure !== null && failure !== told) tell('certificate.not_renewed', { because: inOneLine(failure) });
+    if (failure !== null && failure !== told) parts.tell('certificate.not_renewed', { because: inOneLine(failure) });
     told = failure ?? '';
-    await clock.sleep(longestSleepMs, signal).catch(() => undefined);
-  }
+  });
 }
 
 class Renewal {

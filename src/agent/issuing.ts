@@ -37,6 +37,7 @@ import type { ActionLog } from './execution-context.ts';
 import { IssuingTurns } from './issuing-turns.ts';
 import type { RememberedIssuingKey } from './remembered-issuing-key.ts';
 import type { StoreMirror } from './store-mirror.ts';
+import { takeTurns } from './turns.ts';
 
 export interface IssuingParts {
   readonly self: NodeName;
@@ -124,16 +125,14 @@ export class Issuing {
 
   /** Until the agent ends: database nodes come and go. */
   async shareForEver(): Promise<void> {
-    const { clock, log, signal } = this.#parts;
-    while (!signal.aborted) {
+    await takeTurns(this.#parts, shareEveryMs, async () => {
       try {
         await this.#share();
       } catch (error) {
         if (!isUnderstudyError(error) && !isFromSystem(error)) throw error;
-        log.warn({ because: describeError(error) }, 'the issuing key could not be handed on');
+        this.#parts.log.warn({ because: describeError(error) }, 'the issuing key could not be handed on');
       }
-      await clock.sleep(shareEveryMs, signal).catch(() => undefined);
-    }
+    });
   }
 
   async #list(writes: readonly StoreWrite[], isOwn: boolean): Promise<void> {

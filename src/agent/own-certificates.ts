@@ -16,6 +16,7 @@ import type { EventFacts } from '../events/catalogue.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { OwnCertificateFiles } from '../ports/own-certificates.ts';
 import { askForCertificates, type CertificateSource } from './certificate-renewal.ts';
+import { takeTurns } from './turns.ts';
 
 const news = {
   place: 'certificate.not_placed',
@@ -88,11 +89,7 @@ export class OwnCertificates {
   }
 
   async runForEver(): Promise<void> {
-    const { clock, signal } = this.#parts;
-    while (!signal.aborted) {
-      await this.turn();
-      await clock.sleep(lookEveryMs, signal).catch(() => undefined);
-    }
+    await takeTurns(this.#parts, lookEveryMs, () => this.turn());
   }
 
   async turn(): Promise<void> {

@@ -24,6 +24,7 @@ import { orderBackup } from './backup-order.ts';
 import type { ExecutionContext } from './execution-context.ts';
 import { SilentRuns } from './silent-runs.ts';
 import type { StoreMirror } from './store-mirror.ts';
+import { takeTurns } from './turns.ts';
 
 export interface WatchedServer extends ArchivingServer {
   readonly timeline: number;
@@ -84,16 +85,14 @@ export class RepositoryWatch {
   }
 
   async runForEver(): Promise<void> {
-    const { clock, signal } = this.#parts;
-    while (!signal.aborted) {
+    await takeTurns(this.#parts, turnEveryMs, async () => {
       try {
         await this.turn();
       } catch (error) {
         // Server or store are away: others tell of that.
         if (!isUnderstudyError(error)) throw error;
       }
-      await clock.sleep(turnEveryMs, signal).catch(() => undefined);
-    }
+    });
   }
 
   async turn(): Promise<void> {

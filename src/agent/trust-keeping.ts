@@ -11,6 +11,7 @@ import { describeError, isUnderstudyError } from '../errors/understudy-error.ts'
 import type { EventFacts } from '../events/catalogue.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { RootFiles } from '../ports/trust.ts';
+import { takeTurns } from './turns.ts';
 
 export interface TrustKeepingParts {
   readonly files: RootFiles;
@@ -42,11 +43,7 @@ export class TrustKeeping {
   }
 
   async runForEver(): Promise<void> {
-    const { clock, signal } = this.#parts;
-    while (!signal.aborted) {
-      await this.turn();
-      await clock.sleep(lookEveryMs, signal).catch(() => undefined);
-    }
+    await takeTurns(this.#parts, lookEveryMs, () => this.turn());
   }
 
   async turn(): Promise<void> {

@@ -4,6 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { takeTurns } from '../agent/turns.ts';
 import { describeError } from '../errors/understudy-error.ts';
 import { sweep } from '../past/ending.ts';
 import { openScratch } from '../past/scratch.ts';
@@ -18,7 +19,7 @@ export async function sweepThePast(
   const { run, state } = file.directories;
   const directory = join(state, 'past');
   let told = '';
-  while (!signal.aborted) {
+  await takeTurns({ clock, signal }, lookEveryMs, async () => {
     try {
       const swept = existsSync(directory) ? await sweep({ scratch: openScratch(directory), run, clock }) : [];
       for (const { because, id } of swept) log.info({ id, because }, 'an instance of the past was ended');
@@ -29,6 +30,5 @@ export async function sweepThePast(
       if (text !== told) log.warn({ error: text }, 'what is left of the past could not be ended');
       told = text;
     }
-    await clock.sleep(lookEveryMs, signal).catch(() => undefined);
-  }
+  });
 }
