@@ -8,8 +8,6 @@ const real = {
   hookTimeout: 120_000,
 };
 const stages = 'test/stage-*.it.test.ts';
-/** Played beside single servers, so that both lanes end at the same time. */
-const stagesBesideServers = ['test/stage-{store-loss,hands-off}.it.test.ts'];
 const simulator = 'test/simulator.it.test.ts';
 
 /** `npm test` runs these side by side: tools/test.sh. */
@@ -29,12 +27,12 @@ export default defineConfig({
       {
         test: {
           name: 'servers',
-          include: ['test/**/!(stage-*).it.test.ts', ...stagesBesideServers],
+          include: ['test/**/!(stage-*).it.test.ts'],
           exclude: [simulator],
           ...real,
         },
       },
-      { test: { name: 'stages', include: [stages], exclude: stagesBesideServers, ...real } },
+      { test: { name: 'stages', include: [stages], ...real } },
     ],
   },
 });

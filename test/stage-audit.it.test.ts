@@ -95,90 +95,94 @@ function forge(path: string): string {
   return text;
 }
 
-test('audit logs hold what was done, and changes to them are found out', { timeout: 400_000 }, async () => {
-  await withStage({ nodes: 3, appNodes: 1 }, async (stage) => {
-    await stage.untilWhole();
-    expect(await stage.cli('switchover', '--to', 'db2')).toMatchObject({ code: 0 });
-    const file = clusterFile(stage.record);
-    writeFileSync(file, `${readFileSync(file, 'utf8')}\ncontact: ops@example.org\n`);
-    expect(await stage.cli('apply', file)).toMatchObject({ code: 0 });
-    await stage.untilWhole();
+test.runIf(process.env.TEST_LONG === '1')(
+  'audit logs hold what was done, and changes to them are found out',
+  { timeout: 400_000 },
+  async () => {
+    await withStage({ nodes: 3, appNodes: 1 }, async (stage) => {
+      await stage.untilWhole();
+      expect(await stage.cli('switchover', '--to', 'db2')).toMatchObject({ code: 0 });
+      const file = clusterFile(stage.record);
+      writeFileSync(file, `${readFileSync(file, 'utf8')}\ncontact: ops@example.org\n`);
+      expect(await stage.cli('apply', file)).toMatchObject({ code: 0 });
+      await stage.untilWhole();
 
-    expect(await stage.cli('--context', 'viewer', 'status')).toMatchObject({ code: 0 });
-    const refused = await stage.cli('--context', 'viewer', 'switchover', '--to', 'db1');
-    expect(refused).toMatchObject({ code: 3 });
-    expect(refused.stderr).toContain('it takes the role operator');
-    expect(refused.stderr).toContain('--context');
+      expect(await stage.cli('--context', 'viewer', 'status')).toMatchObject({ code: 0 });
+      const refused = await stage.cli('--context', 'viewer', 'switchover', '--to', 'db1');
+      expect(refused).toMatchObject({ code: 3 });
+      expect(refused.stderr).toContain('it takes the role operator');
+      expect(refused.stderr).toContain('--context');
 
-    await untilSaid(stage, 'the log of the app node is known', (text) =>
-      /"anchor.seen".*"of":"web1"|"anchor.seen".*"of":"app1"/.test(text),
-    );
-    const shown = await stage.cli('--context', 'viewer', 'audit');
-    expect(shown).toMatchObject({ code: 0 });
-    for (const said of [
-      'logged in',
-      'ordered a switchover to db2',
-      'ordered to apply a spec',
-      'accepts writes',
-      'viewer/',
-    ])
-      expect(shown.stdout).toContain(said);
-    expect(shown.stdout).toMatch(/was refused POST \/v1\/switchover: a viewer may not call/);
-    expect(shown.stdout).toMatch(/the order of line \d+: started/);
-    const intact = await verify(stage);
-    expect(intact, JSON.stringify(intact.report)).toMatchObject({ code: 0, report: { verdict: 'intact' } });
-    expect(intact.report.nodes).toHaveLength(4);
-    for (const { lines } of intact.report.nodes) expect(lines).toBeGreaterThan(1);
-    expect(statSync(logFile(stage, 'db1')).mode & 0o777).toBe(0o600);
+      await untilSaid(stage, 'the log of the app node is known', (text) =>
+        /"anchor.seen".*"of":"web1"|"anchor.seen".*"of":"app1"/.test(text),
+      );
+      const shown = await stage.cli('--context', 'viewer', 'audit');
+      expect(shown).toMatchObject({ code: 0 });
+      for (const said of [
+        'logged in',
+        'ordered a switchover to db2',
+        'ordered to apply a spec',
+        'accepts writes',
+        'viewer/',
+      ])
+        expect(shown.stdout).toContain(said);
+      expect(shown.stdout).toMatch(/was refused POST \/v1\/switchover: a viewer may not call/);
+      expect(shown.stdout).toMatch(/the order of line \d+: started/);
+      const intact = await verify(stage);
+      expect(intact, JSON.stringify(intact.report)).toMatchObject({ code: 0, report: { verdict: 'intact' } });
+      expect(intact.report.nodes).toHaveLength(4);
+      for (const { lines } of intact.report.nodes) expect(lines).toBeGreaterThan(1);
+      expect(statSync(logFile(stage, 'db1')).mode & 0o777).toBe(0o600);
 
-    // One character in the middle, while the agent runs.
-    const path = logFile(stage, 'db1');
-    const text = readFileSync(path, 'utf8');
-    const place = text.indexOf('\n') - 10;
-    writeFileSync(path, `${text.slice(0, place)}${text[place] === '0' ? '1' : '0'}${text.slice(place + 1)}`);
-    // The end of another, cut off before its agent starts again.
-    await untilAnchored(stage, 'db2');
-    const lines = linesIn(logFile(stage, 'db2'));
-    writeFileSync(logFile(stage, 'db2'), `${lines.slice(0, -4).join('\n')}\n`);
-    await restartAgent(stage, 'db2');
-    // All of a third, written anew with a right chain.
-    await untilAnchored(stage, 'db3');
-    writeFileSync(logFile(stage, 'db3'), forge(logFile(stage, 'db3')));
-    await restartAgent(stage, 'db3');
-    // And the app node's, taken away.
-    const app = stage.record.nodes.find(({ role }) => role === 'app')?.name ?? '';
-    rmSync(logFile(stage, app));
+      // One character in the middle, while the agent runs.
+      const path = logFile(stage, 'db1');
+      const text = readFileSync(path, 'utf8');
+      const place = text.indexOf('\n') - 10;
+      writeFileSync(path, `${text.slice(0, place)}${text[place] === '0' ? '1' : '0'}${text.slice(place + 1)}`);
+      // The end of another, cut off before its agent starts again.
+      await untilAnchored(stage, 'db2');
+      const lines = linesIn(logFile(stage, 'db2'));
+      writeFileSync(logFile(stage, 'db2'), `${lines.slice(0, -4).join('\n')}\n`);
+      await restartAgent(stage, 'db2');
+      // All of a third, written anew with a right chain.
+      await untilAnchored(stage, 'db3');
+      writeFileSync(logFile(stage, 'db3'), forge(logFile(stage, 'db3')));
+      await restartAgent(stage, 'db3');
+      // And the app node's, taken away.
+      const app = stage.record.nodes.find(({ role }) => role === 'app')?.name ?? '';
+      rmSync(logFile(stage, app));
 
-    await stage.untilWhole();
-    const found = await verify(stage);
-    expect(found, JSON.stringify(found.report)).toMatchObject({ code: 1, report: { verdict: 'tampered' } });
-    const of = (node: string) => found.report.nodes.find((one) => one.node === node)?.findings ?? [];
-    expect(of('db1')).toContainEqual(
-      expect.objectContaining({ what: 'changed', file: fileNameOf(1), line: 2, sequence: 2 }),
-    );
-    expect(['cut', 'replaced']).toContain(of('db2')[0]?.what);
-    expect(of('db3').map(({ what }) => what)).toContain('replaced');
-    expect(['removed', 'missing', 'cut']).toContain(of(app)[0]?.what);
-    const told = await stage.cli('audit', 'verify');
-    expect(told).toMatchObject({ code: 1 });
-    expect(told.stdout).toContain('000000000001.jsonl line 2, sequence 2');
-    await untilSaid(stage, 'the agents notice it by themselves', (said) => said.includes('"anchor.unmet"'));
-    expect((await stage.cli('events')).stdout).toContain('understudy audit verify');
+      await stage.untilWhole();
+      const found = await verify(stage);
+      expect(found, JSON.stringify(found.report)).toMatchObject({ code: 1, report: { verdict: 'tampered' } });
+      const of = (node: string) => found.report.nodes.find((one) => one.node === node)?.findings ?? [];
+      expect(of('db1')).toContainEqual(
+        expect.objectContaining({ what: 'changed', file: fileNameOf(1), line: 2, sequence: 2 }),
+      );
+      expect(['cut', 'replaced']).toContain(of('db2')[0]?.what);
+      expect(of('db3').map(({ what }) => what)).toContain('replaced');
+      expect(['removed', 'missing', 'cut']).toContain(of(app)[0]?.what);
+      const told = await stage.cli('audit', 'verify');
+      expect(told).toMatchObject({ code: 1 });
+      expect(told.stdout).toContain('000000000001.jsonl line 2, sequence 2');
+      await untilSaid(stage, 'the agents notice it by themselves', (said) => said.includes('"anchor.unmet"'));
+      expect((await stage.cli('events')).stdout).toContain('understudy audit verify');
 
-    // Who is silent is no liar.
-    stage.signal('agent', 'db3', 'SIGSTOP');
-    const silent = await verify(stage);
-    stage.signal('agent', 'db3', 'SIGCONT');
-    expect(silent.report.nodes.find(({ node }) => node === 'db3')).toMatchObject({ verdict: 'silent' });
-    await stage.untilWhole();
+      // Who is silent is no liar.
+      stage.signal('agent', 'db3', 'SIGSTOP');
+      const silent = await verify(stage);
+      stage.signal('agent', 'db3', 'SIGCONT');
+      expect(silent.report.nodes.find(({ node }) => node === 'db3')).toMatchObject({ verdict: 'silent' });
+      await stage.untilWhole();
 
-    // Somebody knows why, and says so.
-    expect(await stage.cli('--context', 'viewer', 'audit', 'accept', 'db1', '--yes')).toMatchObject({ code: 3 });
-    for (const node of ['db1', 'db2', 'db3', app]) {
-      const accepted = await stage.cli('audit', 'accept', node, '--yes');
-      expect(accepted, accepted.stdout).toMatchObject({ code: 0 });
-    }
-    const after = await verify(stage);
-    expect(after, JSON.stringify(after.report)).toMatchObject({ code: 0, report: { verdict: 'intact' } });
-  });
-});
+      // Somebody knows why, and says so.
+      expect(await stage.cli('--context', 'viewer', 'audit', 'accept', 'db1', '--yes')).toMatchObject({ code: 3 });
+      for (const node of ['db1', 'db2', 'db3', app]) {
+        const accepted = await stage.cli('audit', 'accept', node, '--yes');
+        expect(accepted, accepted.stdout).toMatchObject({ code: 0 });
+      }
+      const after = await verify(stage);
+      expect(after, JSON.stringify(after.report)).toMatchObject({ code: 0, report: { verdict: 'intact' } });
+    });
+  },
+);
