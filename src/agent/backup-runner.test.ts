@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { MemoryMirror } from '../../test/fixtures/memory-mirror.ts';
 import { exampleRecords } from '../../test/fixtures/records.ts';
+import { stubRepository } from '../../test/fixtures/stub-repository.ts';
 import { timerClock } from '../../test/fixtures/timer-clock.ts';
 import { type BackupRun, deadAfterMs, endAfterMs } from '../core/backup-run.ts';
 import type { RepositoryBackup } from '../core/repository.ts';
@@ -38,11 +39,8 @@ afterEach(async () => {
 
 /** One backup that ends when the test says so. */
 function repository(): Repository {
-  const unused = () => Promise.reject(new Error('not asked for here'));
-  return {
-    ...{ commands: { archive: '', restore: '' }, stanza: 'psf-17', program: unused, configure: unused, forget: unused },
-    ...{ contents: unused, archivedRanges: unused, createStanza: async () => undefined, verify: unused },
-    ...{ restoreCommand: () => '', restore: unused },
+  return stubRepository({
+    createStanza: async () => undefined,
     expire: async () => [],
     backup: (_, onProgress, { signal }) => {
       began += 1;
@@ -55,7 +53,7 @@ function repository(): Repository {
         });
       });
     },
-  };
+  });
 }
 
 function start(reached: Repository | null = repository()): void {

@@ -2,9 +2,10 @@ import { beforeEach, expect, it } from 'vitest';
 import { z } from 'zod';
 import { MemoryMirror } from '../../test/fixtures/memory-mirror.ts';
 import { specOf } from '../../test/fixtures/spec.ts';
+import { stubRepository } from '../../test/fixtures/stub-repository.ts';
 import { defaultBackups } from '../core/backups-spec.ts';
 import type { Spec } from '../core/spec.ts';
-import type { Repository, RepositoryConfiguration } from '../ports/repository.ts';
+import type { RepositoryConfiguration } from '../ports/repository.ts';
 import type { Sealer } from '../ports/sealer.ts';
 import { repositorySecretName, secretKey } from '../records/keys.ts';
 import { RepositoryAccess } from './repository-access.ts';
@@ -35,11 +36,7 @@ const give = (passphrase: string) =>
 
 beforeEach(() => {
   [mirror, spec, nowMs, written, forgotten] = [new MemoryMirror(), withBackups, 1_000, [], 0];
-  const unused = () => Promise.reject(new Error('not asked for here'));
-  const repository: Repository = {
-    ...{ commands: { archive: '', restore: '' }, stanza: 'psf-17', program: unused, contents: unused },
-    ...{ createStanza: unused, verify: unused, restoreCommand: () => '', restore: unused, expire: unused },
-    backup: unused,
+  const repository = stubRepository({
     async configure(configuration) {
       written.push(configuration);
       return true;
@@ -47,7 +44,7 @@ beforeEach(() => {
     async forget() {
       forgotten += 1;
     },
-  };
+  });
   access = new RepositoryAccess({
     ...{ self: 'db1', mirror, sealer, spec: () => spec, repository: () => repository },
     clock: { boottimeMs: () => nowMs, wallClock: () => new Date(), sleep: () => Promise.resolve() },

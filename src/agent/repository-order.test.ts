@@ -1,11 +1,12 @@
 import { beforeEach, expect, it } from 'vitest';
 import { MemoryMirror } from '../../test/fixtures/memory-mirror.ts';
 import { specOf } from '../../test/fixtures/spec.ts';
+import { stubRepository } from '../../test/fixtures/stub-repository.ts';
 import { timerClock } from '../../test/fixtures/timer-clock.ts';
 import { stored } from '../../test/fixtures/view.ts';
 import { defaultBackups } from '../core/backups-spec.ts';
 import type { Spec } from '../core/spec.ts';
-import type { Repository, RepositoryConfiguration } from '../ports/repository.ts';
+import type { RepositoryConfiguration } from '../ports/repository.ts';
 import type { Sealer } from '../ports/sealer.ts';
 import { RepositoryAccess } from './repository-access.ts';
 import { hasRepositorySecret, orderRepositorySecret } from './repository-order.ts';
@@ -91,24 +92,13 @@ it('reaches the program of each node, also of one that comes later, and leaves w
   expect([...mirror.image.secrets.keys()]).toEqual(['db1/repository']);
   const told = new Map<string, RepositoryConfiguration | null>();
   const accessOf = (self: string) => {
-    const unused = () => Promise.reject(new Error('not asked for here'));
-    const repository: Repository = {
-      ...{ commands: { archive: '', restore: '' }, stanza: 'psf-17', program: unused, contents: unused },
-      ...{
-        archivedRanges: unused,
-        createStanza: unused,
-        backup: unused,
-        expire: unused,
-        verify: unused,
-        restoreCommand: () => '',
-        restore: unused,
-      },
+    const repository = stubRepository({
       async configure(configuration) {
         told.set(self, configuration);
         return true;
       },
       forget: async () => void told.set(self, null),
-    };
+    });
     return new RepositoryAccess({ ...parts(self), spec: () => spec, repository: () => repository });
   };
   const [db1, db2] = [accessOf('db1'), accessOf('db2')];

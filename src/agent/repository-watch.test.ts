@@ -3,6 +3,7 @@ import { backupOf, lsnIn, segment, segmentBytes } from '../../test/fixtures/back
 import { MemoryMirror } from '../../test/fixtures/memory-mirror.ts';
 import { exampleRecords } from '../../test/fixtures/records.ts';
 import { specOf } from '../../test/fixtures/spec.ts';
+import { stubRepository } from '../../test/fixtures/stub-repository.ts';
 import { timerClock } from '../../test/fixtures/timer-clock.ts';
 import { stored } from '../../test/fixtures/view.ts';
 import { deadAfterMs, endAfterMs } from '../core/backup-run.ts';
@@ -11,7 +12,6 @@ import { type ArchiverFacts, idleArchiver } from '../core/local-postgres.ts';
 import { lsnFromOffset } from '../core/lsn.ts';
 import type { ArchivedRange, RepositoryContents } from '../core/repository.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
-import type { Repository } from '../ports/repository.ts';
 import { encodeRecord } from '../records/codecs.ts';
 import { endedRunKey, keys } from '../records/keys.ts';
 import { nextAfter } from '../timing/cron.ts';
@@ -38,17 +38,14 @@ beforeEach(() => {
   [mirror, ended, told] = [new MemoryMirror(declared({ full: null, differential: null })), new AbortController(), []];
   [stanza, stanzas, contents, insertLsn] = [async () => undefined, 0, empty, 0n];
   [primary, ranges, lacking] = [server({}), [], null];
-  const unused = () => Promise.reject(new Error('not asked for here'));
-  const repository: Repository = {
-    ...{ commands: { archive: '', restore: '' }, stanza: 'psf-17', program: unused, configure: unused, forget: unused },
-    ...{ verify: unused, restoreCommand: () => '', restore: unused, expire: unused, backup: unused },
+  const repository = stubRepository({
     contents: async () => contents,
     archivedRanges: async () => ranges,
     async createStanza() {
       stanzas += 1;
       await stanza();
     },
-  };
+  });
   const watch = new RepositoryWatch({
     ...{ self: 'db1', mirror, clock: timerClock, signal: ended.signal, isBusy: () => false },
     emit: (name) => void told.push(name),
