@@ -96,10 +96,10 @@ async function archivedSegment(cluster: TestCluster): Promise<readonly [string]>
 
 async function wishFor({ repository }: World, target: PastTarget): Promise<PastWish> {
   const contents = await repository.contents(bounds);
-  const choice = chooseBackup({ contents, window: null, segmentBytes }, target);
+  const choice = chooseBackup({ contents, window: null, path: [], segmentBytes }, target);
   if ('notPossible' in choice) throw new Error(choice.notPossible.text);
   const { backup, walBytes } = choice.chosen;
-  return { target, backup, walBytes, lifeMs: 3_600_000, limits: usualLimits };
+  return { target, backup, timeline: 'latest', walBytes, lifeMs: 3_600_000, limits: usualLimits };
 }
 
 async function measure(world: World, disk: LoopDisk, [early, late]: readonly PastTarget[]) {

@@ -105,11 +105,21 @@ function partsIn(directory: string): PastParts {
 async function wishFor(index: number, lifeMs = 3_600_000) {
   const target = moments[index];
   if (target === undefined) throw new Error('no such moment');
-  const choice = chooseBackup({ contents: await repository.contents(soon), window: null, segmentBytes }, target);
+  const choice = chooseBackup(
+    { contents: await repository.contents(soon), window: null, path: [], segmentBytes },
+    target,
+  );
   if ('notPossible' in choice) throw new Error(choice.notPossible.text);
   const { backup, walBytes } = choice.chosen;
   // A test's disk has little to keep free.
-  return { target, backup, walBytes: Math.min(walBytes ?? 0, segmentBytes), lifeMs, limits: usualLimits };
+  return {
+    target,
+    backup,
+    timeline: 'latest' as const,
+    walBytes: Math.min(walBytes ?? 0, segmentBytes),
+    lifeMs,
+    limits: usualLimits,
+  };
 }
 
 async function rowsOf(parts: PastParts, { id, port }: InstanceRecord): Promise<number> {

@@ -42,10 +42,10 @@ export async function openAt(
     import('../past/limits.ts'),
     import('./past-place.ts'),
   ]);
-  const { backup, walBytes } = await sourceFor(place, target, call.signal);
+  const { backup, timeline, walBytes } = await sourceFor(place, target, call.signal);
   const leftMs = moving === null ? usualLifeMs : Math.max(0, moving.expiresAtMs - Date.now());
   const limits = { ...usualLimits, maxBytes: options.maxSize ?? usualLimits.maxBytes };
-  const wish = { target, backup, walBytes, lifeMs: options.for ?? leftMs, limits };
+  const wish = { target, backup, walBytes, timeline, lifeMs: options.for ?? leftMs, limits };
   const line = new DrawnLine(call.terminal);
   const bounds = { withinMs: openWithinMs, signal: call.signal };
   try {

@@ -86,6 +86,7 @@ export async function readTarget(text: string): Promise<PastTarget> {
 export interface Source {
   readonly backup: RepositoryBackup;
   readonly walBytes: number | null;
+  readonly timeline: number | 'latest';
 }
 
 /** What is nearest before it. Throws REFUSED with what would be possible, and what the repository's state says. */
@@ -97,9 +98,10 @@ export async function sourceFor(
   const { chooseBackup } = await import('../core/backups/choice.ts');
   const contents = await repository.contents({ withinMs: lookWithinMs, signal });
   if (contents.state === 'unreachable') throw new UnderstudyError('REPOSITORY_UNREACHABLE', contents.trouble ?? '');
-  const choice = chooseBackup({ contents, window: null, segmentBytes }, target);
+  const path = await repository.newestPath({ withinMs: lookWithinMs, signal });
+  const choice = chooseBackup({ contents, window: null, path, segmentBytes }, target);
   if ('notPossible' in choice) throw outside(choice.notPossible);
-  return choice.chosen;
+  return { ...choice.chosen, timeline: path.at(-1)?.timeline ?? 'latest' };
 }
 
 function outside({ earliest, newest, text }: NotPossible): UnderstudyError {

@@ -62,7 +62,7 @@ export async function recover(call: Call, path: string, options: RecoverOptions)
     const parts = { repository, clock, stateDirectory: site.state, live: [], instanceOf };
     const plan = await planOrRefuse(call, parts, {
       ...{ target, into: site.data, delta: false, archives: true, window: null },
-      ...{ action: 'promote', timeline: 'latest', segmentBytes: usualSegmentBytes },
+      ...{ action: 'promote', segmentBytes: usualSegmentBytes },
     });
     if (plan.destination.found === 'data-directory') {
       throw new UnderstudyError(

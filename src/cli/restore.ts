@@ -62,7 +62,7 @@ async function restore(call: Call, options: RestoreOptions): Promise<number> {
   const recovers = options.recover;
   const plan = await planOrRefuse(call, parts, {
     ...{ target, into: site.into, delta: options.delta === true, archives: false, window: null },
-    ...{ action: 'promote', timeline: 'latest', segmentBytes: site.segmentBytes },
+    ...{ action: 'promote', segmentBytes: site.segmentBytes },
   });
   const { terminal } = call;
   if (options.dryRun === true) {

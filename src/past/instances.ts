@@ -27,6 +27,8 @@ export interface PastWish {
   readonly backup: RepositoryBackup;
   /** From there to the target; `null`: not known. */
   readonly walBytes: number | null;
+  /** The newest of the archive; `latest`: it has none but the first. */
+  readonly timeline: number | 'latest';
   readonly lifeMs: number;
   readonly limits: PastLimits;
 }
@@ -133,7 +135,7 @@ async function openBy(
   try {
     const preparation = { method, copying, backup: wish.backup, id, onProgress: reports.onRestored };
     await prepareData(parts, preparation, options);
-    const reached = await recover(parts, record, reports, options);
+    const reached = await recover(parts, record, wish.timeline, reports, options);
     const open: InstanceRecord = { ...record, state: 'open', tookMs: clock.boottimeMs() - beganMs, reached };
     scratch.writeInstance(open);
     return open;
@@ -160,6 +162,7 @@ function self(): InstanceRecord['owner'] {
 async function recover(
   parts: PastParts,
   { id, port, target }: InstanceRecord,
+  timeline: PastWish['timeline'],
   { onReplayed }: Pick<PastReports, 'onReplayed'>,
   options: ActOptions,
 ): Promise<NonNullable<InstanceRecord['reached']>> {
@@ -167,7 +170,7 @@ async function recover(
   const data = dataOf(scratch.place(id));
   const request = {
     ...{ data, directory: socketDirectory(parts, id), port, binaries },
-    ...({ target: { type: target.type, value: target.value }, hold: 'pause', timeline: 'latest' } as const),
+    ...({ target: { type: target.type, value: target.value }, hold: 'pause', timeline } as const),
     // A copy has the command of what it was copied from, which names that directory.
     settings: { restore_command: repository.restoreCommand(data) },
   };
@@ -229,7 +232,7 @@ export async function movePast(
   const moving: InstanceRecord = { ...record, state: 'opening', owner: self(), target: wish.target, expiresAtMs };
   scratch.writeInstance(moving);
   try {
-    const reached = await recover(parts, moving, reports, options);
+    const reached = await recover(parts, moving, wish.timeline, reports, options);
     const moved: InstanceRecord = { ...moving, state: 'open', tookMs: clock.boottimeMs() - beganMs, reached };
     scratch.writeInstance(moved);
     return moved;

@@ -17,6 +17,31 @@ const growingTimelines = 2;
 const folderName = /^[0-9A-F]{16}$/;
 const segmentFile = /^([0-9A-F]{24})-[0-9a-f]{40}/;
 
+/** Of the server's history in the repository, such as `15-1`: a repository that was moved to another cluster has several. */
+async function newestRoot(stanza: string, list: ListFolder): Promise<string | null> {
+  const found: { readonly name: string; readonly id: number }[] = [];
+  await list(`archive/${stanza}`, false, (name) => {
+    const [, id] = /^\d+(?:\.\d+)?-(\d+)$/.exec(name) ?? [];
+    if (id !== undefined) found.push({ name, id: Number(id) });
+  });
+  const newest = found.toSorted((a, b) => a.id - b.id).at(-1);
+  return newest === undefined ? null : `archive/${stanza}/${newest.name}`;
+}
+
+/** The history of the newest timeline that has one; those in between may be missing. `null`: none has. */
+export async function newestHistory(
+  stanza: string,
+  list: ListFolder,
+): Promise<{ readonly timeline: number; readonly path: string } | null> {
+  const root = await newestRoot(stanza, list);
+  if (root === null) return null;
+  let newest = '';
+  await list(root, false, (name) => {
+    if (/^[0-9A-F]{8}\.history$/.test(name) && name > newest) newest = name;
+  });
+  return newest === '' ? null : { timeline: Number.parseInt(newest, 16), path: `${root}/${newest}` };
+}
+
 /** Of one stanza. Bound to one repository: another one needs another listing. */
 export class ArchiveListing {
   readonly #stanza: string;
@@ -34,22 +59,11 @@ export class ArchiveListing {
 
   /** Throws what `list` throws; what was known is then asked for again. */
   async ranges(segmentBytes: number): Promise<readonly ArchivedRange[]> {
-    this.#root ??= await this.#newestRoot();
+    this.#root ??= await newestRoot(this.#stanza, this.#list);
     if (this.#root === null) return [];
     if (this.#nowMs() - this.#everythingAtMs >= everythingEveryMs) await this.#everything(this.#root, segmentBytes);
     else await this.#changes(this.#root, segmentBytes);
     return joinedRanges([...this.#folders.values()].flat(), segmentBytes);
-  }
-
-  /** Of the server's history in the repository, such as `15-1`: a repository that was moved to another cluster has several. */
-  async #newestRoot(): Promise<string | null> {
-    const found: { readonly name: string; readonly id: number }[] = [];
-    await this.#list(`archive/${this.#stanza}`, false, (name) => {
-      const [, id] = /^\d+(?:\.\d+)?-(\d+)$/.exec(name) ?? [];
-      if (id !== undefined) found.push({ name, id: Number(id) });
-    });
-    const newest = found.toSorted((a, b) => a.id - b.id).at(-1);
-    return newest === undefined ? null : `archive/${this.#stanza}/${newest.name}`;
   }
 
   async #everything(root: string, segmentBytes: number): Promise<void> {

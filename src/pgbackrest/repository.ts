@@ -6,12 +6,13 @@
  * pgBackRest refuses the second.
  */
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { type PathPart, pathOfHistory } from '../core/backups/timeline-path.ts';
 import type { ArchivedRange, RepositoryContents } from '../core/repository.ts';
 import { describeError, isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
 import type { ActOptions } from '../ports/postgres.ts';
 import type { Repository, RepositoryConfiguration } from '../ports/repository.ts';
 import { InTurn } from '../timing/in-turn.ts';
-import { ArchiveListing } from './archive-listing.ts';
+import { ArchiveListing, newestHistory } from './archive-listing.ts';
 import { type LocalServer, repositoryFiles } from './configuration-file.ts';
 import { parseInfo } from './contents.ts';
 import { failure, isUnclear, messageOf } from './failures.ts';
@@ -118,22 +119,29 @@ class PgbackrestRepository implements Repository {
 
   async archivedRanges(segmentBytes: number, options: ActOptions): Promise<readonly ArchivedRange[]> {
     this.#configured();
-    this.#listing ??= new ArchiveListing(
-      this.stanza,
-      async (path, deep, onName) => {
-        let rest = '';
-        const onStdout = (chunk: string): void => {
-          const lines = (rest + chunk).split('\n');
-          rest = lines.pop() ?? '';
-          for (const line of lines) onName(line);
-        };
-        const more = ['--output=text', `--io-timeout=${lookIoTimeoutS}`, ...(deep ? ['--recurse'] : []), path];
-        await this.#act('repo-ls', more, { ...options, onStdout });
-        if (rest !== '') onName(rest);
-      },
-      () => performance.now(),
-    );
+    const nowMs = (): number => performance.now();
+    this.#listing ??= new ArchiveListing(this.stanza, (...asked) => this.#list(...asked, options), nowMs);
     return await this.#listing.ranges(segmentBytes);
+  }
+
+  async newestPath(options: ActOptions): Promise<readonly PathPart[]> {
+    this.#configured();
+    const newest = await newestHistory(this.stanza, (...asked) => this.#list(...asked, options));
+    if (newest === null) return [];
+    const { stdout } = await this.#act('repo-get', [newest.path], options);
+    return pathOfHistory(newest.timeline, stdout);
+  }
+
+  async #list(path: string, deep: boolean, onName: (name: string) => void, options: ActOptions): Promise<void> {
+    let rest = '';
+    const onStdout = (chunk: string): void => {
+      const lines = (rest + chunk).split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) onName(line);
+    };
+    const more = ['--output=text', `--io-timeout=${lookIoTimeoutS}`, ...(deep ? ['--recurse'] : []), path];
+    await this.#act('repo-ls', more, { ...options, onStdout });
+    if (rest !== '') onName(rest);
   }
 
   async createStanza(options: ActOptions): Promise<void> {

@@ -5,6 +5,7 @@
  * process, too. Everything that writes to the repository (`createStanza`, `backup`, `expire`) is for one node at a time: the
  * program's locks are those of one host.
  */
+import type { PathPart } from '../core/backups/timeline-path.ts';
 import type { BackupsSpec } from '../core/backups-spec.ts';
 import type { ArchivedRange, RepositoryBackup, RepositoryContents } from '../core/repository.ts';
 import type { RepositorySecret } from '../core/repository-secret.ts';
@@ -99,6 +100,11 @@ export interface Repository {
    * where it can have changed, and all of it once an hour. Throws as `createStanza` does.
    */
   archivedRanges(segmentBytes: number, options: ActOptions): Promise<readonly ArchivedRange[]>;
+  /**
+   * The way to the newest timeline of which a history was archived, as that says it; empty: there is none, and all WAL is of the first.
+   * Numbers may be missing below it. Throws as `createStanza` does.
+   */
+  newestPath(options: ActOptions): Promise<readonly PathPart[]>;
   /**
    * Does nothing where there are backups of this cluster already; else the server runs, since its identity is asked of it. Throws
    * REPOSITORY_FOREIGN when what lies there is another cluster's, REPOSITORY_PASSPHRASE, REPOSITORY_UNREACHABLE, REPOSITORY_BUSY.

@@ -41,7 +41,7 @@ export async function recoverDirectory(
     {
       ...{ data: restored.into, directory, port, binaries, hold: 'promote' as const },
       target: portTarget(plan.target),
-      timeline: plan.wish.timeline,
+      timeline: plan.timeline,
     },
     clock,
     options,

@@ -43,7 +43,6 @@ export interface RestoreWish {
   readonly into: string;
   readonly delta: boolean;
   readonly action: RestoreRequest['action'];
-  readonly timeline: RestoreRequest['timeline'];
   /** Whether the directory becomes a node of the cluster, which archives. */
   readonly archives: boolean;
   readonly segmentBytes: number;
@@ -54,6 +53,8 @@ export interface RestoreWish {
 
 export interface RestorePlan extends Chosen {
   readonly wish: RestoreWish;
+  /** The newest, by number: PostgreSQL's own search for it ends at the first number that was left out. */
+  readonly timeline: RestoreRequest['timeline'];
   readonly program: RepositoryProgram;
   readonly destination: Destination;
   /** Of the data directory. */
@@ -78,7 +79,8 @@ export async function planRestore(parts: RestoringParts, wish: RestoreWish, opti
   const contents = await repository.contents(options);
   if (contents.state === 'unreachable') throw new UnderstudyError('REPOSITORY_UNREACHABLE', contents.trouble ?? '');
   const { segmentBytes, target, window } = wish;
-  const choice: Choice = chooseBackup({ contents, window, segmentBytes }, target);
+  const path = await repository.newestPath(options);
+  const choice: Choice = chooseBackup({ contents, window, path, segmentBytes }, target);
   if ('notPossible' in choice) return choice;
   const { chosen } = choice;
   const bytes = chosen.backup.databaseBytes;
@@ -90,7 +92,7 @@ export async function planRestore(parts: RestoringParts, wish: RestoreWish, opti
   return {
     plan: {
       ...chosen,
-      ...{ wish, program, destination, bytes },
+      ...{ wish, timeline: path.at(-1)?.timeline ?? 'latest', program, destination, bytes },
       expectedMs: expectedMs(readPastRestores(stateDirectory), { bytes, walBytes: chosen.walBytes }),
       kept: isKept ? freeName(destination.into) : (left?.kept ?? null),
       continues: left === null ? null : goesOnReplaying(left, wish, chosen) ? 'recovering' : 'copying',
@@ -158,7 +160,7 @@ export async function restoreDirectory(
     delta: continues === null ? wish.delta : isAddedTo(into),
     action: wish.action,
     archives: wish.archives,
-    timeline: wish.timeline,
+    timeline: plan.timeline,
     ...(wish.processes === undefined ? {} : { processes: wish.processes }),
   };
   try {

@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { backupOf, segment, segmentBytes } from '../../../test/fixtures/backups.ts';
 import { type ChoiceFacts, chooseBackup } from './choice.ts';
 import type { Target } from './target.ts';
+import { pathOfHistory } from './timeline-path.ts';
 
 /** They end ten minutes after they begin. */
 const backups = [
@@ -12,6 +13,7 @@ const backups = [
 const facts: ChoiceFacts = {
   contents: { state: 'ok', trouble: null, backups, archived: { first: segment(1), last: segment(29) } },
   window: null,
+  path: [],
   segmentBytes,
 };
 const time = (value: string): Target => ({ type: 'time', value, atMs: Date.parse(value) });
@@ -72,6 +74,24 @@ it('takes neither a backup with damaged pages nor one of another timeline, while
   );
   const unusable = [{ label: 'tuesday', because: 'other-timeline' as const }];
   expect(chosen({ type: 'latest' }, { ...facts, window: { ...window, unusable } })).toBe('monday');
+});
+
+it('passes over what a former primary wrote past the fork', () => {
+  // Timeline 1 was left in segment 15: Tuesday's was made on what nobody went on with.
+  const path = pathOfHistory(3, '1\t0/F000100\tno recovery target specified\n');
+  expect(chosen({ type: 'latest' }, { ...facts, path })).toBe('monday');
+  expect(chosen(time('2026-11-17T12:00:00Z'), { ...facts, path })).toBe('monday');
+  const late = backupOf('wednesday', 'full', '2026-11-18T02:30:00Z', { timeline: 3, first: 16, last: 17 });
+  const contents = { ...facts.contents, backups: [...backups, late] };
+  expect(chosen({ type: 'latest' }, { ...facts, path, contents })).toBe('wednesday');
+  // A moment before the switch is reached from what was before it.
+  expect(chosen(time('2026-11-16T12:00:00Z'), { ...facts, path, contents })).toBe('monday');
+  const skipped = pathOfHistory(3, '1\t0/1000\tx\n\n2\t0/2000\ty\n');
+  expect(skipped.map(({ timeline, to }) => [timeline, to])).toEqual([
+    [1, 0x1000n],
+    [2, 0x2000n],
+    [3, null],
+  ]);
 });
 
 it('knows how much WAL that is', () => {

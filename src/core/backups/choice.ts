@@ -1,20 +1,24 @@
 /**
  * Chooses the backup from which a target is recovered to, and how much WAL that takes; or says what could be recovered to instead.
  *
- * Invariant: what is chosen had ended before the target. From a younger one PostgreSQL would pass the target over, and go on to the
- * end of the archive. Where the place of the target is not known (a transaction, a name), that is the oldest one.
+ * Invariant: what is chosen had ended before the target, and lies on the way that the WAL took to where the cluster is now. From a
+ * younger one PostgreSQL would pass the target over, and go on to the end of the archive; from one on what a former primary wrote past the
+ * fork it would not come to the present. Where the place of the target is not known (a transaction, a name), that is the oldest one.
  */
 import { formatLsn, type Lsn, lsnFromOffset, parseLsn } from '../lsn.ts';
 import type { RepositoryBackup, RepositoryContents } from '../repository.ts';
 import { parseSegment } from '../wal-segments.ts';
 import { formatMoment, parseMoment } from './moments.ts';
 import type { Target } from './target.ts';
+import { isOnPath, type PathPart } from './timeline-path.ts';
 import type { RecoverableWindow, Stretch } from './window.ts';
 
 export interface ChoiceFacts {
   readonly contents: RepositoryContents;
   /** What is known of gaps and of the newest commit that is archived; `null`: nothing, as where all machines are lost. */
   readonly window: RecoverableWindow | null;
+  /** To the newest timeline; empty: nobody knows, and every backup counts. */
+  readonly path: readonly PathPart[];
   readonly segmentBytes: number;
 }
 
@@ -43,11 +47,13 @@ interface Dated {
 }
 
 /** Oldest first. Those with damaged pages only where there are no others. */
-function usable({ contents, window }: ChoiceFacts): readonly Dated[] {
+function usable({ contents, path, segmentBytes, window }: ChoiceFacts): readonly Dated[] {
   const unusable = new Set(window?.unusable.map(({ label }) => label));
   const dated = contents.backups.flatMap((backup): readonly Dated[] => {
     const [finishedMs, stopLsn] = [parseMoment(backup.finishedAt), parseLsn(backup.stopLsn)];
     if (finishedMs === undefined || stopLsn === undefined || unusable.has(backup.label)) return [];
+    const last = parseSegment(backup.lastWal, segmentBytes);
+    if (path.length > 0 && (last === undefined || !isOnPath(path, last.timeline, stopLsn))) return [];
     return [{ backup, finishedMs, stopLsn }];
   });
   const sound = dated.filter(({ backup }) => !backup.hasDamage);
@@ -76,7 +82,10 @@ export function chooseBackup(facts: ChoiceFacts, target: Target): Choice {
   if (contents.state !== 'ok' && contents.state !== 'empty') {
     return refuse('repository', `the repository can't be read: ${contents.trouble ?? contents.state}`);
   }
-  if (first === undefined) return refuse('no-backup', 'there is no backup to recover from');
+  if (first === undefined) {
+    const others = contents.backups.length === 0 ? '' : ': those that are there are of other timelines, or not whole';
+    return refuse('no-backup', `there is no backup to recover from${others}`);
+  }
   const found = fitting(target, backups);
   if (found === undefined) return refuse('too-early', tooEarly(target, first));
   const beyond = tooLate(facts, target, newestMs) ?? inGap(window, target);

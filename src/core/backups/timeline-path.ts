@@ -51,3 +51,20 @@ export function isOnPath(path: readonly PathPart[], timeline: number, lsn: Lsn):
 export function timelineOfSegment(path: readonly PathPart[], number: bigint, segmentBytes: number): number | null {
   return path.findLast((part) => segmentOf(part.from, segmentBytes) <= number)?.timeline ?? null;
 }
+
+/**
+ * By a timeline's history file: a line for each that came before it, with the place where that was left (timeline.c). What is
+ * no such line is passed over.
+ */
+export function pathOfHistory(timeline: number, text: string): readonly PathPart[] {
+  const path: PathPart[] = [];
+  let from = lsnFromOffset(0n);
+  for (const line of text.split('\n')) {
+    const [, parent, left = ''] = /^\s*(\d+)\s+([0-9A-F]+\/[0-9A-F]+)/i.exec(line) ?? [];
+    const to = parseLsn(left);
+    if (parent === undefined || to === undefined) continue;
+    path.push({ timeline: Number(parent), from, to });
+    from = to;
+  }
+  return [...path, { timeline, from, to: null }];
+}
