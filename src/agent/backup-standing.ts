@@ -1,5 +1,6 @@
 /** Gathers from the store what is known of the backups, for whoever asks this node. Judges nothing (core/backups/standing.ts). */
-import { type BackupsStanding, backupsStanding } from '../core/backups/standing.ts';
+import { backupsStanding } from '../core/backups/standing.ts';
+import type { BackupsStatus } from '../core/status.ts';
 import type { Clock } from '../ports/clock.ts';
 import { repositorySecretName } from '../records/keys.ts';
 import type { StoreMirror } from './store-mirror.ts';
@@ -20,7 +21,7 @@ export function recordsOf({ image }: BackupSources['mirror']) {
 }
 
 /** `null`: none are declared. */
-export function backupsNow({ mirror, clock }: BackupSources): BackupsStanding | null {
+export function backupsNow({ mirror, clock }: BackupSources): BackupsStatus | null {
   const { lease, members, secrets } = mirror.image;
   const holder = lease?.value.state === 'held' ? lease.value.holder : null;
   return backupsStanding({

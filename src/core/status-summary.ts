@@ -2,7 +2,6 @@
  * A summary of one agent's view, the verdict first: what `status` shows. Pure, so that every agent and every test draws the
  * same conclusions.
  */
-import type { BackupsStanding } from './backups/standing.ts';
 import type { ClusterView, MemberStatus } from './cluster-view.ts';
 import { forecast } from './forecast.ts';
 import { handsOffLeftMs } from './hands-off.ts';
@@ -12,6 +11,7 @@ import { shortcomings, verdictOf } from './shortcomings.ts';
 import { type NodeName, type NodeSpec, nodesOfRole, type Spec, slotName } from './spec.ts';
 import type {
   AcceptedLossStatus,
+  BackupsStatus,
   ClusterStatus,
   DurabilityStatus,
   HandsOffStatus,
@@ -28,7 +28,7 @@ export function summarise(
   view: ClusterView,
   heardMs: ReadonlyMap<NodeName, number>,
   handsOffSinceMs: number = view.nowMs,
-  backups: BackupsStanding | null = null,
+  backups: BackupsStatus | null = null,
 ): ClusterStatus {
   const { store } = view;
   const spec = store.spec?.value.spec ?? null;
@@ -41,7 +41,7 @@ export function summarise(
   const because =
     spec === null
       ? ['there is no spec in the store yet']
-      : [...shortcomings(view, { nodes, poolers, primary, durability }), ...(backups?.because ?? [])];
+      : [...shortcomings(view, { nodes, poolers, primary, durability }), ...(backups?.troubles ?? [])];
   const holder = nodes.find((node) => node.node === primary) ?? null;
   const postgres = holder?.postgres ?? null;
   return {
@@ -63,7 +63,7 @@ export function summarise(
     durability,
     ifPrimaryDied: forecast(view, reach),
     acceptedLoss: acceptedLossOf(view),
-    backups: backups?.status ?? null,
+    backups,
   };
 }
 

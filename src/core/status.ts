@@ -107,12 +107,14 @@ export interface ClusterStatus {
   readonly registered?: readonly Pick<RegisteredCertificate, 'name' | 'where' | 'issuedAt' | 'expiresAt'>[] | undefined;
 }
 
-/** Of the past that can be opened, and of what is to be done for it. What is wrong stands in `because`. */
+/** Of the past that can be opened, and of what is to be done for it. */
 export interface BackupsStatus {
   /** `null`: not known yet. */
   readonly window: RecoverableWindow | null;
   /** When the newest commit was made that is known to be in the repository; `null`: none is known. */
   readonly safeUntil: string | null;
+  /** What is wrong: these stand in the cluster's `because`, too. */
+  readonly troubles: readonly string[];
   readonly todo: readonly string[];
 }
 

@@ -218,7 +218,10 @@ export const clusterStatus = z.object({
   ifPrimaryDied: forecast.nullish(),
   acceptedLoss: z.object({ by: text, lacksBytes: bytes, afterLsn: text }).nullish(),
   backups: z
-    .object({ window: recoverableWindow.nullable(), safeUntil: text.nullable(), todo: z.array(text) })
+    .object({
+      ...{ window: recoverableWindow.nullable(), safeUntil: text.nullable() },
+      ...{ troubles: z.array(text), todo: z.array(text) },
+    })
     .nullish(),
   authority: z.array(authorityPart).optional(),
   registered: z

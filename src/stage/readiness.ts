@@ -61,7 +61,9 @@ function shortcomings(status: ClusterStatus): readonly string[] {
   const owed = status.nodes
     .filter((node) => node.unconverged.length > 0)
     .map((node) => `${node.node} owes ${node.unconverged.join(', ')}`);
-  return status.verdict === 'HEALTHY' ? owed : [...status.because, ...owed];
+  // A stage whose repository is away, or has not been given its secret yet, is up.
+  const apart = status.backups?.troubles ?? [];
+  return status.verdict === 'HEALTHY' ? owed : [...status.because.filter((why) => !apart.includes(why)), ...owed];
 }
 
 function troubleOf(status: ClusterStatus): readonly string[] {

@@ -32,14 +32,14 @@ const whole: BackupsFacts = {
   primary: { ...memberStatus('db1', { postgres }), diskFreeBytes: 3_600 * 1_000_000 },
 };
 const standing = (change: Partial<BackupsFacts> = {}) => backupsStanding({ ...whole, ...change });
-const because = (change: Partial<BackupsFacts>) => standing(change)?.because;
+const because = (change: Partial<BackupsFacts>) => standing(change)?.troubles;
 const seen = (change: Partial<RepositoryRecord>) => ({ repository: { ...repository, ...change } });
 
 it('says how far back one can look, and nothing where all is well', () => {
-  expect(standing()).toMatchObject({ because: [], status: { todo: [], safeUntil: ago(41_000) } });
-  expect(standing()?.status.window?.stretches).toMatchObject([{ fromMs: nowMs - 50 * minute, toMs: nowMs - 41_000 }]);
+  expect(standing()).toMatchObject({ troubles: [], todo: [], safeUntil: ago(41_000) });
+  expect(standing()?.window?.stretches).toMatchObject([{ fromMs: nowMs - 50 * minute, toMs: nowMs - 41_000 }]);
   expect(standing({ backups: null })).toBeNull();
-  expect(standing({ repository: null })).toMatchObject({ because: [], status: { window: null, todo: [] } });
+  expect(standing({ repository: null })).toMatchObject({ troubles: [], window: null, todo: [] });
 });
 
 it('tells of an archiver that stands still, what waits, and how long the disk lasts', () => {
@@ -94,12 +94,12 @@ it.each<[string, Partial<BackupsFacts>]>([
 
 it('says that there is no full backup yet, and how one comes', () => {
   const none = seen({ contents: { ...contents, state: 'empty', backups: [] } });
-  const todo = (change: Partial<BackupsFacts>) => standing({ ...none, ...change })?.status.todo;
+  const todo = (change: Partial<BackupsFacts>) => standing({ ...none, ...change })?.todo;
   expect(todo({})).toEqual(['there is no full backup yet, one is due']);
   expect(todo({ backups: whole.backups && { ...whole.backups, full: null } })).toEqual([
     'there is no full backup yet: understudy backup now',
   ]);
   const run = { ...exampleRecords['backup-run'], work: 'full', state: 'running', id: 'B-0001' } as const;
   expect(todo({ run })).toEqual(['there is no full backup yet: B-0001 makes one']);
-  expect(standing(none)?.because).toEqual([]);
+  expect(standing(none)?.troubles).toEqual([]);
 });

@@ -31,28 +31,21 @@ export interface BackupsFacts {
   readonly nowMs: number;
 }
 
-export interface BackupsStanding {
-  readonly status: BackupsStatus;
-  readonly because: readonly string[];
-}
-
 /** A segment is archived at least once a minute. */
 const oldCommitMs = 5 * 60_000;
 
 /** `null`: none are declared. */
-export function backupsStanding(facts: BackupsFacts): BackupsStanding | null {
+export function backupsStanding(facts: BackupsFacts): BackupsStatus | null {
   const { backups, repository } = facts;
   if (backups === null) return null;
   const window = recoverable(facts);
-  return {
-    status: { window, safeUntil: repository?.safeUntil ?? null, todo: todo(facts, backups) },
-    because: [
-      repositoryTrouble(facts),
-      archiveTrouble(facts),
-      missingWal(window),
-      ...facts.ended.map((run) => failedRun(run, facts.nowMs)),
-    ].filter((text) => text !== null),
-  };
+  const troubles = [
+    repositoryTrouble(facts),
+    archiveTrouble(facts),
+    missingWal(window),
+    ...facts.ended.map((run) => failedRun(run, facts.nowMs)),
+  ].filter((text) => text !== null);
+  return { window, safeUntil: repository?.safeUntil ?? null, troubles, todo: todo(facts, backups) };
 }
 
 /** As of the last look; `null`: not known. */
