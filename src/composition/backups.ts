@@ -4,18 +4,32 @@ import { backupAnswers } from '../agent/backup-answers.ts';
 import { BackupRunner } from '../agent/backup-runner.ts';
 import type { DatabaseNode } from '../agent/database-node.ts';
 import { RepositoryAccess } from '../agent/repository-access.ts';
+import { hasRepositorySecret } from '../agent/repository-order.ts';
 import { RepositoryWatch } from '../agent/repository-watch.ts';
 import type { BackupAnswers } from '../api/contract/backups.ts';
+import type { DoctorFinding } from '../api/contract/looks.ts';
+import { repositoryUrl } from '../core/backups-spec.ts';
+import { inOneLine } from '../core/one-line.ts';
 import { isHolder } from '../core/situation.ts';
 import type { Spec } from '../core/spec.ts';
+import { checkBackups } from '../doctor/backups.ts';
+import { describeError, isUnderstudyError } from '../errors/understudy-error.ts';
+import { repositoryPaths } from '../pgbackrest/paths.ts';
 import type { Repository } from '../ports/repository.ts';
+import { repositorySecretName } from '../records/keys.ts';
 import { createSealer } from '../secrets/sealer.ts';
 import { nextAfter } from '../timing/cron.ts';
 import { secretsOf } from './certificates.ts';
 import type { Foundation } from './foundation.ts';
+import { diskFreeBytes } from './local-server.ts';
+
+/** pgBackRest tries several times, and is asked twice where it does not answer. */
+const lookWithinMs = 4_000;
 
 export interface Backups {
   readonly answers: BackupAnswers;
+  /** For `doctor`; none where no backups are declared. */
+  findings(): Promise<readonly DoctorFinding[]>;
   /** Each ends with the agent. */
   forEver(): readonly Promise<void>[];
 }
@@ -49,6 +63,7 @@ export function backupsOf(foundation: Foundation, { agent, spec, repositoryOf }:
   const runner = new BackupRunner({ ...common, postgres: agent.postgres, repository, trouble });
   return {
     answers: backupAnswers({ ...common, sealer, trouble, nextAfter }),
+    findings: async () => await backupFindings(foundation, agent, { spec: spec(), access, repositoryOf }),
     forEver: () => [access.runForEver(), watch.runForEver(), runner.runForEver()],
   };
 }
@@ -59,4 +74,58 @@ function primaryHere({ freshView }: DatabaseNode) {
   const { view } = freshView;
   if (!isHolder(view) || view.postgres.state !== 'primary') return null;
   return view.postgres;
+}
+
+interface Asked {
+  readonly spec: Spec | null;
+  readonly access: RepositoryAccess;
+  readonly repositoryOf: BackupParts['repositoryOf'];
+}
+
+/** Asks the program and the repository itself, briefly: whoever waits for it looks at every node. */
+async function backupFindings(
+  { clock, file }: Foundation,
+  agent: DatabaseNode,
+  { access, repositoryOf, spec }: Asked,
+): Promise<readonly DoctorFinding[]> {
+  if (spec === null || spec.backups === null) return [];
+  const { mirror, signal } = agent;
+  const { image } = mirror;
+  const isSealedHere = image.secrets.has(`${file.node}/${repositorySecretName}`);
+  const [program, asked] = await Promise.all([
+    orWhy(repositoryOf(spec).program()),
+    orWhy(access.repository?.contents({ withinMs: lookWithinMs, signal }) ?? Promise.resolve(null)),
+  ]);
+  const { spool } = repositoryPaths(file.directories.state);
+  const server = primaryHere(agent);
+  const { safeUntil = null, stalled = null } = image.repository?.value ?? {};
+  return checkBackups({
+    program:
+      'because' in program
+        ? { missing: program.because }
+        : { found: `pgBackRest ${program.answer.version} at ${program.answer.path}` },
+    place: repositoryUrl(spec.backups.to),
+    secret: isSealedHere ? 'given' : hasRepositorySecret(agent) ? 'not-sealed-here' : 'missing',
+    contents: 'because' in asked ? null : asked.answer,
+    trouble: 'because' in asked ? asked.because : access.trouble,
+    archiving:
+      server === null
+        ? null
+        : {
+            archiver: server.archiver,
+            waitsForRestart: server.pendingRestart.some(({ name }) => name === 'archive_mode'),
+            stalled,
+            commitAgeMs: safeUntil === null ? null : clock.wallClock().getTime() - Date.parse(safeUntil),
+          },
+    ...{ spool, spoolFreeBytes: await diskFreeBytes(spool) },
+  });
+}
+
+async function orWhy<T>(asking: Promise<T>): Promise<{ readonly answer: T } | { readonly because: string }> {
+  try {
+    return { answer: await asking };
+  } catch (error) {
+    if (!isUnderstudyError(error)) throw error;
+    return { because: inOneLine(describeError(error)) };
+  }
 }

@@ -181,6 +181,7 @@ function databaseBackend(
         audit.doctor(),
         ...authority.findings(),
         ...own.findings(),
+        ...(file.role === 'database' ? await backups.findings() : []),
         ...(file.role === 'witness' ? [] : [checkRevocationList(lists.trouble)]),
         ...(file.role === 'witness' ? [] : [checkFence(await fence.peek(), isService)]),
       ];
