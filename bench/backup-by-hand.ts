@@ -95,6 +95,16 @@ export class ByHand {
     return server;
   }
 
+  /** What a directory answers that was restored and stopped. */
+  async askRestored(data: string, sql: string): Promise<string> {
+    const server = await this.#start(data, await freePort(['127.0.0.1']), ['-c', 'archive_mode=off']);
+    try {
+      return await server.ask(sql);
+    } finally {
+      await server.stop();
+    }
+  }
+
   /** One value of the stage's own server. */
   async ask(sql: string): Promise<string> {
     return await this.#ask(join(this.#stage.record.run, 'db1'), 5432, sql);
