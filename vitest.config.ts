@@ -8,6 +8,7 @@ const real = {
   hookTimeout: 120_000,
 };
 const stages = 'test/stage-*.it.test.ts';
+const client = 'test/client-*.it.test.ts';
 const simulator = 'test/simulator.it.test.ts';
 
 /** `npm test` runs these side by side: tools/test.sh. */
@@ -28,11 +29,12 @@ export default defineConfig({
         test: {
           name: 'servers',
           include: ['test/**/!(stage-*).it.test.ts'],
-          exclude: [simulator],
+          exclude: [simulator, client],
           ...real,
         },
       },
       { test: { name: 'stages', include: [stages], ...real } },
+      { test: { name: 'client', include: [client], ...real } },
     ],
   },
 });

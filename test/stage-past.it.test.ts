@@ -1,6 +1,6 @@
 /**
  * The past of a real cluster under load: somebody changes every row of a table; the moment is found, what differs is shown, and the rows
- * come back. What is killed in between leaves nothing. Played with `TEST_LONG=1`.
+ * come back. What is killed in between leaves nothing.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -87,51 +87,47 @@ async function past(stage: TestStage, ...args: readonly string[]): Promise<z.inf
 }
 const json = z.union([z.array(z.looseObject({})), z.looseObject({})]);
 
-test.runIf(process.env.TEST_LONG === '1')(
-  'somebody changes every row, and the past brings them back',
-  { timeout: 300_000 },
-  async () => {
-    await withStage({ nodes: 2, appNodes: 1 }, async (stage) => {
-      await declareBackups(stage);
-      await restartEverything(stage);
-      await shop(stage, "CREATE TABLE users AS SELECT n AS id, 'name ' || n AS name FROM generate_series(1, 500) n");
-      await shop(stage, 'ALTER TABLE users ADD PRIMARY KEY (id)');
-      const made = await stage.cli('backup', 'now');
-      expect(made.code, made.stderr).toBe(0);
+test('somebody changes every row, and the past brings them back', { timeout: 300_000 }, async () => {
+  await withStage({ nodes: 2, appNodes: 1 }, async (stage) => {
+    await declareBackups(stage);
+    await restartEverything(stage);
+    await shop(stage, "CREATE TABLE users AS SELECT n AS id, 'name ' || n AS name FROM generate_series(1, 500) n");
+    await shop(stage, 'ALTER TABLE users ADD PRIMARY KEY (id)');
+    const made = await stage.cli('backup', 'now');
+    expect(made.code, made.stderr).toBe(0);
 
-      const writers = await startWriters(stage, 2, 'local', 'app1');
-      await shop(stage, "UPDATE users SET name = 'right' WHERE id = 7");
-      const before = await moment(stage);
-      await shop(stage, "UPDATE users SET name = 'X'");
-      const after = await moment(stage);
-      await shop(stage, 'DELETE FROM users WHERE id = 9');
-      await archiveAll(stage);
+    const writers = await startWriters(stage, 2, 'local', 'app1');
+    await shop(stage, "UPDATE users SET name = 'right' WHERE id = 7");
+    const before = await moment(stage);
+    await shop(stage, "UPDATE users SET name = 'X'");
+    const after = await moment(stage);
+    await shop(stage, 'DELETE FROM users WHERE id = 9');
+    await archiveAll(stage);
 
-      const condition = "(SELECT count(*) FROM users WHERE name = 'X') > 100";
-      const when = await past(stage, 'when', condition, '--to', after, '--precision', '100ms');
-      expect(when).toMatchObject({ found: 'change', was: false, isPrecise: true });
-      const { after: from, by } = z.object({ after: z.string(), by: z.string() }).parse(when);
-      expect([from < after, by > before]).toEqual([true, true]);
-      expect(Date.parse(by) - Date.parse(from)).toBeLessThanOrEqual(100);
+    const condition = "(SELECT count(*) FROM users WHERE name = 'X') > 100";
+    const when = await past(stage, 'when', condition, '--to', after, '--precision', '100ms');
+    expect(when).toMatchObject({ found: 'change', was: false, isPrecise: true });
+    const { after: from, by } = z.object({ after: z.string(), by: z.string() }).parse(when);
+    expect([from < after, by > before]).toEqual([true, true]);
+    expect(Date.parse(by) - Date.parse(from)).toBeLessThanOrEqual(100);
 
-      const file = join(stage.directory, 'back.sql');
-      const differs = await past(stage, before, '--table', 'users', '--sql', file);
-      expect(differs).toMatchObject({ rowsThen: 500, rowsNow: 499, gone: 1, changed: 499, new: 0, isWhole: true });
-      expect(instancesIn(stage)).toEqual([]);
+    const file = join(stage.directory, 'back.sql');
+    const differs = await past(stage, before, '--table', 'users', '--sql', file);
+    expect(differs).toMatchObject({ rowsThen: 500, rowsNow: 499, gone: 1, changed: 499, new: 0, isWhole: true });
+    expect(instancesIn(stage)).toEqual([]);
 
-      const back = await psql(stage, readFileSync(file, 'utf8'));
-      expect(back.code, back.stderr).toBe(0);
-      const sum = "SELECT count(*)::int AS rows, count(*) FILTER (WHERE name = 'X')::int AS wrong FROM users";
-      expect(await shop(stage, sum)).toEqual([{ rows: 500, wrong: 0 }]);
-      expect(await shop(stage, 'SELECT name FROM users WHERE id = 7')).toEqual([{ name: 'right' }]);
+    const back = await psql(stage, readFileSync(file, 'utf8'));
+    expect(back.code, back.stderr).toBe(0);
+    const sum = "SELECT count(*)::int AS rows, count(*) FILTER (WHERE name = 'X')::int AS wrong FROM users";
+    expect(await shop(stage, sum)).toEqual([{ rows: 500, wrong: 0 }]);
+    expect(await shop(stage, 'SELECT name FROM users WHERE id = 7')).toEqual([{ name: 'right' }]);
 
-      const again = await stage.cli('past', before, '--table', 'users', '--sql', file);
-      expect([again.code, again.stderr]).toEqual([2, expect.stringContaining('must not be there yet')]);
-      await lives(stage, { before, after });
-      expect((await writers.stop()).missing).toBe(0);
-    });
-  },
-);
+    const again = await stage.cli('past', before, '--table', 'users', '--sql', file);
+    expect([again.code, again.stderr]).toEqual([2, expect.stringContaining('must not be there yet')]);
+    await lives(stage, { before, after });
+    expect((await writers.stop()).missing).toBe(0);
+  });
+});
 
 async function psql(stage: TestStage, script: string) {
   const args = ['-X', '-h', join(stage.record.run, 'db2'), '-U', 'postgres', '-d', 'shop'];
