@@ -44,6 +44,7 @@ export interface DatabaseNodeParts {
   readonly postgres: Postgres;
   readonly log: ActionLog;
   readonly configuration: Configure;
+  readonly restoreCommand: ExecutionContext['restoreCommand'];
   readonly fence: Fence;
   readonly promises: PromiseFile;
   readonly askPromise: ExecutionContext['askPromise'];
@@ -285,6 +286,7 @@ export class DatabaseNode {
       signal: this.signal,
       upstream: (node) => this.#upstream(node),
       configuration: (spec, sync) => this.#settings.of(spec, sync),
+      restoreCommand: this.#parts.restoreCommand,
       bind: this.bind,
       askPromise: this.#parts.askPromise,
       checkpointOn: this.#parts.checkpointOn,

@@ -57,7 +57,7 @@ async function performLocally(
       return done;
     case 'follow':
       // A session that has not read its files yet shows the old upstream for a moment: then there is nothing to tell.
-      if (await postgres.follow(context.upstream(action.from), slotName(context.self), options)) {
+      if (await follow(context, action, options)) {
         context.emit('standby.follows', { node: context.self, upstream: action.from });
       }
       return { ...done, lookAgain: true };
@@ -85,6 +85,15 @@ async function performLocally(
     default:
       return startJob(context, action, view);
   }
+}
+
+async function follow(
+  { postgres, restoreCommand, self, spec, upstream }: ExecutionContext,
+  { archive, from }: Extract<Action, { do: 'follow' }>,
+  options: Parameters<ExecutionContext['postgres']['follow']>[2],
+): Promise<boolean> {
+  const archived = archive === true ? restoreCommand(spec()) : null;
+  return await postgres.follow(upstream(from), slotName(self), { ...options, restoreCommand: archived });
 }
 
 /** Counts from before the first was asked, and only when every one has promised and the fence has confirmed it. */

@@ -34,6 +34,8 @@ export interface ExecutionContext {
   askWal(node: NodeName, request: WalRequest, withinMs: number): Promise<WalPiece | null>;
   /** Throws when the spec does not name that node. */
   upstream(node: NodeName): Upstream;
+  /** Of the archive of the cluster's backups; `null`: there is none. */
+  restoreCommand(spec: Spec): string | null;
   /** `sync`: the standbys that commits may wait for; without it those that are in force. */
   configuration(spec: Spec, sync?: SyncSet): ServerConfiguration;
   /**

@@ -147,6 +147,7 @@ function databaseAgent(foundation: Foundation, shared: Shared, self: () => Datab
         floor,
         syncNames: syncNames(sync),
       }),
+    restoreCommand: (wanted) => (wanted.backups === null ? null : repositoryOf(wanted).commands.restore),
     diskFreeBytes: () => diskFreeBytes(file.directories.data),
     heard: audit.heard,
   });

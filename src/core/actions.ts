@@ -210,7 +210,8 @@ export type Action = Because &
         readonly archives: { readonly after: Lsn | null } | null;
       }
     // short acts
-    | { readonly do: 'follow'; readonly from: NodeName }
+    /** `archive`: it fetches from the archive meanwhile what nobody streams to it any more. */
+    | { readonly do: 'follow'; readonly from: NodeName; readonly archive?: true }
     | { readonly do: 'configure'; readonly spec: Spec; readonly specRevision: number; readonly sync: SyncSet }
     | { readonly do: 'apply-slots'; readonly targets: readonly SlotTarget[] }
     /** Of roles that may not log in any more. */

@@ -19,6 +19,7 @@ import type { Decision } from './decision.ts';
 import { unreachable } from './exhausted-union.ts';
 import { renewEveryMs } from './lease.ts';
 import type { DatabaseMemory } from './memory.ts';
+import { watchArchive } from './rules/archive-fallback.ts';
 import { watchCrashes } from './rules/crashes.ts';
 import { watchElected } from './rules/election.ts';
 import { decideFailover } from './rules/failover.ts';
@@ -85,6 +86,7 @@ function observe(view: ClusterView, memory: DatabaseMemory): DatabaseMemory {
     configuredSync: running ? next.configuredSync : null,
     databasesRevision: view.postgres.state === 'primary' ? next.databasesRevision : null,
     unansweringSinceMs: isUnanswering(view) ? (memory.unansweringSinceMs ?? view.nowMs) : null,
+    archiveReading: watchArchive(view, memory.archiveReading),
     waitingForHolderSinceMs: waits ? (memory.waitingForHolderSinceMs ?? view.nowMs) : null,
   };
 }

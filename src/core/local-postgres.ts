@@ -125,4 +125,6 @@ export type LocalPostgres =
       readonly receiver: 'streaming' | 'connecting' | 'none';
       /** The server's log says that the WAL it needs is no longer there, or its timeline has forked. */
       readonly cannotStream: 'wal-removed' | 'diverged' | null;
+      /** It fetches WAL from the archive when nobody streams to it. */
+      readonly readsArchive: boolean;
     });

@@ -64,6 +64,14 @@ export interface Examined {
   readonly rewindFailed: string | null;
 }
 
+export interface ArchiveReading {
+  /** How far it has replayed, and since when. */
+  readonly at: Lsn;
+  readonly sinceMs: number;
+  /** Since when somebody streams to it again. */
+  readonly streamingSinceMs: number | null;
+}
+
 export interface MemberSeen {
   readonly counter: number;
   readonly atMs: number;
@@ -113,6 +121,8 @@ export interface DatabaseMemory {
   readonly keptDiscarded: boolean;
   readonly examined: Examined | null;
   readonly status: { readonly key: string; readonly counter: number; readonly atMs: number } | null;
+  /** While the local standby fetches from the archive; `null`: it does not. */
+  readonly archiveReading: ArchiveReading | null;
   /** Since when this node has waited for the holder to become writable, before it starts as a standby anyway. */
   readonly waitingForHolderSinceMs: number | null;
   /** Since when the local server has answered nobody: it could not be looked at, or was on its way down by itself. */
@@ -157,6 +167,7 @@ export function emptyMemory(nowMs: number): DatabaseMemory {
     keptDiscarded: false,
     examined: null,
     status: null,
+    archiveReading: null,
     waitingForHolderSinceMs: null,
     unansweringSinceMs: null,
     failingProbes: null,

@@ -121,8 +121,15 @@ export interface Postgres {
   obeyRevocations(serials: readonly string[], listIsNew: boolean, options: ActOptions): Promise<void>;
   /** Starts, or adopts when it runs already, and returns when connections are accepted in that role. */
   start(as: StartAs, options: ActOptions): Promise<void>;
-  /** Points a running standby at another upstream by reload. Answers whether it was pointed elsewhere before. */
-  follow(upstream: Upstream, slot: string, options: ActOptions): Promise<boolean>;
+  /**
+   * Points a running standby at another upstream by reload, and at an archive beside it (from 14 on). Answers whether it was pointed
+   * elsewhere before.
+   */
+  follow(
+    upstream: Upstream,
+    slot: string,
+    options: ActOptions & { readonly restoreCommand?: string | null },
+  ): Promise<boolean>;
   /**
    * Ends streaming for good: no upstream, no WAL receiver, and none comes back. Restarts the server where a reload
    * does not do it. Nothing is acknowledged to anybody when it returns.

@@ -91,7 +91,7 @@ export async function clone(
       );
     }
     await prepare(layout.incoming);
-    await writeUpstream(layout.incoming, { upstream, slot: expected.slot }, reach);
+    await writeUpstream(layout.incoming, { upstream, slot: expected.slot, restoreCommand: null }, reach);
     // Whoever starts it, it starts as a standby.
     await writeFile(join(layout.incoming, 'standby.signal'), '', { mode: 0o600 });
     await refuseForeign(layout, expected.systemIdentifier);

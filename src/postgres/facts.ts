@@ -49,6 +49,7 @@ const positionSchema = z.object({
   receiver_status: z.string().nullable(),
   receiver_timeline: z.number().nullable(),
   primary_conninfo: z.string(),
+  reads_archive: z.boolean(),
   sync_names: z.string(),
   /** What the startup process waits for, while there is no WAL receiver. */
   startup_wait: z.string().nullable(),
@@ -77,6 +78,7 @@ const positionColumns = `
       w.status as receiver_status,
       w.received_tli as receiver_timeline,
       current_setting('primary_conninfo') as primary_conninfo,
+      current_setting('restore_command') <> '' as reads_archive,
       current_setting('synchronous_standby_names') as sync_names,
       case when r.recovery and w.status is null then
         (select wait_event from pg_stat_activity where backend_type = 'startup') end as startup_wait`;

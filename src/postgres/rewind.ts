@@ -109,7 +109,7 @@ export async function rewind(
     await pgRewind(context, upstream, [], onProgress, deadline);
     await requireBeginning(layout);
     await prepare(layout.data);
-    await writeUpstream(layout.data, { upstream, slot: expected.slot }, reach);
+    await writeUpstream(layout.data, { upstream, slot: expected.slot, restoreCommand: null }, reach);
     await rm(join(layout.data, 'recovery.signal'), { force: true });
     await writeFile(layout.standbySignal, '', { mode: 0o600 });
     await syncDirectory(layout.data);

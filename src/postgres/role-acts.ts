@@ -39,7 +39,8 @@ export function createRoleActs(parts: RoleParts): RoleActs {
   return {
     start: (as, act) => startAs(as, deadlineOf(clock, act)),
 
-    follow: (upstream, slot, act) => pointAt(parts, upstream, slot, deadlineOf(clock, act)),
+    follow: (upstream, slot, { restoreCommand = null, ...act }) =>
+      pointAt(parts, { upstream, slot, restoreCommand }, deadlineOf(clock, act)),
 
     async cutOff(act) {
       const deadline = deadlineOf(clock, act);

@@ -42,7 +42,10 @@ export async function startInRole(parts: RoleStart, as: StartAs, deadline: Deadl
   if (readControl(layout.controlFile).found === 'nothing') {
     throw new UnderstudyError('POSTGRES_FAILED', `there is no cluster in ${layout.data} to start`);
   }
-  const followed = as.role === 'standby' && as.upstream !== null ? { upstream: as.upstream, slot: as.slot } : null;
+  const followed =
+    as.role === 'standby' && as.upstream !== null
+      ? { upstream: as.upstream, slot: as.slot, restoreCommand: null }
+      : null;
   await requireStartable(layout, as.role);
   const outcome = await start(
     { layout, binaries: await parts.binaries(), session, clock, address, port, fence },
@@ -60,7 +63,7 @@ export async function startInRole(parts: RoleStart, as: StartAs, deadline: Deadl
   });
   await endRewind(layout);
   parts.started();
-  if (outcome === 'adopted' && followed !== null) await pointAt(parts, followed.upstream, followed.slot, deadline);
+  if (outcome === 'adopted' && followed !== null) await pointAt(parts, followed, deadline);
 }
 
 async function judgeFailedStart(

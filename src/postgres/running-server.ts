@@ -176,6 +176,7 @@ export function createRunningServer(context: RunningServerContext): RunningServe
       upstream: upstreamNode(fast.primary_conninfo, context.domain),
       receiver: streaming ? 'streaming' : fast.receiver_status === null ? 'none' : 'connecting',
       cannotStream: diagnosis.look(streaming),
+      readsArchive: fast.reads_archive,
     };
   };
 

@@ -18,6 +18,7 @@ function facts(those: Partial<PositionFacts>): PositionFacts {
     replay_age_s: 4,
     receiver_status: 'streaming',
     receiver_timeline: 1,
+    reads_archive: false,
     primary_conninfo: '',
     sync_names: '',
     startup_wait: null,

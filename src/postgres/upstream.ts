@@ -1,6 +1,6 @@
 /**
- * Where a standby gets its WAL from: `primary_conninfo` and `primary_slot_name` in a file of their own, because they
- * change with every move of the primary and the rest does not.
+ * Where a standby gets its WAL from: `primary_conninfo`, `primary_slot_name` and, while it reads from the archive, `restore_command`
+ * in a file of their own, because they change with every move of the primary and the rest does not.
  *
  * The connection is verified by name (`sslmode=verify-full`) while it goes to the address, so DNS takes no part.
  * Rests on documentation 20.6.3 "Standby Servers" (both reloadable from version 13 on) and 34.1.2.
@@ -52,18 +52,22 @@ export function upstreamNode(text: string, domain: string): NodeName | null {
   return host?.endsWith(ending) === true ? host.slice(0, -ending.length) : null;
 }
 
-/** Answers whether the file changed. */
-export function writeUpstream(
-  directory: string,
-  as: { readonly upstream: Upstream; readonly slot: string } | null,
-  reach: Reach,
-): Promise<boolean> {
+export interface Followed {
+  readonly upstream: Upstream;
+  readonly slot: string;
+  /** Reads from the archive, too; `null`: it streams alone. */
+  readonly restoreCommand: string | null;
+}
+
+/** Without an archive `restore_command` is what no other file sets: empty. Answers whether the file changed. */
+export function writeUpstream(directory: string, as: Followed | null, reach: Reach): Promise<boolean> {
   const lines =
     as === null
       ? [settingLine('primary_conninfo', ''), settingLine('primary_slot_name', '')]
       : [
           settingLine('primary_conninfo', upstreamConninfo(as.upstream, reach)),
           settingLine('primary_slot_name', as.slot),
+          ...(as.restoreCommand === null ? [] : [settingLine('restore_command', as.restoreCommand)]),
         ];
   return keepFile(join(directory, upstreamFile), `${lines.join('\n')}\n`);
 }

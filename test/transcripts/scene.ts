@@ -186,6 +186,7 @@ export class Scene {
       checkpointOn: async () => undefined,
       askWal: async () => null,
       bootId: 'boot-1',
+      restoreCommand: () => null,
       diskFreeBytes: async () => null,
     });
   }

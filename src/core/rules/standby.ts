@@ -11,6 +11,7 @@ import type { LocalPostgres } from '../local-postgres.ts';
 import { cutTerm } from '../promise.ts';
 import { act, isWritable, nothing, refuse, type Situation, type Verdict, wait } from '../situation.ts';
 import type { NodeName } from '../spec.ts';
+import { decideArchive } from './archive-fallback.ts';
 import { endHung, hungStandbyAfterMs } from './hung.ts';
 import { retryAfterMs } from './job-retry.ts';
 import { decideRescue, decideReturn } from './rejoin.ts';
@@ -130,6 +131,8 @@ function keepStandby(situation: Situation, holder: NodeName, term: number, writa
     const text = `cut off for term ${cutTerm(view.promise)}, while ${holder} holds term ${term}`;
     return refuse({ what: 'follow', blockedBy: 'cut-off', text }, 200);
   }
+  const byArchive = view.requests.reinit ? null : decideArchive(situation, postgres, holder, term, writable);
+  if (byArchive !== null) return byArchive;
   if (view.requests.reinit || postgres.cannotStream !== null) return cloneAgain(situation, holder, term, writable);
   if (view.requests.restart && retryAfterMs(view, 'restart') === 0) {
     return act(

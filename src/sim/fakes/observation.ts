@@ -46,6 +46,7 @@ export function viewOf(server: FakeServer, major: number): LocalPostgres {
     upstream: disk.upstream,
     receiver: process.receiver !== null ? 'streaming' : disk.upstream === null ? 'none' : 'connecting',
     cannotStream: process.cannotStream,
+    readsArchive: false,
   };
 }
 

@@ -184,6 +184,7 @@ export class DatabaseMachine {
       askWal: async (node: NodeName, request: WalRequest, withinMs: number) =>
         (await this.#call(process, node, (agent) => agent.backend.lastWords(request), withinMs)).piece,
       bootId: this.host.bootId,
+      restoreCommand: () => null,
       diskFreeBytes: async () => (this.server.disk.isFull ? 0 : 1e9),
     };
   }
