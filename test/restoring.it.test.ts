@@ -63,6 +63,9 @@ it('plans what is possible, and refuses every directory that is not for it', asy
   const plan = await planOf(time(moments[1] ?? ''), place('restored'));
   expect(plan).toMatchObject({ kept: null, expectedMs: null, destination: { found: 'nothing', obstacles: [] } });
   expect(plan.bytes).toBeGreaterThan(1_000_000);
+  expect(plan.window).toMatchObject({
+    stretches: [{ backups: [plan.backup.label], end: { because: 'archive-ends' } }],
+  });
   expect(existsSync(place('restored'))).toBe(false);
   mkdirSync(place('foreign'));
   writeFileSync(place('foreign/letter'), 'dear');

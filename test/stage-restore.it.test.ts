@@ -4,7 +4,7 @@
  * `TEST_LONG=1`.
  */
 import { randomInt } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import { expect, test } from 'vitest';
@@ -23,7 +23,11 @@ interface Commit {
 }
 
 const momentsTried = 5;
-const done = z.object({ start: z.string(), into: z.string(), recovered: z.object({ timeline: z.number() }) });
+const done = z.object({
+  ...{ start: z.string(), into: z.string(), recovered: z.object({ timeline: z.number() }) },
+  // The archive was looked through, over both changes of the timeline, and nothing is missing.
+  plan: z.object({ possible: z.string().regex(/^\S+Z to \S+Z$/) }),
+});
 
 /** Each with the times between which the server committed it: all are of this machine's clock. */
 function startHistory(stage: TestStage) {
@@ -183,6 +187,13 @@ test.runIf(process.env.TEST_LONG === '1')(
           join(stage.record.root, 'no'),
         );
         expect([refused.code, refused.stderr]).toEqual([3, expect.stringContaining('the earliest possible is')]);
+        const into = join(stage.record.root, 'no');
+        const beyond = await stage.cli('restore', '--to', 'FF/0', '--into', into, '--yes');
+        expect([beyond.code, beyond.stderr, existsSync(into)]).toEqual([
+          3,
+          expect.stringMatching(/FF\/0 is not archived.*possible is \S+Z to \S+Z/s),
+          false,
+        ]);
         const live = await stage.cli(
           'restore',
           '--to',

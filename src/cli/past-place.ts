@@ -8,33 +8,47 @@ import { join } from 'node:path';
 import type { Account } from '../by-hand/place.ts';
 import type { NotPossible } from '../core/backups/choice.ts';
 import type { Target } from '../core/backups/target.ts';
-import type { RepositoryBackup } from '../core/repository.ts';
+import type { PathPart } from '../core/backups/timeline-path.ts';
+import type { RepositoryBackup, RepositoryContents } from '../core/repository.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { PastParts } from '../past/parts.ts';
 import type { PastTarget } from '../past/scratch.ts';
 import type { Repository } from '../ports/repository.ts';
+import type { FoundWindow } from '../restoring/window-search.ts';
 import type { Call } from './call.ts';
 
 export interface PastPlace {
   readonly parts: PastParts;
   readonly repository: Repository;
-  readonly segmentBytes: number;
+  /** Looked for once: `past when` opens many moments one after another. */
+  readonly windowOf: (
+    contents: RepositoryContents,
+    path: readonly PathPart[],
+    signal: AbortSignal,
+  ) => Promise<FoundWindow>;
 }
 
-/** adr/0004; it serves estimates alone. */
+/** Where the backups don't tell (adr/0004). */
 const usualSegmentBytes = 4 * 1024 * 1024;
 const lookWithinMs = 60_000;
 
 /** Throws NOT_FOUND where there is no database node, or not the one that was named. */
 export async function pastPlace(call: Call, node?: string): Promise<PastPlace> {
-  const [{ findPlace, dataDirectory }, { createRepository }, { openScratch }, { createLinuxClock }, { findBinaries }] =
-    await Promise.all([
-      import('../by-hand/place.ts'),
-      import('../pgbackrest/repository.ts'),
-      import('../past/scratch.ts'),
-      import('../timing/linux-clock.ts'),
-      import('../postgres/binaries.ts'),
-    ]);
+  const [
+    { findPlace, dataDirectory },
+    { createRepository },
+    { openScratch },
+    { createLinuxClock },
+    { findBinaries },
+    { searchWindow },
+  ] = await Promise.all([
+    import('../by-hand/place.ts'),
+    import('../pgbackrest/repository.ts'),
+    import('../past/scratch.ts'),
+    import('../timing/linux-clock.ts'),
+    import('../postgres/binaries.ts'),
+    import('../restoring/window-search.ts'),
+  ]);
   const place = await findPlace(call.io.cwd);
   const files = place.here.filter(({ role }) => role === 'database');
   const file = files.find((one) => one.node === node) ?? (node === undefined ? files[0] : undefined);
@@ -55,7 +69,12 @@ export async function pastPlace(call: Call, node?: string): Promise<PastPlace> {
     ...{ node: file.node, repository, binaries, run: directories.run, clock: createLinuxClock() },
     scratch: openScratch(join(directories.state, 'past')),
   };
-  return { parts, repository, segmentBytes: usualSegmentBytes };
+  let found: Promise<FoundWindow> | null = null;
+  const windowOf: PastPlace['windowOf'] = (contents, path, signal) => {
+    found ??= searchWindow(repository, { contents, path }, { withinMs: lookWithinMs, signal, usualSegmentBytes });
+    return found;
+  };
+  return { parts, repository, windowOf };
 }
 
 function become(account: Account | null): void {
@@ -91,25 +110,29 @@ export interface Source {
 
 /** What is nearest before it. Throws REFUSED with what would be possible, and what the repository's state says. */
 export async function sourceFor(
-  { repository, segmentBytes }: PastPlace,
+  { repository, windowOf }: PastPlace,
   target: Target,
   signal: AbortSignal,
 ): Promise<Source> {
-  const { chooseBackup } = await import('../core/backups/choice.ts');
+  const [{ chooseBackup }, { clockMarginMs }] = await Promise.all([
+    import('../core/backups/choice.ts'),
+    import('../restoring/window-search.ts'),
+  ]);
   const contents = await repository.contents({ withinMs: lookWithinMs, signal });
   if (contents.state === 'unreachable') throw new UnderstudyError('REPOSITORY_UNREACHABLE', contents.trouble ?? '');
   const path = await repository.newestPath({ withinMs: lookWithinMs, signal });
-  const choice = chooseBackup({ contents, window: null, path, segmentBytes }, target);
-  if ('notPossible' in choice) throw outside(choice.notPossible);
+  const found = await windowOf(contents, path, signal);
+  const choice = chooseBackup({ contents, path, ...found, clockMarginMs }, target);
+  if ('notPossible' in choice) throw await outside(choice.notPossible);
   return { ...choice.chosen, timeline: path.at(-1)?.timeline ?? 'latest' };
 }
 
-function outside({ earliest, newest, text }: NotPossible): UnderstudyError {
-  const hint =
-    earliest === null
-      ? 'make one: understudy backup now'
-      : `possible is ${earliest} to ${newest ?? 'what is archived by now'}: understudy backup list`;
-  return new UnderstudyError('REFUSED', text, { hint });
+async function outside(notPossible: NotPossible): Promise<UnderstudyError> {
+  const { windowHint } = await import('./restore-run.ts');
+  const hint = windowHint(notPossible);
+  return new UnderstudyError('REFUSED', notPossible.text, {
+    hint: hint === null ? 'make one: understudy backup now' : `${hint}: understudy backup list`,
+  });
 }
 
 /** Recovery came to the end of the archive: as a refusal, with what it found there. */

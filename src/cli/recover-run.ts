@@ -31,8 +31,8 @@ import { carryOut, instanceDirectory, planOrRefuse, readTarget } from './restore
 import { outcomeText, planJson, planText } from './restore-text.ts';
 import { secretFrom } from './secret-input.ts';
 
-/** As `initdb` makes them; the backup's own is in its control file, which is not here yet. */
-const usualSegmentBytes = 16 * 1024 * 1024;
+/** As `initdb` of this project makes them (adr/0004). */
+const usualSegmentBytes = 4 * 1024 * 1024;
 
 interface Site {
   /** `null`: only a directory is written. */
@@ -61,8 +61,8 @@ export async function recover(call: Call, path: string, options: RecoverOptions)
     const instanceOf = (into: string): string => instanceDirectory(site.run, into);
     const parts = { repository, clock, stateDirectory: site.state, live: [], instanceOf };
     const plan = await planOrRefuse(call, parts, {
-      ...{ target, into: site.data, delta: false, archives: true, window: null },
-      ...{ action: 'promote', segmentBytes: usualSegmentBytes },
+      ...{ target, into: site.data, delta: false, archives: true },
+      ...{ action: 'promote', usualSegmentBytes },
     });
     if (plan.destination.found === 'data-directory') {
       throw new UnderstudyError(

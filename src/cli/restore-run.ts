@@ -1,6 +1,7 @@
 /** Carries out a restore that was planned: asks, shows how far it is, and recovers what was restored. */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import type { NotPossible } from '../core/backups/choice.ts';
 import { parseTarget, type Target } from '../core/backups/target.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { TransferProgress } from '../ports/repository.ts';
@@ -41,15 +42,18 @@ export function instanceDirectory(base: string, into: string): string {
   throw new UnderstudyError('REQUEST_INVALID', `${directory} is too long for a socket's path`);
 }
 
+/** What could be named instead; `null`: there is nothing. */
+export function windowHint({ earliest, newest, possible }: NotPossible): string | null {
+  if (possible !== null) return `possible is ${possible}`;
+  return earliest === null ? null : `possible is ${earliest} to ${newest ?? 'what is archived by now'}`;
+}
+
 /** Throws REFUSED with what would be possible. */
 export async function planOrRefuse(call: Call, parts: RestoringParts, wish: RestoreWish): Promise<RestorePlan> {
   const planned = await planRestore(parts, wish, { withinMs: lookWithinMs, signal: call.signal });
   if ('plan' in planned) return planned.plan;
-  const { earliest, newest, text } = planned.notPossible;
-  const hint =
-    earliest === null
-      ? 'see what is there: understudy backup list'
-      : `possible is from ${earliest} to ${newest ?? 'latest'}`;
+  const { text } = planned.notPossible;
+  const hint = windowHint(planned.notPossible) ?? 'see what is there: understudy backup list';
   throw new UnderstudyError('REFUSED', text, { hint });
 }
 

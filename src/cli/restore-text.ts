@@ -1,4 +1,5 @@
 /** A restore for people: what would be done, how far it is, and what there is now. */
+import { possibleText } from '../core/backups/choice.ts';
 import type { Target } from '../core/backups/target.ts';
 import type { Recovered } from '../restoring/recover.ts';
 import type { RestoredDirectory, RestorePlan } from '../restoring/restore-directory.ts';
@@ -26,6 +27,7 @@ export function planText(plan: RestorePlan): readonly string[] {
   const keeps = kept === null ? [] : [`kept      what ${continues === null ? 'is' : 'was'} in it, as ${kept}`];
   return [
     `target    ${targetText(target)}`,
+    ...windowLines(plan),
     `backup    ${backup.label}, ${backup.kind}, ended ${backup.finishedAt}`,
     `volume    ${bytesText(bytes)}, then ${wal}; ${bytesText(destination.freeBytes)} are free`,
     `into      ${destination.into}${destination.found === 'nothing' || kept !== null ? '' : ', over what is there'}`,
@@ -41,10 +43,22 @@ function continuesText(continues: NonNullable<RestorePlan['continues']>): string
     : 'with a restore that was cut off while it recovered: its server is ended if it runs, and replays on';
 }
 
+function windowLines({ backup, target, window }: RestorePlan): readonly string[] {
+  if (window === null)
+    return ['possible  not known: the archive could not be looked through, so that WAL may be missing'];
+  const stretch = window.stretches.find(({ backups }) => backups.includes(backup.label));
+  const gap = target.type !== 'time' && stretch?.end.because === 'wal-missing' ? stretch.end.segment : null;
+  return [
+    `possible  ${possibleText(window)}`,
+    ...(gap === null ? [] : [`missing   WAL from ${gap} on: it is recovered as far as that`]),
+  ];
+}
+
 export function planJson(plan: RestorePlan) {
-  const { backup, bytes, continues, destination, expectedMs, kept, target, walBytes } = plan;
+  const { backup, bytes, continues, destination, expectedMs, kept, target, walBytes, window } = plan;
   const { freeBytes, into, obstacles } = destination;
-  return { target, set: backup.label, bytes, walBytes, into, freeBytes, kept, continues, expectedMs, obstacles };
+  const chosen = { target, set: backup.label, possible: possibleText(window), bytes, walBytes };
+  return { ...chosen, into, freeBytes, kept, continues, expectedMs, obstacles };
 }
 
 export function outcomeText(restored: RestoredDirectory, recovered: Recovered | null): readonly string[] {

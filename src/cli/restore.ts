@@ -61,8 +61,8 @@ async function restore(call: Call, options: RestoreOptions): Promise<number> {
   const { parts, recoverBase } = site;
   const recovers = options.recover;
   const plan = await planOrRefuse(call, parts, {
-    ...{ target, into: site.into, delta: options.delta === true, archives: false, window: null },
-    ...{ action: 'promote', segmentBytes: site.segmentBytes },
+    ...{ target, into: site.into, delta: options.delta === true, archives: false },
+    ...{ action: 'promote', usualSegmentBytes: site.usualSegmentBytes },
   });
   const { terminal } = call;
   if (options.dryRun === true) {
@@ -135,7 +135,7 @@ async function siteOf(call: Call, options: RestoreOptions) {
   const instanceOf = (path: string): string => instanceDirectory(run, path);
   return {
     into,
-    segmentBytes: control.found === 'control' ? control.control.walSegmentBytes : defaultSegmentBytes,
+    usualSegmentBytes: control.found === 'control' ? control.control.walSegmentBytes : defaultSegmentBytes,
     parts: { repository, clock, stateDirectory, live, instanceOf },
     recoverBase: { clock, binaries, stateDirectory, port },
   };

@@ -18,7 +18,7 @@ const folderName = /^[0-9A-F]{16}$/;
 const segmentFile = /^([0-9A-F]{24})-[0-9a-f]{40}/;
 
 /** Of the server's history in the repository, such as `15-1`: a repository that was moved to another cluster has several. */
-async function newestRoot(stanza: string, list: ListFolder): Promise<string | null> {
+export async function newestRoot(stanza: string, list: ListFolder): Promise<string | null> {
   const found: { readonly name: string; readonly id: number }[] = [];
   await list(`archive/${stanza}`, false, (name) => {
     const [, id] = /^\d+(?:\.\d+)?-(\d+)$/.exec(name) ?? [];

@@ -12,12 +12,13 @@ import { describeError, isUnderstudyError, UnderstudyError } from '../errors/und
 import type { ActOptions } from '../ports/postgres.ts';
 import type { Repository, RepositoryConfiguration } from '../ports/repository.ts';
 import { InTurn } from '../timing/in-turn.ts';
-import { ArchiveListing, newestHistory } from './archive-listing.ts';
+import { ArchiveListing, newestHistory, newestRoot } from './archive-listing.ts';
 import { type LocalServer, repositoryFiles } from './configuration-file.ts';
 import { parseInfo } from './contents.ts';
 import { failure, isUnclear, messageOf } from './failures.ts';
 import { removeFiles, writeFiles } from './files.ts';
 import { type CommandResult, createInvoker, type Invocation } from './invocation.ts';
+import { newestTime } from './listed-times.ts';
 import { archiveCommands, repositoryPaths, restoreCommandOf, restoreLocks, stanzaName } from './paths.ts';
 import { findParentWatch, findProgram, type ProgramVersion, readVersion } from './program.ts';
 import { ProgressReader } from './progress.ts';
@@ -130,6 +131,15 @@ class PgbackrestRepository implements Repository {
     if (newest === null) return [];
     const { stdout } = await this.#act('repo-get', [newest.path], options);
     return pathOfHistory(newest.timeline, stdout);
+  }
+
+  async archivedAt(segment: string, options: ActOptions): Promise<string | null> {
+    this.#configured();
+    const root = await newestRoot(this.stanza, (...asked) => this.#list(...asked, options));
+    if (root === null) return null;
+    const folder = `${root}/${segment.slice(0, 16)}`;
+    const { stdout } = await this.#act('repo-ls', ['--output=json', `--filter=^${segment}-`, folder], options);
+    return newestTime(stdout);
   }
 
   async #list(path: string, deep: boolean, onName: (name: string) => void, options: ActOptions): Promise<void> {

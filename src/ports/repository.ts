@@ -105,6 +105,8 @@ export interface Repository {
    * Numbers may be missing below it. Throws as `createStanza` does.
    */
   newestPath(options: ActOptions): Promise<readonly PathPart[]>;
+  /** When a segment was put there, ISO 8601; `null`: it is not there, or nobody knows. Throws as `createStanza` does. */
+  archivedAt(segment: string, options: ActOptions): Promise<string | null>;
   /**
    * Does nothing where there are backups of this cluster already; else the server runs, since its identity is asked of it. Throws
    * REPOSITORY_FOREIGN when what lies there is another cluster's, REPOSITORY_PASSPHRASE, REPOSITORY_UNREACHABLE, REPOSITORY_BUSY.

@@ -26,6 +26,7 @@ import { endLeftovers, isAddedTo, isInRecovery } from './leftover.ts';
 import { type RestoreMark, readMark, removeMark, writeMark } from './mark.ts';
 import { expectedMs, readPastRestores } from './rates.ts';
 import { moveTablespaceLinks } from './tablespace-links.ts';
+import { clockMarginMs, searchWindow } from './window-search.ts';
 
 export interface RestoringParts {
   readonly repository: Repository;
@@ -45,9 +46,8 @@ export interface RestoreWish {
   readonly action: RestoreRequest['action'];
   /** Whether the directory becomes a node of the cluster, which archives. */
   readonly archives: boolean;
-  readonly segmentBytes: number;
-  /** Of the cluster, where somebody could be asked for it. */
-  readonly window: RecoverableWindow | null;
+  /** Where the backups don't tell. */
+  readonly usualSegmentBytes: number;
   readonly processes?: number;
 }
 
@@ -59,6 +59,8 @@ export interface RestorePlan extends Chosen {
   readonly destination: Destination;
   /** Of the data directory. */
   readonly bytes: number;
+  /** `null`: the archive could not be looked through. */
+  readonly window: RecoverableWindow | null;
   /** From restores of the past; `null`: there were none. */
   readonly expectedMs: number | null;
   /** Under which name what is there is kept, or what was there lies already; `null`: nothing is. */
@@ -78,9 +80,10 @@ export async function planRestore(parts: RestoringParts, wish: RestoreWish, opti
   const program = await repository.program();
   const contents = await repository.contents(options);
   if (contents.state === 'unreachable') throw new UnderstudyError('REPOSITORY_UNREACHABLE', contents.trouble ?? '');
-  const { segmentBytes, target, window } = wish;
+  const { target, usualSegmentBytes } = wish;
   const path = await repository.newestPath(options);
-  const choice: Choice = chooseBackup({ contents, window, path, segmentBytes }, target);
+  const found = await searchWindow(repository, { contents, path }, { ...options, usualSegmentBytes });
+  const choice: Choice = chooseBackup({ contents, path, ...found, clockMarginMs }, target);
   if ('notPossible' in choice) return choice;
   const { chosen } = choice;
   const bytes = chosen.backup.databaseBytes;
@@ -93,6 +96,7 @@ export async function planRestore(parts: RestoringParts, wish: RestoreWish, opti
     plan: {
       ...chosen,
       ...{ wish, timeline: path.at(-1)?.timeline ?? 'latest', program, destination, bytes },
+      window: found.window,
       expectedMs: expectedMs(readPastRestores(stateDirectory), { bytes, walBytes: chosen.walBytes }),
       kept: isKept ? freeName(destination.into) : (left?.kept ?? null),
       continues: left === null ? null : goesOnReplaying(left, wish, chosen) ? 'recovering' : 'copying',

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { backupOf, segment, segmentBytes } from '../../../test/fixtures/backups.ts';
-import { type ChoiceFacts, chooseBackup } from './choice.ts';
+import { type ChoiceFacts, chooseBackup, possibleText } from './choice.ts';
 import type { Target } from './target.ts';
 import { pathOfHistory } from './timeline-path.ts';
 
@@ -63,6 +63,46 @@ it('says what would be possible instead', () => {
   expect(chosen({ type: 'latest' }, { ...facts, contents: { ...facts.contents, state: 'foreign' } })).toBe(
     'repository',
   );
+});
+
+const torn = {
+  unusable: [],
+  stretches: window.stretches.map((stretch, index) => ({
+    ...stretch,
+    endLsn: '0/17000000',
+    end: { because: 'wal-missing' as const, segment: segment(23) },
+    backups: [index === 0 ? 'sunday' : 'tuesday'],
+  })),
+};
+
+it('refuses what lies behind missing WAL, and says which is', () => {
+  expect(chooseBackup({ ...facts, window: torn }, time('2026-11-18T00:00:00Z'))).toMatchObject({
+    notPossible: {
+      because: 'gap',
+      text: expect.stringMatching(`from ${segment(23)} on\\): possible are 2026-11-17T09:00:00.000Z before it$`),
+      possible:
+        '2026-11-15T02:40:00.000Z to 2026-11-15T20:00:00.000Z, and 2026-11-16T02:40:00.000Z to 2026-11-17T09:00:00.000Z',
+    },
+  });
+  expect(chosen({ type: 'lsn', value: '0/16000000' }, { ...facts, window: torn })).toBe('tuesday');
+  expect(chosen({ type: 'lsn', value: '0/17000001' }, { ...facts, window: torn })).toBe('gap');
+  expect(chosen({ type: 'lsn', value: '0/17000001' }, { ...facts, window })).toBe('tuesday');
+});
+
+it('leaves the clocks a margin', () => {
+  const marked = { ...facts, clockMarginMs: 10_000, window };
+  expect(chosen(time('2026-11-15T20:00:10Z'), marked)).toBe('sunday');
+  expect(chosen(time('2026-11-15T20:00:11Z'), marked)).toBe('gap');
+  expect(chosen(time('2026-11-17T09:00:10Z'), marked)).toBe('tuesday');
+  expect(chosen(time('2026-11-17T09:00:11Z'), marked)).toBe('too-late');
+});
+
+it('says of many stretches how many there are, and of an end that is not known nothing', () => {
+  const open = window.stretches.map((stretch) => ({ ...stretch, toMs: Number.POSITIVE_INFINITY }));
+  expect(possibleText({ unusable: [], stretches: [...open, ...open, ...open] })).toMatch(
+    /^2 earlier stretches, and .* to the end of the archive$/,
+  );
+  expect(possibleText(null)).toBeNull();
 });
 
 it('takes neither a backup with damaged pages nor one of another timeline, while there are others', () => {

@@ -11,15 +11,17 @@ import { parseSegment } from '../wal-segments.ts';
 import { formatMoment, parseMoment } from './moments.ts';
 import type { Target } from './target.ts';
 import { isOnPath, type PathPart } from './timeline-path.ts';
-import type { RecoverableWindow, Stretch } from './window.ts';
+import type { RecoverableWindow } from './window.ts';
 
 export interface ChoiceFacts {
   readonly contents: RepositoryContents;
-  /** What is known of gaps and of the newest commit that is archived; `null`: nothing, as where all machines are lost. */
+  /** What is known of gaps and of the newest commit that is archived; `null`: nothing. */
   readonly window: RecoverableWindow | null;
   /** To the newest timeline; empty: nobody knows, and every backup counts. */
   readonly path: readonly PathPart[];
   readonly segmentBytes: number;
+  /** By so much the clock may be behind by which the window's ends were read; none if left out. */
+  readonly clockMarginMs?: number;
 }
 
 export interface Chosen {
@@ -36,6 +38,8 @@ export type NotPossible = {
   /** ISO 8601; `null`: not known. */
   readonly earliest: string | null;
   readonly newest: string | null;
+  /** All of the window, in words; `null`: not known. */
+  readonly possible: string | null;
 };
 
 export type Choice = { readonly chosen: Chosen } | { readonly notPossible: NotPossible };
@@ -77,6 +81,7 @@ export function chooseBackup(facts: ChoiceFacts, target: Target): Choice {
       text,
       earliest: first === undefined ? null : formatMoment(first.finishedMs),
       newest: newestMs === null || !Number.isFinite(newestMs) ? null : formatMoment(newestMs),
+      possible: possibleText(window),
     },
   });
   if (contents.state !== 'ok' && contents.state !== 'empty') {
@@ -88,7 +93,7 @@ export function chooseBackup(facts: ChoiceFacts, target: Target): Choice {
   }
   const found = fitting(target, backups);
   if (found === undefined) return refuse('too-early', tooEarly(target, first));
-  const beyond = tooLate(facts, target, newestMs) ?? inGap(window, target);
+  const beyond = tooLate(facts, target, newestMs) ?? inGap(facts, target) ?? behindGap(facts, target, found);
   if (beyond !== null) return refuse(beyond.because, beyond.text);
   return { chosen: { backup: found.backup, target, walBytes: walBytes(facts, found, backups, target) } };
 }
@@ -127,21 +132,51 @@ function tooLate(facts: ChoiceFacts, target: Target, newestMs: number | null) {
       text: `${target.value} is not archived: the newest possible is ${formatLsn(end)}`,
     } as const;
   }
-  if (target.type !== 'time' || newestMs === null || target.atMs <= newestMs) return null;
-  const text = `no commit after ${formatMoment(newestMs)} is known to be archived: that is the newest possible, or latest`;
+  const marginMs = facts.clockMarginMs ?? 0;
+  // That is a gap, although nothing can be recovered to behind it.
+  if (facts.window?.stretches.at(-1)?.end.because === 'wal-missing') return null;
+  if (target.type !== 'time' || newestMs === null || target.atMs <= newestMs + marginMs) return null;
+  const text = `${target.value} is not archived: no commit after ${formatMoment(newestMs)} is known to be archived: that is the newest possible, or latest`;
   return { because: 'too-late', text } as const;
 }
 
-function inGap(window: RecoverableWindow | null, target: Target) {
+function inGap({ clockMarginMs = 0, window }: ChoiceFacts, target: Target) {
   if (window === null || target.type !== 'time') return null;
   const { atMs } = target;
-  if (window.stretches.some(({ fromMs, toMs }) => fromMs <= atMs && atMs <= toMs)) return null;
-  const nearest = (found: Stretch | undefined, edge: 'fromMs' | 'toMs'): string =>
-    found === undefined ? 'none' : formatMoment(found[edge]);
+  if (window.stretches.some(({ fromMs, toMs }) => fromMs <= atMs && atMs <= toMs + clockMarginMs)) return null;
   const before = window.stretches.findLast(({ toMs }) => toMs < atMs);
   const after = window.stretches.find(({ fromMs }) => fromMs > atMs);
-  const text = `WAL is missing around ${target.value}: possible are ${nearest(before, 'toMs')} before it, and ${nearest(after, 'fromMs')} after it`;
+  const nearest = [
+    ...(before === undefined ? [] : [`${formatMoment(before.toMs)} before it`]),
+    ...(after === undefined ? [] : [`${formatMoment(after.fromMs)} after it`]),
+  ];
+  const which = before?.end.because === 'wal-missing' ? ` (from ${before.end.segment} on)` : '';
+  const text = `WAL is missing around ${target.value}${which}: possible are ${nearest.join(', and ')}`;
   return { because: 'gap', text } as const;
+}
+
+/** The position is archived, and WAL between the backup and it is not. */
+function behindGap({ window }: ChoiceFacts, target: Target, { backup }: Dated) {
+  const stretch = window?.stretches.find(({ backups }) => backups.includes(backup.label));
+  if (target.type !== 'lsn' || stretch?.end.because !== 'wal-missing') return null;
+  const [lsn, end] = [parseLsn(target.value), parseLsn(stretch.endLsn)];
+  if (lsn === undefined || end === undefined || lsn <= end) return null;
+  const text = `WAL is missing before ${target.value} (from ${stretch.end.segment} on): possible is up to ${stretch.endLsn}`;
+  return { because: 'gap', text } as const;
+}
+
+const stretchesShown = 4;
+
+/** `null`: not known. An end that is not known is left open. */
+export function possibleText(window: RecoverableWindow | null): string | null {
+  if (window === null || window.stretches.length === 0) return null;
+  const shown = window.stretches.slice(-stretchesShown);
+  const texts = shown.map(({ fromMs, toMs }) => {
+    const to = Number.isFinite(toMs) ? formatMoment(toMs) : 'the end of the archive';
+    return `${formatMoment(fromMs)} to ${to}`;
+  });
+  const more = window.stretches.length - shown.length;
+  return `${more === 0 ? '' : `${more} earlier stretches, and `}${texts.join(', and ')}`;
 }
 
 /** For a time between two backups as if as much were written in each second between them. */
