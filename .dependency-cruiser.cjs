@@ -118,6 +118,18 @@ module.exports = {
       },
     },
     {
+      name: 'proof-knows-one-node',
+      comment:
+        'it is given a repository, what can be recovered to and a directory to work in; no agent, no store and no verb',
+      severity: 'error',
+      from: { path: '^src/proof/', pathNot: '[.]test[.]ts$' },
+      to: {
+        path: '^src/',
+        pathNot:
+          '^src/(proof|restoring|core|ports|errors|process|logical)/|^src/past/(copying|limits)[.]ts$|^src/postgres/(binaries|heartbeat|layout|replication-log|session)[.]ts$',
+      },
+    },
+    {
       name: 'restoring-knows-directories',
       comment: 'it is given a repository and where to restore to, and starts servers that belong to no node',
       severity: 'error',

@@ -6,9 +6,10 @@ import { recoverable } from '../core/backups/standing.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import { orderBackup } from './backup-order.ts';
 import { recordsOf } from './backup-standing.ts';
+import { orderProof, type ProofOrderParts } from './proof-order.ts';
 import { hasRepositorySecret, orderRepositorySecret, type RepositoryOrderParts } from './repository-order.ts';
 
-export interface BackupAnswerParts extends RepositoryOrderParts {
+export interface BackupAnswerParts extends RepositoryOrderParts, ProofOrderParts {
   /** Why this node can't reach the repository, in one line. */
   readonly trouble: () => string | null;
   readonly nextAfter: NextAfter;
@@ -19,12 +20,13 @@ export function backupAnswers(parts: BackupAnswerParts): BackupAnswers {
   return {
     standing: () => standing(parts),
     giveSecret: (request, by) => orderRepositorySecret(parts, request, by),
-    async order({ work }, by) {
+    async order({ moment = null, node = null, work }, by) {
       const { lease, spec } = mirror.image;
       if (spec === null || spec.value.spec.backups === null) throw undeclared();
       if (lease?.value.state !== 'held') {
         throw new UnderstudyError('REFUSED', 'there is no primary now', { hint: 'understudy status' });
       }
+      if (work === 'proof') return await orderProof(parts, { moment, node }, by);
       return await orderBackup(parts, work, lease.value.holder, by);
     },
   };

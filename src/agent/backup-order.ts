@@ -4,6 +4,7 @@
  * Invariant: one at a time. The record that is replaced has ended, and is compared.
  */
 import { type BackupRun, type BackupWork, endedOrNone, failuresOf, nextRunId } from '../core/backup-run.ts';
+import type { ProofPart } from '../core/backups/proof.ts';
 import type { NodeName } from '../core/spec.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import { encodeRecord } from '../records/codecs.ts';
@@ -18,6 +19,7 @@ export async function orderBackup(
   work: BackupWork,
   node: NodeName,
   by: string,
+  proof: ProofPart | null = null,
 ): Promise<BackupRun> {
   const last = mirror.image.backupRun;
   if (!endedOrNone(last)) {
@@ -41,6 +43,7 @@ export async function orderBackup(
     endedAt: null,
     failuresBefore: failuresOf(mirror.image.endedRuns.get(work)?.value),
     outcome: null,
+    ...(proof === null ? {} : { proof }),
   };
   const result = await mirror.transact(
     [{ key: keys.backupRun, revision: last?.revision ?? 'absent' }],

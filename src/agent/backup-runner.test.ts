@@ -3,12 +3,13 @@ import { MemoryMirror } from '../../test/fixtures/memory-mirror.ts';
 import { exampleRecords } from '../../test/fixtures/records.ts';
 import { stubRepository } from '../../test/fixtures/stub-repository.ts';
 import { timerClock } from '../../test/fixtures/timer-clock.ts';
-import { type BackupRun, deadAfterMs, endAfterMs } from '../core/backup-run.ts';
+import { type BackupRun, deadAfterMs, endAfterMs, type RepositoryRecord } from '../core/backup-run.ts';
 import type { RepositoryBackup } from '../core/repository.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
+import type { ProofWish, Prover } from '../ports/prover.ts';
 import type { Repository } from '../ports/repository.ts';
 import { encodeRecord } from '../records/codecs.ts';
-import { keys } from '../records/keys.ts';
+import { keys, timelineKey } from '../records/keys.ts';
 import { BackupRunner } from './backup-runner.ts';
 
 const backup: RepositoryBackup = {
@@ -25,10 +26,16 @@ let finish: (error?: UnderstudyError) => void;
 let endedFor: string | null;
 let began: number;
 let running: Promise<void>;
+/** What proofs find; and how often it was swept. */
+let findings: readonly string[];
+let swept: number;
+let wished: ProofWish[];
+let emitted: string[];
 
 beforeEach(() => {
   vi.useFakeTimers();
   [mirror, ended, endedFor, began] = [new MemoryMirror(), new AbortController(), null, 0];
+  [findings, swept, wished, emitted] = [[], 1, [], []];
 });
 afterEach(async () => {
   ended.abort();
@@ -56,11 +63,29 @@ function repository(): Repository {
   });
 }
 
+const prover: Prover = {
+  sweep: () => {
+    swept += 1;
+    return swept === 1
+      ? Promise.reject(new UnderstudyError('POSTGRES_TIMEOUT', 'it does not yield'))
+      : Promise.resolve();
+  },
+  prove: async (_, wish, { onStep }) => {
+    wished.push(wish);
+    onStep('restore');
+    await new Promise((resolve) => setTimeout(resolve, 10_000));
+    onStep('amcheck');
+    await new Promise((resolve) => setTimeout(resolve, 10_000));
+    const result = { moment: '2026-11-21T00:00:00.000Z', label: 'A', walBytes: 1, tookMs: 41_000, checks: [] };
+    return { ...result, findings, failedIn: findings.length === 0 ? null : 'amcheck' };
+  },
+};
+
 function start(reached: Repository | null = repository()): void {
   const runner = new BackupRunner({
-    ...{ self: 'db1', mirror, clock: timerClock, signal: ended.signal, emit: () => undefined },
+    ...{ self: 'db1', mirror, clock: timerClock, signal: ended.signal, emit: (name) => void emitted.push(name) },
     postgres: { checkpoint: async () => undefined },
-    ...{ repository: () => reached, trouble: () => 'no secret yet' },
+    ...{ repository: () => reached, trouble: () => 'no secret yet', prover },
   });
   running = runner.runForEver();
 }
@@ -139,4 +164,59 @@ it('says what keeps it from the repository', async () => {
   order();
   await vi.advanceTimersByTimeAsync(2_000);
   expect(now()).toMatchObject({ state: 'failed', outcome: expect.stringContaining('no secret yet') });
+});
+
+const part = { wanted: null, step: null, result: null, provenBefore: null };
+const archive = { segmentBytes: 4 * 1024 * 1024, ranges: [], marks: [] };
+const known: RepositoryRecord = { ...exampleRecords.repository, archive };
+
+/** The store knows what can be recovered to. */
+function knows(): void {
+  mirror.put([
+    { key: keys.repository, value: encodeRecord('repository', known) },
+    { key: timelineKey(1), value: encodeRecord('timeline', { term: 1, timeline: 1, parent: null, forkLsn: '0/0' }) },
+  ]);
+}
+
+it('sweeps what an earlier process left before it begins anything', async () => {
+  swept = 0;
+  start();
+  order();
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect([swept, began]).toEqual([1, 0]);
+  await vi.advanceTimersByTimeAsync(6_000);
+  expect([swept, began]).toEqual([2, 1]);
+  finish();
+});
+
+it('shows the steps of a proof, and keeps what came of it', async () => {
+  knows();
+  start();
+  order({ work: 'proof', proof: { ...part, wanted: '2026-11-21T00:00:00.000Z' } });
+  await vi.advanceTimersByTimeAsync(8_000);
+  expect(now()?.proof).toMatchObject({ step: 'restore', result: null });
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(now()?.proof?.step).toBe('amcheck');
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(now()).toMatchObject({ state: 'done', proof: { step: null, result: { label: 'A', findings: [] } } });
+  expect(mirror.image.endedRuns.get('proof')?.value).toEqual(now());
+  expect(wished).toMatchObject([{ wanted: '2026-11-21T00:00:00.000Z', segmentBytes: archive.segmentBytes }]);
+  expect(emitted).toEqual(['proof.done']);
+});
+
+it('fails a proof that found something, and keeps what it found', async () => {
+  knows();
+  findings = ['an index lacks rows'];
+  start();
+  order({ work: 'proof', proof: part });
+  await vi.advanceTimersByTimeAsync(32_000);
+  expect(now()).toMatchObject({ state: 'failed', outcome: 'an index lacks rows', proof: { result: { findings } } });
+  expect(emitted).toEqual(['proof.failed']);
+});
+
+it('proves nothing while it is not known what there is', async () => {
+  start();
+  order({ work: 'proof', proof: part });
+  await vi.advanceTimersByTimeAsync(12_000);
+  expect(now()).toMatchObject({ state: 'failed', outcome: expect.stringContaining('not known yet'), proof: part });
 });

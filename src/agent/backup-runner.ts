@@ -4,19 +4,23 @@
  * Invariant: while the program runs, the store is shown that it lives; who can't show it for `endAfterMs`, or finds that somebody
  * else counts it as dead, ends the program. A run that an earlier process of this agent began has ended with that process.
  */
-import { type BackupRun, type BackupWork, beatEveryMs, endAfterMs, isEnded } from '../core/backup-run.ts';
+import { type BackupRun, beatEveryMs, isEnded } from '../core/backup-run.ts';
 import type { Stored } from '../core/cluster-view.ts';
 import { unreachable } from '../core/exhausted-union.ts';
 import { inOneLine } from '../core/one-line.ts';
 import type { NodeName } from '../core/spec.ts';
+import { isFromSystem } from '../errors/system-error.ts';
 import { describeError, isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Postgres } from '../ports/postgres.ts';
-import type { Repository } from '../ports/repository.ts';
+import type { Prover } from '../ports/prover.ts';
+import type { Repository, TransferProgress } from '../ports/repository.ts';
 import type { StoreWrite } from '../ports/store.ts';
 import { encodeRecord } from '../records/codecs.ts';
 import { endedRunKey, keys } from '../records/keys.ts';
+import { BackupLife, type RunShown } from './backup-life.ts';
 import type { ExecutionContext } from './execution-context.ts';
+import { performProof } from './proof-work.ts';
 import type { StoreMirror } from './store-mirror.ts';
 import { takeTurns } from './turns.ts';
 
@@ -30,15 +34,17 @@ export interface BackupRunnerParts {
   /** `null`: it can't be reached from here; `trouble` says why. */
   readonly repository: () => Repository | null;
   readonly trouble: () => string | null;
+  readonly prover: Prover;
 }
 
 const lookEveryMs = 500;
 const writeWithinMs = 2_000;
 const checkpointWithinMs = 600_000;
+const sweepAgainMs = 5_000;
 const workWithinMs = 7 * 24 * 3_600_000;
 
-/** What the run says next; `null`: it is not this node's any more. */
-type Change = Partial<Pick<BackupRun, 'state' | 'progress' | 'endedAt' | 'outcome'>>;
+/** What the run says next. */
+type Change = Partial<Pick<BackupRun, 'state' | 'progress' | 'proof' | 'endedAt' | 'outcome'>>;
 
 export class BackupRunner {
   readonly #parts: BackupRunnerParts;
@@ -48,6 +54,7 @@ export class BackupRunner {
   }
 
   async runForEver(): Promise<void> {
+    await this.#sweep();
     await takeTurns(this.#parts, lookEveryMs, async () => {
       try {
         await this.#turn();
@@ -58,10 +65,27 @@ export class BackupRunner {
     });
   }
 
+  /** What an earlier process of this agent left of a proof goes before anything else is begun. */
+  async #sweep(): Promise<void> {
+    const { clock, prover, signal } = this.#parts;
+    for (;;) {
+      try {
+        await prover.sweep();
+        return;
+      } catch (error) {
+        if (signal.aborted) return;
+        if (!isUnderstudyError(error) && !isFromSystem(error)) throw error;
+        await clock.sleep(sweepAgainMs, signal).catch(() => undefined);
+      }
+    }
+  }
+
   async #turn(): Promise<void> {
     const run = this.#own();
     if (run === null) return;
-    if (run.value.state === 'running') return await this.#end(run, 'failed', 'its agent was started anew meanwhile');
+    if (run.value.state === 'running') {
+      return await this.#end(run, { state: 'failed', outcome: 'its agent was started anew meanwhile' });
+    }
     const begun = await this.#write(run, { state: 'running' });
     if (begun !== null) await this.#work(begun);
   }
@@ -76,13 +100,13 @@ export class BackupRunner {
     const { emit, signal } = this.#parts;
     const { id, work, node } = begun.value;
     const ending = new AbortController();
-    const life = new Life(begun, (run, progress) => this.#write(run, { progress }), this.#parts.clock, ending);
+    const life = new BackupLife(begun, (run, shown) => this.#write(run, shown), this.#parts.clock, ending);
     const beating = life.beat(signal);
     let state: 'done' | 'failed' = 'done';
     let outcome: string;
     try {
       const both = AbortSignal.any([signal, ending.signal]);
-      outcome = await this.#perform(work, (progress) => life.progressed(progress), both);
+      outcome = await this.#perform(begun.value, (shown) => life.shows(shown), both);
     } catch (error) {
       state = 'failed';
       outcome = inOneLine(ending.signal.aborted ? String(ending.signal.reason) : describeError(error));
@@ -90,15 +114,14 @@ export class BackupRunner {
     life.over();
     await beating;
     if (signal.aborted) return;
-    emit(state === 'done' ? 'backup.done' : 'backup.failed', { run: id, work, node, outcome });
-    await this.#endAtLast(id, state, outcome);
+    const subject = work === 'proof' ? 'proof' : 'backup';
+    emit(`${subject}.${state}`, { run: id, work, node, outcome });
+    await this.#endAtLast(id, { ...life.shown, state, outcome });
   }
 
-  async #perform(
-    work: BackupWork,
-    onProgress: (progress: NonNullable<BackupRun['progress']>) => void,
-    signal: AbortSignal,
-  ): Promise<string> {
+  async #perform(run: BackupRun, shows: (shown: RunShown) => void, signal: AbortSignal): Promise<string> {
+    const { work } = run;
+    const onProgress = (progress: TransferProgress): void => shows({ progress });
     const repository = this.#parts.repository();
     if (repository === null) {
       const because = this.#parts.trouble() ?? 'no backups are declared';
@@ -124,19 +147,21 @@ export class BackupRunner {
         if (isSound) return 'everything is sound';
         throw new UnderstudyError('REPOSITORY_DAMAGED', findings.join('; '));
       }
+      case 'proof':
+        return await performProof({ ...this.#parts, signal }, repository, run, shows);
       default:
         return unreachable(work);
     }
   }
 
   /** Until the store has taken it, or somebody else has said otherwise. */
-  async #endAtLast(id: string, state: 'done' | 'failed', outcome: string): Promise<void> {
+  async #endAtLast(id: string, change: Change): Promise<void> {
     const { clock, signal } = this.#parts;
     for (;;) {
       const run = this.#own();
       if (signal.aborted || run === null || run.value.id !== id) return;
       try {
-        await this.#end(run, state, outcome);
+        await this.#end(run, change);
         return;
       } catch (error) {
         if (!isUnderstudyError(error)) throw error;
@@ -145,9 +170,9 @@ export class BackupRunner {
     }
   }
 
-  async #end(run: Stored<BackupRun>, state: 'done' | 'failed', outcome: string): Promise<void> {
+  async #end(run: Stored<BackupRun>, change: Change): Promise<void> {
     const endedAt = this.#parts.clock.wallClock().toISOString();
-    await this.#write(run, { state, outcome, endedAt });
+    await this.#write(run, { ...change, endedAt });
   }
 
   /** Answers `null` when the record was not as it was seen. Throws STORE_UNREACHABLE. */
@@ -162,58 +187,5 @@ export class BackupRunner {
       signal,
     });
     return result.committed ? mirror.image.backupRun : null;
-  }
-}
-
-/** Answers `null` when somebody else counts the run as dead. Throws STORE_UNREACHABLE. */
-type Show = (run: Stored<BackupRun>, progress: BackupRun['progress']) => Promise<Stored<BackupRun> | null>;
-
-/** The proofs of life of one run. */
-class Life {
-  readonly #tell: Show;
-  readonly #clock: Clock;
-  readonly #ending: AbortController;
-  readonly #over = new AbortController();
-  #run: Stored<BackupRun>;
-  #progress: BackupRun['progress'] = null;
-  #shownAtMs: number;
-
-  constructor(run: Stored<BackupRun>, tell: Show, clock: Clock, ending: AbortController) {
-    this.#tell = tell;
-    this.#run = run;
-    this.#clock = clock;
-    this.#ending = ending;
-    this.#shownAtMs = clock.boottimeMs();
-  }
-
-  progressed(progress: NonNullable<BackupRun['progress']>): void {
-    this.#progress = progress;
-  }
-
-  over(): void {
-    this.#over.abort();
-  }
-
-  /** Until it is over. */
-  async beat(signal: AbortSignal): Promise<void> {
-    const either = AbortSignal.any([signal, this.#over.signal]);
-    while (!either.aborted && !this.#ending.signal.aborted) {
-      await this.#clock.sleep(beatEveryMs, either).catch(() => undefined);
-      if (!either.aborted) await this.#show();
-    }
-  }
-
-  async #show(): Promise<void> {
-    const sentAtMs = this.#clock.boottimeMs();
-    try {
-      const shown = await this.#tell(this.#run, this.#progress);
-      if (shown === null) return this.#ending.abort('somebody else counts this run as dead');
-      this.#run = shown;
-      this.#shownAtMs = sentAtMs;
-    } catch (error) {
-      if (!isUnderstudyError(error)) throw error;
-    }
-    if (this.#clock.boottimeMs() - this.#shownAtMs < endAfterMs) return;
-    this.#ending.abort('the store could not be told that it lives');
   }
 }

@@ -1,4 +1,5 @@
 /** Gathers from the store what is known of the backups, for whoever asks this node. Judges nothing (core/backups/standing.ts). */
+import type { NextAfter } from '../core/backups/calendar.ts';
 import { backupsStanding } from '../core/backups/standing.ts';
 import type { BackupsStatus } from '../core/status.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -8,6 +9,7 @@ import type { StoreMirror } from './store-mirror.ts';
 export interface BackupSources {
   readonly mirror: Pick<StoreMirror, 'image'>;
   readonly clock: Clock;
+  readonly nextAfter: NextAfter;
 }
 
 export function recordsOf({ image }: BackupSources['mirror']) {
@@ -21,7 +23,7 @@ export function recordsOf({ image }: BackupSources['mirror']) {
 }
 
 /** `null`: none are declared. */
-export function backupsNow({ mirror, clock }: BackupSources): BackupsStatus | null {
+export function backupsNow({ mirror, clock, nextAfter }: BackupSources): BackupsStatus | null {
   const { lease, members, secrets } = mirror.image;
   const holder = lease?.value.state === 'held' ? lease.value.holder : null;
   return backupsStanding({
@@ -29,5 +31,6 @@ export function backupsNow({ mirror, clock }: BackupSources): BackupsStatus | nu
     hasSecret: [...secrets.keys()].some((place) => place.endsWith(`/${repositorySecretName}`)),
     primary: (holder === null ? undefined : members.get(holder)?.value) ?? null,
     nowMs: clock.wallClock().getTime(),
+    nextAfter,
   });
 }

@@ -28,6 +28,7 @@ import type {
   SwitchoverRequest,
 } from '../api/contract/orders.ts';
 import type { DatabaseState } from '../core/applied.ts';
+import type { NextAfter } from '../core/backups/calendar.ts';
 import { candidatesNow } from '../core/forecast.ts';
 import type { WalPiece, WalRequest } from '../core/last-words.ts';
 import type { LostReport } from '../core/lost-report.ts';
@@ -71,6 +72,8 @@ export interface BackendParts {
   readonly registered: AgentBackend['registered'];
   readonly trust: AgentBackend['trust'];
   readonly backups: AgentBackend['backups'];
+  /** Of the declared schedules. */
+  readonly nextAfter: NextAfter;
 }
 
 /** Each may list a thousand transactions; an answer has its limit. */
@@ -119,7 +122,9 @@ export class DatabaseBackend implements AgentBackend {
 
   status(): ClusterStatus {
     const { view, memory } = this.#fresh();
-    const status = summarise(view, lastHeardMs(view, memory), memory.handsOff?.sinceMs, backupsNow(this.#agent));
+    const { clock, mirror } = this.#agent;
+    const backups = backupsNow({ clock, mirror, nextAfter: this.#parts.nextAfter });
+    const status = summarise(view, lastHeardMs(view, memory), memory.handsOff?.sinceMs, backups);
     return {
       ...status,
       cluster: status.cluster === '' ? this.cluster : status.cluster,

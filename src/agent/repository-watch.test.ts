@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { backupOf, lsnIn, segment, segmentBytes } from '../../test/fixtures/backups.ts';
 import { MemoryMirror } from '../../test/fixtures/memory-mirror.ts';
 import { exampleRecords } from '../../test/fixtures/records.ts';
@@ -7,13 +7,14 @@ import { stubRepository } from '../../test/fixtures/stub-repository.ts';
 import { timerClock } from '../../test/fixtures/timer-clock.ts';
 import { stored } from '../../test/fixtures/view.ts';
 import { deadAfterMs, endAfterMs } from '../core/backup-run.ts';
+import type { ProofCandidate } from '../core/backups/proof-node.ts';
 import { type BackupsSpec, defaultBackups } from '../core/backups-spec.ts';
 import { type ArchiverFacts, idleArchiver } from '../core/local-postgres.ts';
 import { lsnFromOffset } from '../core/lsn.ts';
 import type { ArchivedRange, RepositoryContents } from '../core/repository.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import { encodeRecord } from '../records/codecs.ts';
-import { endedRunKey, keys } from '../records/keys.ts';
+import { endedRunKey, keys, timelineKey } from '../records/keys.ts';
 import { nextAfter } from '../timing/cron.ts';
 import { RepositoryWatch, type WatchedServer } from './repository-watch.ts';
 
@@ -32,12 +33,13 @@ let primary: WatchedServer | null;
 let ranges: readonly ArchivedRange[];
 let lacking: string | null;
 let insertLsn: bigint;
+let candidates: readonly ProofCandidate[];
 
 beforeEach(() => {
   vi.useFakeTimers({ now: Date.parse('2026-11-22T12:00:00Z') });
   [mirror, ended, told] = [new MemoryMirror(declared({ full: null, differential: null })), new AbortController(), []];
   [stanza, stanzas, contents, insertLsn] = [async () => undefined, 0, empty, 0n];
-  [primary, ranges, lacking] = [server({}), [], null];
+  [primary, ranges, lacking, candidates] = [server({}), [], null, []];
   const repository = stubRepository({
     contents: async () => contents,
     archivedRanges: async () => ranges,
@@ -58,6 +60,7 @@ beforeEach(() => {
     primary: () => primary,
     repository: () => (lacking === null ? repository : null),
     lacking: () => lacking,
+    candidates: () => candidates,
     nextAfter,
   });
   start = () => {
@@ -216,4 +219,73 @@ it('has it stand in the store when this node lacks what it needs, and not at onc
   lacking = null;
   await vi.advanceTimersByTimeAsync(3_000);
   expect([record()?.contents, told]).toEqual([empty, ['repository.unreachable', 'repository.reached']]);
+});
+
+describe('of proofs', () => {
+  const db2: ProofCandidate = {
+    ...{ node: 'db2', role: 'database', priority: 100, failover: 'allowed', applyDelayMs: null, reachable: 'yes' },
+    trouble: null,
+    postgres: { state: 'standby', timeline: 1, receivedLsn: null, replayedLsn: '0/1', streamingFrom: 'db1', lagS: 0 },
+  };
+  const run = () => mirror.image.backupRun?.value;
+  const moment = '2026-11-22T11:30:00.000Z';
+
+  function end(state: 'done' | 'failed'): void {
+    const last = run();
+    if (last?.proof == null) throw new Error('no proof');
+    const result = {
+      ...{ moment, label: 'A', walBytes: 1, tookMs: 41_000, checks: [], findings: [] },
+      failedIn: state === 'failed' ? ('recover' as const) : null,
+    };
+    const ended = { ...last, state, endedAt: new Date().toISOString(), proof: { ...last.proof, result } };
+    const value = encodeRecord('backup-run', ended);
+    mirror.put([
+      { key: keys.backupRun, value },
+      { key: endedRunKey('proof'), value },
+    ]);
+  }
+
+  /** An hour of WAL after a backup, and a proof each hour. */
+  async function owed(): Promise<void> {
+    mirror.image = { ...mirror.image, ...declared({ full: null, differential: null, proof: '0 * * * *' }) };
+    mirror.put([
+      { key: timelineKey(1), value: encodeRecord('timeline', { term: 1, timeline: 1, parent: null, forkLsn: '0/0' }) },
+    ]);
+    contents = { ...empty, state: 'ok', backups: [backupOf('A', 'full', '2026-11-22T11:00:00Z')] };
+    ranges = [{ first: segment(1), last: segment(4) }];
+    start();
+    await vi.advanceTimersByTimeAsync(10_000);
+    primary = server({ archivedTo: lsnFromOffset(lsnIn(5, 0)) });
+    await vi.advanceTimersByTimeAsync(61_000);
+  }
+
+  it('orders one of a standby when it is owed, and waits for one that is fit', async () => {
+    await owed();
+    expect(run()).toBeUndefined();
+    candidates = [db2];
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(run()).toMatchObject({ work: 'proof', node: 'db2', by: 'schedule', proof: { wanted: null } });
+  });
+
+  it('none twice at once, the next when it comes round, and it remembers the last success', async () => {
+    candidates = [db2];
+    await owed();
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(run()?.id).toBe('B-0001');
+    end('done');
+    const endedAt = run()?.endedAt;
+    await vi.advanceTimersByTimeAsync(30 * 60_000);
+    expect(run()?.id).toBe('B-0001');
+    await vi.advanceTimersByTimeAsync(40 * 60_000);
+    const provenBefore = { at: endedAt, moment, tookMs: 41_000 };
+    expect(run()).toMatchObject({ id: 'B-0002', proof: { wanted: null, result: null, provenBefore } });
+  });
+
+  it('tries the moment again that could not be restored', async () => {
+    candidates = [db2];
+    await owed();
+    end('failed');
+    await vi.advanceTimersByTimeAsync(65 * 60_000);
+    expect(run()).toMatchObject({ id: 'B-0002', failuresBefore: 1, proof: { wanted: moment, provenBefore: null } });
+  });
 });

@@ -22,6 +22,8 @@ import { keys } from '../records/keys.ts';
 import { ArchiverWatch, type ArchivingServer } from './archiver-watch.ts';
 import { orderBackup } from './backup-order.ts';
 import type { ExecutionContext } from './execution-context.ts';
+import type { ProofOrderParts } from './proof-order.ts';
+import { scheduleProof } from './proof-schedule.ts';
 import { SilentRuns } from './silent-runs.ts';
 import type { StoreMirror } from './store-mirror.ts';
 import { takeTurns } from './turns.ts';
@@ -45,6 +47,7 @@ export interface RepositoryWatchParts {
   readonly signal: AbortSignal;
   readonly emit: ExecutionContext['emit'];
   readonly nextAfter: NextAfter;
+  readonly candidates: ProofOrderParts['candidates'];
 }
 
 const turnEveryMs = 1_000;
@@ -267,6 +270,7 @@ export class RepositoryWatch {
       ...{ contents, attempts: { underWay: null, failed }, nowMs: clock.wallClock().getTime(), nextAfter },
     });
     if (owed.do === 'backup') await orderBackup(this.#parts, owed.kind, self, 'schedule');
+    else await scheduleProof(this.#parts, backups, contents);
   }
 
   #tell(trouble: string): void {

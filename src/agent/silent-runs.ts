@@ -53,6 +53,6 @@ export class SilentRuns {
     ];
     const conditions = [{ key: keys.backupRun, revision: run.revision }];
     const { committed } = await mirror.transact(conditions, writes, { withinMs: writeWithinMs, signal });
-    if (committed) emit('backup.failed', { run: id, work, node, outcome });
+    if (committed) emit(work === 'proof' ? 'proof.failed' : 'backup.failed', { run: id, work, node, outcome });
   }
 }

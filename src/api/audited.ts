@@ -113,7 +113,11 @@ const readings: Record<OrderRoute | 'certificate', Reading> = {
     const { lifeMs, name, role } = requests.person.parse(body);
     return { kind: 'order.person', facts: { role, name, days: Math.round(lifeMs / 86_400_000) } };
   },
-  orderBackup: (body) => ({ kind: 'order.backup', facts: { work: requests.orderBackup.parse(body).work } }),
+  orderBackup(body) {
+    const { moment, node, work } = requests.orderBackup.parse(body);
+    const named = { ...(node === undefined ? {} : { node }), ...(moment === undefined ? {} : { moment }) };
+    return { kind: 'order.backup', facts: { work, ...named } };
+  },
   // Nothing of the secret itself.
   repositorySecret(body) {
     const { credentials, passphrase, replaces } = requests.repositorySecret.parse(body);

@@ -10,17 +10,23 @@ const pollMs = 500;
 
 /** What became of it. Throws BACKUP_FAILED, and TIMEOUT when the caller has had enough. */
 export async function followRun(call: Call, access: ClusterAccess, ordered: BackupRun): Promise<BackupRun> {
+  const run = await followToEnd(call, access, ordered);
+  if (run.state === 'done') return run;
+  throw new UnderstudyError(
+    'BACKUP_FAILED',
+    `${run.id} (${run.work} on ${run.node}): ${run.outcome ?? 'no reason given'}`,
+  );
+}
+
+/** Whatever became of it. Throws TIMEOUT when the caller has had enough. */
+export async function followToEnd(call: Call, access: ClusterAccess, ordered: BackupRun): Promise<BackupRun> {
   const begunAtMs = performance.now();
   const { terminal } = call;
   for (;;) {
     const run = await lookAt(access, ordered);
     if (run !== null && isEnded(run)) {
       if (terminal.live) terminal.raw('\r\u001b[K');
-      if (run.state === 'done') return run;
-      throw new UnderstudyError(
-        'BACKUP_FAILED',
-        `${run.id} (${run.work} on ${run.node}): ${run.outcome ?? 'no reason given'}`,
-      );
+      return run;
     }
     if (call.signal.aborted) {
       throw new UnderstudyError('TIMEOUT', `${ordered.id} is not at its end yet; it goes on`, {
@@ -48,8 +54,11 @@ async function lookAt(access: ClusterAccess, { id }: BackupRun): Promise<BackupR
 }
 
 /** How far it is, how quick, and how long still. */
-export function progressText({ work, node, progress, state }: BackupRun, sinceMs: number): string {
+export function progressText({ node, progress, proof, state, work }: BackupRun, sinceMs: number): string {
   if (state === 'ordered') return `${work} waits for ${node}`;
+  const step = proof?.step ?? null;
+  // What is restored is told in bytes, and what comes after it is not.
+  if (step !== null && step !== 'restore') return `${work} on ${node}: ${step}, ${spanText(sinceMs)}`;
   if (progress === null || progress.bytesDone === 0) return `${work} on ${node}, ${spanText(sinceMs)}`;
   const { bytesDone, bytesTotal } = progress;
   const rate = bytesDone / (sinceMs / 1_000);

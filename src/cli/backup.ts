@@ -8,6 +8,7 @@ import type { BackupStanding } from '../api/contract/backups.ts';
 import type { BackupWork } from '../core/backup-run.ts';
 import { exitCodes } from '../errors/exit-codes.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
+import { declareProve } from './backup-prove.ts';
 import type { Call, CommonOptions, Perform } from './call.ts';
 
 interface NowOptions extends CommonOptions {
@@ -28,6 +29,7 @@ Examples:
   understudy backup now               a full backup if there is none, else what has changed since
   understudy backup now --full
   understudy backup verify            reads everything that is there and compares it with its checksums
+  understudy backup prove             restores some moment on a standby, and looks through it
   understudy backup secret --credentials s3.json
 
 The schedule stands in the cluster file (\`backups\`). Exit code 3: other work is under way; 1: it failed.
@@ -81,6 +83,7 @@ export function declareBackup(program: Command, perform: Perform): void {
     summary: 'remove what has outlived its time',
     description: 'Removes the backups, and the WAL before them, that have outlived `backups.keep`.',
   });
+  declareProve(backup, perform);
   declareSecret(backup, perform);
 }
 

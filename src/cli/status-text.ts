@@ -7,6 +7,7 @@ import { endingParts, endingText } from '../pki/authority-ending.ts';
 import { isEnding, registeredText } from '../pki/registered-ending.ts';
 import { acceptedLossText, forecastText } from './forecast-text.ts';
 import { handsOffText } from './hands-off-text.ts';
+import { provenText } from './proof-text.ts';
 import { readOnlyText } from './read-only-text.ts';
 import type { Paint, Tone } from './terminal.ts';
 import { describeWindow } from './window-text.ts';
@@ -50,13 +51,15 @@ export function statusLines(scene: StatusScene): readonly string[] {
   ];
 }
 
-function headline({ status, paint }: StatusScene): string {
+function headline({ nowMs, paint, status }: StatusScene): string {
   const age = status.storeAgeMs;
+  const proven = status.backups?.proven ?? null;
   const parts = [
     `${status.cluster} ${paint(verdictTones[status.verdict], status.verdict)}`,
     ...(status.term === null ? [] : [`term ${status.term}`]),
     ...(status.timeline === null ? [] : [`timeline ${status.timeline}`]),
     ...(status.specRevision === null ? [] : [`spec ${status.specRevision}`]),
+    ...(proven === null ? [] : [provenText(proven, nowMs)]),
     ...(age !== null && age > oldAnswerMs ? [`as ${status.from} knew it ${ageText(age)} ago`] : []),
     ...(age === null ? [`as ${status.from} knows it without the store`] : []),
   ];

@@ -22,6 +22,7 @@ import { nextAfter } from '../timing/cron.ts';
 import { secretsOf } from './certificates.ts';
 import type { Foundation } from './foundation.ts';
 import { diskFreeBytes } from './local-server.ts';
+import { proofCandidates, proverOf } from './proofs.ts';
 
 /** pgBackRest tries several times, and is asked twice where it does not answer. */
 const lookWithinMs = 4_000;
@@ -50,6 +51,7 @@ export function backupsOf(foundation: Foundation, { agent, spec, repositoryOf }:
   const common = { self: file.node, mirror, clock, signal, emit };
   const access = new RepositoryAccess({ ...common, spec, sealer, repository: repositoryOf });
   const repository = () => access.repository;
+  const candidates = () => proofCandidates(agent);
   const watch = new RepositoryWatch({
     ...common,
     postgres: agent.postgres,
@@ -58,11 +60,13 @@ export function backupsOf(foundation: Foundation, { agent, spec, repositoryOf }:
     lacking: () => access.trouble,
     isBusy: () => agent.isMoving(),
     nextAfter,
+    candidates,
   });
   const trouble = () => access.trouble ?? watch.trouble;
-  const runner = new BackupRunner({ ...common, postgres: agent.postgres, repository, trouble });
+  const prover = proverOf(foundation, spec);
+  const runner = new BackupRunner({ ...common, postgres: agent.postgres, repository, trouble, prover });
   return {
-    answers: backupAnswers({ ...common, sealer, trouble, nextAfter }),
+    answers: backupAnswers({ ...common, sealer, trouble, nextAfter, candidates }),
     findings: async () => await backupFindings(foundation, agent, { spec: spec(), access, repositoryOf }),
     forEver: () => [access.runForEver(), watch.runForEver(), runner.runForEver()],
   };

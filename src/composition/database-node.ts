@@ -29,6 +29,7 @@ import type { Store } from '../ports/store.ts';
 import { archiveHoldIn } from '../postgres/layout.ts';
 import { syncNames } from '../postgres/sync-names.ts';
 import { createCredentialMaker } from '../secrets/credential-maker.ts';
+import { nextAfter } from '../timing/cron.ts';
 import { version } from '../version.ts';
 import { authorityOf } from './authority.ts';
 import { type Backups, backupsOf } from './backups.ts';
@@ -167,6 +168,7 @@ function databaseBackend(
   const authority = authorityOf(foundation, agent);
   return new DatabaseBackend({
     backups: backups.answers,
+    nextAfter,
     cluster: file.cluster,
     agent,
     doctor: async () => {

@@ -5,11 +5,12 @@
  * Invariant: whoever does it proves in the store that it lives, and ends the program when it can't: earlier than anybody else may
  * count it as dead. So two never write to the repository at once.
  */
+import type { ProofPart, Proven } from './backups/proof.ts';
 import type { Stored } from './cluster-view.ts';
 import type { ArchivedRange, RepositoryContents } from './repository.ts';
 import type { NodeName } from './spec.ts';
 
-export const backupWorks = ['full', 'differential', 'verify', 'expire'] as const;
+export const backupWorks = ['full', 'differential', 'verify', 'expire', 'proof'] as const;
 export type BackupWork = (typeof backupWorks)[number];
 
 export interface BackupRun {
@@ -30,6 +31,8 @@ export interface BackupRun {
   readonly failuresBefore: number;
   /** In one line: what there is now, or why it failed. */
   readonly outcome: string | null;
+  /** Of a proof alone. */
+  readonly proof?: ProofPart | null | undefined;
 }
 
 /** A commit that is in the repository, and where in the WAL it is. */
@@ -72,6 +75,14 @@ export interface RepositoryRecord {
 /** In a row, as of now. */
 export function failuresOf(ended: BackupRun | undefined): number {
   return ended?.state === 'failed' ? ended.failuresBefore + 1 : 0;
+}
+
+/** The last success as of the end of that proof; `null`: there was none. */
+export function lastProven(ended: BackupRun | undefined): Proven | null {
+  const part = ended?.proof;
+  if (ended === undefined || part === null || part === undefined) return null;
+  if (ended.state !== 'done' || part.result === null || ended.endedAt === null) return part.provenBefore;
+  return { at: ended.endedAt, moment: part.result.moment, tookMs: part.result.tookMs };
 }
 
 /** Between two proofs of life. */

@@ -4,6 +4,7 @@
  * Invariant: what is not known is `unknown`, `null` or absent, and never looks like something that was seen.
  */
 import type { AuthorityPartStatus } from './authority.ts';
+import type { Proven } from './backups/proof.ts';
 import type { RecoverableWindow } from './backups/window.ts';
 import type { MemberPostgres, ReadOnlyOrder } from './cluster-view.ts';
 import type { DurabilitySpec } from './declared-durability.ts';
@@ -115,6 +116,8 @@ export interface BackupsStatus {
   readonly safeUntil: string | null;
   /** What is wrong: these stand in the cluster's `because`, too. */
   readonly troubles: readonly string[];
+  /** The last proof that it can be restored; `null`: there was none. Absent from an agent of an older version. */
+  readonly proven?: Proven | null | undefined;
   readonly todo: readonly string[];
 }
 

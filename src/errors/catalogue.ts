@@ -77,6 +77,10 @@ export const errorCatalogue = {
     retry: 'later',
   },
   RESTORE_FAILED: { hint: 'nothing was started; the message says what pgBackRest could not do', retry: 'later' },
+  PROOF_FAILED: {
+    hint: 'make a full backup (understudy backup now --full), and prove it (understudy backup prove)',
+    retry: 'operator',
+  },
   // agents and their API
   AGENT_UNREACHABLE: { hint: 'check that the agent runs on that node', retry: 'later' },
   CERTIFICATE_REFUSED: { hint: "use a certificate that this cluster's CA issued for this purpose", retry: 'operator' },

@@ -48,6 +48,11 @@ export const eventCatalogue = {
   'backup.ordered': { severity: 'info', sentence: '{run}: {work} was ordered of {node} by {by}' },
   'backup.done': { severity: 'notice', sentence: '{run}: {work} on {node} is done: {outcome}' },
   'backup.failed': { severity: 'alarm', sentence: '{run}: {work} on {node} failed: {outcome}' },
+  'proof.done': { severity: 'notice', sentence: '{run}: {node} has proven that backups can be restored: {outcome}' },
+  'proof.failed': {
+    severity: 'alarm',
+    sentence: '{run}: {node} could not prove that backups can be restored: {outcome}',
+  },
   'backup.secret_given': { severity: 'notice', sentence: '{by} gave the secret of the repository, sealed to {nodes}' },
   'archive.stalled': {
     severity: 'alarm',

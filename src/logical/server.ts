@@ -17,6 +17,8 @@ export interface Server {
   readonly user: string;
   /** Who runs the programs, where that is somebody else; only root may say so. */
   readonly runAs: { readonly uid: number; readonly gid: number } | null;
+  /** The words before each program, which end in starting it in their place, as those of `nice` do. */
+  readonly under?: readonly string[];
 }
 
 export interface ProgramRun extends Omit<RunOptions, 'cwd' | 'env' | 'user'> {
@@ -28,7 +30,9 @@ const askWithinMs = 30_000;
 /** Throws what `run` throws. The server is named by what is added to the arguments. */
 export function runProgram(server: Server, program: string, { args, ...options }: ProgramRun): Promise<RunResult> {
   const where = ['--host', server.host, '--port', String(server.port), '--username', server.user, '--no-password'];
-  return run(join(server.binaries, program), [...where, ...args], {
+  const path = join(server.binaries, program);
+  const [file = path, ...words] = [...(server.under ?? []), path, ...where, ...args];
+  return run(file, words, {
     ...options,
     cwd: '/',
     env: programEnvironment(),

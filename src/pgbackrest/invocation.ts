@@ -6,6 +6,7 @@
  * reaches it, since every option of pgBackRest can be given there (`PGBACKREST_...`).
  */
 import type { ActOptions } from '../ports/postgres.ts';
+import { idly } from '../process/idle.ts';
 import { run } from '../process/run.ts';
 
 export interface CommandResult {
@@ -17,6 +18,8 @@ export interface CommandResult {
 
 export interface Invocation extends ActOptions {
   readonly onStdout?: (chunk: string) => void;
+  /** Behind everything else on the machine. */
+  readonly isIdle?: boolean;
 }
 
 export interface Invoker {
@@ -35,8 +38,9 @@ export function createInvoker(places: {
 }): Invoker {
   const start = places.parentWatch === null ? [] : [places.parentWatch, '--pdeathsig', 'KILL'];
   return {
-    async run(command, options, { onStdout, ...bounds }) {
+    async run(command, options, { isIdle, onStdout, ...bounds }) {
       const whole = [
+        ...(isIdle === true ? idly() : []),
         ...[...start, places.program, `--config=${places.configuration}`, `--stanza=${places.stanza}`],
         command,
         ...options,

@@ -207,13 +207,13 @@ class PgbackrestRepository implements Repository {
 
   async restore(...[request, onProgress, options]: Parameters<Repository['restore']>) {
     this.#configured();
-    const { into } = request;
+    const { into, isIdle = false } = request;
     const isOwn = into === this.#options.server.dataDirectory;
     const command = isOwn ? this.commands.restore : this.restoreCommand(into);
     const progress = new ProgressReader(onProgress);
     const locks = restoreLocks(this.#paths, into);
     mkdirSync(into, { recursive: true, mode: 0o700 });
-    const invocation = { ...options, onStdout: (chunk: string) => progress.read(chunk) };
+    const invocation = { ...options, isIdle, onStdout: (chunk: string) => progress.read(chunk) };
     const result = await this.#invoker.run(
       'restore',
       [...restoreOptions(request, command, locks), ...toldByLine],

@@ -77,6 +77,8 @@ export interface RestoreRequest {
   readonly timeline: 'latest' | 'current' | number;
   /** How many files at once; the declared number by default. */
   readonly processes?: number;
+  /** Behind everything else on the machine, as far as the kernel can. */
+  readonly isIdle?: boolean;
 }
 
 export interface Repository {

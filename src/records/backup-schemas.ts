@@ -1,11 +1,34 @@
 /** What the store says of backups: the work under way, and what the repository holds. */
 import { z } from 'zod';
 import { type BackupRun, backupWorks, type RepositoryRecord } from '../core/backup-run.ts';
+import { type ProofPart, type Proven, proofSteps } from '../core/backups/proof.ts';
 import type { RecoverableWindow } from '../core/backups/window.ts';
 import type { RepositoryContents } from '../core/repository.ts';
 
 const text = z.string();
 const bytes = z.number().min(0);
+
+const ms = z.number().min(0);
+const step = z.enum(proofSteps);
+
+export const proven = z.object({ at: text, moment: text, tookMs: ms }) satisfies z.ZodType<Proven>;
+
+const proofPart = z.object({
+  wanted: text.nullable(),
+  step: step.nullable(),
+  result: z
+    .object({
+      moment: text,
+      label: text,
+      walBytes: bytes.nullable(),
+      tookMs: ms,
+      checks: z.array(z.object({ step, ms, seen: text })),
+      findings: z.array(text),
+      failedIn: step.nullable(),
+    })
+    .nullable(),
+  provenBefore: proven.nullable(),
+}) satisfies z.ZodType<ProofPart>;
 
 export const backupRun = z.object({
   id: z.string().regex(/^B-\d{4,}$/),
@@ -19,6 +42,7 @@ export const backupRun = z.object({
   endedAt: text.nullable(),
   failuresBefore: z.int().min(0).default(0),
   outcome: text.nullable(),
+  proof: proofPart.nullish(),
 }) satisfies z.ZodType<BackupRun>;
 
 const backup = z.object({

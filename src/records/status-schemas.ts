@@ -8,7 +8,7 @@ import type { Operation } from '../core/operation.ts';
 import type { PoolerReport } from '../core/pooler-report.ts';
 import type { Receipt } from '../core/receipt.ts';
 import type { ClusterStatus } from '../core/status.ts';
-import { recoverableWindow } from './backup-schemas.ts';
+import { proven, recoverableWindow } from './backup-schemas.ts';
 import { count, duration, name, text } from './spec-schema.ts';
 
 const reachable = z.enum(['yes', 'no', 'unknown']);
@@ -219,7 +219,7 @@ export const clusterStatus = z.object({
   acceptedLoss: z.object({ by: text, lacksBytes: bytes, afterLsn: text }).nullish(),
   backups: z
     .object({
-      ...{ window: recoverableWindow.nullable(), safeUntil: text.nullable() },
+      ...{ window: recoverableWindow.nullable(), safeUntil: text.nullable(), proven: proven.nullish() },
       ...{ troubles: z.array(text), todo: z.array(text) },
     })
     .nullish(),

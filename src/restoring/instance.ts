@@ -40,6 +40,8 @@ export interface InstanceRequest {
   readonly timeline: 'latest' | 'current' | number;
   /** Over its own. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** The words before its program, which end in starting it in their place, as those of `nice` do. */
+  readonly under?: readonly string[];
   /** Lines of pg_hba.conf beside its own, by which whoever may enter the directory is let in. */
   readonly access?: readonly string[];
 }
@@ -151,9 +153,11 @@ function writeFiles({ access = [], directory }: InstanceRequest): void {
 }
 
 async function start(request: InstanceRequest, minimums: Readonly<Record<string, string>>): Promise<ProcessIdentity> {
-  const { binaries, data, directory, hold, port, settings = {}, target, timeline } = request;
+  const { binaries, data, directory, hold, port, settings = {}, target, timeline, under = [] } = request;
   const own = { directory, port, target, hold, minimums, timeline: String(timeline), more: settings };
-  return await startDaemon(join(binaries.directory, 'postgres'), ['-D', data, ...instanceArguments(own)], {
+  const postgres = join(binaries.directory, 'postgres');
+  const [file = postgres, ...args] = [...under, postgres, '-D', data, ...instanceArguments(own)];
+  return await startDaemon(file, args, {
     cwd: data,
     env: programEnvironment(),
     logFile: logOf(directory),

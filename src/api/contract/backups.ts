@@ -27,6 +27,10 @@ export interface BackupStanding {
 
 export interface BackupOrderRequest {
   readonly work: BackupWork;
+  /** Of a proof alone: who does it; left out: a standby that is fit. */
+  readonly node?: NodeName | undefined;
+  /** Of a proof alone: ISO 8601; left out: any moment that can be recovered to. */
+  readonly moment?: string | undefined;
 }
 
 export interface RepositorySecretRequest {

@@ -6,7 +6,15 @@ import { backupsSpec } from '../../records/backups-schema.ts';
 import { repositoryCredentials, repositorySecret } from '../../records/repository-secret-schema.ts';
 import type { BackupOrderRequest, BackupStanding, RepositorySecretRequest } from '../contract/backups.ts';
 
-const orderBackup = z.strictObject({ work: z.enum(backupWorks) }) satisfies z.ZodType<BackupOrderRequest>;
+const orderBackup = z
+  .strictObject({
+    work: z.enum(backupWorks),
+    node: z.string().max(200).optional(),
+    moment: z.iso.datetime({ precision: 3 }).optional(),
+  })
+  .refine(({ moment, node, work }) => work === 'proof' || (moment === undefined && node === undefined), {
+    message: 'node and moment are of a proof alone',
+  }) satisfies z.ZodType<BackupOrderRequest>;
 
 const secret = z.strictObject({
   credentials: repositoryCredentials,

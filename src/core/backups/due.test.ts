@@ -108,15 +108,25 @@ it('the next differential one is not where a full one does for it', () => {
 
 it('a proof comes round by the schedule, from the first backup on', () => {
   const proof = { proof: '30 5 * * 0', timeZone: 'UTC' };
-  const of = (now: string, last: string | null, since: string | null) => {
+  const of = (now: string, last: string | null, since: string | null, times = 0) => {
     const ms = (text: string | null) => (text === null ? null : Date.parse(text));
-    return proofDue(proof, { lastMs: ms(last), sinceMs: ms(since), nowMs: Date.parse(now), nextAfter });
+    return proofDue(proof, {
+      lastMs: ms(last),
+      sinceMs: ms(since),
+      nowMs: Date.parse(now),
+      nextAfter,
+      failed: times === 0 ? null : { times, lastAtMs: ms(last) ?? 0 },
+    });
   };
   const first = '2026-11-18T12:00:00Z';
   expect(of('2026-11-25T12:00:00Z', null, null)).toBeNull();
   expect(of('2026-11-21T12:00:00Z', null, first)).toBeNull();
   expect(of('2026-11-22T05:31:00Z', null, first)).toBe(Date.parse('2026-11-22T05:30:00Z'));
   expect(of('2026-11-22T09:00:00Z', '2026-11-22T05:30:00Z', first)).toBeNull();
+  expect(of('2026-11-22T06:29:00Z', '2026-11-22T05:30:00Z', first, 1)).toBeNull();
+  expect(of('2026-11-22T06:31:00Z', '2026-11-22T05:30:00Z', first, 1)).toBe(Date.parse('2026-11-22T06:30:00Z'));
+  expect(of('2026-11-23T05:29:00Z', '2026-11-22T05:30:00Z', first, 9)).toBeNull();
+  expect(of('2026-11-23T05:31:00Z', '2026-11-22T05:30:00Z', first, 9)).toBe(Date.parse('2026-11-23T05:30:00Z'));
 });
 
 /** The same without the general search: 02:30 UTC, on Sundays or every day. */

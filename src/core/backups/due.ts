@@ -164,13 +164,25 @@ export interface ProofFacts extends Pick<DueFacts, 'nowMs' | 'nextAfter'> {
   readonly lastMs: number | null;
   /** From when on there has been something to prove: the first backup's end. `null`: there is nothing. */
   readonly sinceMs: number | null;
+  /** `null`: the last one succeeded. */
+  readonly failed: Failures | null;
 }
 
-/** Whether a proof is owed: from when on; `null`: not now. The first comes round by the schedule, not with the first backup. */
+/** It restores a whole database: 1 h, 2, 4, 8, 16, then every day. */
+function proofRetryDistanceMs(failures: number): number {
+  return Math.min(24 * 3_600_000, 3_600_000 * 2 ** Math.min(failures - 1, 10));
+}
+
+/**
+ * Whether a proof is owed: from when on; `null`: not now. The first comes round by the schedule, not with the first backup; one that
+ * failed is tried again before its time.
+ */
 export function proofDue(
   { proof, timeZone }: Pick<BackupsSpec, 'proof' | 'timeZone'>,
-  { lastMs, sinceMs, nowMs, nextAfter }: ProofFacts,
+  { failed, lastMs, sinceMs, nowMs, nextAfter }: ProofFacts,
 ): number | null {
-  if (sinceMs === null) return null;
+  if (sinceMs === null || proof === null) return null;
+  const againAtMs = failed === null ? null : failed.lastAtMs + proofRetryDistanceMs(failed.times);
+  if (againAtMs !== null && againAtMs <= nowMs) return againAtMs;
   return owedSince(proof, { timeZone, lastMs: lastMs ?? sinceMs, nowMs, nextAfter });
 }

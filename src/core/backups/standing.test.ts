@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { backupOf, iso, lsnIn, segment, segmentBytes } from '../../../test/fixtures/backups.ts';
 import { exampleRecords } from '../../../test/fixtures/records.ts';
 import { memberStatus } from '../../../test/fixtures/view.ts';
+import { nextAfter } from '../../timing/cron.ts';
 import type { RepositoryRecord } from '../backup-run.ts';
 import { defaultBackups } from '../backups-spec.ts';
 import { formatLsn, lsnFromOffset } from '../lsn.ts';
@@ -27,7 +28,7 @@ const repository: RepositoryRecord = {
 const postgres = { state: 'primary' as const, timeline: 1, lsn: '0/0' };
 const whole: BackupsFacts = {
   backups: { ...defaultBackups, to: { kind: 'directory', path: '/mnt/backups' } },
-  ...{ hasSecret: true, repository, run: null, ended: [], nowMs },
+  ...{ hasSecret: true, repository, run: null, ended: [], nowMs, nextAfter },
   timelines: new Map([[3, { term: 3, timeline: 1, parent: null, forkLsn: '0/0' }]]),
   primary: { ...memberStatus('db1', { postgres }), diskFreeBytes: 3_600 * 1_000_000 },
 };

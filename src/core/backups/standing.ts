@@ -5,14 +5,16 @@
  * harm until then, is only told. WAL that waits is never lost, and fills the disk: so it is told how long the disk lasts.
  */
 import { ageText, bytesText, countText } from '../amounts.ts';
-import type { BackupRun, RepositoryRecord } from '../backup-run.ts';
-import { isEnded } from '../backup-run.ts';
+import { type BackupRun, isEnded, lastProven, type RepositoryRecord } from '../backup-run.ts';
 import type { BackupsSpec } from '../backups-spec.ts';
 import type { MemberStatus } from '../cluster-view.ts';
 import type { BackupsStatus } from '../status.ts';
 import type { Timelines } from '../timelines.ts';
 import { windowOf } from './archived-wal.ts';
+import type { NextAfter } from './calendar.ts';
 import { parseMoment } from './moments.ts';
+import type { Proven } from './proof.ts';
+import { provableSince, unproven } from './proof-health.ts';
 import { timelinePath } from './timeline-path.ts';
 import type { RecoverableWindow } from './window.ts';
 
@@ -29,6 +31,7 @@ export interface BackupsFacts {
   readonly primary: MemberStatus | null;
   /** Wall clock. */
   readonly nowMs: number;
+  readonly nextAfter: NextAfter;
 }
 
 /** A segment is archived at least once a minute. */
@@ -39,13 +42,19 @@ export function backupsStanding(facts: BackupsFacts): BackupsStatus | null {
   const { backups, repository } = facts;
   if (backups === null) return null;
   const window = recoverable(facts);
+  const proven = provenOf(facts);
   const troubles = [
     repositoryTrouble(facts),
     archiveTrouble(facts),
     missingWal(window),
     ...facts.ended.map((run) => failedRun(run, facts.nowMs)),
+    unproven({ ...facts, backups, proven, sinceMs: provableSince(repository?.contents.backups ?? []) }),
   ].filter((text) => text !== null);
-  return { window, safeUntil: repository?.safeUntil ?? null, troubles, todo: todo(facts, backups) };
+  return { window, safeUntil: repository?.safeUntil ?? null, troubles, proven, todo: todo(facts, backups) };
+}
+
+function provenOf({ ended }: BackupsFacts): Proven | null {
+  return lastProven(ended.find(({ work }) => work === 'proof'));
 }
 
 /** As of the last look; `null`: not known. */

@@ -81,6 +81,7 @@ export class DatabaseMachine {
       },
       trust: { state: () => ({ record: null, nodes: [], resting: [] }), say: nowhere },
       registered: { all: () => [], register: nowhere, forget: nowhere },
+      nextAfter: () => null,
       backups: {
         standing: () => ({
           declared: null,

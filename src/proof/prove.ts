@@ -1,0 +1,133 @@
+/**
+ * Proves that the backups can be restored: brings a moment of the window back on this machine, asserts that it is that moment, looks for
+ * corruption, reads every row, and removes everything again.
+ *
+ * Invariant: what it starts listens on a socket of its own alone, archives nothing and works behind everything else; it ends with this
+ * process, and its files lie in one directory, so that whoever comes later can remove what was left (`sweep`).
+ */
+import { mkdirSync, rmSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Chosen, chooseBackup } from '../core/backups/choice.ts';
+import { formatMoment, parseMoment } from '../core/backups/moments.ts';
+import { drawMoment, isProvable, type ProofResult } from '../core/backups/proof.ts';
+import { UnderstudyError } from '../errors/understudy-error.ts';
+import { removeTree } from '../past/copying.ts';
+import { keptFreeBytes } from '../past/limits.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { ProofReports, ProofWish, Prover } from '../ports/prover.ts';
+import type { Repository } from '../ports/repository.ts';
+import type { Binaries } from '../postgres/binaries.ts';
+import { endInstance } from '../restoring/instance-record.ts';
+import { Examination } from './examination.ts';
+
+export interface ProverParts {
+  readonly clock: Clock;
+  readonly binaries: () => Promise<Binaries>;
+  /** Its own: everything that is restored lies in it. */
+  readonly scratch: string;
+  /** Its own, for socket and log; short. */
+  readonly sockets: string;
+  /** From 0 to below 1. */
+  readonly draw: () => number;
+}
+
+const lookWithinMs = 120_000;
+const endWithinMs = 60_000;
+const mostWalBytes = 1024 ** 3;
+
+export function createProver(parts: ProverParts): Prover {
+  const { clock, scratch, sockets } = parts;
+  const sweep = async (): Promise<void> => {
+    await endInstance(sockets, clock, { withinMs: endWithinMs });
+    rmSync(sockets, { recursive: true, force: true });
+    await removeTree(scratch);
+  };
+  return {
+    sweep,
+    async prove(repository, wish, reports, signal) {
+      await sweep();
+      try {
+        return await proveOne(parts, { repository, wish, reports, signal });
+      } finally {
+        await sweep();
+      }
+    },
+  };
+}
+
+interface Proof {
+  readonly repository: Pick<Repository, 'contents' | 'newestPath' | 'restore' | 'restoreCommand'>;
+  readonly wish: ProofWish;
+  readonly reports: ProofReports;
+  readonly signal: AbortSignal;
+}
+
+async function proveOne(parts: ProverParts, proof: Proof): Promise<ProofResult> {
+  const { clock, scratch, sockets } = parts;
+  const { repository, reports, signal, wish } = proof;
+  const beganMs = clock.boottimeMs();
+  const momentMs = chooseMoment(parts, wish);
+  const chosen = await chooseSource(proof, momentMs);
+  mkdirSync(scratch, { recursive: true, mode: 0o700 });
+  await requireRoom(scratch, chosen);
+  const examination = new Examination({
+    ...{ clock, binaries: await parts.binaries(), data: join(scratch, 'data'), sockets, repository, reports, signal },
+    ...{
+      backup: chosen.backup,
+      timeline: chosen.timeline,
+      spans: wish.wanted === null ? wish.window.stretches : [],
+      draw: parts.draw,
+    },
+  });
+  const examined = await examination.run(momentMs);
+  return { ...examined, label: chosen.backup.label, tookMs: clock.boottimeMs() - beganMs };
+}
+
+function chooseMoment({ draw }: ProverParts, { wanted, window }: ProofWish): number {
+  const spans = window.stretches;
+  const wantedMs = wanted === null ? undefined : parseMoment(wanted);
+  if (wantedMs !== undefined) {
+    if (isProvable(spans, wantedMs)) return wantedMs;
+    const possible = spans.map(({ fromMs, toMs }) => `${formatMoment(fromMs)} to ${formatMoment(toMs)}`).join(', ');
+    throw new UnderstudyError('REFUSED', `${wanted} can't be proven: possible is ${possible || 'nothing yet'}`);
+  }
+  const drawn = drawMoment(spans, draw());
+  if (drawn !== null) return drawn;
+  throw new UnderstudyError(
+    'REFUSED',
+    'there is nothing to prove yet: no commit after a backup is known to be archived',
+    {
+      hint: 'understudy backup list',
+    },
+  );
+}
+
+interface Source extends Chosen {
+  readonly timeline: number | 'latest';
+}
+
+async function chooseSource({ repository, signal, wish }: Proof, atMs: number): Promise<Source> {
+  const contents = await repository.contents({ withinMs: lookWithinMs, signal });
+  if (contents.state === 'unreachable') throw new UnderstudyError('REPOSITORY_UNREACHABLE', contents.trouble ?? '');
+  const target = { type: 'time', value: formatMoment(atMs), atMs } as const;
+  const path = await repository.newestPath({ withinMs: lookWithinMs, signal });
+  const { segmentBytes, window } = wish;
+  const choice = chooseBackup({ contents, window, path, segmentBytes }, target);
+  if ('chosen' in choice) return { ...choice.chosen, timeline: path.at(-1)?.timeline ?? 'latest' };
+  throw new UnderstudyError('REFUSED', choice.notPossible.text);
+}
+
+async function requireRoom(directory: string, { backup, walBytes }: Chosen): Promise<void> {
+  const { bavail, blocks, bsize } = await statfs(directory);
+  const needed = Math.round(backup.databaseBytes * 1.02) + Math.min(walBytes ?? mostWalBytes, mostWalBytes);
+  const kept = keptFreeBytes({ totalBytes: blocks * bsize });
+  const free = bavail * bsize;
+  if (free - needed >= kept) return;
+  const mb = (bytes: number): string => `${Math.ceil(bytes / 1_048_576)} MB`;
+  throw new UnderstudyError(
+    'REFUSED',
+    `no room to restore into ${directory}: ${mb(needed)} are needed, and of ${mb(free)} that are free ${mb(kept)} are kept so`,
+    { hint: 'make room there, put another file system there, or name another node: understudy backup prove --on NODE' },
+  );
+}
