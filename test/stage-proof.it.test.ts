@@ -1,0 +1,75 @@
+/** A proof in a real cluster: ordered by a person, done by the standby, and part of what `status` says. */
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { parse, stringify } from 'yaml';
+import { z } from 'zod';
+import { nodeDirectory } from '../src/stage/record.ts';
+import { type ObjectStore, startObjectStore } from './fixtures/object-store.ts';
+import { until } from './fixtures/postgres-cluster.ts';
+import { type TestStage, withStage } from './fixtures/stage.ts';
+
+const declaration = z.looseObject({ backups: z.unknown().optional() });
+const listed = z.object({
+  window: z.object({ stretches: z.array(z.object({ fromMs: z.number(), toMs: z.number() })) }),
+});
+const proofRun = z.object({ state: z.string(), node: z.string(), outcome: z.string().nullable() });
+
+async function declareBackups(stage: TestStage, store: ObjectStore): Promise<void> {
+  const credentials = join(stage.directory, 's3.json');
+  const { key, keySecret } = store.credentials;
+  writeFileSync(credentials, JSON.stringify({ key, keySecret }), { mode: 0o600 });
+  const file = join(stage.record.root, 'cluster.yaml');
+  const declared = declaration.parse(parse(readFileSync(file, 'utf8')));
+  const { addressing, bucket, endpoint, port, prefix, region } = store.place;
+  declared.backups = {
+    ...{ to: `s3://${bucket}${prefix}`, region, endpoint: `${endpoint}:${port}`, addressing },
+    ...{ ca: store.caFile, credentials: `file:${credentials}`, differential: 'never', full: 'never', proof: 'never' },
+  };
+  writeFileSync(file, stringify(declared));
+  const applied = await stage.cli('apply', file, '--json');
+  expect(applied.code, applied.stderr).toBe(0);
+  // archive_mode is taken up by a restart alone.
+  expect((await stage.cli('restart', 'db2')).code).toBe(0);
+  await stage.until('db2 is back', ({ nodes }) =>
+    nodes.every(({ node, pendingRestart }) => node !== 'db2' || pendingRestart.length === 0),
+  );
+  await stage.untilWhole();
+  expect((await stage.cli('switchover', '--to', 'db2')).code).toBe(0);
+  await stage.untilWhole();
+}
+
+// Minutes: in long runs alone.
+test.runIf(process.env.TEST_LONG === '1')(
+  'a standby proves a moment, and status says so',
+  { timeout: 300_000 },
+  async () => {
+    const store = await startObjectStore();
+    try {
+      await withStage({ nodes: 2, appNodes: 1 }, async (stage) => {
+        await declareBackups(stage, store);
+        expect((await stage.cli('backup', 'prove', '--on', 'db2')).code).toBe(3);
+        const made = await stage.cli('backup', 'now');
+        expect(made.code, made.stderr).toBe(0);
+        const spanned = async () => {
+          const { stdout } = await stage.cli('backup', 'list', '--json');
+          return listed
+            .safeParse(JSON.parse(stdout))
+            .data?.window.stretches.some((one) => one.toMs - one.fromMs > 5_000);
+        };
+        await until('there is something to prove', spanned, 150_000);
+        const { code, stderr, stdout } = await stage.cli('backup', 'prove', '--json');
+        expect(code, `${stdout}${stderr}`).toBe(0);
+        expect(proofRun.parse(JSON.parse(stdout))).toMatchObject({ state: 'done', node: 'db1' });
+        expect((await stage.cli('status')).stdout).toMatch(/restore proven \d+ s ago, /);
+        expect((await stage.cli('events')).stdout).toContain('has proven that backups can be restored');
+        // What was made for it stays, and is empty.
+        const past = join(nodeDirectory(stage.record, 'db1'), 'state', 'past');
+        expect(readdirSync(past)).toEqual([]);
+        await stage.untilWhole();
+      });
+    } finally {
+      await store.close();
+    }
+  },
+);
