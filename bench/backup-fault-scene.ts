@@ -110,9 +110,9 @@ async function untilRestarted(stage: StageUnderTest, concerns: (node: string) =>
     return (
       status !== null &&
       status.primary !== null &&
-      status.nodes.every(({ node, pendingRestart, postgres }) => {
+      status.nodes.every(({ node, pendingRestart, postgres, role }) => {
         const isUp = postgres?.state === 'primary' || postgres?.state === 'standby';
-        return isUp && (!concerns(node) || pendingRestart.length === 0);
+        return role !== 'database' || (isUp && (!concerns(node) || pendingRestart.length === 0));
       })
     );
   });
