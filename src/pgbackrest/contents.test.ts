@@ -58,7 +58,7 @@ it('reads backups, oldest first, and the archive of the newest history', () => {
       kind: 'full',
       prior: null,
       startedAt: '2026-11-22T07:35:57.000Z',
-      finishedAt: '2026-11-22T07:35:59.000Z',
+      finishedAt: '2026-11-22T07:36:00.000Z',
       startLsn: '0/1000028',
       stopLsn: '0/1000100',
       firstWal: '000000010000000000000004',

@@ -9,7 +9,10 @@ const okCodes = [0, 2 /* no valid backups */];
 
 const kinds: Readonly<Record<string, BackupKind>> = { full: 'full', diff: 'differential', incr: 'incremental' };
 
-const time = z.number().transform((seconds) => new Date(seconds * 1_000).toISOString());
+const iso = (seconds: number): string => new Date(seconds * 1_000).toISOString();
+const start = z.number().transform(iso);
+/** Cut to whole seconds: it can be recovered to from the next one on for certain. */
+const stop = z.number().transform((seconds) => iso(seconds + 1));
 
 const backup = z
   .object({
@@ -19,7 +22,7 @@ const backup = z
     label: z.string(),
     lsn: z.object({ start: z.string(), stop: z.string() }),
     prior: z.string().nullable(),
-    timestamp: z.object({ start: time, stop: time }),
+    timestamp: z.object({ start, stop }),
     type: z.string(),
   })
   .transform(

@@ -38,8 +38,8 @@ export function stanzaName(cluster: string, major: number): string {
   return `${cluster}-${major}`;
 }
 
-/** Restores into different directories don't wait for each other. */
-export function restoreLocks(paths: RepositoryPaths, into: string): string {
+/** What one restore has for itself: restores into different directories don't wait for each other. */
+export function restoreWork(paths: RepositoryPaths, into: string): string {
   return join(paths.locks, `restore-${createHash('sha256').update(into).digest('hex').slice(0, 12)}`);
 }
 
@@ -62,6 +62,6 @@ export function archiveCommands(program: string, paths: RepositoryPaths, stanza:
 
 /** Of a data directory that is not the node's own. */
 export function restoreCommandOf(program: string, paths: RepositoryPaths, stanza: string, into: string): string {
-  const own = [`--pg1-path=${into}`, `--lock-path=${restoreLocks(paths, into)}`].map(quoted);
+  const own = [`--pg1-path=${into}`, `--lock-path=${join(restoreWork(paths, into), 'lock')}`].map(quoted);
   return command(program, paths, stanza, [...own, 'archive-get', '%f', '"%p"']);
 }

@@ -19,7 +19,7 @@ import { failure, isUnclear, messageOf } from './failures.ts';
 import { removeFiles, writeFiles } from './files.ts';
 import { type CommandResult, createInvoker, type Invocation } from './invocation.ts';
 import { newestTime } from './listed-times.ts';
-import { archiveCommands, repositoryPaths, restoreCommandOf, restoreLocks, stanzaName } from './paths.ts';
+import { archiveCommands, repositoryPaths, restoreCommandOf, restoreWork, stanzaName } from './paths.ts';
 import { findParentWatch, findProgram, type ProgramVersion, readVersion } from './program.ts';
 import { ProgressReader } from './progress.ts';
 import { restoreOptions } from './restore-options.ts';
@@ -211,15 +211,15 @@ class PgbackrestRepository implements Repository {
     const isOwn = into === this.#options.server.dataDirectory;
     const command = isOwn ? this.commands.restore : this.restoreCommand(into);
     const progress = new ProgressReader(onProgress);
-    const locks = restoreLocks(this.#paths, into);
+    const work = restoreWork(this.#paths, into);
     mkdirSync(into, { recursive: true, mode: 0o700 });
     const invocation = { ...options, isIdle, onStdout: (chunk: string) => progress.read(chunk) };
     const result = await this.#invoker.run(
       'restore',
-      [...restoreOptions(request, command, locks), ...toldByLine],
+      [...restoreOptions(request, command, work), ...toldByLine],
       invocation,
     );
-    rmSync(locks, { recursive: true, force: true });
+    rmSync(work, { recursive: true, force: true });
     if (result.code !== 0) throw await this.#explain('RESTORE_FAILED', result, options);
   }
 

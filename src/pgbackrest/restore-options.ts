@@ -1,4 +1,5 @@
 /** A restore as options of pgBackRest (its user guide, "Point-in-Time Recovery"). */
+import { join } from 'node:path';
 import type { RestoreRequest, RestoreTarget } from '../ports/repository.ts';
 
 /** pgBackRest wants PostgreSQL's form of a time: a space for the T, and an offset. */
@@ -32,13 +33,15 @@ function target(wanted: RestoreTarget): readonly string[] {
   }
 }
 
-export function restoreOptions(request: RestoreRequest, restoreCommand: string, locks: string): readonly string[] {
+/** `work`: a directory of this restore alone; with the node's own spool pgBackRest would take what its archiver has there. */
+export function restoreOptions(request: RestoreRequest, restoreCommand: string, work: string): readonly string[] {
   const { type } = request.target;
   const acts = type !== 'default' && type !== 'standby';
   return [
     `--set=${request.set}`,
     `--pg1-path=${request.into}`,
-    `--lock-path=${locks}`,
+    `--lock-path=${join(work, 'lock')}`,
+    `--spool-path=${join(work, 'spool')}`,
     // One directory for all of them: a clone must not touch the paths that the tablespaces live at.
     `--tablespace-map-all=${request.into}.tablespaces`,
     ...target(request.target),
