@@ -8,7 +8,8 @@ const real = {
   hookTimeout: 120_000,
 };
 const stages = 'test/stage-*.it.test.ts';
-const client = 'test/client-*.it.test.ts';
+/** Played after the stages in their lane, so that both lanes end at the same time. */
+const afterwards = ['test/client-*.it.test.ts', 'test/restoring*.it.test.ts'];
 const simulator = 'test/simulator.it.test.ts';
 
 /** `npm test` runs these side by side: tools/test.sh. */
@@ -29,12 +30,12 @@ export default defineConfig({
         test: {
           name: 'servers',
           include: ['test/**/!(stage-*).it.test.ts'],
-          exclude: [simulator, client],
+          exclude: [simulator, ...afterwards],
           ...real,
         },
       },
       { test: { name: 'stages', include: [stages], ...real } },
-      { test: { name: 'client', include: [client], ...real } },
+      { test: { name: 'afterwards', include: afterwards, ...real } },
     ],
   },
 });

@@ -2,7 +2,7 @@
 # Everything that must hold: set-up, format, types, direction, unused code, and all tests. With arguments: set-up, and vitest
 # with these.
 #
-# Three lanes side by side, since whole clusters mostly wait: stages in sight and then the library, single servers beside them, and what only
+# Three lanes side by side, since whole clusters mostly wait: stages in sight and some more afterwards, single servers beside them, and what only
 # computes (checks of the text, unit tests, the simulator) with the time that both leave over. Ends with the first lane's failure that is met;
 # what a lane said is shown whole when it has ended, and nothing goes on running afterwards.
 set -euo pipefail
@@ -37,7 +37,7 @@ lane computed 'echo 19 >/proc/self/autogroup; renice -n 19 $$ >/dev/null
 
 failed=0
 npx vitest run --project stages || failed=1
-npx vitest run --project client || failed=1
+npx vitest run --project afterwards || failed=1
 for name in "${!lanes[@]}"; do
   wait "${lanes[$name]}" || failed=1
   unset "lanes[$name]"
