@@ -78,18 +78,35 @@ it('lists only what can have changed, and after an hour everything', async () =>
   expect(await ranges()).toEqual(later);
   expect(asked).toEqual([
     root,
-    ...[600, 602, 1_000].map((number) => folderOf(segment(number, number === 600 ? 1 : 2))),
+    ...[256, 600, 602, 1_000].map((number) => folderOf(segment(number, number <= 600 ? 1 : 2))),
   ]);
   // In the middle of what was archived long ago; nobody looks there each minute.
   files.delete(`${folderOf(segment(2))}/${segment(2)}-${'a'.repeat(40)}.zst`);
   asked = [];
   expect(await ranges()).toEqual(later);
-  expect(asked).toHaveLength(3);
+  expect(asked).toHaveLength(5);
   nowMs += 3_600_000;
   expect((await ranges()).slice(0, 2)).toEqual([
     [segment(1), segment(1)],
     [segment(3), segment(3)],
   ]);
+});
+
+it('lists what was filled since the last look, however many folders began meanwhile', async () => {
+  await ranges();
+  for (let number = 601; number < 900; number += 1) store(number);
+  const whole = [...atFirst.slice(0, 2), [segment(600), segment(899)]];
+  expect(await ranges()).toEqual(whole);
+  for (let number = 900; number < 1_800; number += 1) store(number);
+  expect(await ranges()).toEqual([...atFirst.slice(0, 2), [segment(600), segment(1_799)]]);
+});
+
+it('lists a folder once more after the next timeline began', async () => {
+  for (const timeline of [2, 3]) store(600 + timeline, timeline);
+  await ranges();
+  store(603, 2);
+  for (const timeline of [4, 5]) store(600 + timeline, timeline);
+  expect(await ranges()).toContainEqual([segment(602, 2), segment(603, 2)]);
 });
 
 it('forgets a folder that expired', async () => {

@@ -3,7 +3,8 @@
  * 4 GiB, the segments, each with its checksum and its compression.
  *
  * Invariant: what is said to be there was listed there within the last hour. Weeks of WAL are tens of thousands of names: so once an
- * hour everything is listed, and in between the folders that can have changed alone: new ones, and the last of the newest timelines.
+ * hour everything is listed, and in between the folders that can have changed alone: new ones, the last two of the newest timelines,
+ * and those that were so at the look before, since the next folder may begin while the one before it is still filled.
  */
 import { joinedRanges, rangesOf } from '../core/backups/window.ts';
 import type { ArchivedRange } from '../core/repository.ts';
@@ -14,6 +15,8 @@ export type ListFolder = (path: string, deep: boolean, onName: (name: string) =>
 const everythingEveryMs = 3_600_000;
 /** A timeline's last segments may come after the first ones of the next. */
 const growingTimelines = 2;
+/** Segments are sent side by side: the last ones of a folder may come after the first ones of the next. */
+const growingFolders = 2;
 const folderName = /^[0-9A-F]{16}$/;
 const segmentFile = /^([0-9A-F]{24})-[0-9a-f]{40}/;
 
@@ -49,6 +52,8 @@ export class ArchiveListing {
   readonly #nowMs: () => number;
   #root: string | null = null;
   #folders = new Map<string, readonly ArchivedRange[]>();
+  /** That could still grow at the last look. */
+  #growing: readonly string[] = [];
   #everythingAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(stanza: string, list: ListFolder, nowMs: () => number) {
@@ -88,6 +93,7 @@ export class ArchiveListing {
     });
     close();
     this.#folders = folders;
+    this.#growing = growing([...folders.keys()]);
     this.#everythingAtMs = this.#nowMs();
   }
 
@@ -96,14 +102,15 @@ export class ArchiveListing {
     await this.#list(root, false, (name) => {
       if (folderName.test(name)) present.push(name);
     });
-    const newest = new Map(present.sort().map((folder) => [folder.slice(0, 8), folder]));
-    const growing = [...newest.values()].slice(-growingTimelines);
+    const now = growing(present);
+    const listed = new Set([...now, ...this.#growing]);
     const folders = new Map<string, readonly ArchivedRange[]>();
     for (const folder of present) {
-      const known = growing.includes(folder) ? undefined : this.#folders.get(folder);
+      const known = listed.has(folder) ? undefined : this.#folders.get(folder);
       folders.set(folder, known ?? (await this.#inFolder(`${root}/${folder}`, segmentBytes)));
     }
     this.#folders = folders;
+    this.#growing = now;
   }
 
   async #inFolder(path: string, segmentBytes: number): Promise<readonly ArchivedRange[]> {
@@ -114,4 +121,14 @@ export class ArchiveListing {
     });
     return rangesOf(names, segmentBytes);
   }
+}
+
+/** In which of them segments may still come. */
+function growing(folders: readonly string[]): readonly string[] {
+  const ofTimelines = new Map<string, string[]>();
+  for (const folder of folders.toSorted()) {
+    const timeline = folder.slice(0, 8);
+    ofTimelines.set(timeline, [...(ofTimelines.get(timeline) ?? []), folder]);
+  }
+  return [...ofTimelines.values()].slice(-growingTimelines).flatMap((of) => of.slice(-growingFolders));
 }
