@@ -15,7 +15,7 @@ export interface RunShown {
   readonly proof?: ProofPart;
 }
 
-/** Answers `null` when somebody else counts the run as dead. Throws STORE_UNREACHABLE. */
+/** Answers `null` when somebody else counts the run as dead. Throws what kept it from being told. */
 type Show = (run: Stored<BackupRun>, shown: RunShown) => Promise<Stored<BackupRun> | null>;
 
 export class BackupLife {

@@ -159,6 +159,48 @@ it('ends the program when somebody else counts it as dead, and leaves his word',
   expect(now()).toMatchObject({ counter: 99, outcome: 'db1 fell silent' });
 });
 
+it('goes on when the store took what it said, and only the answer got lost', async () => {
+  start();
+  order();
+  mirror.losesReplies = true;
+  await vi.advanceTimersByTimeAsync(400);
+  expect([now()?.state, began]).toEqual(['running', 0]);
+  mirror.losesReplies = false;
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(began).toBe(1);
+  mirror.losesReplies = true;
+  await vi.advanceTimersByTimeAsync(3_000);
+  mirror.losesReplies = false;
+  const lost = now()?.counter ?? 0;
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect([now()?.state, endedFor]).toEqual(['running', null]);
+  expect(now()?.counter).toBeGreaterThan(lost + 2);
+  mirror.losesReplies = true;
+  finish();
+  await vi.advanceTimersByTimeAsync(1_000);
+  mirror.losesReplies = false;
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(now()).toMatchObject({ state: 'done', outcome: backup.label });
+});
+
+it('says what came of it also when the last proof of life was taken unheard', async () => {
+  start();
+  order();
+  await vi.advanceTimersByTimeAsync(1_000);
+  const before = mirror.image;
+  mirror.losesReplies = true;
+  await vi.advanceTimersByTimeAsync(3_000);
+  mirror.losesReplies = false;
+  // As one that has not heard of it yet: the first refusal tells it.
+  const newer = mirror.image;
+  mirror.image = before;
+  finish();
+  await vi.advanceTimersByTimeAsync(10);
+  mirror.image = newer;
+  await vi.advanceTimersByTimeAsync(4_000);
+  expect(now()).toMatchObject({ state: 'done', outcome: backup.label });
+});
+
 it('says what keeps it from the repository', async () => {
   start(null);
   order();

@@ -48,6 +48,8 @@ type Change = Partial<Pick<BackupRun, 'state' | 'progress' | 'proof' | 'endedAt'
 
 export class BackupRunner {
   readonly #parts: BackupRunnerParts;
+  /** Of the run that this process wrote as begun, as far as it knows, and does not work on yet. */
+  #beginning: string | null = null;
 
   constructor(parts: BackupRunnerParts) {
     this.#parts = parts;
@@ -83,9 +85,14 @@ export class BackupRunner {
   async #turn(): Promise<void> {
     const run = this.#own();
     if (run === null) return;
-    if (run.value.state === 'running') {
-      return await this.#end(run, { state: 'failed', outcome: 'its agent was started anew meanwhile' });
+    const { id, state } = run.value;
+    if (state === 'running') {
+      // It was taken, and only the answer got lost.
+      if (this.#beginning === id) return await this.#work(run);
+      await this.#end(run, { state: 'failed', outcome: 'its agent was started anew meanwhile' });
+      return;
     }
+    this.#beginning = id;
     const begun = await this.#write(run, { state: 'running' });
     if (begun !== null) await this.#work(begun);
   }
@@ -99,8 +106,9 @@ export class BackupRunner {
   async #work(begun: Stored<BackupRun>): Promise<void> {
     const { emit, signal } = this.#parts;
     const { id, work, node } = begun.value;
+    this.#beginning = null;
     const ending = new AbortController();
-    const life = new BackupLife(begun, (run, shown) => this.#write(run, shown), this.#parts.clock, ending);
+    const life = new BackupLife(begun, (run, shown) => this.#show(run, shown), this.#parts.clock, ending);
     const beating = life.beat(signal);
     let state: 'done' | 'failed' = 'done';
     let outcome: string;
@@ -161,18 +169,31 @@ export class BackupRunner {
       const run = this.#own();
       if (signal.aborted || run === null || run.value.id !== id) return;
       try {
-        await this.#end(run, change);
-        return;
+        if ((await this.#end(run, change)) !== null) return;
       } catch (error) {
         if (!isUnderstudyError(error)) throw error;
-        await clock.sleep(beatEveryMs, signal).catch(() => undefined);
       }
+      await clock.sleep(beatEveryMs, signal).catch(() => undefined);
     }
   }
 
-  async #end(run: Stored<BackupRun>, change: Change): Promise<void> {
+  async #end(run: Stored<BackupRun>, change: Change): Promise<Stored<BackupRun> | null> {
     const endedAt = this.#parts.clock.wallClock().toISOString();
-    await this.#write(run, { ...change, endedAt });
+    return await this.#write(run, { ...change, endedAt });
+  }
+
+  /**
+   * Answers `null` when somebody else counts the run as dead. That the record is another than it was seen does not say so: an own
+   * write may have been taken whose answer got lost. Throws STORE_UNREACHABLE, CONFLICT when it was another one twice.
+   */
+  async #show(run: Stored<BackupRun>, shown: RunShown): Promise<Stored<BackupRun> | null> {
+    const written = await this.#write(run, shown);
+    if (written !== null) return written;
+    const now = this.#own();
+    if (now === null || now.value.id !== run.value.id) return null;
+    const again = await this.#write(now, shown);
+    if (again !== null) return again;
+    throw new UnderstudyError('CONFLICT', `${run.value.id} was changed by somebody else at the same time`);
   }
 
   /** Answers `null` when the record was not as it was seen. Throws STORE_UNREACHABLE. */
