@@ -165,7 +165,7 @@ describe('dumps and loads', () => {
          OPERATOR 3 = (int, int), OPERATOR 4 >= (int, int), OPERATOR 5 > (int, int), FUNCTION 1 compare(int, int);
        CREATE TABLE t (id int); INSERT INTO t SELECT generate_series(1, 100); CREATE INDEX turned ON t (id turning)`,
     );
-    const options = { signal: never, withinMs: 60_000 };
+    const options = { signal: never, withinMs: () => 60_000, jobs: 2 };
     const sound = await amcheck(server('db1'), options);
     expect(sound).toMatchObject({ checked: ['broken'], corruptions: [] });
     expect(sound.unchecked.map(({ database }) => database)).toEqual(expect.arrayContaining(['postgres', odd]));
@@ -179,10 +179,15 @@ describe('dumps and loads', () => {
     const installed = await amcheck(server('db1'), { ...options, install: true });
     expect(installed.unchecked).toEqual([]);
     expect(installed.checked).toEqual(expect.arrayContaining(['postgres', odd, 'broken']));
+    // A bound that is exceeded is told apart.
+    const late = await amcheck(server('db1'), { ...options, install: true, withinMs: () => 1 });
+    expect(late).toMatchObject({ checked: [], corruptions: [] });
+    expect(late.unchecked.map(({ isLate }) => isLate)).not.toContain(false);
+    expect(sound.unchecked.map(({ isLate }) => isLate)).not.toContain(true);
   });
 
   it('reads everything to nowhere, and says what can not be read', async () => {
-    const options = { nowMs: () => testClock.boottimeMs(), signal: never, withinMs: 60_000 };
+    const options = { nowMs: () => testClock.boottimeMs(), signal: never, withinMs: () => 60_000 };
     const whole = await dumpToNowhere(server('db2'), options);
     expect(whole.map(({ because }) => because).filter((because) => because !== null)).toEqual([]);
     expect(whole.map(({ database }) => database)).toContain(odd);
@@ -192,6 +197,9 @@ describe('dumps and loads', () => {
     rmSync(join(cluster.node('db1').layout.data, path));
     const holed = await dumpToNowhere(server('db1'), options);
     expect(holed.filter(({ because }) => because !== null).map(({ database }) => database)).toEqual(['holed']);
+    expect(holed.map(({ isLate }) => isLate)).not.toContain(true);
+    const late = await dumpToNowhere(server('db1'), { ...options, withinMs: () => 1 });
+    expect(late.map(({ isLate }) => isLate)).not.toContain(false);
     await ask(server('db1'), 'postgres', 'DROP DATABASE holed', soon);
   });
 });

@@ -1,6 +1,6 @@
 /** Proofs of backups, against a real server and pgBackRest with a repository in a directory. */
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -138,6 +138,41 @@ it('proves a moment, step after step, and leaves nothing', async () => {
   expect(Date.parse(result.moment)).toBeGreaterThan(sound.fromMs);
   // It was promoted on a timeline of its own, and nobody was told.
   expect((await repository.contents(soon)).archived).toEqual(before.archived);
+});
+
+it('has proven what it has, though it can not remove everything at once', async () => {
+  let refusals = 0;
+  /** Pauses of that length are made by who waits to remove it alone. */
+  const sleep: typeof testClock.sleep = async (ms, signal) => {
+    if (ms < 5_000) return await testClock.sleep(ms, signal);
+    refusals += 1;
+    chmodSync(place('held'), 0o700);
+  };
+  mkdirSync(place('held'));
+  const holding = createProver({
+    ...{ clock: { ...testClock, sleep }, binaries: () => findBinaries(major, null), draw: () => 0.5 },
+    ...{ scratch: place('held/proof'), sockets: place('p') },
+  });
+  const result = await holding.prove(
+    repository,
+    { window: windowOf(sound), segmentBytes: 4 * 1024 * 1024, wanted: null },
+    { ...reports, onStep: (step) => void (step === 'dump' && chmodSync(place('held'), 0o500)) },
+    new AbortController().signal,
+  );
+  expect(result).toMatchObject({ findings: [], failedIn: null });
+  expect(refusals).toBe(1);
+  expect(readdirSync(place('held'))).toEqual([]);
+});
+
+it('finds nothing where its server was ended by somebody', async () => {
+  const end = (step: ProofStep): void => {
+    if (step === 'amcheck') for (const each of processesIn(place('proof/data'))) sendSignal(each, 'SIGKILL');
+  };
+  const wish = { window: windowOf(sound), segmentBytes: 4 * 1024 * 1024, wanted: null };
+  await expect(
+    prover.prove(repository, wish, { ...reports, onStep: end }, new AbortController().signal),
+  ).rejects.toThrow('amcheck could not be tried');
+  expect([existsSync(place('proof')), existsSync(place('p'))]).toEqual([false, false]);
 });
 
 it('finds an index that lacks rows', async () => {

@@ -6,8 +6,8 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { describeError, UnderstudyError } from '../errors/understudy-error.ts';
-import { listDatabases } from './databases.ts';
+import { describeError, isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
+import { type Database, listDatabases } from './databases.ts';
 import { ask, runProgram, type Server } from './server.ts';
 
 export interface Corruption {
@@ -17,17 +17,26 @@ export interface Corruption {
   readonly text: string;
 }
 
+export interface Unchecked {
+  readonly database: string;
+  readonly because: string;
+  /** It took longer than it may, which says nothing of what is in it. */
+  readonly isLate: boolean;
+}
+
 export interface AmcheckResult {
   readonly checked: readonly string[];
-  readonly unchecked: readonly { readonly database: string; readonly because: string }[];
+  readonly unchecked: readonly Unchecked[];
   /** The first thousand. */
   readonly corruptions: readonly Corruption[];
 }
 
 export interface AmcheckOptions {
   readonly signal: AbortSignal;
-  /** For each database. */
-  readonly withinMs: number;
+  /** For each database, of that size. */
+  readonly withinMs: (bytes: number) => number;
+  /** How many connections look at once; one if left out. */
+  readonly jobs?: number;
   /** Also that each row has its entry in each index: as much work again. */
   readonly everyRow?: boolean;
   /** Makes the extension where it is missing: on a server that can be written, and of which that may be asked. */
@@ -44,20 +53,22 @@ export async function amcheck(server: Server, options: AmcheckOptions): Promise<
     throw new UnderstudyError('POSTGRES_BINARIES_MISSING', `there is no pg_amcheck in ${server.binaries}`);
   }
   const checked: string[] = [];
-  const unchecked: { database: string; because: string }[] = [];
+  const unchecked: Unchecked[] = [];
   const corruptions: Corruption[] = [];
-  for (const { name } of await listDatabases(server, options.signal)) {
+  for (const database of await listDatabases(server, options.signal)) {
+    const { name } = database;
     try {
       const why = await whyNotCheckable(server, name, options);
       if (why !== null) {
-        unchecked.push({ database: name, because: why });
+        unchecked.push({ database: name, because: why, isLate: false });
         continue;
       }
-      corruptions.push(...(await checkDatabase(server, name, options)));
+      corruptions.push(...(await checkDatabase(server, database, options)));
       checked.push(name);
     } catch (error) {
       options.signal.throwIfAborted();
-      unchecked.push({ database: name, because: describeError(error) });
+      const isLate = isUnderstudyError(error, 'TIMEOUT');
+      unchecked.push({ database: name, because: describeError(error), isLate });
     }
   }
   return { checked, unchecked, corruptions: corruptions.slice(0, mostCorruptions) };
@@ -75,17 +86,19 @@ async function whyNotCheckable(
 
 async function checkDatabase(
   server: Server,
-  database: string,
-  { everyRow, install, signal, withinMs }: AmcheckOptions,
+  { bytes, name: database }: Pick<Database, 'name' | 'bytes'>,
+  { everyRow, install, jobs = 1, signal, withinMs }: AmcheckOptions,
 ): Promise<readonly Corruption[]> {
   const args = [
     ...(everyRow === true ? ['--heapallindexed'] : []),
     ...(install === true ? ['--install-missing'] : []),
+    `--jobs=${jobs}`,
     '--maintenance-db=postgres',
     // A pattern, in which nothing between quotes has a meaning.
     `--database="${database.replaceAll('"', '""')}"`,
   ];
-  const { code, stderr, stdout } = await runProgram(server, 'pg_amcheck', { args, withinMs, signal, anyExit: true });
+  const bounds = { withinMs: withinMs(bytes), signal, anyExit: true };
+  const { code, stderr, stdout } = await runProgram(server, 'pg_amcheck', { args, ...bounds });
   if (code !== 0 && code !== foundSomething) {
     const because = stderr.trim().split('\n').at(-1) ?? '';
     throw new UnderstudyError('PROCESS_FAILED', because === '' ? `pg_amcheck ended with ${code}` : because);

@@ -6,7 +6,7 @@
  */
 import { closeSync, fstatSync, fsyncSync, linkSync, openSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { describeError, UnderstudyError } from '../errors/understudy-error.ts';
+import { describeError, isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
 import { listDatabases } from './databases.ts';
 import { conninfo, runProgram, type Server } from './server.ts';
 
@@ -112,6 +112,15 @@ export interface NowhereDump {
   readonly ms: number;
   /** `null`: everything of it was read. */
   readonly because: string | null;
+  /** It took longer than it may, which says nothing of what is in it. */
+  readonly isLate: boolean;
+}
+
+export interface NowhereOptions {
+  readonly nowMs: () => number;
+  readonly signal: AbortSignal;
+  /** For each database, of that size. */
+  readonly withinMs: (bytes: number) => number;
 }
 
 /**
@@ -120,14 +129,14 @@ export interface NowhereDump {
  */
 export async function dumpToNowhere(
   server: Server,
-  { nowMs, signal, withinMs }: { nowMs: () => number; signal: AbortSignal; withinMs: number },
+  { nowMs, signal, withinMs }: NowhereOptions,
 ): Promise<readonly NowhereDump[]> {
   const answers: NowhereDump[] = [];
-  for (const { name } of await listDatabases(server, signal)) {
+  for (const { bytes, name } of await listDatabases(server, signal)) {
     const began = nowMs();
-    const because = await readAll(server, name, { signal, withinMs });
+    const read = await readAll(server, name, { signal, withinMs: withinMs(bytes) });
     signal.throwIfAborted();
-    answers.push({ database: name, ms: Math.round(nowMs() - began), because });
+    answers.push({ database: name, ms: Math.round(nowMs() - began), ...read });
   }
   return answers;
 }
@@ -136,14 +145,14 @@ async function readAll(
   server: Server,
   database: string,
   limits: { signal: AbortSignal; withinMs: number },
-): Promise<string | null> {
+): Promise<Pick<NowhereDump, 'because' | 'isLate'>> {
   const wishes = { database, tables: [], schemaOnly: false };
   // Plain text: what is thrown away need not be compressed.
   const args = [...dumpArguments(wishes), '--format=plain', '--file=/dev/null'];
   try {
     await runProgram(server, 'pg_dump', { args, ...limits });
-    return null;
+    return { because: null, isLate: false };
   } catch (error) {
-    return describeError(error);
+    return { because: describeError(error), isLate: isUnderstudyError(error, 'TIMEOUT') };
   }
 }

@@ -20,7 +20,8 @@ export interface Prover {
   sweep(): Promise<void>;
   /**
    * What is wrong stands in the result. Throws what keeps it from being tried: REFUSED (no room, nothing to prove, a moment outside of the
-   * window), REPOSITORY_UNREACHABLE, PROCESS_FAILED when it was cancelled. Whatever becomes of it, nothing is left.
+   * window), REPOSITORY_UNREACHABLE, POSTGRES_TIMEOUT and TIMEOUT (a bound was exceeded, which says nothing of the backups),
+   * PROCESS_FAILED when it was cancelled. Nothing is left, but what no sweep could remove for some minutes; the result stands all the same.
    */
   prove(
     repository: Pick<Repository, 'contents' | 'newestPath' | 'restore' | 'restoreCommand'>,

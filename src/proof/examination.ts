@@ -2,9 +2,11 @@
  * One moment of the past, restored and looked through, step after step. The first step that finds something wrong is the last, but what
  * looks for damage looks for all of it.
  *
- * Invariant: a check that could not be made is a finding. What has nothing to do with the backups (a full disk, a repository that is
- * away, a cancellation) is thrown, and proves nothing.
+ * Invariant: a check that could not be made is a finding. What has nothing to do with the backups (a full disk, a bound that was exceeded,
+ * a repository that is away, a cancellation) is thrown, and proves nothing (evidence.ts). Ends no server at the end: how that goes says
+ * nothing either.
  */
+import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { formatMoment } from '../core/backups/moments.ts';
 import {
@@ -19,8 +21,7 @@ import { unreachable } from '../core/exhausted-union.ts';
 import { parseLsn } from '../core/lsn.ts';
 import { inOneLine } from '../core/one-line.ts';
 import type { RepositoryBackup } from '../core/repository.ts';
-import type { ErrorCode } from '../errors/catalogue.ts';
-import { isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
+import { describeError, isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
 import { amcheck } from '../logical/amcheck.ts';
 import { dumpToNowhere } from '../logical/dump.ts';
 import type { Server } from '../logical/server.ts';
@@ -30,10 +31,12 @@ import type { Repository } from '../ports/repository.ts';
 import type { Binaries } from '../postgres/binaries.ts';
 import { heartbeatTable } from '../postgres/heartbeat.ts';
 import { superuser } from '../postgres/layout.ts';
-import { sqlState } from '../postgres/session.ts';
+import { type Session, sqlState } from '../postgres/session.ts';
 import { endingWithUs, idly } from '../process/idle.ts';
+import { longestWorkMs, readWithinMs } from '../restoring/bounds.ts';
 import { type RestoredInstance, startInstance } from '../restoring/instance.ts';
-import { recoveryTrouble } from './recovery-log.ts';
+import { isFinding, isOfThisMachine } from './evidence.ts';
+import { readServerLog, troubleIn } from './recovery-log.ts';
 
 export interface ExaminationParts {
   readonly clock: Clock;
@@ -53,13 +56,11 @@ export interface ExaminationParts {
 
 type Examined = Omit<ProofResult, 'label' | 'tookMs'>;
 
-/** What says something of the backups, and not of this machine or the way to the repository. */
-const findings: readonly ErrorCode[] = ['RESTORE_FAILED', 'POSTGRES_FAILED', 'POSTGRES_TIMEOUT'];
-
-const workWithinMs = 7 * 24 * 3_600_000;
-const databaseWithinMs = 24 * 3_600_000;
-const promoteWithinMs = 3_600_000;
-const askWithinMs = 60_000;
+/** On a disk that serves everybody else first. */
+const askWithinMs = 600_000;
+const stopWithinMs = 600_000;
+/** Connections that look at once, at most; half of the processors are left alone. */
+const mostJobs = 4;
 const port = 15_432;
 /** A moment at which nobody wrote proves nothing: a later one is drawn. */
 const mostMoments = 3;
@@ -72,6 +73,7 @@ const beat = {
   text: `select to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as at from ${heartbeatTable}`,
 };
 const missing = ['42P01', '3F000'];
+const promoted = { row: z.object({ done: z.boolean() }) };
 
 /** A step found this; nothing after it is worth a look. */
 class Found extends Error {
@@ -88,6 +90,7 @@ export class Examination {
   readonly #checks: ProofCheck[] = [];
   #walBytes: number | null = null;
   #momentMs = 0;
+  #session: Session | null = null;
 
   constructor(parts: ExaminationParts) {
     this.#parts = parts;
@@ -126,26 +129,27 @@ export class Examination {
         () => this.#dump(),
         (count) => `${count} databases`,
       );
-      await there.instance.stop({ withinMs: askWithinMs });
       return this.#result([], null);
     } catch (error) {
       this.#parts.signal.throwIfAborted();
       if (error instanceof Found) return this.#result(error.findings, step);
-      if (isUnderstudyError(error) && findings.includes(error.code)) {
-        return this.#result([inOneLine(this.#words(step, error))], step);
-      }
-      throw error;
+      const log = readServerLog(this.#parts.sockets);
+      if (isFinding(error, log)) return this.#result([inOneLine(this.#words(step, error, log))], step);
+      throw untried(step, error);
+    } finally {
+      this.#session?.drop();
     }
   }
 
-  #words(step: ProofStep, { message }: Error): string {
-    const { backup, sockets } = this.#parts;
+  #words(step: ProofStep, error: Error, log: string): string {
+    const { backup } = this.#parts;
     const moment = formatMoment(this.#momentMs);
+    const message = describeError(error);
     switch (step) {
       case 'restore':
         return `backup ${backup.label} can't be restored: ${message} (understudy backup verify names what is damaged)`;
       case 'recover':
-        return `WAL can't be replayed from backup ${backup.label} to ${moment}: ${recoveryTrouble(sockets) ?? message}`;
+        return `WAL can't be replayed from backup ${backup.label} to ${moment}: ${troubleIn(log) ?? message}`;
       case 'heartbeat':
       case 'amcheck':
       case 'dump':
@@ -183,7 +187,7 @@ export class Examination {
     await repository.restore(
       { ...request, into: data, delta: false, timeline, processes: 1, isIdle: true },
       reports.onProgress,
-      { withinMs: workWithinMs, signal },
+      { withinMs: longestWorkMs, signal },
     );
   }
 
@@ -195,7 +199,8 @@ export class Examination {
       settings: { restore_command: repository.restoreCommand(data) },
       under: [...endingWithUs(), ...idly()],
     };
-    const instance = await startInstance(request, clock, { withinMs: workWithinMs, signal });
+    const instance = await startInstance(request, clock, { withinMs: longestWorkMs, signal });
+    this.#session = instance.session;
     const [from, to] = [parseLsn(backup.startLsn), parseLsn(instance.reached.lsn)];
     this.#walBytes = from === undefined || to === undefined ? null : Number(to - from);
     return instance;
@@ -210,7 +215,7 @@ export class Examination {
       if (verdict.is === 'there') return { instance, ageMs: verdict.ageMs };
       const later = verdict.is === 'silent' ? drawLater(spans, this.#momentMs, draw()) : null;
       if (later === null || moments >= mostMoments) throw new Found([verdict.finding]);
-      await instance.stop({ withinMs: askWithinMs });
+      await instance.stop({ withinMs: stopWithinMs });
       this.#momentMs = later;
       instance = await this.#recover();
     }
@@ -223,29 +228,57 @@ export class Examination {
 
   /** The extension has to be made, so it is promoted: it goes nowhere from here. */
   async #amcheck({ session }: RestoredInstance): Promise<string> {
-    const { binaries, signal } = this.#parts;
-    await session.execute('select pg_promote(true, 3600)', promoteWithinMs);
+    const { backup, binaries, signal } = this.#parts;
+    await promote(session, readWithinMs(backup.databaseBytes));
     if (binaries.major < amcheckFrom) return `left out: PostgreSQL ${binaries.major} has no pg_amcheck`;
-    const options = { signal, withinMs: databaseWithinMs, everyRow: true, install: true };
+    const jobs = Math.max(1, Math.min(mostJobs, Math.floor(availableParallelism() / 2)));
+    const options = { signal, withinMs: readWithinMs, jobs, everyRow: true, install: true };
     const { checked, corruptions, unchecked } = await amcheck(this.#server, options);
-    const found = [
-      ...corruptions.map(({ database, relation, text }) => `${database}: ${relation}: ${text}`),
-      ...unchecked.map(({ because, database }) => `${database} could not be checked: ${because}`),
-    ];
-    if (found.length > 0) throw new Found(found.map(inOneLine));
+    requireSound(
+      corruptions.map(({ database, relation, text }) => `${database}: ${relation}: ${text}`),
+      unchecked.map(({ because, database, isLate }) => ({ isLate, text: `${database} not checked: ${because}` })),
+    );
     return `${checked.length} databases`;
   }
 
   async #dump(): Promise<number> {
     const { clock, signal } = this.#parts;
     const nowMs = (): number => clock.boottimeMs();
-    const dumps = await dumpToNowhere(this.#server, { nowMs, signal, withinMs: databaseWithinMs });
-    const found = dumps.flatMap(({ because, database }) =>
-      because === null ? [] : [`${database} can't be read: ${because}`],
+    const dumps = await dumpToNowhere(this.#server, { nowMs, signal, withinMs: readWithinMs });
+    const missed = dumps.flatMap(({ because, database, isLate }) =>
+      because === null ? [] : [{ isLate, text: `${database} can't be read: ${because}` }],
     );
-    if (found.length > 0) throw new Found(found.map(inOneLine));
+    requireSound([], missed);
     return dumps.length;
   }
+}
+
+interface Missed {
+  readonly text: string;
+  readonly isLate: boolean;
+}
+
+/** Throws what was found; where that is nothing, what this machine could not look at. */
+function requireSound(found: readonly string[], missed: readonly Missed[]): void {
+  const telling = missed.filter(({ isLate, text }) => !isLate && !isOfThisMachine(text));
+  const all = [...found, ...telling.map(({ text }) => text)];
+  if (all.length > 0) throw new Found(all.map(inOneLine));
+  const [first] = missed;
+  if (first !== undefined) throw new UnderstudyError(first.isLate ? 'TIMEOUT' : 'PROCESS_FAILED', first.text);
+}
+
+/** With the step that was not to be: it is no finding. */
+function untried(step: ProofStep, error: unknown): unknown {
+  if (!isUnderstudyError(error)) return error;
+  const { code, hint } = error;
+  return new UnderstudyError(code, `${step} could not be tried: ${describeError(error)}`, { hint, cause: error });
+}
+
+/** Its first checkpoint writes all that was replayed. */
+async function promote(session: Session, withinMs: number): Promise<void> {
+  const text = `select pg_promote(true, ${Math.ceil(withinMs / 1_000)}) as done`;
+  const [answer] = await session.query({ ...promoted, text }, withinMs + askWithinMs);
+  if (answer?.done !== true) throw new UnderstudyError('POSTGRES_TIMEOUT', `promoting: not within ${withinMs} ms`);
 }
 
 /** ISO 8601; `null`: there is none. */

@@ -11,7 +11,8 @@ import { join } from 'node:path';
 import { type Chosen, chooseBackup } from '../core/backups/choice.ts';
 import { formatMoment, parseMoment } from '../core/backups/moments.ts';
 import { drawMoment, isProvable, type ProofResult } from '../core/backups/proof.ts';
-import { UnderstudyError } from '../errors/understudy-error.ts';
+import { isFromSystem } from '../errors/system-error.ts';
+import { isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
 import { removeTree } from '../past/copying.ts';
 import { keptFreeBytes } from '../past/limits.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -34,6 +35,9 @@ export interface ProverParts {
 
 const lookWithinMs = 120_000;
 const endWithinMs = 60_000;
+/** A disk that is busy lets go of a server late. */
+const mostEndings = 10;
+const endAgainMs = 5_000;
 const mostWalBytes = 1024 ** 3;
 
 export function createProver(parts: ProverParts): Prover {
@@ -50,10 +54,23 @@ export function createProver(parts: ProverParts): Prover {
       try {
         return await proveOne(parts, { repository, wish, reports, signal });
       } finally {
-        await sweep();
+        await sweepAtLast(sweep, clock, signal);
       }
     },
   };
+}
+
+/** What does not yield says nothing of the backups, so the result stands: the next sweep removes it. */
+async function sweepAtLast(sweep: () => Promise<void>, clock: Clock, signal: AbortSignal): Promise<void> {
+  for (let ending = 1; ending <= mostEndings && (ending === 1 || !signal.aborted); ending += 1) {
+    try {
+      await sweep();
+      return;
+    } catch (error) {
+      if (!isUnderstudyError(error) && !isFromSystem(error)) throw error;
+      await clock.sleep(endAgainMs, signal).catch(() => undefined);
+    }
+  }
 }
 
 interface Proof {

@@ -23,7 +23,7 @@ export function troubleIn(log: string): string | null {
   return parts.length === 0 ? null : parts.join('; ');
 }
 
-/** `directory`: of the server's socket and log. */
-export function recoveryTrouble(directory: string): string | null {
-  return troubleIn(createLogTail(join(directory, 'postgresql.log')).read(0).text);
+/** `directory`: of the server's socket and log; empty: it has said nothing. */
+export function readServerLog(directory: string): string {
+  return createLogTail(join(directory, 'postgresql.log')).read(0).text;
 }
