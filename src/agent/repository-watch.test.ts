@@ -16,7 +16,9 @@ import { UnderstudyError } from '../errors/understudy-error.ts';
 import { encodeRecord } from '../records/codecs.ts';
 import { endedRunKey, keys, timelineKey } from '../records/keys.ts';
 import { nextAfter } from '../timing/cron.ts';
-import { RepositoryWatch, type WatchedServer } from './repository-watch.ts';
+import { ArchiveHeartbeat, type WatchedServer } from './archive-heartbeat.ts';
+import { RepositoryStanding } from './repository-standing.ts';
+import { RepositoryWatch } from './repository-watch.ts';
 
 const empty: RepositoryContents = { state: 'empty', trouble: null, backups: [], archived: null };
 const away = () => new UnderstudyError('REPOSITORY_UNREACHABLE', 'nobody answers');
@@ -29,6 +31,8 @@ let told: string[];
 let stanza: () => Promise<void>;
 let stanzas: number;
 let contents: RepositoryContents;
+let look: () => Promise<RepositoryContents>;
+let warned: string[];
 let primary: WatchedServer | null;
 let ranges: readonly ArchivedRange[];
 let lacking: string | null;
@@ -39,32 +43,42 @@ beforeEach(() => {
   vi.useFakeTimers({ now: Date.parse('2026-11-22T12:00:00Z') });
   [mirror, ended, told] = [new MemoryMirror(declared({ full: null, differential: null })), new AbortController(), []];
   [stanza, stanzas, contents, insertLsn] = [async () => undefined, 0, empty, 0n];
+  [look, warned] = [async () => contents, []];
   [primary, ranges, lacking, candidates] = [server({}), [], null, []];
   const repository = stubRepository({
-    contents: async () => contents,
+    contents: () => look(),
     archivedRanges: async () => ranges,
     async createStanza() {
       stanzas += 1;
       await stanza();
     },
   });
-  const watch = new RepositoryWatch({
+  const common = {
     ...{ self: 'db1', mirror, clock: timerClock, signal: ended.signal, isBusy: () => false },
-    emit: (name) => void told.push(name),
+    standing: new RepositoryStanding({ mirror, signal: ended.signal }),
+    emit: (name: string) => void told.push(name),
+    primary: () => primary,
+    warn: (text: string) => void warned.push(text),
+  };
+  const heartbeat = new ArchiveHeartbeat({
+    ...common,
+    hasRepository: () => lacking === null,
     postgres: {
       async heartbeat() {
         insertLsn += 100n;
         return { atMs: Date.now(), timeline: 1, lsn: lsnFromOffset(insertLsn) };
       },
     },
-    primary: () => primary,
+  });
+  const watch = new RepositoryWatch({
+    ...{ ...common, heartbeat },
     repository: () => (lacking === null ? repository : null),
     lacking: () => lacking,
     candidates: () => candidates,
     nextAfter,
   });
   start = () => {
-    running = watch.runForEver();
+    running = Promise.all([heartbeat.runForEver(), watch.runForEver()]).then(() => undefined);
   };
 });
 afterEach(async () => {
@@ -170,6 +184,67 @@ it('orders the first full backup by itself, and after a failure the next one lat
   expect(mirror.image.backupRun?.value).toMatchObject({ id: 'B-0001', state: 'failed' });
   await vi.advanceTimersByTimeAsync(65_000);
   expect(mirror.image.backupRun?.value).toMatchObject({ id: 'B-0002', state: 'ordered', failuresBefore: 1 });
+});
+
+it('orders nothing before what a backup left was seen, however often the look fails', async () => {
+  mirror.image = { ...mirror.image, ...declared({}) };
+  start();
+  await vi.advanceTimersByTimeAsync(3_000);
+  const run = mirror.image.backupRun?.value;
+  if (run === undefined) throw new Error('no run');
+  look = () => Promise.reject(away());
+  const value = encodeRecord('backup-run', { ...run, state: 'done', endedAt: new Date().toISOString() });
+  mirror.put([{ key: keys.backupRun, value }]);
+  await vi.advanceTimersByTimeAsync(120_000);
+  expect([mirror.image.backupRun?.value.id, warned]).toEqual(['B-0001', [expect.stringContaining('nobody answers')]]);
+  // It was seen, and the store does not take it.
+  contents = { ...empty, state: 'ok', backups: [backupOf('A', 'full', Date.now())] };
+  const seen = mirror.image.repository;
+  look = async () => {
+    mirror.isAway = true;
+    return contents;
+  };
+  await vi.advanceTimersByTimeAsync(6_000);
+  [look, mirror.isAway] = [async () => contents, false];
+  expect(mirror.image.repository).toEqual(seen);
+  await vi.advanceTimersByTimeAsync(6_000);
+  expect(mirror.image.backupRun?.value.id).toBe('B-0001');
+  expect(record()?.contents.backups).toHaveLength(1);
+});
+
+it('goes on with heartbeats while the repository is slow, and a look takes nothing of them back', async () => {
+  start();
+  await vi.advanceTimersByTimeAsync(10_500);
+  let answer: () => void = () => undefined;
+  look = () =>
+    new Promise((resolve) => {
+      answer = () => resolve(contents);
+    });
+  await vi.advanceTimersByTimeAsync(90_000);
+  primary = server({ archivedTo: lsnFromOffset(insertLsn) });
+  await vi.advanceTimersByTimeAsync(3_000);
+  const safe = Date.parse(record()?.safeUntil ?? '');
+  expect(Date.now() - safe).toBeLessThan(10_000);
+  primary = server({ archivedTo: lsnFromOffset(insertLsn), failing: { segment: segment(1), at: '' }, waiting: 3 });
+  await vi.advanceTimersByTimeAsync(70_000);
+  expect(told).toEqual(['archive.stalled']);
+  answer();
+  await vi.advanceTimersByTimeAsync(10);
+  expect(Date.parse(record()?.safeUntil ?? '')).toBeGreaterThanOrEqual(safe);
+  expect(record()?.stalled).not.toBeNull();
+  expect(Date.now() - Date.parse(record()?.lookedAt ?? '')).toBeLessThan(1_000);
+});
+
+it('writes nothing of a look whose server is primary no more', async () => {
+  start();
+  await vi.advanceTimersByTimeAsync(3_000);
+  const before = record();
+  look = async () => {
+    primary = null;
+    return { ...contents, state: 'ok' };
+  };
+  await vi.advanceTimersByTimeAsync(61_000);
+  expect([primary, record()]).toEqual([null, before]);
 });
 
 it('says what WAL is there, and of which commits in it the time is known', async () => {

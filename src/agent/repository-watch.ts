@@ -1,41 +1,35 @@
 /**
  * What the primary's agent does about the repository: makes it ready to take this cluster's WAL, looks what it holds, tells people when
- * it can't be reached, and ends the work of nodes that fell silent.
+ * it can't be reached, and orders what is owed.
  *
- * Invariant: only the holder of the lease whose server is writable does any of it, and it stops with that right. Nothing waits for it.
+ * Invariant: only the holder of the lease whose server is writable does any of it, and it stops with that right. Nothing waits for it,
+ * heartbeats neither (archive-heartbeat.ts). Nothing is ordered before what the last run left was seen and stands in the store.
  */
 import { endedOrNone, failuresOf, isEnded, type RepositoryRecord } from '../core/backup-run.ts';
 import { archivedWal } from '../core/backups/archived-wal.ts';
 import type { NextAfter } from '../core/backups/calendar.ts';
 import { due } from '../core/backups/due.ts';
-import { type Heartbeat, newestArchived, withHeartbeat } from '../core/backups/heartbeats.ts';
-import { timelinePath } from '../core/backups/timeline-path.ts';
 import { inOneLine } from '../core/one-line.ts';
 import type { ArchivedRange, RepositoryContents } from '../core/repository.ts';
 import type { NodeName } from '../core/spec.ts';
 import { describeError, isUnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { Postgres } from '../ports/postgres.ts';
 import type { Repository } from '../ports/repository.ts';
-import { encodeRecord } from '../records/codecs.ts';
-import { keys } from '../records/keys.ts';
-import { ArchiverWatch, type ArchivingServer } from './archiver-watch.ts';
+import type { ArchiveHeartbeat, WatchedServer } from './archive-heartbeat.ts';
 import { orderBackup } from './backup-order.ts';
 import type { ExecutionContext } from './execution-context.ts';
 import type { ProofOrderParts } from './proof-order.ts';
 import { scheduleProof } from './proof-schedule.ts';
-import { SilentRuns } from './silent-runs.ts';
+import type { RepositoryStanding } from './repository-standing.ts';
 import type { StoreMirror } from './store-mirror.ts';
-import { takeTurns } from './turns.ts';
-
-export interface WatchedServer extends ArchivingServer {
-  readonly timeline: number;
-}
+import { toldOnce } from './told-once.ts';
+import { takeTurnsTelling } from './turns.ts';
 
 export interface RepositoryWatchParts {
   readonly self: NodeName;
   readonly mirror: Pick<StoreMirror, 'image' | 'transact'>;
-  readonly postgres: Pick<Postgres, 'heartbeat'>;
+  readonly standing: RepositoryStanding;
+  readonly heartbeat: Pick<ArchiveHeartbeat, 'archived'>;
   /** The writable server of the lease's holder, on this node; `null`: it is not here. */
   readonly primary: () => WatchedServer | null;
   readonly repository: () => Repository | null;
@@ -46,18 +40,19 @@ export interface RepositoryWatchParts {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly emit: ExecutionContext['emit'];
+  /** For the log. */
+  readonly warn: (text: string) => void;
   readonly nextAfter: NextAfter;
   readonly candidates: ProofOrderParts['candidates'];
 }
 
 const turnEveryMs = 1_000;
-const heartbeatEveryMs = 5_000;
 const lookEveryMs = 60_000;
+/** After a run, until a look stands in the store. */
+const lookAgainMs = 5_000;
 const stanzaAgainMs = { first: 5_000, most: 60_000 } as const;
 const lackingAfterMs = 15_000;
-const heartbeatWithinMs = 2_000;
 const programWithinMs = 120_000;
-const writeWithinMs = 2_000;
 
 export class RepositoryWatch {
   readonly #parts: RepositoryWatchParts;
@@ -65,21 +60,17 @@ export class RepositoryWatch {
   #ready: { readonly pid: number; readonly stanza: string; readonly place: string } | null = null;
   #readyAgainAtMs = 0;
   #readyFailures = 0;
-  #beats: readonly Heartbeat[] = [];
-  #beatAtMs = Number.NEGATIVE_INFINITY;
   #lookedAtMs = Number.NEGATIVE_INFINITY;
-  /** The run after whose end it was looked. */
+  /** The ended run after which it was tried to look, and the one after which what was seen stands in the store. */
+  #triedAfter: string | null = null;
   #lookedAfter: string | null = null;
-  readonly #silentRuns: SilentRuns;
   #told: string | null = null;
   #lackingSinceMs: number | null = null;
-  readonly #archiver: ArchiverWatch;
-  #pid: number | null = null;
+  readonly #tellListing: (text: string | null) => void;
 
   constructor(parts: RepositoryWatchParts) {
     this.#parts = parts;
-    this.#archiver = new ArchiverWatch(parts);
-    this.#silentRuns = new SilentRuns(parts);
+    this.#tellListing = toldOnce(parts.warn);
   }
 
   /** Why the repository can't take anything, in one line; `null`: it does, or this node does not know. */
@@ -88,14 +79,7 @@ export class RepositoryWatch {
   }
 
   async runForEver(): Promise<void> {
-    await takeTurns(this.#parts, turnEveryMs, async () => {
-      try {
-        await this.turn();
-      } catch (error) {
-        // Server or store are away: others tell of that.
-        if (!isUnderstudyError(error)) throw error;
-      }
-    });
+    await takeTurnsTelling(this.#parts, turnEveryMs, () => this.turn());
   }
 
   async turn(): Promise<void> {
@@ -103,27 +87,11 @@ export class RepositoryWatch {
     const server = primary();
     const reached = repository();
     if (server === null || this.#parts.isBusy()) return;
-    await this.#watchArchiver(server);
     if (reached === null) return await this.#lacks();
     this.#lackingSinceMs = null;
-    if (this.#pid !== server.pid) {
-      this.#pid = server.pid;
-      // Of another stint as primary, perhaps on another timeline.
-      this.#beats = [];
-    }
-    await this.#beat();
-    await this.#silentRuns.end();
     if (!(await this.#makeReady(reached, server.pid))) return;
     await this.#look(reached, server);
     await this.#schedule();
-  }
-
-  async #beat(): Promise<void> {
-    const { clock, postgres, signal } = this.#parts;
-    const nowMs = clock.boottimeMs();
-    if (nowMs - this.#beatAtMs < heartbeatEveryMs) return;
-    this.#beatAtMs = nowMs;
-    this.#beats = withHeartbeat(this.#beats, await postgres.heartbeat({ signal, withinMs: heartbeatWithinMs }));
   }
 
   async #makeReady(repository: Repository, pid: number): Promise<boolean> {
@@ -152,23 +120,14 @@ export class RepositoryWatch {
   }
 
   async #look(repository: Repository, server: WatchedServer): Promise<void> {
-    const { clock, emit, mirror, self, signal } = this.#parts;
-    const run = mirror.image.backupRun?.value ?? null;
-    const ended = run !== null && isEnded(run) ? run.id : null;
+    const { clock, emit, heartbeat, primary, self, signal, standing } = this.#parts;
+    const ended = this.#endedRun();
     const nowMs = clock.boottimeMs();
-    const isDue = nowMs - this.#lookedAtMs >= lookEveryMs || (ended !== null && ended !== this.#lookedAfter);
-    const { newest, path } = this.#archived(server);
-    const safeUntil = newest === null ? null : new Date(newest.atMs).toISOString();
-    const last = mirror.image.repository?.value ?? null;
-    if (!isDue) {
-      // A newer commit is in the repository: that alone needs no look at it.
-      if (safeUntil !== null && last !== null && last.node === self && safeUntil !== last.safeUntil) {
-        await this.#write({ ...last, safeUntil });
-      }
-      return;
-    }
+    const isTold = ended === null || ended === this.#lookedAfter;
+    const isDue = nowMs - this.#lookedAtMs >= (isTold ? lookEveryMs : lookAgainMs);
+    if (!isDue && (isTold || ended === this.#triedAfter)) return;
     this.#lookedAtMs = nowMs;
-    this.#lookedAfter = ended;
+    this.#triedAfter = ended;
     const contents = await repository.contents({ signal, withinMs: programWithinMs });
     const isKnown = contents.state === 'ok' || contents.state === 'empty';
     if (isKnown) {
@@ -177,49 +136,44 @@ export class RepositoryWatch {
     } else {
       this.#tell(contents.trouble ?? contents.state);
     }
-    const before = last?.archive ?? null;
     const { segmentBytes } = server.archiver;
     const ranges = isKnown && segmentBytes !== null ? await this.#ranges(repository, segmentBytes) : null;
-    await this.#write({
+    // It took its time, and this may be somebody else's now.
+    const present = primary();
+    if (present?.pid !== server.pid) return;
+    const { newest, path } = heartbeat.archived(present);
+    const stands = await standing.change((last) => ({
       node: self,
       lookedAt: clock.wallClock().toISOString(),
       contents: keptKnown(contents, last),
-      safeUntil: safeUntil ?? last?.safeUntil ?? null,
+      safeUntil: newest === null ? (last?.safeUntil ?? null) : new Date(newest.atMs).toISOString(),
       archive:
         ranges === null || segmentBytes === null
-          ? before
-          : archivedWal({ segmentBytes, ranges, contents, path, newest, before }),
+          ? (last?.archive ?? null)
+          : archivedWal({ segmentBytes, ranges, contents, path, newest, before: last?.archive ?? null }),
       stalled: last?.stalled ?? null,
-    });
+    }));
+    if (stands) this.#lookedAfter = ended;
   }
 
-  /** The newest commit that is in the repository, by what the archiver says, and the way to there. */
-  #archived({ archiver: { archivedTo }, timeline }: WatchedServer) {
-    const { timelines } = this.#parts.mirror.image;
-    const path = timelinePath(
-      [...timelines.values()].map(({ value }) => value),
-      timeline,
-    );
-    const archived = archivedTo === null ? null : { timeline, lsn: archivedTo };
-    return { path, newest: newestArchived({ heartbeats: this.#beats, archived, path }) };
+  /** The last run, if it has ended. */
+  #endedRun(): string | null {
+    const run = this.#parts.mirror.image.backupRun?.value ?? null;
+    return run !== null && isEnded(run) ? run.id : null;
   }
 
   /** `null`: it could not be listed, although it was there a moment ago. */
   async #ranges(repository: Repository, segmentBytes: number): Promise<readonly ArchivedRange[] | null> {
     try {
-      return await repository.archivedRanges(segmentBytes, { signal: this.#parts.signal, withinMs: programWithinMs });
+      const { signal } = this.#parts;
+      const ranges = await repository.archivedRanges(segmentBytes, { signal, withinMs: programWithinMs });
+      this.#tellListing(null);
+      return ranges;
     } catch (error) {
       if (!isUnderstudyError(error)) throw error;
+      this.#tellListing(`the WAL in the repository could not be listed: ${describeError(error)}`);
       return null;
     }
-  }
-
-  async #watchArchiver(server: WatchedServer): Promise<void> {
-    const { spec, repository } = this.#parts.mirror.image;
-    const last = repository?.value ?? null;
-    if (last === null || (spec?.value.spec.backups ?? null) === null) return;
-    const stalled = this.#archiver.look(server, last.stalled);
-    if (stalled !== last.stalled) await this.#write({ ...last, stalled });
   }
 
   /** The secret may be on its way for a moment. */
@@ -236,16 +190,17 @@ export class RepositoryWatch {
 
   /** Tells it, and has it stand in the store. */
   async #cannot(because: string): Promise<void> {
-    const { clock, mirror, self } = this.#parts;
+    const { clock, self, standing } = this.#parts;
     this.#tell(because);
-    const last = mirror.image.repository?.value ?? null;
-    const isWritten = last?.node === self && last.contents.state === 'unreachable' && last.contents.trouble === because;
-    if (isWritten) return;
-    await this.#write({
-      ...(last ?? { safeUntil: null, archive: null, stalled: null }),
-      node: self,
-      lookedAt: clock.wallClock().toISOString(),
-      contents: keptKnown({ state: 'unreachable', trouble: because, backups: [], archived: null }, last),
+    await standing.change((last) => {
+      const { state, trouble } = last?.contents ?? { state: null, trouble: null };
+      if (last?.node === self && state === 'unreachable' && trouble === because) return null;
+      return {
+        ...(last ?? { safeUntil: null, archive: null, stalled: null }),
+        node: self,
+        lookedAt: clock.wallClock().toISOString(),
+        contents: keptKnown({ state: 'unreachable', trouble: because, backups: [], archived: null }, last),
+      };
     });
   }
 
@@ -256,6 +211,7 @@ export class RepositoryWatch {
     const backups = spec?.value.spec.backups ?? null;
     const isKnown = repository?.value.node === self && this.#lookedAtMs > Number.NEGATIVE_INFINITY;
     if (backups === null || !isKnown || !endedOrNone(backupRun)) return;
+    if (this.#endedRun() !== this.#lookedAfter) return;
     const failed = Object.fromEntries(
       (['full', 'differential'] as const).flatMap((kind) => {
         const run = endedRuns.get(kind)?.value;
@@ -277,16 +233,6 @@ export class RepositoryWatch {
     if (trouble === this.#told) return;
     this.#told = trouble;
     this.#parts.emit('repository.unreachable', { node: this.#parts.self, because: trouble });
-  }
-
-  async #write(record: RepositoryRecord): Promise<void> {
-    const { mirror, signal } = this.#parts;
-    const stored = mirror.image.repository;
-    await mirror.transact(
-      [{ key: keys.repository, revision: stored?.revision ?? 'absent' }],
-      [{ key: keys.repository, value: encodeRecord('repository', record) }],
-      { withinMs: writeWithinMs, signal },
-    );
   }
 }
 

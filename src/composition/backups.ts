@@ -1,10 +1,12 @@
 /** Composes what a database node does about backups. */
 
+import { ArchiveHeartbeat } from '../agent/archive-heartbeat.ts';
 import { backupAnswers } from '../agent/backup-answers.ts';
 import { BackupRunner } from '../agent/backup-runner.ts';
 import type { DatabaseNode } from '../agent/database-node.ts';
 import { RepositoryAccess } from '../agent/repository-access.ts';
 import { hasRepositorySecret } from '../agent/repository-order.ts';
+import { RepositoryStanding } from '../agent/repository-standing.ts';
 import { RepositoryWatch } from '../agent/repository-watch.ts';
 import type { BackupAnswers } from '../api/contract/backups.ts';
 import type { DoctorFinding } from '../api/contract/looks.ts';
@@ -42,7 +44,7 @@ export interface BackupParts {
 }
 
 export function backupsOf(foundation: Foundation, { agent, spec, repositoryOf }: BackupParts): Backups {
-  const { clock, file } = foundation;
+  const { clock, file, log } = foundation;
   const { emit, mirror, signal } = agent;
   const sealer = createSealer({
     ...secretsOf(foundation),
@@ -52,23 +54,23 @@ export function backupsOf(foundation: Foundation, { agent, spec, repositoryOf }:
   const access = new RepositoryAccess({ ...common, spec, sealer, repository: repositoryOf });
   const repository = () => access.repository;
   const candidates = () => proofCandidates(agent);
-  const watch = new RepositoryWatch({
-    ...common,
-    postgres: agent.postgres,
-    primary: () => primaryHere(agent),
-    repository,
-    lacking: () => access.trouble,
+  const watching = {
+    ...{ ...common, standing: new RepositoryStanding(common), primary: () => primaryHere(agent) },
     isBusy: () => agent.isMoving(),
-    nextAfter,
-    candidates,
+    warn: (error: string) => log.warn({ error }, 'what is owed about backups could not be done'),
+  };
+  const heartbeat = new ArchiveHeartbeat({
+    ...{ ...watching, postgres: agent.postgres, hasRepository: () => repository() !== null },
   });
+  const lacking = () => access.trouble;
+  const watch = new RepositoryWatch({ ...watching, heartbeat, repository, lacking, nextAfter, candidates });
   const trouble = () => access.trouble ?? watch.trouble;
   const prover = proverOf(foundation, spec);
   const runner = new BackupRunner({ ...common, postgres: agent.postgres, repository, trouble, prover });
   return {
     answers: backupAnswers({ ...common, sealer, trouble, nextAfter, candidates }),
     findings: async () => await backupFindings(foundation, agent, { spec: spec(), access, repositoryOf }),
-    forEver: () => [access.runForEver(), watch.runForEver(), runner.runForEver()],
+    forEver: () => [access.runForEver(), heartbeat.runForEver(), watch.runForEver(), runner.runForEver()],
   };
 }
 
