@@ -182,3 +182,45 @@ it('of somebody who died are removed, and no more are open than may be', async (
   expect(readdirSync(parts.scratch.directory)).toEqual([]);
   expect(processesIn(dataOf(parts.scratch.place(open.id)))).toEqual([]);
 });
+
+/** Calls it once, as soon as what is moved replays. */
+async function moveMeanwhile(parts: PastParts, record: InstanceRecord, index: number, act: () => Promise<void>) {
+  let acting: Promise<void> | null = null;
+  const onReplayed = (): void => {
+    acting ??= act();
+  };
+  const moved = await movePast(parts, record, await wishFor(index), { ...quiet, onReplayed }, bounds);
+  expect(acting).not.toBeNull();
+  await acting;
+  return moved;
+}
+
+it('what is moved is ended by nobody, whatever was on record before', async () => {
+  const parts = partsIn(at('raced'));
+  // Over at once, so that whoever looked before it was moved is about to end it.
+  const expired = await openPast(parts, await wishFor(0, 0), quiet, bounds);
+  const asSeen: PastParts = { ...parts, scratch: { ...parts.scratch, instances: () => [expired] } };
+  const other = await wishFor(2);
+  let seen: readonly unknown[] = [];
+  // All of them look for its lock at once, while it is moved.
+  const moved = await moveMeanwhile(parts, expired, 1, async () => {
+    seen = await Promise.all([
+      sweep(asSeen),
+      endOne(parts, expired, { warm: true }),
+      movePast(parts, expired, other, quiet, bounds).catch(({ code }) => code),
+    ]);
+  });
+  expect(seen).toEqual([[], false, 'CONFLICT']);
+  expect(await rowsOf(parts, moved)).toBe(2);
+  // The one that looked before comes to its lock only now: what is on record has another end.
+  expect(await sweep(asSeen)).toEqual([]);
+  expect(await rowsOf(parts, moved)).toBe(2);
+  const back = await movePast(parts, moved, await wishFor(0), quiet, bounds);
+  expect(await rowsOf(parts, back)).toBe(1);
+  // It was of the same name, and is another.
+  expect(await sweep(asSeen)).toEqual([]);
+  await expect(movePast(parts, moved, await wishFor(2), quiet, bounds)).rejects.toThrow('it was ended meanwhile');
+  expect(await endOne(parts, back, { warm: false })).toBe(true);
+  expect(parts.scratch.instances()).toEqual([]);
+  expect(readdirSync(parts.scratch.directory).filter((name) => name.endsWith('lock'))).toEqual([]);
+});

@@ -27,8 +27,6 @@ export interface WhenOptions {
   readonly precision?: number;
 }
 
-const openWithinMs = 6 * 3_600_000;
-
 /** Throws what `openPast` throws; what the archive does not have is refused. */
 export async function openAt(
   call: Call,
@@ -37,17 +35,19 @@ export async function openAt(
   options: Pick<PastOptions, 'for' | 'maxSize'>,
   moving: InstanceRecord | null = null,
 ): Promise<InstanceRecord> {
-  const [{ movePast, openPast }, { usualLifeMs, usualLimits }, { asRefusal, sourceFor }] = await Promise.all([
-    import('../past/instances.ts'),
-    import('../past/limits.ts'),
-    import('./past-place.ts'),
-  ]);
+  const [{ movePast, openPast }, { usualLifeMs, usualLimits }, { asRefusal, sourceFor }, { longestWorkMs }] =
+    await Promise.all([
+      import('../past/instances.ts'),
+      import('../past/limits.ts'),
+      import('./past-place.ts'),
+      import('../restoring/bounds.ts'),
+    ]);
   const { backup, timeline, walBytes } = await sourceFor(place, target, call.signal);
   const leftMs = moving === null ? usualLifeMs : Math.max(0, moving.expiresAtMs - Date.now());
   const limits = { ...usualLimits, maxBytes: options.maxSize ?? usualLimits.maxBytes };
   const wish = { target, backup, walBytes, timeline, lifeMs: options.for ?? leftMs, limits };
   const line = new DrawnLine(call.terminal);
-  const bounds = { withinMs: openWithinMs, signal: call.signal };
+  const bounds = { withinMs: longestWorkMs, signal: call.signal };
   try {
     const reports = reportsTo(line);
     if (moving !== null) return await movePast(place.parts, moving, wish, reports, bounds);

@@ -176,7 +176,9 @@ async function close(call: Call, id: string, options: PastOptions): Promise<numb
   const [{ pastPlace }, { endOne }] = await Promise.all([import('./past-place.ts'), import('../past/ending.ts')]);
   const { parts } = await pastPlace(call, options.node);
   await sweepFirst(parts);
-  await endOne(parts, requireInstance(parts, id), { warm: true });
+  if (!(await endOne(parts, requireInstance(parts, id), { warm: true }))) {
+    throw new UnderstudyError('CONFLICT', `another command moves or ends ${id}`, { hint: 'understudy past list' });
+  }
   if (call.terminal.json) call.terminal.printJson({ closed: id });
   else call.terminal.print(`${id} is closed`);
   return exitCodes.done;

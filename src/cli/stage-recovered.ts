@@ -10,6 +10,7 @@ import type { RepositoryCredentials } from '../core/repository-secret.ts';
 import { nodesOfRole, type Spec } from '../core/spec.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import { run } from '../process/run.ts';
+import { longestWorkMs } from '../restoring/bounds.ts';
 import { demonstrationSpec } from '../stage/demonstration.ts';
 import { clusterFile, nodeDirectory, type StageRecord } from '../stage/record.ts';
 import type { Recovered } from '../stage/stage.ts';
@@ -26,7 +27,6 @@ export interface Lost {
   readonly passphrase: string;
 }
 
-const recoverWithinMs = 24 * 3_600_000;
 const orderWithinMs = 30_000;
 
 export async function readLost(
@@ -68,7 +68,7 @@ export function recoveredStage(call: Call, lost: Lost, report: (line: string) =>
       const { code, stdout, stderr } = await run(
         process.execPath,
         [call.io.program ?? '', 'recover', file, '--node-file', nodeFile, ...from, '--passphrase-file', '-', '--yes'],
-        { withinMs: recoverWithinMs, signal: call.signal, input: `${lost.passphrase}\n`, anyExit: true },
+        { withinMs: longestWorkMs, signal: call.signal, input: `${lost.passphrase}\n`, anyExit: true },
       );
       if (code !== 0) throw new UnderstudyError('RESTORE_FAILED', stderr.trim());
       for (const line of stdout.split('\n')) if (line.includes(': restored in ')) report(line);

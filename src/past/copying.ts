@@ -11,11 +11,11 @@ import { existsSync } from 'node:fs';
 import { lstat, mkdir, mkdtemp, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UnderstudyError } from '../errors/understudy-error.ts';
+import type { ActOptions } from '../ports/postgres.ts';
 import { run } from '../process/run.ts';
 import type { Copying } from './method.ts';
 
 const tryWithinMs = 10_000;
-const copyWithinMs = 600_000;
 
 /** statfs(2) */
 const fileSystems: Readonly<Record<number, string>> = {
@@ -68,9 +68,9 @@ export async function makeBaseDirectory({ by }: Copying, directory: string): Pro
 }
 
 /** `to` must not be there. Throws PROCESS_FAILED, TIMEOUT; what there is of the copy by then is left. */
-export async function copyTree(copying: Copying, from: string, to: string, signal?: AbortSignal): Promise<void> {
+export async function copyTree(copying: Copying, from: string, to: string, options: ActOptions): Promise<void> {
   if (existsSync(to)) throw new UnderstudyError('BROKEN_INVARIANT', `${to} is there already`);
-  const bounds = { withinMs: copyWithinMs, env: environment, cwd: '/', ...(signal === undefined ? {} : { signal }) };
+  const bounds = { ...options, env: environment, cwd: '/' };
   switch (copying.by) {
     case 'btrfs-snapshot':
       await run('btrfs', ['subvolume', 'snapshot', from, to], bounds);

@@ -2,7 +2,7 @@
  * Opens and moves instances of the past: read-only servers on the database as it was.
  *
  * Invariant: an instance is on record before anything of it exists, as somebody's who lives; whoever dies in between leaves what the
- * next sweep removes. It never archives, listens at a Unix socket alone, and touches nothing outside of the scratch directory.
+ * next sweep removes. Whoever opens or moves one holds its lock meanwhile. It never archives, listens at a Unix socket alone, and touches nothing outside of the scratch directory.
  */
 import { statfs } from 'node:fs/promises';
 import { parseLsn } from '../core/lsn.ts';
@@ -12,9 +12,10 @@ import type { ActOptions } from '../ports/postgres.ts';
 import type { TransferProgress } from '../ports/repository.ts';
 import { identify } from '../process/identity.ts';
 import { run } from '../process/run.ts';
+import { lookThroughMs } from '../restoring/bounds.ts';
 import { type ReplayProgress, startInstance } from '../restoring/instance.ts';
 import { findCopying } from './copying.ts';
-import { endOne, sweep } from './ending.ts';
+import { endLocked, sweep } from './ending.ts';
 import { type PastLimits, whyNoRoom } from './limits.ts';
 import { type Copying, decideMethod, type Method } from './method.ts';
 import { type PastParts, socketDirectory } from './parts.ts';
@@ -41,7 +42,6 @@ export interface PastReports {
 }
 
 const firstPort = 15_432;
-const duWithinMs = 60_000;
 const mostWalBytes = 1024 ** 3;
 
 /** Throws REFUSED where there is no room, CONFLICT when somebody else opens one, and what a restore and a recovery throw. */
@@ -52,7 +52,14 @@ export async function openPast(
   options: ActOptions,
 ): Promise<InstanceRecord> {
   await sweep(parts);
-  return await withLock(parts, () => openUnderLock(parts, wish, reports, options, freeId(parts)));
+  return await withLock(parts, async () => {
+    const { id, release } = takeFreeId(parts);
+    try {
+      return await openUnderLock(parts, wish, reports, options, id);
+    } finally {
+      release();
+    }
+  });
 }
 
 /** What was replayed in a base may be of a timeline that the cluster has left, or more than was on record (xlogrecovery.c). */
@@ -72,11 +79,14 @@ async function withLock<T>({ scratch }: PastParts, work: () => Promise<T>): Prom
   }
 }
 
-function freeId({ scratch }: PastParts): string {
+/** With its lock: one that is moved backward has its name, and is not on record for a while. */
+function takeFreeId({ scratch }: PastParts): { readonly id: string; readonly release: () => void } {
   const taken = new Set(scratch.instances().map(({ id }) => id));
-  let number = 1;
-  while (taken.has(`p${number}`)) number += 1;
-  return `p${number}`;
+  for (let number = 1; ; number += 1) {
+    const id = `p${number}`;
+    const release = taken.has(id) ? null : takeLock(scratch.directory, id);
+    if (release !== null) return { id, release };
+  }
 }
 
 async function openUnderLock(
@@ -122,7 +132,7 @@ async function openBy(
 ): Promise<InstanceRecord> {
   const { clock, node, scratch } = parts;
   const { copying, id, method } = way;
-  await requireRoom(parts, wish, method);
+  await requireRoom(parts, wish, method, options.signal);
   reports.onMethod(method);
   const beganMs = clock.boottimeMs();
   const openedAtMs = clock.wallClock().getTime();
@@ -150,7 +160,7 @@ async function giveUp(parts: PastParts, record: InstanceRecord, { method }: Way)
   const { scratch } = parts;
   const base = scratch.readBase();
   if (method.base === null && base !== null && base.isReplayed) scratch.writeBase({ ...base, isWhole: false });
-  await endOne(parts, record, { warm: false });
+  await endLocked(parts, record, { warm: false, hasBaseLock: true });
 }
 
 function self(): InstanceRecord['owner'] {
@@ -179,13 +189,18 @@ async function recover(
   return { lsn: reached.lsn, lastCommitAt: reached.lastCommitAt };
 }
 
-async function requireRoom({ scratch }: PastParts, wish: PastWish, method: Method): Promise<void> {
+async function requireRoom(
+  { scratch }: PastParts,
+  wish: PastWish,
+  method: Method,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const { bavail, blocks, bsize } = await statfs(scratch.directory);
   const { limits } = wish;
   const isWhole = method.by === 'restore' || method.base === 'restore';
   const facts = {
     instances: scratch.instances().length,
-    usedBytes: limits.maxBytes === null ? 0 : await usedBytes(scratch.directory),
+    usedBytes: limits.maxBytes === null ? 0 : await usedBytes(scratch.directory, signal),
     freeBytes: bavail * bsize,
     totalBytes: blocks * bsize,
     neededBytes: (isWhole ? wish.backup.databaseBytes : 0) + Math.min(wish.walBytes ?? mostWalBytes, mostWalBytes),
@@ -195,10 +210,11 @@ async function requireRoom({ scratch }: PastParts, wish: PastWish, method: Metho
   throw new UnderstudyError('REFUSED', because, { hint: 'understudy past list, and understudy past close ID' });
 }
 
-async function usedBytes(directory: string): Promise<number> {
+async function usedBytes(directory: string, signal: AbortSignal | undefined): Promise<number> {
   const { stdout } = await run('du', ['--summarize', '--block-size=1', directory], {
-    withinMs: duWithinMs,
+    withinMs: lookThroughMs,
     anyExit: true,
+    ...(signal === undefined ? {} : { signal }),
   });
   return Number(stdout.split('\t')[0]);
 }
@@ -213,19 +229,42 @@ export function isForward({ reached, target: from }: InstanceRecord, to: PastTar
 
 /**
  * Forward: the same instance, replayed on. Backward: another one under the same name. Until it is there the old one is gone, also when
- * this fails. Throws what `openPast` throws.
+ * this fails. Throws what `openPast` throws; CONFLICT as well when somebody else is at work on that instance, or has ended it.
  */
 export async function movePast(
+  parts: PastParts,
+  seen: InstanceRecord,
+  wish: PastWish,
+  reports: PastReports,
+  options: ActOptions,
+): Promise<InstanceRecord> {
+  const { scratch } = parts;
+  const release = takeLock(scratch.directory, seen.id);
+  if (release === null) throw movedByOther(seen, 'another command moves or ends it');
+  try {
+    const record = scratch.again(seen);
+    if (record?.state !== 'open') throw movedByOther(seen, 'it was ended meanwhile');
+    if (isForward(record, wish.target)) return await moveForward(parts, record, wish, reports, options);
+    return await withLock(parts, async () => {
+      await endLocked(parts, record, { warm: true, hasBaseLock: true });
+      return await openUnderLock(parts, wish, reports, options, record.id);
+    });
+  } finally {
+    release();
+  }
+}
+
+function movedByOther({ id }: InstanceRecord, because: string): UnderstudyError {
+  return new UnderstudyError('CONFLICT', `${id} can't be moved: ${because}`, { hint: 'understudy past list' });
+}
+
+async function moveForward(
   parts: PastParts,
   record: InstanceRecord,
   wish: PastWish,
   reports: PastReports,
   options: ActOptions,
 ): Promise<InstanceRecord> {
-  if (!isForward(record, wish.target)) {
-    await endOne(parts, record, { warm: true });
-    return await withLock(parts, () => openUnderLock(parts, wish, reports, options, record.id));
-  }
   const { clock, scratch } = parts;
   const beganMs = clock.boottimeMs();
   const expiresAtMs = clock.wallClock().getTime() + wish.lifeMs;
@@ -237,7 +276,7 @@ export async function movePast(
     scratch.writeInstance(moved);
     return moved;
   } catch (error) {
-    await endOne(parts, moving, { warm: false });
+    await endLocked(parts, moving, { warm: false });
     throw error;
   }
 }

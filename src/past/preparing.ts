@@ -11,6 +11,7 @@ import { parseMoment } from '../core/backups/moments.ts';
 import type { RepositoryBackup } from '../core/repository.ts';
 import type { ActOptions } from '../ports/postgres.ts';
 import type { TransferProgress } from '../ports/repository.ts';
+import { shareWithinMs } from '../restoring/bounds.ts';
 import { moveTablespaceLinks } from '../restoring/tablespace-links.ts';
 import { copyTree, makeBaseDirectory, removeTree } from './copying.ts';
 import type { BaseFacts, Copying, Method } from './method.ts';
@@ -49,7 +50,7 @@ export async function prepareData(parts: PastParts, preparation: Preparation, op
     await rename(scratch.base, place);
   } else {
     if (base !== null) scratch.writeBase({ ...base, usedAtMs: parts.clock.wallClock().getTime() });
-    await copyTree(copying, scratch.base, place, options.signal);
+    await copyTree(copying, scratch.base, place, { ...options, withinMs: shareWithinMs(backup.databaseBytes) });
   }
   moveTablespaceLinks(dataOf(place), scratch.base, place);
 }

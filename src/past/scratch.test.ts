@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openScratch, takeLock } from './scratch.ts';
+import { type InstanceRecord, openScratch, takeLock } from './scratch.ts';
 
 describe('the scratch directory', () => {
   let directory: string;
@@ -17,6 +17,14 @@ describe('the scratch directory', () => {
     expect(takeLock(directory)).toBeNull();
     release?.();
     takeLock(directory)?.();
+    expect(readdirSync(directory)).toEqual([]);
+  });
+
+  it('has a lock for each instance beside its own', () => {
+    const releases = [takeLock(directory), takeLock(directory, 'p1'), takeLock(directory, 'p2')];
+    expect(releases).not.toContain(null);
+    expect(takeLock(directory, 'p1')).toBeNull();
+    for (const release of releases) release?.();
     expect(readdirSync(directory)).toEqual([]);
   });
 
@@ -38,6 +46,17 @@ describe('the scratch directory', () => {
     scratch.writeBase(base);
     expect(scratch.readBase()).toEqual(base);
     scratch.forget('base');
+    const record: InstanceRecord = {
+      ...{ version: 1, id: 'p1', node: 'db1', state: 'open', owner: { pid: 1, startTicks: 1 }, label: 'B' },
+      ...{ target: { type: 'lsn', value: '0/1' }, method: 'restore', because: '', port: 15_433, tookMs: 1 },
+      ...{ openedAtMs: 5, expiresAtMs: 6, reached: null },
+    };
+    scratch.writeInstance({ ...record, expiresAtMs: 7 });
+    expect(scratch.again(record)).toMatchObject({ expiresAtMs: 7 });
+    // Another one under its name.
+    expect(scratch.again({ ...record, openedAtMs: 4 })).toBeNull();
+    scratch.forget('p1');
+    expect(scratch.again(record)).toBeNull();
     expect([scratch.readBase(), existsSync(join(directory, 'past'))]).toEqual([null, true]);
     writeFileSync(join(directory, 'past', 'p2.json'), '{"version":2}');
     expect(() => scratch.instances()).toThrow('of another version');

@@ -4,8 +4,8 @@
  * `<id>/` and `base/` hold a data directory each, with everything that belongs to it; `<id>.json` and `base.json` say what it is.
  *
  * Invariant: a directory is never there without its record, which is written first and removed last. So whoever finds a record
- * of somebody who died knows what is to be removed. Only the holder of the lock changes the base, or adds an instance; a lock whose
- * holder ended is free.
+ * of somebody who died knows what is to be removed. Only the holder of the lock changes the base, or adds an instance, and only the
+ * holder of an instance's own lock changes or ends that; a lock whose holder ended is free. Nobody waits for a lock.
  */
 import { linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -58,6 +58,8 @@ export interface Scratch {
   /** Where everything of an instance lies. */
   place(id: string): string;
   instances(): readonly InstanceRecord[];
+  /** As it is on record now; `null`: it is not, or another has its name. */
+  again(record: InstanceRecord): InstanceRecord | null;
   readBase(): BaseRecord | null;
   writeInstance(record: InstanceRecord): void;
   writeBase(record: BaseRecord): void;
@@ -81,6 +83,10 @@ export function openScratch(directory: string): Scratch {
         .flatMap((name) => /^(p\d+)\.json$/.exec(name)?.[1] ?? [])
         .flatMap((id) => read(fileOf(id), instance) ?? [])
         .toSorted((a, b) => Number(a.id.slice(1)) - Number(b.id.slice(1))),
+    again: ({ id, openedAtMs }) => {
+      const found = read(fileOf(id), instance);
+      return found?.openedAtMs === openedAtMs ? found : null;
+    },
     readBase: () => read(fileOf('base'), base),
     writeInstance: (record) => write(fileOf(record.id), record),
     writeBase: (record) => write(fileOf('base'), record),
@@ -117,9 +123,9 @@ function write(file: string, record: unknown): void {
   renameSync(fresh, file);
 }
 
-/** Answers how to let go; `null`: somebody who lives holds it. */
-export function takeLock(directory: string): (() => void) | null {
-  const file = join(directory, 'lock');
+/** Answers how to let go; `null`: somebody who lives holds it. `of`: an instance; left out: the base, and which instances there are. */
+export function takeLock(directory: string, of?: string): (() => void) | null {
+  const file = join(directory, of === undefined ? 'lock' : `${of}.lock`);
   const own = `${file}.${process.pid}`;
   writeFileSync(own, JSON.stringify(identify(process.pid)), { mode: 0o600 });
   try {
