@@ -1,8 +1,10 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { MemoryMirror } from '../../test/fixtures/memory-mirror.ts';
 import { exampleRecords } from '../../test/fixtures/records.ts';
+import { specOf } from '../../test/fixtures/spec.ts';
 import { stubRepository } from '../../test/fixtures/stub-repository.ts';
 import { timerClock } from '../../test/fixtures/timer-clock.ts';
+import { stored } from '../../test/fixtures/view.ts';
 import { type BackupRun, deadAfterMs, endAfterMs, type RepositoryRecord } from '../core/backup-run.ts';
 import type { RepositoryBackup } from '../core/repository.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
@@ -31,11 +33,13 @@ let findings: readonly string[];
 let swept: number;
 let wished: ProofWish[];
 let emitted: string[];
+/** Of the proof that is under way. */
+let proving: AbortSignal | null;
 
 beforeEach(() => {
   vi.useFakeTimers();
   [mirror, ended, endedFor, began] = [new MemoryMirror(), new AbortController(), null, 0];
-  [findings, swept, wished, emitted] = [[], 1, [], []];
+  [findings, swept, wished, emitted, proving] = [[], 1, [], [], null];
 });
 afterEach(async () => {
   ended.abort();
@@ -70,7 +74,8 @@ const prover: Prover = {
       ? Promise.reject(new UnderstudyError('POSTGRES_TIMEOUT', 'it does not yield'))
       : Promise.resolve();
   },
-  prove: async (_, wish, { onStep }) => {
+  prove: async (_, wish, { onStep }, signal) => {
+    proving = signal;
     wished.push(wish);
     onStep('restore');
     await new Promise((resolve) => setTimeout(resolve, 10_000));
@@ -254,6 +259,40 @@ it('fails a proof that found something, and keeps what it found', async () => {
   await vi.advanceTimersByTimeAsync(32_000);
   expect(now()).toMatchObject({ state: 'failed', outcome: 'an index lacks rows', proof: { result: { findings } } });
   expect(emitted).toEqual(['proof.failed']);
+});
+
+it('ends a proof when its node is to serve writes, which says nothing of the backups', async () => {
+  knows();
+  findings = ['a server that was killed answers nothing'];
+  const spec = specOf(['db1', 'db2']);
+  mirror.image = { ...mirror.image, spec: stored({ revision: 1, spec, appliedAt: '', appliedBy: '' }) };
+  start();
+  order({ work: 'proof', proof: part });
+  await vi.advanceTimersByTimeAsync(8_000);
+  expect(proving?.aborted).toBe(false);
+  const held = { state: 'held' as const, term: 4, holder: 'db1', ttlMs: 6_000 };
+  mirror.put([{ key: keys.lease, value: encodeRecord('lease', held) }]);
+  await vi.advanceTimersByTimeAsync(1_500);
+  expect(proving?.aborted).toBe(true);
+  await vi.advanceTimersByTimeAsync(20_000);
+  const outcome = expect.stringContaining('could not be tried: db1 serves writes');
+  expect(now()).toMatchObject({ state: 'failed', outcome, proof: { result: null } });
+  proving = null;
+  order({ work: 'proof', proof: part, id: 'B-0099' });
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect([proving, now()?.state]).toEqual([null, 'failed']);
+});
+
+it('proves on the only node there is, although it serves writes', async () => {
+  knows();
+  const spec = specOf(['db1']);
+  mirror.image = { ...mirror.image, spec: stored({ revision: 1, spec, appliedAt: '', appliedBy: '' }) };
+  const held = { state: 'held' as const, term: 4, holder: 'db1', ttlMs: 6_000 };
+  mirror.put([{ key: keys.lease, value: encodeRecord('lease', held) }]);
+  start();
+  order({ work: 'proof', proof: part });
+  await vi.advanceTimersByTimeAsync(30_000);
+  expect(now()).toMatchObject({ state: 'done' });
 });
 
 it('proves nothing while it is not known what there is', async () => {
