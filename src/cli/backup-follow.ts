@@ -1,12 +1,19 @@
 /** Follows a piece of work on the repository to its end, as agents tell of it. */
 import type { BackupStanding } from '../api/contract/backups.ts';
-import { type BackupRun, isEnded } from '../core/backup-run.ts';
+import { type BackupRun, isEnded, isLaterRun } from '../core/backup-run.ts';
 import { isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
 import type { Call } from './call.ts';
 import type { ClusterAccess } from './cluster-access.ts';
 import { bytesText, spanText } from './words.ts';
 
 const pollMs = 500;
+
+/** What a run is followed with. */
+export interface Following extends Pick<Call, 'signal' | 'sleep'> {
+  readonly terminal: Pick<Call['terminal'], 'columns' | 'live' | 'paint' | 'raw'>;
+  /** As an agent tells of it now. */
+  readonly ask: () => Promise<Pick<BackupStanding, 'ended' | 'run'>>;
+}
 
 /** What became of it. Throws BACKUP_FAILED, and TIMEOUT when the caller has had enough. */
 export async function followRun(call: Call, access: ClusterAccess, ordered: BackupRun): Promise<BackupRun> {
@@ -18,17 +25,27 @@ export async function followRun(call: Call, access: ClusterAccess, ordered: Back
   );
 }
 
-/** Whatever became of it. Throws TIMEOUT when the caller has had enough. */
+/**
+ * Whatever became of it. Throws TIMEOUT when the caller has had enough, and when nobody knows of it any more, since later work of its
+ * kind took its place.
+ */
 export async function followToEnd(call: Call, access: ClusterAccess, ordered: BackupRun): Promise<BackupRun> {
+  const { signal, terminal } = call;
+  const ask = (): Promise<BackupStanding> => access.ask((client, asking) => client.backups(asking));
+  return await follow({ ask, signal, terminal, sleep: (ms) => call.sleep(ms) }, ordered);
+}
+
+/** As `followToEnd`. */
+export async function follow(following: Following, ordered: BackupRun): Promise<BackupRun> {
   const begunAtMs = performance.now();
-  const { terminal } = call;
+  const { terminal } = following;
   for (;;) {
-    const run = await lookAt(access, ordered);
+    const run = await lookAt(following, ordered);
     if (run !== null && isEnded(run)) {
       if (terminal.live) terminal.raw('\r\u001b[K');
       return run;
     }
-    if (call.signal.aborted) {
+    if (following.signal.aborted) {
       throw new UnderstudyError('TIMEOUT', `${ordered.id} is not at its end yet; it goes on`, {
         hint: 'understudy backup list',
       });
@@ -37,20 +54,28 @@ export async function followToEnd(call: Call, access: ClusterAccess, ordered: Ba
       const text = progressText(run, performance.now() - begunAtMs);
       terminal.raw(`\r\u001b[K${terminal.paint('dim', `… ${text.slice(0, Math.max(0, terminal.columns - 3))}`)}`);
     }
-    await call.sleep(pollMs);
+    await following.sleep(pollMs);
   }
 }
 
-/** `null`: nobody tells now. */
-async function lookAt(access: ClusterAccess, { id }: BackupRun): Promise<BackupRun | null> {
-  let standing: BackupStanding;
+/** `null`: nobody tells now. Throws TIMEOUT where nobody will. */
+async function lookAt({ ask }: Following, ordered: BackupRun): Promise<BackupRun | null> {
+  let standing: Pick<BackupStanding, 'ended' | 'run'>;
   try {
-    standing = await access.ask((client, asking) => client.backups(asking));
+    standing = await ask();
   } catch (error) {
     if (!isUnderstudyError(error) || error.retry === 'never') throw error;
     return null;
   }
-  return [standing.run, ...standing.ended].find((run) => run?.id === id) ?? null;
+  const known = [standing.run, ...standing.ended].filter((run) => run !== null);
+  const run = known.find(({ id }) => id === ordered.id) ?? null;
+  // Whoever does not know it yet knows no later one either.
+  if (run === null && known.some((one) => isLaterRun(one, ordered))) {
+    throw new UnderstudyError('TIMEOUT', `${ordered.id} is not known any more: later work took its place`, {
+      hint: 'understudy backup list',
+    });
+  }
+  return run;
 }
 
 /** How far it is, how quick, and how long still. */

@@ -96,8 +96,17 @@ export function isEnded({ state }: BackupRun): boolean {
   return state === 'done' || state === 'failed';
 }
 
+function runNumber({ id }: Pick<BackupRun, 'id'>): number {
+  return Number(id.replace(/^B-/, ''));
+}
+
+/** By their order. */
+export function isLaterRun(run: Pick<BackupRun, 'id'>, than: Pick<BackupRun, 'id'>): boolean {
+  return runNumber(run) > runNumber(than);
+}
+
 export function nextRunId(last: Stored<BackupRun> | null): string {
-  const number = last === null ? 0 : Number(last.value.id.replace(/^B-/, ''));
+  const number = last === null ? 0 : runNumber(last.value);
   return `B-${String(number + 1).padStart(4, '0')}`;
 }
 
