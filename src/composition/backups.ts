@@ -15,6 +15,7 @@ import { inOneLine } from '../core/one-line.ts';
 import { isHolder } from '../core/situation.ts';
 import type { Spec } from '../core/spec.ts';
 import { checkBackups } from '../doctor/backups.ts';
+import { lookBriefly } from '../doctor/brief-look.ts';
 import { describeError, isUnderstudyError } from '../errors/understudy-error.ts';
 import { repositoryPaths } from '../pgbackrest/paths.ts';
 import type { Repository } from '../ports/repository.ts';
@@ -26,7 +27,7 @@ import type { Foundation } from './foundation.ts';
 import { diskFreeBytes } from './local-server.ts';
 import { proofCandidates, proverOf } from './proofs.ts';
 
-/** pgBackRest tries several times, and is asked twice where it does not answer. */
+/** Whoever asks waits for the answers of all nodes. */
 const lookWithinMs = 4_000;
 
 export interface Backups {
@@ -100,11 +101,17 @@ async function backupFindings(
   const isSealedHere = image.secrets.has(`${file.node}/${repositorySecretName}`);
   const [program, asked] = await Promise.all([
     orWhy(repositoryOf(spec).program()),
-    orWhy(access.repository?.contents({ withinMs: lookWithinMs, signal }) ?? Promise.resolve(null)),
+    orWhy(
+      access.repository === null
+        ? Promise.resolve(null)
+        : lookBriefly(access.repository, clock, { withinMs: lookWithinMs, signal }),
+    ),
   ]);
   const { spool } = repositoryPaths(file.directories.state);
   const server = primaryHere(agent);
-  const { safeUntil = null, stalled = null } = image.repository?.value ?? {};
+  const last = image.repository?.value ?? null;
+  const { safeUntil = null, stalled = null } = last ?? {};
+  const nowMs = clock.wallClock().getTime();
   return checkBackups({
     program:
       'because' in program
@@ -113,6 +120,8 @@ async function backupFindings(
     place: repositoryUrl(spec.backups.to),
     secret: isSealedHere ? 'given' : hasRepositorySecret(agent) ? 'not-sealed-here' : 'missing',
     contents: 'because' in asked ? null : asked.answer,
+    lastLook:
+      last === null ? null : { node: last.node, ageMs: nowMs - Date.parse(last.lookedAt), state: last.contents.state },
     trouble: 'because' in asked ? asked.because : access.trouble,
     archiving:
       server === null
@@ -121,7 +130,7 @@ async function backupFindings(
             archiver: server.archiver,
             waitsForRestart: server.pendingRestart.some(({ name }) => name === 'archive_mode'),
             stalled,
-            commitAgeMs: safeUntil === null ? null : clock.wallClock().getTime() - Date.parse(safeUntil),
+            commitAgeMs: safeUntil === null ? null : nowMs - Date.parse(safeUntil),
           },
     ...{ spool, spoolFreeBytes: await diskFreeBytes(spool) },
   });

@@ -14,7 +14,7 @@ const archiving: Archiving = {
 const failing = { ...archiving.archiver, failing: { segment: segment(7), at: '2026-11-22T10:00:00Z' }, waiting: 3 };
 const facts: BackupFacts = {
   program: { found: '/usr/bin/pgbackrest 2.45' },
-  ...{ place: 's3://bucket/prefix', secret: 'given', contents, trouble: null, archiving },
+  ...{ place: 's3://bucket/prefix', secret: 'given', contents, lastLook: null, trouble: null, archiving },
   ...{ spool: '/var/lib/understudy/pgbackrest/spool', spoolFreeBytes: 9e9 },
 };
 const troubles = (change: Partial<BackupFacts>) =>
@@ -36,6 +36,11 @@ it.each<[string, Partial<BackupFacts>, RegExp]>([
   ['the secret for this node', { secret: 'not-sealed-here' }, /failure: other nodes have it/],
   ['what to ask with', { contents: null, trouble: 'no secret' }, /^repository failure: .* asked: no secret -> mend/],
   ['a first backup', { contents: { ...contents, backups: [] } }, /^repository warning: .* no backup yet -> make one/],
+  [
+    'an answer in time',
+    { contents: 'not-in-time', lastLook: { node: 'db1', ageMs: 41_000, state: 'ok' } },
+    /^repository warning: .* is slow to answer; db1 looked 41 s ago: ok -> see what/,
+  ],
   ['anything', { contents: { ...contents, state: 'empty', backups: [] } }, /^repository warning: .* is empty -> /],
   [
     'the cluster',

@@ -16,8 +16,14 @@ export interface BackupFacts {
   /** Where it lies, as a URL. */
   readonly place: string;
   readonly secret: 'given' | 'missing' | 'not-sealed-here';
-  /** What this node found there just now; `null`: it could not ask. */
-  readonly contents: RepositoryContents | null;
+  /** What this node found there just now; `null`: it could not ask. It may also take longer than anybody waits here. */
+  readonly contents: RepositoryContents | 'not-in-time' | null;
+  /** By whoever is primary; `null`: nobody has looked yet. */
+  readonly lastLook: {
+    readonly node: string;
+    readonly ageMs: number;
+    readonly state: RepositoryContents['state'];
+  } | null;
   /** Why it could not ask, or can't use it. */
   readonly trouble: string | null;
   /** Of the primary, on its own node alone. */
@@ -74,8 +80,17 @@ function secret({ secret: state }: BackupFacts): DoctorFinding {
   }
 }
 
-function repository({ contents, place, trouble }: BackupFacts): DoctorFinding {
+function repository({ contents, lastLook, place, trouble }: BackupFacts): DoctorFinding {
   const check = 'repository';
+  if (contents === 'not-in-time') {
+    const last = lastLook === null ? '' : `; ${lastLook.node} looked ${ageText(lastLook.ageMs)} ago: ${lastLook.state}`;
+    return bad(
+      check,
+      'warning',
+      `${place} is slow to answer${last}`,
+      'see what was found last: understudy backup info',
+    );
+  }
   const because = contents?.trouble ?? trouble;
   if (contents === null) {
     const text = `${place} could not be asked${because === null ? '' : `: ${because}`}`;
