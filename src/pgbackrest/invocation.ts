@@ -5,6 +5,7 @@
  * its parent (setpriv --pdeathsig), and its workers end when their pipe does. Nothing of this process's environment
  * reaches it, since every option of pgBackRest can be given there (`PGBACKREST_...`).
  */
+import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { ActOptions } from '../ports/postgres.ts';
 import { idly } from '../process/idle.ts';
 import { run } from '../process/run.ts';
@@ -18,12 +19,14 @@ export interface CommandResult {
 
 export interface Invocation extends ActOptions {
   readonly onStdout?: (chunk: string) => void;
+  /** All that it says is wanted, up to so much; without it the end of its output is enough. */
+  readonly wholeUpToBytes?: number;
   /** Behind everything else on the machine. */
   readonly isIdle?: boolean;
 }
 
 export interface Invoker {
-  /** Throws PROCESS_FAILED when it can't be started or was cancelled, TIMEOUT. */
+  /** Throws PROCESS_FAILED when it can't be started or was cancelled, TIMEOUT; BACKUP_FAILED beyond `wholeUpToBytes`. */
   run(command: string, options: readonly string[], invocation: Invocation): Promise<CommandResult>;
 }
 
@@ -38,7 +41,7 @@ export function createInvoker(places: {
 }): Invoker {
   const start = places.parentWatch === null ? [] : [places.parentWatch, '--pdeathsig', 'KILL'];
   return {
-    async run(command, options, { isIdle, onStdout, ...bounds }) {
+    async run(command, options, { isIdle, onStdout, wholeUpToBytes, ...bounds }) {
       const whole = [
         ...(isIdle === true ? idly() : []),
         ...[...start, places.program, `--config=${places.configuration}`, `--stanza=${places.stanza}`],
@@ -46,13 +49,18 @@ export function createInvoker(places: {
         ...options,
       ];
       const [file = places.program, ...args] = whole;
-      const { code, stdout, stderr } = await run(file, args, {
+      const { code, stdout, stderr, truncated } = await run(file, args, {
         ...bounds,
         env: environment,
         cwd: '/',
         anyExit: true,
         ...(onStdout === undefined ? {} : { onStdout }),
+        ...(wholeUpToBytes === undefined ? {} : { maxOutputBytes: wholeUpToBytes }),
       });
+      if (truncated && wholeUpToBytes !== undefined) {
+        const most = `${Math.floor(wholeUpToBytes / 1_048_576)} MB`;
+        throw new UnderstudyError('BACKUP_FAILED', `pgbackrest ${command} said more than ${most}: it can't be read`);
+      }
       return { code, stdout, stderr };
     },
   };

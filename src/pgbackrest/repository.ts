@@ -62,6 +62,9 @@ function trouble(code: keyof typeof stateOf, text: string): Look {
 /** Enough for all attempts of a look, in ms. */
 const lookWithinMs = 60_000;
 
+/** A backup takes some 1,000 bytes there, and a damaged file of a verification some 100. */
+const wholeUpToBytes = 64 * 1_048_576;
+
 const toldByLine = ['--log-level-console=detail', '--no-log-timestamp'];
 
 class PgbackrestRepository implements Repository {
@@ -190,7 +193,7 @@ class PgbackrestRepository implements Repository {
     const { backups } = await this.#requireOwn(options);
     // pgBackRest tells nothing until it has read everything.
     onProgress({ bytesDone: 0, bytesTotal: backups.reduce((sum, { repositoryBytes }) => sum + repositoryBytes, 0) });
-    const result = await this.#act('verify', ['--output=text', '--verbose'], options);
+    const result = await this.#act('verify', ['--output=text', '--verbose'], { ...options, wholeUpToBytes });
     const verification = parseVerification(result.stdout);
     if (verification !== null) return verification;
     // It answers so, and with exit code 0, when it could read nothing.
@@ -238,7 +241,8 @@ class PgbackrestRepository implements Repository {
   async #look(options: ActOptions): Promise<Look> {
     let said: CommandResult;
     try {
-      said = await this.#invoker.run('info', ['--output=json', `--io-timeout=${lookIoTimeoutS}`], options);
+      const asked = ['--output=json', `--io-timeout=${lookIoTimeoutS}`];
+      said = await this.#invoker.run('info', asked, { ...options, wholeUpToBytes });
     } catch (error) {
       if (!isUnderstudyError(error, 'TIMEOUT')) throw error;
       return trouble('REPOSITORY_UNREACHABLE', 'the repository did not answer in time');
