@@ -33,6 +33,7 @@ let stanzas: number;
 let contents: RepositoryContents;
 let look: () => Promise<RepositoryContents>;
 let warned: string[];
+let list: () => Promise<readonly ArchivedRange[]>;
 let primary: WatchedServer | null;
 let ranges: readonly ArchivedRange[];
 let lacking: string | null;
@@ -43,11 +44,11 @@ beforeEach(() => {
   vi.useFakeTimers({ now: Date.parse('2026-11-22T12:00:00Z') });
   [mirror, ended, told] = [new MemoryMirror(declared({ full: null, differential: null })), new AbortController(), []];
   [stanza, stanzas, contents, insertLsn] = [async () => undefined, 0, empty, 0n];
-  [look, warned] = [async () => contents, []];
+  [look, list, warned] = [async () => contents, async () => ranges, []];
   [primary, ranges, lacking, candidates] = [server({}), [], null, []];
   const repository = stubRepository({
     contents: () => look(),
-    archivedRanges: async () => ranges,
+    archivedRanges: () => list(),
     async createStanza() {
       stanzas += 1;
       await stanza();
@@ -257,8 +258,23 @@ it('says what WAL is there, and of which commits in it the time is known', async
   expect(record()?.archive).toEqual({
     segmentBytes,
     ranges,
+    listedAt: record()?.lookedAt,
     marks: [{ atMs: Date.parse('2026-11-22T12:01:00.000Z'), timeline: 1, lsn: expect.stringMatching(/^0\//) }],
   });
+});
+
+it('keeps what it listed last while listing fails, with its time, and says so once in the log', async () => {
+  start();
+  ranges = [{ first: segment(1), last: segment(4) }];
+  contents = { ...empty, state: 'ok', backups: [backupOf('A', 'full', '2026-11-22T11:00:00Z')] };
+  await vi.advanceTimersByTimeAsync(3_000);
+  const { archive, lookedAt } = record() ?? {};
+  expect(archive).toMatchObject({ ranges, listedAt: lookedAt });
+  list = () => Promise.reject(new UnderstudyError('TIMEOUT', 'listing the WAL takes long'));
+  await vi.advanceTimersByTimeAsync(130_000);
+  expect(record()?.archive).toEqual(archive);
+  expect(record()?.lookedAt).not.toBe(lookedAt);
+  expect(warned).toEqual(['the WAL in the repository could not be listed: listing the WAL takes long']);
 });
 
 it('tells once that the archiver stands still, at which rate WAL comes in, and that it goes on', async () => {

@@ -142,15 +142,18 @@ export class RepositoryWatch {
     const present = primary();
     if (present?.pid !== server.pid) return;
     const { newest, path } = heartbeat.archived(present);
+    const lookedAt = clock.wallClock().toISOString();
     const stands = await standing.change((last) => ({
-      node: self,
-      lookedAt: clock.wallClock().toISOString(),
+      ...{ node: self, lookedAt },
       contents: keptKnown(contents, last),
       safeUntil: newest === null ? (last?.safeUntil ?? null) : new Date(newest.atMs).toISOString(),
       archive:
         ranges === null || segmentBytes === null
           ? (last?.archive ?? null)
-          : archivedWal({ segmentBytes, ranges, contents, path, newest, before: last?.archive ?? null }),
+          : {
+              ...archivedWal({ segmentBytes, ranges, contents, path, newest, before: last?.archive ?? null }),
+              listedAt: lookedAt,
+            },
       stalled: last?.stalled ?? null,
     }));
     if (stands) this.#lookedAfter = ended;

@@ -49,6 +49,8 @@ export interface ArchivedWal {
   readonly ranges: readonly ArchivedRange[];
   /** Oldest first. */
   readonly marks: readonly CommitMark[];
+  /** ISO 8601. A look may fail to list it, and what was listed before stays; absent when written by an older version. */
+  readonly listedAt?: string | undefined;
 }
 
 export interface StalledArchive {

@@ -1,5 +1,6 @@
 import { beforeEach, expect, it } from 'vitest';
 import { segment, segmentBytes } from '../../test/fixtures/backups.ts';
+import { UnderstudyError } from '../errors/understudy-error.ts';
 import { ArchiveListing } from './archive-listing.ts';
 
 const root = 'archive/psf-15/15-1';
@@ -7,6 +8,9 @@ let files: Set<string>;
 let asked: string[];
 let nowMs: number;
 let listing: ArchiveListing;
+/** Everything at once takes too long, and each folder 12 s. */
+let isSlow: boolean;
+let failsAt: number | null;
 
 const folderOf = (name: string) => `${root}/${name.slice(0, 16)}`;
 const store = (number: number, timeline = 1, suffix = '.zst') =>
@@ -14,11 +18,15 @@ const store = (number: number, timeline = 1, suffix = '.zst') =>
 const ranges = async () => (await listing.ranges(segmentBytes)).map(({ first, last }) => [first, last]);
 
 beforeEach(() => {
+  [isSlow, failsAt] = [false, null];
   [files, asked, nowMs] = [new Set(['archive/psf-15/archive.info', `${root}/00000002.history`]), [], 0];
   listing = new ArchiveListing(
     'psf-15',
-    async (path, deep, onName) => {
+    async (path, { deep }, onName) => {
       asked.push(deep ? `${path}/**` : path);
+      if (deep && isSlow) throw new UnderstudyError('TIMEOUT', 'pgbackrest did not end in time');
+      if (path !== root && isSlow) nowMs += 12_000;
+      if (asked.length === failsAt) throw new UnderstudyError('REPOSITORY_UNREACHABLE', 'nobody answers');
       const below = [...files].filter((file) => file.startsWith(`${path}/`)).map((file) => file.slice(path.length + 1));
       const names = below.flatMap((name) => {
         const [first = ''] = name.split('/');
@@ -113,4 +121,27 @@ it('forgets a folder that expired', async () => {
   await ranges();
   for (const file of files) if (file.startsWith(folderOf(segment(1)))) files.delete(file);
   expect(await ranges()).toEqual([[segment(256), segment(257)], atFirst[2]]);
+});
+
+it('lists a large archive some folders at a time, and loses nothing of what it listed', async () => {
+  isSlow = true;
+  for (let number = 0; number < 12; number += 1) store(number * 256 + 5);
+  const folder = (number: number) => folderOf(segment(number * 256 + 5));
+  // The last two, which still grow, and three more.
+  await expect(ranges()).rejects.toThrow('5 of 12 folders are listed so far');
+  expect(asked).toEqual(['archive/psf-15', `${root}/**`, root, ...[10, 11, 0, 1, 2].map(folder)]);
+  [asked, failsAt] = [[], 5];
+  await expect(ranges()).rejects.toThrow('nobody answers');
+  expect(asked).toEqual([root, ...[10, 11, 3, 4].map(folder)]);
+  [asked, failsAt] = [[], null];
+  await expect(ranges()).rejects.toThrow('9 of 12');
+  expect(asked).toEqual([root, ...[10, 11, 4, 5, 6].map(folder)]);
+  expect(await ranges()).toContainEqual([segment(11 * 256 + 5), segment(11 * 256 + 5)]);
+  // From now on those that were listed longest ago, and never everything at once.
+  nowMs += 3_600_000;
+  asked = [];
+  await ranges();
+  await ranges();
+  expect(asked.slice(0, 6)).toEqual([root, ...[10, 11, 0, 1, 2].map(folder)]);
+  expect(asked.slice(6)).toEqual([root, ...[10, 11, 3, 4, 5].map(folder)]);
 });

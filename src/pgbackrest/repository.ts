@@ -12,7 +12,7 @@ import { describeError, isUnderstudyError, UnderstudyError } from '../errors/und
 import type { ActOptions } from '../ports/postgres.ts';
 import type { Repository, RepositoryConfiguration } from '../ports/repository.ts';
 import { InTurn } from '../timing/in-turn.ts';
-import { ArchiveListing, newestHistory, newestRoot } from './archive-listing.ts';
+import { ArchiveListing, type ListFolder, newestHistory, newestRoot } from './archive-listing.ts';
 import { type LocalServer, repositoryFiles } from './configuration-file.ts';
 import { parseInfo } from './contents.ts';
 import { failure, isUnclear, messageOf } from './failures.ts';
@@ -145,15 +145,16 @@ class PgbackrestRepository implements Repository {
     return newestTime(stdout);
   }
 
-  async #list(path: string, deep: boolean, onName: (name: string) => void, options: ActOptions): Promise<void> {
+  async #list(...[path, how, onName, options]: [...Parameters<ListFolder>, ActOptions]): Promise<void> {
     let rest = '';
+    const withinMs = Math.min(options.withinMs, how.withinMs ?? options.withinMs);
     const onStdout = (chunk: string): void => {
       const lines = (rest + chunk).split('\n');
       rest = lines.pop() ?? '';
       for (const line of lines) onName(line);
     };
-    const more = ['--output=text', `--io-timeout=${lookIoTimeoutS}`, ...(deep ? ['--recurse'] : []), path];
-    await this.#act('repo-ls', more, { ...options, onStdout });
+    const more = ['--output=text', `--io-timeout=${lookIoTimeoutS}`, ...(how.deep ? ['--recurse'] : []), path];
+    await this.#act('repo-ls', more, { ...options, withinMs, onStdout });
     if (rest !== '') onName(rest);
   }
 

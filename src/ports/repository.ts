@@ -99,7 +99,8 @@ export interface Repository {
   contents(options: ActOptions): Promise<RepositoryContents>;
   /**
    * What WAL is there, by timeline, each stretch without a gap. May be asked every minute: what was listed before is listed again only
-   * where it can have changed, and all of it once an hour. Throws as `createStanza` does.
+   * where it can have changed, and all of it once an hour. What takes too long for that is gone on with the next time: TIMEOUT until all
+   * of it was listed. Else throws as `createStanza` does.
    */
   archivedRanges(segmentBytes: number, options: ActOptions): Promise<readonly ArchivedRange[]>;
   /**

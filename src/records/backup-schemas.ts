@@ -93,7 +93,12 @@ export const repositoryRecord = z.object({
   safeUntil: text.nullable(),
   // Left out by an earlier version.
   archive: z
-    .object({ segmentBytes: z.int().positive(), ranges: z.array(range), marks: z.array(mark) })
+    .object({
+      segmentBytes: z.int().positive(),
+      ranges: z.array(range),
+      marks: z.array(mark),
+      listedAt: text.optional(),
+    })
     .nullable()
     .default(null),
   stalled: z.object({ since: text, bytesPerS: bytes.nullable() }).nullable().default(null),

@@ -23,6 +23,7 @@ const repository: RepositoryRecord = {
     segmentBytes,
     ranges: [{ first: segment(1), last: segment(4) }],
     marks: [{ atMs: nowMs - 41_000, timeline: 1, lsn: place(4) }],
+    listedAt: ago(59 * minute),
   },
 };
 const postgres = { state: 'primary' as const, timeline: 1, lsn: '0/0' };
@@ -60,6 +61,10 @@ it.each<[string, Partial<BackupsFacts>]>([
   [
     'nothing can be put into the repository of backups: no route to host',
     seen({ contents: { ...contents, state: 'unreachable', trouble: 'no route to host' } }),
+  ],
+  [
+    'the WAL in the repository could not be listed for 2 h: what can be recovered to is as of then',
+    seen({ archive: { segmentBytes, marks: [], ranges: [], listedAt: ago(120 * minute) } }),
   ],
   ['the newest commit in the repository is 6 min old', seen({ safeUntil: ago(6 * minute) })],
   [

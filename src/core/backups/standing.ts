@@ -36,6 +36,8 @@ export interface BackupsFacts {
 
 /** A segment is archived at least once a minute. */
 const oldCommitMs = 5 * 60_000;
+/** A large archive is listed over many looks after a change of the primary. */
+const oldListingMs = 60 * 60_000;
 
 /** `null`: none are declared. */
 export function backupsStanding(facts: BackupsFacts): BackupsStatus | null {
@@ -46,6 +48,7 @@ export function backupsStanding(facts: BackupsFacts): BackupsStatus | null {
   const troubles = [
     repositoryTrouble(facts),
     archiveTrouble(facts),
+    listingTrouble(facts),
     missingWal(window),
     ...facts.ended.map((run) => failedRun(run, facts.nowMs)),
     unproven({ ...facts, backups, proven, sinceMs: provableSince(repository?.contents.backups ?? []) }),
@@ -99,6 +102,16 @@ function diskText(bytesPerS: number | null, primary: MemberStatus | null): strin
   const free = primary?.diskFreeBytes ?? null;
   if (free === null || bytesPerS === null || bytesPerS <= 0) return null;
   return `the disk lasts ${ageText((1_000 * free) / bytesPerS)} at the present rate`;
+}
+
+/** Looks succeed, and what WAL there is they don't learn: what is told of it is of the past. */
+function listingTrouble({ repository }: BackupsFacts): string | null {
+  const listedMs = parseMoment(repository?.archive?.listedAt ?? '');
+  const lookedMs = parseMoment(repository?.lookedAt ?? '');
+  if (listedMs === undefined || lookedMs === undefined || repository?.contents.state !== 'ok') return null;
+  const ageMs = lookedMs - listedMs;
+  if (ageMs < oldListingMs) return null;
+  return `the WAL in the repository could not be listed for ${ageText(ageMs)}: what can be recovered to is as of then`;
 }
 
 /** A gap before the newest backup costs the past in it, and nothing of what comes. */
