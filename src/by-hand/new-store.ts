@@ -15,7 +15,8 @@ import { cutTerm } from '../core/promise.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import { openStore } from '../etcd/store-access.ts';
 import type { Clock } from '../ports/clock.ts';
-import { encodeRecord } from '../records/codecs.ts';
+import type { Store } from '../ports/store.ts';
+import { decodeRecord, encodeRecord } from '../records/codecs.ts';
 import { keys, timelineKey } from '../records/keys.ts';
 import type { Place } from './place.ts';
 import type { Standing } from './standing.ts';
@@ -68,17 +69,50 @@ export interface Seed {
 /** On machines that never saw the cluster nobody is bound to any term. */
 export const firstRecoveredTerm = termStep;
 
+export interface KnownCluster {
+  /** `null`: not as this version writes it. */
+  readonly systemIdentifier: string | null;
+  readonly holder: string | null;
+  readonly appliedBy: string | null;
+}
+
+/** `null`: the store knows no cluster under this name, and may be given one. Throws REFUSED, STORE_UNREACHABLE, STORE_DENIED. */
+export async function knownCluster(node: NodeFile, clock: Clock): Promise<KnownCluster | null> {
+  const store = storeOf(node, clock);
+  try {
+    const { entries } = await store.readAll({ withinMs: writeWithinMs });
+    if (ofACluster.every((key) => !entries.has(key))) return null;
+    const read = (key: string): string => entries.get(key)?.value ?? '';
+    const cluster = decodeRecord('cluster', read(keys.cluster));
+    const lease = decodeRecord('lease', read(keys.lease));
+    const spec = decodeRecord('spec', read(keys.spec));
+    return {
+      systemIdentifier: cluster.ok ? cluster.value.systemIdentifier : null,
+      holder: lease.ok && lease.value.state === 'held' ? lease.value.holder : null,
+      appliedBy: spec.ok ? spec.value.appliedBy : null,
+    };
+  } finally {
+    await store.close();
+  }
+}
+
+function storeOf({ cluster, node, store }: NodeFile, clock: Clock): Store {
+  if (store === null) throw new UnderstudyError('REFUSED', `${node} has no access to a store`);
+  return openStore(store, cluster, clock);
+}
+
+/** One that has none of these knows none. */
+const ofACluster = [keys.spec, keys.cluster, keys.lease, keys.renewal];
+
 /** Gives the lease to that node, which has the data. Throws as `seedStore` does. */
 export async function seedEmptyStore(node: NodeFile, seed: Seed, clock: Clock): Promise<number> {
-  const { store: access } = node;
-  if (access === null) throw new UnderstudyError('REFUSED', `${node.node} has no access to a store`);
-  const store = openStore(access, node.cluster, clock);
+  const store = storeOf(node, clock);
   const { spec, systemIdentifier, term, timeline } = seed;
   const { major } = spec.spec.postgres;
   const { ttlMs } = spec.spec.lease;
   try {
     const result = await store.transact(
-      [keys.spec, keys.cluster, keys.lease, keys.renewal].map((key) => ({ key, revision: 'absent' as const })),
+      ofACluster.map((key) => ({ key, revision: 'absent' as const })),
       [
         { key: keys.spec, value: encodeRecord('spec', spec) },
         { key: keys.cluster, value: encodeRecord('cluster', { systemIdentifier, postgresMajor: major }) },

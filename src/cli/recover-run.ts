@@ -2,30 +2,30 @@
  * Carries out `recover`: restores to a node's data directory, recovers it, and gives a store that knows nothing what the node's agent
  * must know to go on.
  *
- * Invariant: a directory that holds data is never written over, and a store that knows a cluster stays as it is. What can't be read by
- * the agent's user is read first: from then on this process is that user.
+ * Invariant: a directory that holds data is never written over, and a store that knows a cluster stays as it is: both are looked at
+ * before anything is written. What can't be read by the agent's user is read first: from then on this process is that user.
  */
-import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
-import { firstRecoveredTerm, seedEmptyStore } from '../by-hand/new-store.ts';
-import { systemNodeFile } from '../by-hand/place.ts';
-import { loadNodeFile } from '../config/load-node-file.ts';
 import type { NodeFile } from '../config/node-file.ts';
+import type { Target } from '../core/backups/target.ts';
 import type { BackupsSpec } from '../core/backups-spec.ts';
 import type { Spec } from '../core/spec.ts';
 import { exitCodes } from '../errors/exit-codes.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import { createRepository } from '../pgbackrest/repository.ts';
+import type { Clock } from '../ports/clock.ts';
 import type { RepositoryConfiguration } from '../ports/repository.ts';
 import { findBinaries } from '../postgres/binaries.ts';
-import { readControl } from '../postgres/control-file.ts';
-import { becomeAccount } from '../process/account.ts';
-import { finishRestore } from '../restoring/mark.ts';
+import { resolved } from '../restoring/destination.ts';
+import { finishRestore, markRecovered, readMark } from '../restoring/mark.ts';
 import { makeNodeDirectory } from '../restoring/recover.ts';
+import { type RestorePlan, targetName } from '../restoring/restore-directory.ts';
 import { createLinuxClock } from '../timing/linux-clock.ts';
 import type { Call } from './call.ts';
 import { readClusterFile } from './cluster-file.ts';
+import { confirm } from './confirmation.ts';
 import type { RecoverOptions } from './recover.ts';
+import { giveToStore, requireEmptyStore } from './recover-seed.ts';
+import { type Site, siteOf } from './recover-site.ts';
 import { readRepositoryCredentials } from './repository-credentials.ts';
 import { carryOut, instanceDirectory, planOrRefuse, readTarget } from './restore-run.ts';
 import { outcomeText, planJson, planText } from './restore-text.ts';
@@ -34,60 +34,105 @@ import { secretFrom } from './secret-input.ts';
 /** As `initdb` of this project makes them (adr/0004). */
 const usualSegmentBytes = 4 * 1024 * 1024;
 
-interface Site {
-  /** `null`: only a directory is written. */
-  readonly file: NodeFile | null;
-  readonly data: string;
-  readonly state: string;
-  readonly run: string;
-  readonly scratch: string | null;
+interface Recovering {
+  readonly call: Call;
+  readonly options: RecoverOptions;
+  readonly spec: Spec;
+  readonly target: Target;
+  readonly site: Site;
+  readonly configuration: RepositoryConfiguration;
+  readonly clock: Clock;
 }
 
 export async function recover(call: Call, path: string, options: RecoverOptions): Promise<number> {
-  const { terminal } = call;
   const target = readTarget(options.to);
   const { credentialsFile, spec } = readClusterFile(call, path);
   if (spec.backups === null) throw new UnderstudyError('CONFIG_INVALID', `${path} declares no backups`);
   const configuration = await configurationOf(call, spec.backups, options.credentials ?? credentialsFile, options);
-  const site = siteOf(call, spec, options);
-  const clock = createLinuxClock();
+  const site = siteOf(call.io.cwd, spec, options);
+  const recovering = { call, options, spec, target, site, configuration, clock: createLinuxClock() };
+  try {
+    return wasRecovered(recovering) ? await tellAgain(recovering) : await recoverAll(recovering);
+  } finally {
+    site.leave();
+  }
+}
+
+async function recoverAll({ call, clock, configuration, options, site, spec, target }: Recovering): Promise<number> {
+  const { terminal } = call;
+  const { file } = site;
+  if (file !== null) await requireEmptyStore(file, clock);
   const { major, port } = spec.postgres;
   const repository = createRepository({
-    ...{ cluster: spec.cluster, major, stateDirectory: site.state, program: null },
+    ...{ cluster: spec.cluster, major, stateDirectory: site.scratch, program: null },
     server: { dataDirectory: site.data, socketDirectory: site.run, port },
   });
-  try {
-    await repository.configure(configuration);
-    const instanceOf = (into: string): string => instanceDirectory(site.run, into);
-    const parts = { repository, clock, stateDirectory: site.state, live: [], instanceOf };
-    const plan = await planOrRefuse(call, parts, {
-      ...{ target, into: site.data, delta: false, archives: true },
-      ...{ action: 'promote', usualSegmentBytes },
-    });
-    if (plan.destination.found === 'data-directory') {
-      throw new UnderstudyError(
-        'DATA_DIRECTORY_FOREIGN',
-        `${plan.destination.into} holds data, and is not written over`,
-      );
-    }
-    if (options.dryRun === true) {
-      if (terminal.json) terminal.printJson({ plan: planJson(plan) });
-      else terminal.print(...planText(plan));
-      return exitCodes.done;
-    }
-    const binaries = await findBinaries(major, site.file?.binaries.postgres ?? spec.postgres.binaryDirectory);
-    const how = { clock, binaries, port, directory: instanceOf(plan.destination.into), stateDirectory: site.state };
-    const { recovered, restored } = await carryOut(call, parts, plan, { yes: options.yes === true, recover: how });
-    makeNodeDirectory(restored.into);
-    const term = site.file === null ? null : await seed(site.file, spec, restored.into, clock);
-    finishRestore(restored.into);
-    if (terminal.json)
-      terminal.printJson({ plan: planJson(plan), ...restored, recovered, node: site.file?.node ?? null, term });
-    else terminal.print(...outcomeText(restored, recovered), ...next(site.file));
+  await repository.configure(configuration);
+  const instanceOf = (into: string): string => instanceDirectory(site.run, into);
+  const stateDirectory = file?.directories.state ?? site.scratch;
+  const parts = { repository, clock, stateDirectory, live: [], instanceOf };
+  const plan = await planOrRefuse(call, parts, {
+    ...{ target, into: site.data, delta: false, archives: true },
+    ...{ action: 'promote', usualSegmentBytes },
+  });
+  refuseData(plan);
+  if (options.dryRun === true) {
+    if (terminal.json) terminal.printJson({ plan: planJson(plan) });
+    else terminal.print(...planText(plan));
     return exitCodes.done;
-  } finally {
-    if (site.scratch !== null) rmSync(site.scratch, { recursive: true, force: true });
   }
+  const binaries = await findBinaries(major, file?.binaries.postgres ?? spec.postgres.binaryDirectory);
+  const how = { clock, binaries, port, directory: instanceOf(plan.destination.into), stateDirectory };
+  const { recovered, restored } = await carryOut(call, parts, plan, { yes: options.yes === true, recover: how });
+  const data = restored.into;
+  makeNodeDirectory(data);
+  if (file === null) finishRestore(data);
+  else markRecovered(data);
+  const term = file === null ? null : await giveToStore({ file, spec, data, configuration }, clock);
+  if (terminal.json) {
+    terminal.printJson({ plan: planJson(plan), ...restored, recovered, node: file?.node ?? null, term });
+  } else terminal.print(...outcomeText(restored, recovered), ...next(file));
+  return exitCodes.done;
+}
+
+function refuseData({ destination: { found, into } }: RestorePlan): void {
+  if (found !== 'data-directory') return;
+  const mark = readMark(into);
+  const isLeft = mark?.state === 'restoring' || mark?.state === 'recovering';
+  throw new UnderstudyError(
+    'DATA_DIRECTORY_FOREIGN',
+    `${into} holds data, and is not written over`,
+    isLeft
+      ? { hint: `it was promoted when a recovery was cut off: if nobody has used it since, move it away (mv)` }
+      : {},
+  );
+}
+
+/** The directory is as it is to be, and only the store was not told, or did not answer. */
+function wasRecovered({ site }: Recovering): boolean {
+  return site.file !== null && readMark(resolved(site.data))?.state === 'recovered';
+}
+
+async function tellAgain({ call, clock, configuration, options, site, spec, target }: Recovering): Promise<number> {
+  const { terminal } = call;
+  const data = resolved(site.data);
+  const done = readMark(data)?.target ?? '';
+  if (site.file === null) throw new UnderstudyError('BROKEN_INVARIANT', 'a directory alone has no store');
+  if (done !== targetName(target)) {
+    throw new UnderstudyError('REFUSED', `${data} was recovered already, to ${done}`, {
+      hint: `give it to the store with --to "${done.replace(/^(?:time|lsn) /, '').replace(/^(xid|name) /, '$1:')}", or move it away first`,
+    });
+  }
+  if (!terminal.json) terminal.print(`${data} was recovered already, to ${done}: only the store is told.`);
+  if (options.dryRun === true) {
+    if (terminal.json) terminal.printJson({ plan: null, into: data });
+    return exitCodes.done;
+  }
+  await confirm(call, 'Tell it?', options.yes === true);
+  const term = await giveToStore({ file: site.file, spec, data, configuration }, clock);
+  if (terminal.json) terminal.printJson({ plan: null, into: data, recovered: null, node: site.file.node, term });
+  else terminal.print(...next(site.file));
+  return exitCodes.done;
 }
 
 async function configurationOf(
@@ -100,63 +145,6 @@ async function configurationOf(
   const passphrase = await secretFrom(call, { file: passphraseFile, option: '--passphrase-file', what: 'passphrase' });
   if (passphrase === '') throw new UnderstudyError('REQUEST_INVALID', 'the passphrase is empty');
   return { backups, secret: { credentials, passphrase } };
-}
-
-function siteOf(call: Call, spec: Spec, options: RecoverOptions): Site {
-  if (options.data !== undefined) {
-    const data = resolve(call.io.cwd, options.data);
-    const parent = dirname(data);
-    if (!existsSync(parent)) throw new UnderstudyError('NOT_FOUND', `there is no directory ${parent}`);
-    beOwnerOf(parent);
-    const scratch = `${data}.recovering`;
-    mkdirSync(scratch, { recursive: true, mode: 0o700 });
-    return { file: null, data, state: scratch, run: scratch, scratch };
-  }
-  const file = loadNodeFile(resolve(call.io.cwd, options.nodeFile ?? systemNodeFile));
-  if (
-    file.cluster !== spec.cluster ||
-    !spec.nodes.some(({ name, role }) => name === file.node && role === 'database')
-  ) {
-    throw new UnderstudyError(
-      'CONFIG_INVALID',
-      `${file.node} of ${file.cluster} is no database node of ${spec.cluster}`,
-    );
-  }
-  const { data, run, state } = file.directories;
-  beOwnerOf(state);
-  return { file, data: spec.postgres.dataDirectory ?? data, state, run, scratch: null };
-}
-
-/** PostgreSQL refuses root, and so do the directories that its account can't read. */
-function beOwnerOf(directory: string): void {
-  const { gid, uid } = statSync(directory);
-  if (process.geteuid?.() === 0 && uid === 0) {
-    throw new UnderstudyError('REFUSED', `${directory} is root's, and PostgreSQL can't run as root`, {
-      hint: 'give the directory to its account: chown postgres:',
-    });
-  }
-  becomeAccount({ uid, gid });
-}
-
-async function seed(
-  file: NodeFile,
-  spec: Spec,
-  data: string,
-  clock: ReturnType<typeof createLinuxClock>,
-): Promise<number> {
-  const reading = readControl(`${data}/global/pg_control`);
-  if (reading.found !== 'control') throw new UnderstudyError('RESTORE_FAILED', `${data} has no control file`);
-  const { checkpointTimeline: timeline, systemIdentifier } = reading.control;
-  return await seedEmptyStore(
-    file,
-    {
-      spec: { revision: 1, spec, appliedAt: clock.wallClock().toISOString(), appliedBy: 'recover' },
-      systemIdentifier,
-      timeline,
-      term: firstRecoveredTerm,
-    },
-    clock,
-  );
 }
 
 function next(file: NodeFile | null): readonly string[] {

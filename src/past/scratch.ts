@@ -7,11 +7,11 @@
  * of somebody who died knows what is to be removed. Only the holder of the lock changes the base, or adds an instance, and only the
  * holder of an instance's own lock changes or ends that; a lock whose holder ended is free. Nobody waits for a lock.
  */
-import { linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { UnderstudyError } from '../errors/understudy-error.ts';
-import { identify, isAlive } from '../process/identity.ts';
+import { takeLockFile } from '../process/lock-file.ts';
 
 const target = z.discriminatedUnion('type', [
   z.object({ type: z.literal('time'), value: z.string(), atMs: z.number() }),
@@ -125,46 +125,5 @@ function write(file: string, record: unknown): void {
 
 /** Answers how to let go; `null`: somebody who lives holds it. `of`: an instance; left out: the base, and which instances there are. */
 export function takeLock(directory: string, of?: string): (() => void) | null {
-  const file = join(directory, of === undefined ? 'lock' : `${of}.lock`);
-  const own = `${file}.${process.pid}`;
-  writeFileSync(own, JSON.stringify(identify(process.pid)), { mode: 0o600 });
-  try {
-    for (let attempt = 0; attempt < 2; attempt += 1) {
-      if (linked(own, file)) return () => rmSync(file, { force: true });
-      if (!takeAway(file, `${own}.left`)) return null;
-    }
-    return null;
-  } finally {
-    rmSync(own, { force: true });
-  }
-}
-
-/** A link is made whole or not at all. */
-function linked(from: string, to: string): boolean {
-  try {
-    linkSync(from, to);
-    return true;
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
-    throw error;
-  }
-}
-
-function isHeld(file: string): boolean {
-  const holder = identity.safeParse(json(readFileSync(file, 'utf8')));
-  return holder.success && isAlive(holder.data);
-}
-
-/** What a dead holder left, or nothing: `true`. Renamed first, since somebody else may have put a lock of their own in its place. */
-function takeAway(file: string, aside: string): boolean {
-  try {
-    if (isHeld(file)) return false;
-    renameSync(file, aside);
-  } catch {
-    return true; // let go in this moment
-  }
-  const isOthers = isHeld(aside);
-  if (isOthers) linked(aside, file);
-  rmSync(aside, { force: true });
-  return !isOthers;
+  return takeLockFile(join(directory, of === undefined ? 'lock' : `${of}.lock`));
 }

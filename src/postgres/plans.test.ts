@@ -54,10 +54,16 @@ describe('what programs say', () => {
     expect(parsePostmasterFile('123\n/data\n1700000000\n5432\n/run\n127.0.0.1\n  5432001   7\nready   \n')).toEqual({
       pid: 123,
       port: 5432,
+      socketDirectory: '/run',
       sharedMemory: { key: 5432001, id: 7 },
       status: 'ready',
     });
-    expect(parsePostmasterFile('12')).toMatchObject({ pid: 12, status: 'none', sharedMemory: null });
+    expect(parsePostmasterFile('12')).toMatchObject({
+      pid: 12,
+      status: 'none',
+      sharedMemory: null,
+      socketDirectory: null,
+    });
     expect(parsePostmasterFile('')).toBeNull();
   });
 });

@@ -26,6 +26,8 @@ export interface SharedMemory {
 export interface PostmasterFile {
   readonly pid: number;
   readonly port: number | null;
+  /** `null`: none yet. */
+  readonly socketDirectory: string | null;
   readonly sharedMemory: SharedMemory | null;
   readonly status: PostmasterStatus;
 }
@@ -40,6 +42,7 @@ export function parsePostmasterFile(text: string): PostmasterFile | null {
   return {
     pid,
     port: Number.isSafeInteger(port) && port > 0 ? port : null,
+    socketDirectory: lines[4]?.trim() ? lines[4].trim() : null,
     sharedMemory: key !== undefined && id !== undefined && Number.isFinite(key + id) ? { key, id } : null,
     status:
       status === 'starting' || status === 'stopping' || status === 'ready' || status === 'standby' ? status : 'none',

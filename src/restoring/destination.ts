@@ -3,7 +3,8 @@
  *
  * Invariant: no directory is written to in which a server runs, or that lies in another data directory, or that holds files of
  * somebody else; and what was there is kept beside it, unless it is to be written over. What a restore that was killed left is
- * neither kept nor in the way: its directory is gone on with, and its server may be ended (leftover.ts).
+ * neither kept nor in the way: its directory is gone on with, and its server may be ended (leftover.ts). One that was promoted is data
+ * like any other.
  */
 import { accessSync, constants, existsSync, mkdirSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
@@ -12,7 +13,8 @@ import { readControl } from '../postgres/control-file.ts';
 import { findServer } from '../postgres/postmaster-file.ts';
 import { isAlive } from '../process/identity.ts';
 import { runsInstance } from './instance-record.ts';
-import { readMark } from './mark.ts';
+import { isInRecovery } from './leftover.ts';
+import { type RestoreMark, readMark } from './mark.ts';
 
 export interface Destination {
   /** Absolute, links resolved as far as it exists. */
@@ -42,7 +44,7 @@ export async function examineDestination(facts: DestinationFacts): Promise<Desti
   if (obstacles.length > 0) return { into, found: 'nothing', freeBytes: 0, obstacles };
   const unwritable = makeParent(parent);
   if (unwritable !== null) return { into, found: 'nothing', freeBytes: 0, obstacles: [unwritable] };
-  const found = contentOf(into);
+  const found = contentOf(into, facts);
   if (found === 'foreign') {
     return { into, found: 'nothing', freeBytes: 0, obstacles: [`${into} holds files that are no data directory`] };
   }
@@ -56,7 +58,8 @@ export async function examineDestination(facts: DestinationFacts): Promise<Desti
   return { into, found, freeBytes, obstacles };
 }
 
-function resolved(path: string): string {
+/** Absolute, links resolved as far as it exists. */
+export function resolved(path: string): string {
   const whole = resolve(path);
   if (existsSync(whole)) return realpathSync(whole);
   const parent = dirname(whole);
@@ -77,7 +80,7 @@ function* placeObstacles(into: string, { instanceOf, live }: DestinationFacts): 
     if (existsSync(join(above, 'PG_VERSION'))) yield `${into} lies in another data directory, ${above}`;
   }
   const mark = readMark(into);
-  const owner = mark === null || mark.state === 'restored' ? null : mark.owner;
+  const owner = mark === null || isFinished(mark) ? null : mark.owner;
   if (owner !== null && owner.pid !== process.pid && isAlive(owner)) {
     yield `process ${owner.pid} restores into ${into} right now`;
   } else if (existsSync(into) && findServer(into, join(into, 'postmaster.pid')).alive !== 'nothing') {
@@ -96,17 +99,29 @@ function makeParent(parent: string): string | null {
   }
 }
 
-function contentOf(into: string): Destination['found'] | 'foreign' {
-  if (isHalfRestored(into)) return 'half-restored';
+function contentOf(into: string, { instanceOf }: DestinationFacts): Destination['found'] | 'foreign' {
+  if (isHalfRestored(into, instanceOf(into))) return 'half-restored';
   if (!existsSync(into)) return 'nothing';
   if (!statSync(into).isDirectory()) return 'foreign';
   if (readdirSync(into).length === 0) return 'nothing';
   return readControl(join(into, 'global', 'pg_control')).found === 'control' ? 'data-directory' : 'foreign';
 }
 
+function isFinished({ state }: RestoreMark): boolean {
+  return state === 'restored' || state === 'recovered';
+}
+
 /** What was there is put aside first: until it is, it is what lies there. */
-function isHalfRestored(into: string): boolean {
+function isHalfRestored(into: string, instance: string): boolean {
   const mark = readMark(into);
-  if (mark === null || mark.state === 'restored') return false;
-  return mark.kept === null ? existsSync(into) : existsSync(mark.kept);
+  if (mark === null || isFinished(mark) || !existsSync(mark.kept ?? into)) return false;
+  return !isPromoted(into) || runsInstance(instance, into);
+}
+
+/**
+ * pgBackRest puts pg_control in place last, when there is something to recover by: without that it was promoted, and may have served
+ * since. Only while the server of the restore still runs in it, nobody else had it.
+ */
+function isPromoted(into: string): boolean {
+  return readControl(join(into, 'global', 'pg_control')).found === 'control' && !isInRecovery(into);
 }

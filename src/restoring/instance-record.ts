@@ -2,7 +2,8 @@
  * What is known of a server on a restored directory, in a file beside its socket: so that whoever comes later finds it, and ends what
  * was left running by somebody who was killed.
  *
- * Invariant: nothing is ended but a server of that data directory on that port.
+ * Invariant: nothing is ended but a server of that data directory on that port, with its socket beside the record: what became a
+ * node's directory may have a server of the cluster, on the same port.
  */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -35,16 +36,19 @@ export function writeInstance(directory: string, record: InstanceRecord): void {
 }
 
 /** `null`: the server of that data directory is another one. */
-function serverOf({ data, port }: InstanceRecord): Server | null {
+function serverOf(directory: string, { data, port }: InstanceRecord): Server | null {
   const server = findServer(data, join(data, 'postmaster.pid'));
-  return server.alive === 'nothing' || server.file === null || server.file.port === port ? server : null;
+  if (server.alive === 'nothing' || server.file === null) return server;
+  const { port: itsPort, socketDirectory } = server.file;
+  // Until it has made its socket it names none.
+  return itsPort === port && (socketDirectory ?? directory) === directory ? server : null;
 }
 
 /** Does the server of that record run in that data directory, or what is left of it? */
 export function runsInstance(directory: string, data: string): boolean {
   const record = readInstance(directory);
   if (record === null || record.data !== data) return false;
-  const server = serverOf(record);
+  const server = serverOf(directory, record);
   return server !== null && server.alive !== 'nothing';
 }
 
@@ -59,7 +63,7 @@ export async function endInstance(directory: string, clock: Clock, options: ActO
   const forceAtMs = clock.boottimeMs() + Math.min(patienceMs, deadline.leftMs() / 2);
   let isAsked = false;
   await waitFor(clock, deadline, 'stopping the restored server', pollMs, () => {
-    const server = serverOf(record);
+    const server = serverOf(directory, record);
     if (server === null || server.alive === 'nothing') return true;
     if (server.alive === 'remnants' || clock.boottimeMs() >= forceAtMs) {
       for (const process of processesIn(record.data)) sendSignal(process, 'SIGKILL');

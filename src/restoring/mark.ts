@@ -10,8 +10,11 @@ import { z } from 'zod';
 const marker = z.object({
   set: z.string(),
   target: z.string(),
-  /** `restoring`: files are copied; `recovering`: they are all there, and WAL is replayed. */
-  state: z.enum(['restoring', 'recovering', 'restored']),
+  /**
+   * `restoring`: files are copied; `recovering`: they are all there, and WAL is replayed; `recovered`: it is a node's directory, and
+   * the store is yet to be told.
+   */
+  state: z.enum(['restoring', 'recovering', 'recovered', 'restored']),
   /** Who does it, as long as that one lives. */
   owner: z.object({ pid: z.number(), startTicks: z.number() }).nullable().default(null),
   /** Where what was in the directory lies. */
@@ -38,6 +41,12 @@ export function writeMark(into: string, mark: RestoreMark): void {
 
 export function removeMark(into: string): void {
   rmSync(fileOf(into), { force: true });
+}
+
+/** Nothing is written to it any more; what is left to be done is done elsewhere. */
+export function markRecovered(into: string): void {
+  const mark = readMark(into);
+  if (mark !== null) writeMark(into, { ...mark, state: 'recovered', owner: null });
 }
 
 /** Nothing is left to be done: from now on what is in the directory is worth keeping. */

@@ -104,7 +104,8 @@ export async function planRestore(parts: RestoringParts, wish: RestoreWish, opti
   };
 }
 
-function targetName(target: Target): string {
+/** As a mark has it. */
+export function targetName(target: Target): string {
   return target.type === 'latest' ? 'latest' : `${target.type} ${target.value}`;
 }
 
