@@ -53,7 +53,7 @@ function setUp(): void {
 
 const recover = async (...more: readonly string[]): Promise<CliEnd> => {
   const { place } = server;
-  const files = ['--node-file', place('node.yaml'), '--passphrase-file', place('passphrase')];
+  const files = ['--node-file', place('node.yaml'), '--passphrase-file', place('passphrase'), '--cluster-is-gone'];
   return await runToEnd(['recover', place('cluster.yaml'), ...files, '--yes', ...more], {
     directory: server.cluster.directory,
   });

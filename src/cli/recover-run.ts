@@ -3,7 +3,7 @@
  * must know to go on.
  *
  * Invariant: a directory that holds data is never written over, and a store that knows a cluster stays as it is: both are looked at
- * before anything is written. What can't be read by the agent's user is read first: from then on this process is that user.
+ * before anything is written. A cluster that still archives is not recovered beside itself. What can't be read by the agent's user is read first: from then on this process is that user.
  */
 import type { NodeFile } from '../config/node-file.ts';
 import type { Target } from '../core/backups/target.ts';
@@ -24,6 +24,7 @@ import type { Call } from './call.ts';
 import { readClusterFile } from './cluster-file.ts';
 import { confirm } from './confirmation.ts';
 import type { RecoverOptions } from './recover.ts';
+import { requireAtRest } from './recover-fence.ts';
 import { giveToStore, requireEmptyStore } from './recover-seed.ts';
 import { type Site, siteOf } from './recover-site.ts';
 import { readRepositoryCredentials } from './repository-credentials.ts';
@@ -76,8 +77,12 @@ async function recoverAll({ call, clock, configuration, options, site, spec, tar
     ...{ action: 'promote', usualSegmentBytes },
   });
   refuseData(plan);
+  const onlyTells = file === null || options.dryRun === true;
+  const isHindered = plan.destination.obstacles.length > 0;
+  const fence = { isGone: options.clusterIsGone === true, onlyTells: onlyTells || isHindered };
+  const archive = await requireAtRest(call, repository, plan, fence);
   if (options.dryRun === true) {
-    if (terminal.json) terminal.printJson({ plan: planJson(plan) });
+    if (terminal.json) terminal.printJson({ plan: planJson(plan), archive });
     else terminal.print(...planText(plan));
     return exitCodes.done;
   }
@@ -90,7 +95,7 @@ async function recoverAll({ call, clock, configuration, options, site, spec, tar
   else markRecovered(data);
   const term = file === null ? null : await giveToStore({ file, spec, data, configuration }, clock);
   if (terminal.json) {
-    terminal.printJson({ plan: planJson(plan), ...restored, recovered, node: file?.node ?? null, term });
+    terminal.printJson({ plan: planJson(plan), archive, ...restored, recovered, node: file?.node ?? null, term });
   } else terminal.print(...outcomeText(restored, recovered), ...next(file));
   return exitCodes.done;
 }

@@ -8,6 +8,7 @@ export interface RecoverOptions extends CommonOptions {
   readonly credentials?: string;
   readonly nodeFile?: string;
   readonly data?: string;
+  readonly clusterIsGone?: boolean;
   readonly dryRun?: boolean;
   readonly yes?: boolean;
 }
@@ -21,7 +22,8 @@ Examples:
 For a cluster that is gone: nothing of it may run any more, since it goes on in the same repository, on a new timeline. On a
 database node that is set up (its node file, a store that knows no cluster) the data directory is written, and the store is given
 the declaration and the lease of that node: its agent goes on from there, and the other nodes are cloned. With --data only the
-directory is written. docs/backups.md has the whole way.
+directory is written. A living cluster archives each minute: where the newest WAL is younger than 3 min, it is looked for up to 75 s
+whether more comes, and refused then (exit code 3), unless --cluster-is-gone says that it can't be the cluster. docs/backups.md has the whole way.
 `;
 
 export function declareRecover(program: Command, perform: Perform): void {
@@ -37,6 +39,7 @@ export function declareRecover(program: Command, perform: Perform): void {
     .option('--credentials <file>', 'the credentials of the repository; what the cluster file names if left out')
     .option('--node-file <file>', 'of the node that becomes primary; /etc/understudy/node.yaml if left out')
     .option('--data <directory>', 'write only this data directory')
+    .option('--cluster-is-gone', 'do not look whether somebody still archives')
     .option('--dry-run', 'show the plan, and do nothing')
     .option('-y, --yes', 'do not ask')
     .option('--json', 'print the plan or what was done as JSON')
