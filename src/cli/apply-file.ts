@@ -6,7 +6,7 @@ import { exitCodes } from '../errors/exit-codes.ts';
 import { describeError, isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
 import { findStage } from '../stage/record.ts';
 import { Troubles } from './apply-troubles.ts';
-import { firstSecret, giveFirstSecret } from './backup-secret.ts';
+import { firstSecret, giveFirstSecret, showBefore } from './backup-secret.ts';
 import type { Call } from './call.ts';
 import type { ClusterAccess } from './cluster-access.ts';
 import { type Owed, owedBy, type Wanted } from './convergence.ts';
@@ -29,9 +29,12 @@ export async function applyFile(call: Call, file: string, timeoutMs: number): Pr
   const isNew = !isDeepStrictEqual(base.spec, spec);
   const revision = isNew ? await declareSpec(call, access, base, { spec, file }) : base.revision;
   if (!terminal.json && isNew) terminal.print(`Declared as revision ${revision}.`);
-  if (secret !== null) await giveFirstSecret(call, access, secret);
+  const shown = secret === null ? null : showBefore(call, secret.passphrase);
+  if (secret !== null) await giveFirstSecret(access, secret);
   const outcome = await untilConverged(call, access, { spec, revision, before: base.spec, timeoutMs });
-  return conclude(call, revision, outcome, secret?.passphrase ?? null);
+  const exit = conclude(call, revision, outcome, secret?.passphrase ?? null);
+  shown?.isSafe();
+  return exit;
 }
 
 interface Awaited extends Wanted {

@@ -1,4 +1,11 @@
-/** Gives the secret of the repository: credentials from a file, and a passphrase that is there, given, or made and shown once. */
+/**
+ * Gives the secret of the repository: credentials from a file, and a passphrase that is there, given, or made and shown once.
+ *
+ * Invariant: a passphrase that was made is in somebody's hands before it is in force.
+ */
+import { randomBytes } from 'node:crypto';
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { RepositoryCredentials } from '../core/repository-secret.ts';
 import type { Spec } from '../core/spec.ts';
 import { exitCodes } from '../errors/exit-codes.ts';
@@ -17,7 +24,7 @@ interface SecretOptions {
 
 const orderWithinMs = 10_000;
 const keepIt =
-  'Keep it where the servers are not: without it nothing in the repository can be read. It is shown this once.';
+  'Keep it where the servers are not: without it nothing in the repository can be read. It is shown this once, before it is sealed: also if that fails, it may hold.';
 
 export async function giveSecret(call: Call, options: SecretOptions): Promise<number> {
   const { terminal } = call;
@@ -33,15 +40,14 @@ export async function giveSecret(call: Call, options: SecretOptions): Promise<nu
       : await secretFrom(call, { file: options.passphraseFile, option: '--passphrase-file', what: 'passphrase' });
   if (given === '') throw new UnderstudyError('REQUEST_INVALID', 'the passphrase is empty');
   const request = { credentials, passphrase: made ?? given, replaces: options.replace };
+  const shown = made === null ? null : showBefore(call, made);
   const { sealedTo } = await access.order(
     (client, asking) => client.giveRepositorySecret(request, asking),
     orderWithinMs,
   );
   if (terminal.json) terminal.printJson({ sealedTo, passphrase: made });
-  else {
-    terminal.print(`Sealed to ${sealedTo.join(', ')}.`);
-    if (made !== null) terminal.print('', `  ${made}`, '', keepIt);
-  }
+  else terminal.print(`Sealed to ${sealedTo.join(', ')}.`);
+  shown?.isSafe();
   return exitCodes.done;
 }
 
@@ -69,13 +75,35 @@ export async function firstSecret(
   };
 }
 
-/** Shows the passphrase that was made, also when something fails later. */
-export async function giveFirstSecret(
-  { terminal }: Call,
-  access: ClusterAccess,
-  { credentials, passphrase }: FirstSecret,
-): Promise<void> {
+/** Its passphrase is shown before. */
+export async function giveFirstSecret(access: ClusterAccess, { credentials, passphrase }: FirstSecret): Promise<void> {
   const request = { credentials, passphrase, replaces: false };
   await access.order((client, asking) => client.giveRepositorySecret(request, asking), orderWithinMs);
-  if (!terminal.json) terminal.print('The passphrase of the backups:', '', `  ${passphrase}`, '', keepIt, '');
+}
+
+export interface Shown {
+  /** It was handed over in full: the file of it goes. */
+  isSafe(): void;
+}
+
+/**
+ * Before it is ordered: an order may be carried out, and its answer lost. With `--json` there is one answer, in the end: until then it
+ * lies in a file, of which standard error tells. Throws REFUSED where that can't be written: nothing is ordered then.
+ */
+export function showBefore({ io, terminal }: Pick<Call, 'io' | 'terminal'>, passphrase: string): Shown {
+  if (!terminal.json) {
+    terminal.print('The passphrase of the backups:', '', `  ${passphrase}`, '', keepIt, '');
+    return { isSafe: () => undefined };
+  }
+  const file = join(io.cwd, `understudy-passphrase-${randomBytes(4).toString('hex')}`);
+  try {
+    writeFileSync(file, `${passphrase}\n`, { mode: 0o600, flag: 'wx' });
+  } catch (cause) {
+    throw new UnderstudyError('REFUSED', `the passphrase can't be kept in ${file}, so nothing is ordered`, {
+      cause,
+      hint: 'call it in a directory that you may write to',
+    });
+  }
+  terminal.note(`until it is answered, the passphrase of the backups lies in ${file}: keep it if this fails`);
+  return { isSafe: () => rmSync(file, { force: true }) };
 }
