@@ -6,6 +6,7 @@ import { exitCodes } from '../errors/exit-codes.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { Call, CommonOptions, Perform } from './call.ts';
 import { nodeName } from './option-values.ts';
+import { startCommand } from './start-command.ts';
 
 interface RestoreOptions extends CommonOptions {
   readonly to: string;
@@ -79,11 +80,6 @@ async function restore(call: Call, options: RestoreOptions): Promise<number> {
   return exitCodes.done;
 }
 
-/** On its own socket: the cluster's port is the live server's. */
-function startCommand(binaries: string, into: string): string {
-  return `${binaries}/pg_ctl -D ${into} -o "-c listen_addresses= -c unix_socket_directories=${into} -c ssl=off" -l ${into}.log start`;
-}
-
 /** From here on this process is the agent's user: what is restored is to be PostgreSQL's. */
 async function siteOf(call: Call, options: RestoreOptions) {
   const [
@@ -111,7 +107,7 @@ async function siteOf(call: Call, options: RestoreOptions) {
   const { spec } = place.spec;
   if (spec.nodes.some(({ name }) => name === options.into)) {
     throw new UnderstudyError('REFUSED', `${options.into} is a node, and its data directory belongs to its agent`, {
-      hint: 'restore into a directory, take from it what is missing (understudy dump, understudy load), or go back as a whole: understudy recover',
+      hint: 'restore into a directory, start it, and take from it what is missing (pg_dump -h DIRECTORY); how to go back as a whole: docs/backups.md',
     });
   }
   if (spec.backups === null)
