@@ -1,9 +1,10 @@
 /** Gathers from the store what is known of the backups, for whoever asks this node. Judges nothing (core/backups/standing.ts). */
 import type { NextAfter } from '../core/backups/calendar.ts';
 import { backupsStanding } from '../core/backups/standing.ts';
+import { nodesOfRole } from '../core/spec.ts';
 import type { BackupsStatus } from '../core/status.ts';
 import type { Clock } from '../ports/clock.ts';
-import { repositorySecretName } from '../records/keys.ts';
+import { hasRepositorySecret } from './repository-order.ts';
 import type { StoreMirror } from './store-mirror.ts';
 
 export interface BackupSources {
@@ -24,11 +25,13 @@ export function recordsOf({ image }: BackupSources['mirror']) {
 
 /** `null`: none are declared. */
 export function backupsNow({ mirror, clock, nextAfter }: BackupSources): BackupsStatus | null {
-  const { lease, members, secrets } = mirror.image;
+  const { lease, members, spec } = mirror.image;
+  const [only, ...rest] = spec === null ? [] : nodesOfRole(spec.value.spec, 'database');
   const holder = lease?.value.state === 'held' ? lease.value.holder : null;
   return backupsStanding({
     ...recordsOf(mirror),
-    hasSecret: [...secrets.keys()].some((place) => place.endsWith(`/${repositorySecretName}`)),
+    hasSecret: hasRepositorySecret({ mirror }),
+    onlyNode: rest.length === 0 ? (only?.name ?? null) : null,
     primary: (holder === null ? undefined : members.get(holder)?.value) ?? null,
     nowMs: clock.wallClock().getTime(),
     nextAfter,

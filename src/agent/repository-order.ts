@@ -11,6 +11,7 @@ import type { Sealer } from '../ports/sealer.ts';
 import { repositorySecretName, secretKey } from '../records/keys.ts';
 import { repositorySecret } from '../records/repository-secret-schema.ts';
 import type { StandingOrderParts } from './standing-order.ts';
+import type { StoreMirror } from './store-mirror.ts';
 
 export interface RepositoryOrderParts extends StandingOrderParts {
   readonly self: NodeName;
@@ -66,7 +67,7 @@ export async function orderRepositorySecret(
 }
 
 /** Was one given, whether or not this node can open it? */
-export function hasRepositorySecret({ mirror }: Pick<RepositoryOrderParts, 'mirror'>): boolean {
+export function hasRepositorySecret({ mirror }: { readonly mirror: Pick<StoreMirror, 'image'> }): boolean {
   return [...mirror.image.secrets.keys()].some((place) => place.endsWith(`/${repositorySecretName}`));
 }
 

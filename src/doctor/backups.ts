@@ -6,6 +6,7 @@
 import type { DoctorFinding } from '../api/contract/looks.ts';
 import { ageText, bytesText, countText } from '../core/amounts.ts';
 import type { StalledArchive } from '../core/backup-run.ts';
+import { oldCommitMs } from '../core/backups/standing.ts';
 import type { ArchiverFacts } from '../core/local-postgres.ts';
 import type { RepositoryContents } from '../core/repository.ts';
 import { bad, ok } from './finding.ts';
@@ -44,9 +45,6 @@ export interface Archiving {
 
 /** Segments that are fetched or sent ahead take little; a repository that can't be reached leaves its marks here, too. */
 const littleSpoolBytes = 256 * 1024 ** 2;
-/** A segment is archived at least once a minute. */
-const oldCommitMs = 5 * 60_000;
-
 export function checkBackups(facts: BackupFacts): readonly DoctorFinding[] {
   return [
     program(facts),

@@ -29,7 +29,7 @@ const repository: RepositoryRecord = {
 const postgres = { state: 'primary' as const, timeline: 1, lsn: '0/0' };
 const whole: BackupsFacts = {
   backups: { ...defaultBackups, to: { kind: 'directory', path: '/mnt/backups' } },
-  ...{ hasSecret: true, repository, run: null, ended: [], nowMs, nextAfter },
+  ...{ hasSecret: true, repository, run: null, ended: [], nowMs, nextAfter, onlyNode: null },
   timelines: new Map([[3, { term: 3, timeline: 1, parent: null, forkLsn: '0/0' }]]),
   primary: { ...memberStatus('db1', { postgres }), diskFreeBytes: 3_600 * 1_000_000 },
 };
@@ -108,4 +108,13 @@ it('says that there is no full backup yet, and how one comes', () => {
   const run = { ...exampleRecords['backup-run'], work: 'full', state: 'running', id: 'B-0001' } as const;
   expect(todo({ run })).toEqual(['there is no full backup yet: B-0001 makes one']);
   expect(standing(none)?.troubles).toEqual([]);
+});
+
+it('is well with a proof that waits for a person, and is not where a standby is to make it', () => {
+  const old = { ...contents, backups: [backupOf('A', 'full', nowMs - 14 * 24 * 60 * minute)] };
+  const text = expect.stringContaining('no restore has been proven yet');
+  expect(standing(seen({ contents: old }))).toMatchObject({ troubles: expect.arrayContaining([text]), todo: [] });
+  const alone = standing({ ...seen({ contents: old }), onlyNode: 'db1' });
+  expect(alone?.todo).toEqual([text]);
+  expect(alone?.troubles).not.toContainEqual(text);
 });

@@ -8,6 +8,7 @@ import { ageText, bytesText, countText } from '../amounts.ts';
 import { type BackupRun, isEnded, lastProven, type RepositoryRecord } from '../backup-run.ts';
 import type { BackupsSpec } from '../backups-spec.ts';
 import type { MemberStatus } from '../cluster-view.ts';
+import type { NodeName } from '../spec.ts';
 import type { BackupsStatus } from '../status.ts';
 import type { Timelines } from '../timelines.ts';
 import { windowOf } from './archived-wal.ts';
@@ -27,6 +28,8 @@ export interface BackupsFacts {
   /** The last of each kind that ended. */
   readonly ended: readonly BackupRun[];
   readonly timelines: Timelines;
+  /** The only database node; `null`: there are others. */
+  readonly onlyNode: NodeName | null;
   /** `null`: there is none, or it has said nothing. */
   readonly primary: MemberStatus | null;
   /** Wall clock. */
@@ -35,7 +38,7 @@ export interface BackupsFacts {
 }
 
 /** A segment is archived at least once a minute. */
-const oldCommitMs = 5 * 60_000;
+export const oldCommitMs = 5 * 60_000;
 /** A large archive is listed over many looks after a change of the primary. */
 const oldListingMs = 60 * 60_000;
 
@@ -45,15 +48,17 @@ export function backupsStanding(facts: BackupsFacts): BackupsStatus | null {
   if (backups === null) return null;
   const window = recoverable(facts);
   const proven = provenOf(facts);
+  const old = unproven({ ...facts, backups, proven, sinceMs: provableSince(repository?.contents.backups ?? []) });
   const troubles = [
     repositoryTrouble(facts),
     archiveTrouble(facts),
     listingTrouble(facts),
     missingWal(window),
     ...facts.ended.map((run) => failedRun(run, facts.nowMs)),
-    unproven({ ...facts, backups, proven, sinceMs: provableSince(repository?.contents.backups ?? []) }),
+    old?.isTodo === false ? old.text : null,
   ].filter((text) => text !== null);
-  return { window, safeUntil: repository?.safeUntil ?? null, troubles, proven, todo: todo(facts, backups) };
+  const waiting = [...todo(facts, backups), ...(old?.isTodo === true ? [old.text] : [])];
+  return { window, safeUntil: repository?.safeUntil ?? null, troubles, proven, todo: waiting };
 }
 
 function provenOf({ ended }: BackupsFacts): Proven | null {
