@@ -5,7 +5,6 @@
  * read, and what it started PostgreSQL refuses. What only root may read is read before.
  */
 import { join } from 'node:path';
-import type { Account } from '../by-hand/place.ts';
 import type { NotPossible } from '../core/backups/choice.ts';
 import type { Target } from '../core/backups/target.ts';
 import type { PathPart } from '../core/backups/timeline-path.ts';
@@ -41,6 +40,7 @@ export async function pastPlace(call: Call, node?: string): Promise<PastPlace> {
     { createLinuxClock },
     { findBinaries },
     { searchWindow },
+    { becomeAccount },
   ] = await Promise.all([
     import('../by-hand/place.ts'),
     import('../pgbackrest/repository.ts'),
@@ -48,6 +48,7 @@ export async function pastPlace(call: Call, node?: string): Promise<PastPlace> {
     import('../timing/linux-clock.ts'),
     import('../postgres/binaries.ts'),
     import('../restoring/window-search.ts'),
+    import('../process/account.ts'),
   ]);
   const place = await findPlace(call.io.cwd);
   const files = place.here.filter(({ role }) => role === 'database');
@@ -60,7 +61,11 @@ export async function pastPlace(call: Call, node?: string): Promise<PastPlace> {
   const { directories } = file;
   const { major, port } = place.spec.spec.postgres;
   const binaries = await findBinaries(major, place.binaries);
-  become(place.account);
+  if (place.account !== null && process.getuid?.() === 0) {
+    // Where the user may not look, programs would not start.
+    process.chdir('/');
+    becomeAccount(place.account);
+  }
   const repository = createRepository({
     ...{ cluster: file.cluster, major, stateDirectory: directories.state, program: null, isKeptByOther: true },
     server: { dataDirectory: dataDirectory(place, file), socketDirectory: directories.run, port },
@@ -75,15 +80,6 @@ export async function pastPlace(call: Call, node?: string): Promise<PastPlace> {
     return found;
   };
   return { parts, repository, windowOf };
-}
-
-function become(account: Account | null): void {
-  if (account === null || process.getuid?.() !== 0) return;
-  // Where the user may not look, programs would not start.
-  process.chdir('/');
-  process.setgroups?.([account.gid]);
-  process.setgid?.(account.gid);
-  process.setuid?.(account.uid);
 }
 
 /** Throws REQUEST_INVALID for what is no moment. */

@@ -58,7 +58,7 @@ export function checkBackups(facts: BackupFacts): readonly DoctorFinding[] {
 function program({ program: said }: BackupFacts): DoctorFinding {
   const check = 'pgbackrest';
   if ('found' in said) return ok(check, said.found);
-  const hint = 'install the pgbackrest package (2.45 or later), or name the program in the node file';
+  const hint = 'install the pgbackrest package (2.45 or later), in /usr/bin or on the PATH of the agent';
   return bad(check, 'failure', said.missing, hint);
 }
 

@@ -14,6 +14,7 @@ import { identify } from '../process/identity.ts';
 import { run } from '../process/run.ts';
 import { lookThroughMs } from '../restoring/bounds.ts';
 import { type ReplayProgress, startInstance } from '../restoring/instance.ts';
+import { restoredBytes } from '../restoring/room.ts';
 import { findCopying } from './copying.ts';
 import { endLocked, sweep } from './ending.ts';
 import { type PastLimits, whyNoRoom } from './limits.ts';
@@ -42,7 +43,6 @@ export interface PastReports {
 }
 
 const firstPort = 15_432;
-const mostWalBytes = 1024 ** 3;
 
 /** Throws REFUSED where there is no room, CONFLICT when somebody else opens one, and what a restore and a recovery throw. */
 export async function openPast(
@@ -203,7 +203,7 @@ async function requireRoom(
     usedBytes: limits.maxBytes === null ? 0 : await usedBytes(scratch.directory, signal),
     freeBytes: bavail * bsize,
     totalBytes: blocks * bsize,
-    neededBytes: (isWhole ? wish.backup.databaseBytes : 0) + Math.min(wish.walBytes ?? mostWalBytes, mostWalBytes),
+    neededBytes: restoredBytes(isWhole ? wish.backup.databaseBytes : 0, wish.walBytes),
   };
   const because = whyNoRoom(facts, limits);
   if (because === null) return;

@@ -1,4 +1,5 @@
 /** How much of a machine the past may take. Pure. */
+import { megabytes } from '../restoring/room.ts';
 
 export interface PastLimits {
   readonly maxInstances: number;
@@ -31,13 +32,9 @@ export function whyNoRoom(facts: RoomFacts, limits: PastLimits): string | null {
     return `${instances} instances are open, and no more than ${limits.maxInstances} may be`;
   }
   if (limits.maxBytes !== null && usedBytes + neededBytes > limits.maxBytes) {
-    return `the past has ${mb(usedBytes)} on disk, needs ${mb(neededBytes)} more, and may have ${mb(limits.maxBytes)}`;
+    return `the past has ${megabytes(usedBytes)} on disk, needs ${megabytes(neededBytes)} more, and may have ${megabytes(limits.maxBytes)}`;
   }
   const kept = keptFreeBytes(facts);
   if (freeBytes - neededBytes >= kept) return null;
-  return `${mb(neededBytes)} are needed, and of ${mb(freeBytes)} that are free ${mb(kept)} are kept so`;
-}
-
-function mb(bytes: number): string {
-  return `${Math.ceil(bytes / 1_048_576)} MB`;
+  return `${megabytes(neededBytes)} are needed, and of ${megabytes(freeBytes)} that are free ${megabytes(kept)} are kept so`;
 }

@@ -93,15 +93,19 @@ class PgbackrestRepository implements Repository {
   }
 
   async program() {
+    return { path: this.#path ?? '', version: (await this.#found()).text };
+  }
+
+  /** Throws REPOSITORY_BINARIES_MISSING. */
+  async #found(): Promise<ProgramVersion> {
     this.#version ??= await readVersion(this.#path);
-    return { path: this.#path ?? '', version: this.#version.text };
+    return this.#version;
   }
 
   async configure(configuration: RepositoryConfiguration): Promise<boolean> {
-    await this.program();
-    if (this.#version === null) return false;
+    const version = await this.#found();
     const { server } = this.#options;
-    const files = repositoryFiles(configuration, server, this.stanza, this.#paths, this.#version);
+    const files = repositoryFiles(configuration, server, this.stanza, this.#paths, version);
     const { directory, spool, locks, log } = this.#paths;
     const changed = writeFiles([directory, spool, locks, log], files, [this.#paths.gcsKey, this.#paths.sftpKey]);
     if (changed) this.#listing = null;

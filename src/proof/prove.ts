@@ -20,6 +20,7 @@ import type { ProofReports, ProofWish, Prover } from '../ports/prover.ts';
 import type { Repository } from '../ports/repository.ts';
 import type { Binaries } from '../postgres/binaries.ts';
 import { endInstance } from '../restoring/instance-record.ts';
+import { megabytes, restoredBytes } from '../restoring/room.ts';
 import { Examination } from './examination.ts';
 
 export interface ProverParts {
@@ -38,7 +39,6 @@ const endWithinMs = 60_000;
 /** A disk that is busy lets go of a server late. */
 const mostEndings = 10;
 const endAgainMs = 5_000;
-const mostWalBytes = 1024 ** 3;
 
 export function createProver(parts: ProverParts): Prover {
   const { clock, scratch, sockets } = parts;
@@ -137,14 +137,13 @@ async function chooseSource({ repository, signal, wish }: Proof, atMs: number): 
 
 async function requireRoom(directory: string, { backup, walBytes }: Chosen): Promise<void> {
   const { bavail, blocks, bsize } = await statfs(directory);
-  const needed = Math.round(backup.databaseBytes * 1.02) + Math.min(walBytes ?? mostWalBytes, mostWalBytes);
+  const needed = restoredBytes(backup.databaseBytes, walBytes);
   const kept = keptFreeBytes({ totalBytes: blocks * bsize });
   const free = bavail * bsize;
   if (free - needed >= kept) return;
-  const mb = (bytes: number): string => `${Math.ceil(bytes / 1_048_576)} MB`;
   throw new UnderstudyError(
     'REFUSED',
-    `no room to restore into ${directory}: ${mb(needed)} are needed, and of ${mb(free)} that are free ${mb(kept)} are kept so`,
+    `no room to restore into ${directory}: ${megabytes(needed)} are needed, and of ${megabytes(free)} that are free ${megabytes(kept)} are kept so`,
     { hint: 'make room there, put another file system there, or name another node: understudy backup prove --on NODE' },
   );
 }

@@ -42,8 +42,6 @@ export interface InstanceRequest {
   readonly settings?: Readonly<Record<string, string>>;
   /** The words before its program, which end in starting it in their place, as those of `nice` do. */
   readonly under?: readonly string[];
-  /** Lines of pg_hba.conf beside its own, by which whoever may enter the directory is let in. */
-  readonly access?: readonly string[];
 }
 
 export interface Reached {
@@ -144,11 +142,11 @@ function refuseRunning(data: string): void {
   rmSync(file, { force: true });
 }
 
-function writeFiles({ access = [], directory }: InstanceRequest): void {
+function writeFiles({ directory }: InstanceRequest): void {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const write = (name: string, text: string): void => writeFileSync(join(directory, name), text, { mode: 0o600 });
   write('postgresql.conf', '# Of a restored directory: its settings are given on the command line.\n');
-  write('pg_hba.conf', `${['local all all trust', ...access].join('\n')}\n`);
+  write('pg_hba.conf', 'local all all trust\n');
   write('pg_ident.conf', '');
 }
 
