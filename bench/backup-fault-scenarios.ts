@@ -55,7 +55,7 @@ async function refusedWith(code: number, { stage }: Scene, ...args: readonly str
 }
 
 async function eventsOf({ stage }: Scene): Promise<string> {
-  return (await ordered(stage, 'events', '--limit', '200')).stdout;
+  return (await ordered(stage, 'events')).stdout;
 }
 
 /** How long an order takes to succeed, asked again and again. */
@@ -173,7 +173,7 @@ const outsideWindow: BackupScenario = {
   async play(scene) {
     const into = join(scene.stage.record.root, 'never');
     const early = await refusedWith(3, scene, 'restore', '--to', '2020-01-01T00:00:00Z', '--into', into, '--yes');
-    const late = await refusedWith(3, scene, 'restore', '--to', '2090-01-01T00:00:00Z', '--into', into, '--yes');
+    const late = await refusedWith(2, scene, 'restore', '--to', '2090-01-01T00:00:00Z', '--into', into, '--yes');
     const past = await refusedWith(3, scene, 'past', '2020-01-01T00:00:00Z');
     if (existsSync(into)) throw new Error('something was touched');
     return { told: `${early} | ${late} | past: ${past}`, backMs: null };
@@ -190,12 +190,17 @@ const corrupted: BackupScenario = {
       .filter(({ key }) => /\d{8}-\d{6}F\/(bundle|pg_data)/.test(key))
       .sort((a, b) => (newer(a.key, b.key) === 0 ? b.bytes - a.bytes : newer(a.key, b.key)));
     store.corrupt(largest?.key ?? 'none');
-    const told = await refusedWith(1, scene, 'backup', 'prove', '--to', '1 s ago');
+    const told = await refusedWith(1, scene, 'backup', 'prove', '--to', await newest(scene));
     await ordered(stage, 'backup', 'now', '--full');
     await untilSafe(scene);
-    return { told, backMs: await untilDone(scene, 'backup', 'prove', '--to', '1 s ago') };
+    return { told, backMs: await untilDone(scene, 'backup', 'prove', '--to', await newest(scene)) };
   },
 };
+
+/** The newest moment that is known to be recoverable. */
+async function newest(scene: Scene): Promise<string> {
+  return (await standingOf(scene)).repository?.safeUntil ?? '';
+}
 
 /** By the backup's label, the newest first. */
 function newer(a: string, b: string): number {
@@ -211,10 +216,13 @@ const scratchFull: BackupScenario = {
     const { primary } = await stage.status();
     const prover = stage.record.nodes.find(({ name, role }) => role === 'database' && name !== primary)?.name ?? '';
     const scratch = join(stage.record.root, prover, 'state', 'past');
-    await run('mkdir', ['-p', scratch], { withinMs: 5_000 });
-    await run('mount', ['-t', 'tmpfs', '-o', 'size=24m,mode=700', 'understudy-bench', scratch], { withinMs: 5_000 });
+    await untilSafe(scene);
     const { uid, gid } = stage.record.user;
-    await run('chown', [`${uid}:${gid}`, scratch], { withinMs: 5_000 });
+    const own = async (): Promise<unknown> => await run('chown', [`${uid}:${gid}`, scratch], { withinMs: 5_000 });
+    await run('mkdir', ['-p', scratch], { withinMs: 5_000 });
+    await own();
+    await run('mount', ['-t', 'tmpfs', '-o', 'size=24m,mode=700', 'understudy-bench', scratch], { withinMs: 5_000 });
+    await own();
     let told: string;
     try {
       const proof = await stage.cli('backup', 'prove', '--on', prover);
