@@ -17,6 +17,26 @@ function read(backups: unknown): BackupsSpec {
 
 const fingerprint = 'ab'.repeat(32);
 
+describe('a repository alone', () => {
+  it('is the short form of its map', () => {
+    expect(read('/mnt/backups')).toEqual(read({ to: '/mnt/backups' }));
+  });
+
+  it('is told what its kind needs besides', () => {
+    expect(issues(`${minimal}backups: s3://psf-pg/iad1\n`)).toEqual([
+      expect.stringContaining(`backups.region: is missing`),
+    ]);
+  });
+
+  it('is told what would be right', () => {
+    expect(issues(`${minimal}backups: there\n`)).toEqual([expect.stringContaining('s3://bucket/prefix')]);
+    expect(issues(`${minimal}backups: 3\n`)).toEqual([expect.stringContaining(`a map with the key 'to'`)]);
+    expect(issues(`${minimal}backups: { to: /mnt/backups, ful: never }\n`)).toContainEqual(
+      expect.stringContaining(`Did you mean 'full'?`),
+    );
+  });
+});
+
 describe('a repository', () => {
   const s3 = { kind: 's3', bucket: 'psf-pg', region: 'us-east-1', port: 443, caFile: null } as const;
   it.each<[Readonly<Record<string, unknown>>, RepositoryPlace]>([

@@ -13,7 +13,7 @@ function optional<T extends z.ZodType>(type: T) {
   return type.nullish();
 }
 
-export const backups = z.strictObject({
+const inFull = z.strictObject({
   to: backupWords.repository.describe(
     'The repository: s3://bucket/prefix, azure://container/prefix, gcs://bucket/prefix, sftp://user@host:port/path, or a directory that is the same on every database node',
   ),
@@ -53,7 +53,13 @@ export const backups = z.strictObject({
   processes: optional(words.wholeNumber(1, 64)).describe('How many files are copied at once; 2 by default'),
 });
 
-export type WrittenBackups = z.output<typeof backups>;
+export type WrittenBackups = z.output<typeof inFull>;
+
+/** A repository that needs nothing else said, such as a directory, stands alone. */
+export const backups = z.union(
+  [backupWords.repository.transform((to): WrittenBackups => ({ to })), inFull],
+  `can't stand here. A repository such as /mnt/backups, or a map with the key 'to'`,
+);
 
 const httpsPort = 443;
 const azureEndpoint = 'blob.core.windows.net';
