@@ -236,6 +236,12 @@ const scratchFull: BackupScenario = {
   },
 };
 
+const isStall = (line: string): boolean => line.includes('has archived no WAL');
+
+async function archiverEvents(scene: Scene): Promise<readonly string[]> {
+  return (await eventsOf(scene)).split('\n').filter((line) => line.includes('archive'));
+}
+
 /** The spool of what is sent has no room: the program of the archive can't say what it has sent. */
 const spoolFull: BackupScenario = {
   name: 'disk full in the spool of the archiver, under load',
@@ -252,10 +258,13 @@ const spoolFull: BackupScenario = {
     writeFileSync(join(spool, 'filled'), Buffer.alloc(12_288));
     let told: string;
     try {
-      await delay(150_000);
-      const status = (await stage.cli('status')).stdout.split('\n')[0] ?? '';
-      const events = (await eventsOf(scene)).split('\n').filter((line) => line.includes('archive'));
-      told = `${status}; ${events.at(-1)?.trim().slice(0, 200) ?? 'no event'}; ${history.failed - failed} commits failed`;
+      await until('the stall is told', 2 * readyWithinMs, 2_000, async () =>
+        (await archiverEvents(scene)).some(isStall),
+      );
+      const verdict = (await stage.cli('status')).stdout.split('\n')[0] ?? '';
+      if (!verdict.includes('DEGRADED')) throw new Error(`the archiver stands still, and status says: ${verdict}`);
+      const [event] = (await archiverEvents(scene)).filter(isStall);
+      told = `${verdict}; ${event?.trim().slice(0, 200)}; ${history.failed - failed} commits failed`;
     } finally {
       await run('umount', ['-l', spool], { withinMs: 5_000 });
     }

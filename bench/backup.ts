@@ -5,13 +5,15 @@
  * The repository is a directory, encrypted and compressed with the product's defaults. A restore is copied, replayed to the end of the
  * archive, promoted and stopped by both. `npm run bench:backup -- [--gb 1] [--rounds 3] [--wal-mb 512]`.
  */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { chown } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { parse, stringify } from 'yaml';
 import { z } from 'zod';
+import { repositoryPaths } from '../src/pgbackrest/paths.ts';
 import { findBinaries } from '../src/postgres/binaries.ts';
+import { run } from '../src/process/run.ts';
 import { ByHand } from './backup-by-hand.ts';
 import { newestMajor } from './bench-spec.ts';
 import { median, rounded } from './figures.ts';
@@ -58,6 +60,9 @@ async function declareBackups(stage: StageUnderTest): Promise<void> {
     return mode === 'on';
   });
   await until('the agent answers', readyWithinMs, 200, async () => (await stage.status().catch(() => null)) !== null);
+  await until('the repository is configured', readyWithinMs, 200, () =>
+    Promise.resolve(existsSync(repositoryPaths(join(root, 'db1', 'state')).configuration)),
+  );
 }
 
 /** Rows that compress about as text of people does. */
@@ -86,7 +91,7 @@ interface Sides {
   hand: number[];
 }
 
-/** Each side goes first as often as the other. */
+/** Each side goes first as often as the other, and finds a disk that owes nobody a write. */
 async function inTurns(
   rounds: number,
   product: (round: number) => Promise<number>,
@@ -95,6 +100,7 @@ async function inTurns(
   const sides: Sides = { product: [], hand: [] };
   for (let round = 0; round < rounds; round += 1) {
     for (const side of round % 2 === 0 ? (['product', 'hand'] as const) : (['hand', 'product'] as const)) {
+      await run('sync', [], { withinMs: archivedWithinMs });
       sides[side].push(await (side === 'product' ? product(round) : hand(round)));
     }
   }
