@@ -1,7 +1,7 @@
 /**
  * What opens a repository: the passphrase that everything in it is encrypted with, and the credentials of the place where it lies.
  *
- * Invariant: never stored or sent but sealed to a node, never logged, and never in what the system shows of a process.
+ * Invariant: never stored or sent but sealed to a node, never logged, and never in what the system shows of a program that runs.
  */
 
 /** By kind of place (core/backups-spec.ts). */
