@@ -4,6 +4,7 @@
  * The data directory must not be a mount point itself: a clone is built beside it and put in place by a rename.
  */
 import { join } from 'node:path';
+import { superuser } from '../core/rules/local-access.ts';
 
 export interface Directories {
   /** PostgreSQL's data directory. */
@@ -22,7 +23,8 @@ export interface TlsFiles {
   readonly key: string;
 }
 
-export const superuser = 'postgres';
+export { superuser };
+
 export const replicationRole = 'understudy_replication';
 /** Reads the files of the new primary for a rewind; may do nothing else. */
 export const rewindRole = 'understudy_rewind';

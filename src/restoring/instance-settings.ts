@@ -3,8 +3,10 @@
  *
  * Invariant: nothing of the cluster's own configuration is in force that would reach beyond the directory: no archiving, no
  * network, no library that starts work of its own, no standby to wait for, no subscription, no name of a primary. They are
- * given on the command line, which no file overrides, above a file of their own that stands in for the cluster's.
+ * given on the command line, which no file overrides, above a file of their own that stands in for the cluster's. At its socket the user
+ * that it runs as and root become the superuser, and nobody else becomes anybody.
  */
+import { localLine, localUser, superuser } from '../core/rules/local-access.ts';
 import type { RestoreTarget } from '../ports/repository.ts';
 
 export interface InstanceSettings {
@@ -82,4 +84,10 @@ export function instanceArguments(settings: InstanceSettings): readonly string[]
     ...Object.entries(more),
   ];
   return entries.flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+}
+
+/** Lines of pg_hba.conf and pg_ident.conf. */
+export function instanceAccess(osUser: string): { readonly hba: readonly string[]; readonly ident: readonly string[] } {
+  const users = [...new Set([osUser, 'root'])];
+  return { hba: [localLine('all', superuser)], ident: users.map((user) => localUser(user, superuser)) };
 }

@@ -6,6 +6,7 @@
  * process that started it, and its record says how to end it.
  */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { parseMoment } from '../core/backups/moments.ts';
@@ -23,7 +24,7 @@ import { type Deadline, deadlineOf, waitFor } from '../postgres/waiting.ts';
 import { startDaemon } from '../process/daemon.ts';
 import { isAlive, type ProcessIdentity } from '../process/identity.ts';
 import { endInstance, writeInstance } from './instance-record.ts';
-import { instanceArguments } from './instance-settings.ts';
+import { instanceAccess, instanceArguments } from './instance-settings.ts';
 import { standbyMinimums } from './standby-minimums.ts';
 
 export interface InstanceRequest {
@@ -146,8 +147,9 @@ function writeFiles({ directory }: InstanceRequest): void {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const write = (name: string, text: string): void => writeFileSync(join(directory, name), text, { mode: 0o600 });
   write('postgresql.conf', '# Of a restored directory: its settings are given on the command line.\n');
-  write('pg_hba.conf', 'local all all trust\n');
-  write('pg_ident.conf', '');
+  const { hba, ident } = instanceAccess(userInfo().username);
+  write('pg_hba.conf', `${hba.join('\n')}\n`);
+  write('pg_ident.conf', `${ident.join('\n')}\n`);
 }
 
 async function start(request: InstanceRequest, minimums: Readonly<Record<string, string>>): Promise<ProcessIdentity> {

@@ -22,6 +22,7 @@ import {
   type Spec,
 } from '../spec.ts';
 import { postgresTls, tlsPolicyOf } from '../tls-policy.ts';
+import { localLine, localUser, superuser, word } from './local-access.ts';
 
 /** Everything that is written to the server's own configuration files. */
 export interface ServerConfiguration {
@@ -53,7 +54,6 @@ export interface ServerFactsForSettings {
 
 const replicationRole = 'understudy_replication';
 const rewindRole = 'understudy_rewind';
-const superuser = 'postgres';
 const mebibyte = 1024 * 1024;
 
 /** This product's opinion; the declaration's parameters win over these. */
@@ -170,15 +170,6 @@ function sources(address: string): readonly string[] {
   return [`${address}/${address.includes(':') ? 128 : 32}`];
 }
 
-/**
- * A word in pg_hba.conf or pg_ident.conf. Quotes take the meaning from keywords (`all`, `replication`), `+` and `@`, but
- * not from a leading `/`, which makes a regular expression (documentation 21.1, from version 16 on in both files).
- */
-function word(text: string): string {
-  if (/["\n\r\0]|^\//.test(text)) throw new RangeError(`can't be written in pg_hba.conf: ${JSON.stringify(text)}`);
-  return `"${text}"`;
-}
-
 /** The nodes on which an application runs; names that are not declared admit nobody. */
 function applicationNodes(spec: Spec, application: ApplicationSpec): readonly NodeSpec[] {
   return application.nodes.flatMap((name) => findNode(spec, name) ?? []);
@@ -186,7 +177,7 @@ function applicationNodes(spec: Spec, application: ApplicationSpec): readonly No
 
 function hbaLines(spec: Spec): readonly string[] {
   const lines = [
-    `local all ${word(superuser)} peer map=understudy`,
+    localLine('all', superuser),
     ...nodesOfRole(spec, 'database').flatMap((node) =>
       sources(node.address).flatMap((from) => [
         `hostssl replication ${word(replicationRole)} ${from} cert map=members`,
@@ -207,9 +198,7 @@ function hbaLines(spec: Spec): readonly string[] {
     // Behind ours: the first line that fits decides.
     ...spec.postgres.hba.map(({ user, database, from, method }) => {
       const which = database === 'all' ? 'all' : word(database);
-      return from === null
-        ? `local ${which} ${word(user)} peer map=understudy`
-        : `hostssl ${which} ${word(user)} ${from} ${method}`;
+      return from === null ? localLine(which, user) : `hostssl ${which} ${word(user)} ${from} ${method}`;
     }),
   ];
   return [...new Set(lines)];
@@ -218,10 +207,8 @@ function hbaLines(spec: Spec): readonly string[] {
 /** A certificate's common name is its node's. */
 function identLines(spec: Spec, facts: ServerFactsForSettings): readonly string[] {
   const lines = [
-    `understudy ${word(facts.osUser)} ${word(superuser)}`,
-    ...spec.postgres.hba
-      .filter(({ from }) => from === null)
-      .map(({ user }) => `understudy ${word(facts.osUser)} ${word(user)}`),
+    localUser(facts.osUser, superuser),
+    ...spec.postgres.hba.filter(({ from }) => from === null).map(({ user }) => localUser(facts.osUser, user)),
     ...nodesOfRole(spec, 'database').flatMap((node) => [
       `members ${word(node.name)} ${word(replicationRole)}`,
       `rewinds ${word(node.name)} ${word(rewindRole)}`,
