@@ -126,7 +126,7 @@ module.exports = {
       to: {
         path: '^src/',
         pathNot:
-          '^src/(proof|restoring|core|ports|errors|process|logical)/|^src/past/(copying|limits)[.]ts$|^src/postgres/(binaries|heartbeat|layout|replication-log|session)[.]ts$',
+          '^src/(proof|restoring|core|ports|errors|process|logical)/|^src/past/copying[.]ts$|^src/postgres/(binaries|heartbeat|layout|replication-log|session)[.]ts$',
       },
     },
     {

@@ -38,7 +38,7 @@ export async function openAt(
   const [{ movePast, openPast }, { usualLifeMs, usualLimits }, { asRefusal, sourceFor }, { longestWorkMs }] =
     await Promise.all([
       import('../past/instances.ts'),
-      import('../past/limits.ts'),
+      import('../core/backups/past-limits.ts'),
       import('./past-place.ts'),
       import('../restoring/bounds.ts'),
     ]);

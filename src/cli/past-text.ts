@@ -1,5 +1,5 @@
 /** How instances of the past read for people, and as JSON. */
-import { methodText } from '../past/method.ts';
+import { methodText } from '../core/backups/past-method.ts';
 import { type EndingParts, socketDirectory } from '../past/parts.ts';
 import type { InstanceRecord, PastTarget } from '../past/scratch.ts';
 import { ageText, columns, spanText } from './words.ts';

@@ -10,10 +10,10 @@
 import { existsSync } from 'node:fs';
 import { lstat, mkdir, mkdtemp, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Copying } from '../core/backups/past-method.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { ActOptions } from '../ports/postgres.ts';
 import { run } from '../process/run.ts';
-import type { Copying } from './method.ts';
 
 const tryWithinMs = 10_000;
 

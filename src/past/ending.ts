@@ -5,13 +5,14 @@
  * again at any point. Nothing is ended that somebody is at work on, nor by what was on record before it was locked.
  */
 import { existsSync, rmSync } from 'node:fs';
-import { rename, statfs } from 'node:fs/promises';
+import { rename } from 'node:fs/promises';
 import { parseMoment } from '../core/backups/moments.ts';
+import { keptFreeBytes } from '../core/backups/room.ts';
 import { isAlive } from '../process/identity.ts';
+import { diskOf } from '../restoring/disk.ts';
 import { endInstance } from '../restoring/instance-record.ts';
 import { moveTablespaceLinks } from '../restoring/tablespace-links.ts';
 import { removeTree } from './copying.ts';
-import { keptFreeBytes } from './limits.ts';
 import { type EndingParts, socketDirectory } from './parts.ts';
 import { dataOf, type InstanceRecord, takeLock } from './scratch.ts';
 
@@ -144,8 +145,8 @@ function whyOver({ expiresAtMs, owner, state }: InstanceRecord, nowMs: number): 
 
 /** Of what is kept free when an instance is opened, half is gone. */
 async function isShort(directory: string): Promise<boolean> {
-  const { bavail, blocks, bsize } = await statfs(directory);
-  return bavail * bsize < keptFreeBytes({ totalBytes: blocks * bsize }) / 2;
+  const disk = await diskOf(directory);
+  return disk.freeBytes < keptFreeBytes(disk) / 2;
 }
 
 async function removeBase({ scratch }: EndingParts): Promise<void> {

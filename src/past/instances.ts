@@ -4,21 +4,19 @@
  * Invariant: an instance is on record before anything of it exists, as somebody's who lives; whoever dies in between leaves what the
  * next sweep removes. Whoever opens or moves one holds its lock meanwhile. It never archives, listens at a Unix socket alone, and touches nothing outside of the scratch directory.
  */
-import { statfs } from 'node:fs/promises';
+import { type PastLimits, whyNoInstance } from '../core/backups/past-limits.ts';
+import { type Copying, decideMethod, type Method } from '../core/backups/past-method.ts';
+import { restoredBytes } from '../core/backups/room.ts';
 import { parseLsn } from '../core/lsn.ts';
 import type { RepositoryBackup } from '../core/repository.ts';
 import { isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
 import type { ActOptions } from '../ports/postgres.ts';
 import type { TransferProgress } from '../ports/repository.ts';
 import { identify } from '../process/identity.ts';
-import { run } from '../process/run.ts';
-import { lookThroughMs } from '../restoring/bounds.ts';
+import { diskOf, usedBytes } from '../restoring/disk.ts';
 import { type ReplayProgress, startInstance } from '../restoring/instance.ts';
-import { restoredBytes } from '../restoring/room.ts';
 import { findCopying } from './copying.ts';
 import { endLocked, sweep } from './ending.ts';
-import { type PastLimits, whyNoRoom } from './limits.ts';
-import { type Copying, decideMethod, type Method } from './method.ts';
 import { type PastParts, socketDirectory } from './parts.ts';
 import { prepareData } from './preparing.ts';
 import { dataOf, type InstanceRecord, type PastTarget, takeLock } from './scratch.ts';
@@ -195,28 +193,17 @@ async function requireRoom(
   method: Method,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const { bavail, blocks, bsize } = await statfs(scratch.directory);
   const { limits } = wish;
   const isWhole = method.by === 'restore' || method.base === 'restore';
   const facts = {
     instances: scratch.instances().length,
-    usedBytes: limits.maxBytes === null ? 0 : await usedBytes(scratch.directory, signal),
-    freeBytes: bavail * bsize,
-    totalBytes: blocks * bsize,
+    usedBytes: limits.maxBytes === null ? 0 : await usedBytes([scratch.directory], signal),
+    ...(await diskOf(scratch.directory)),
     neededBytes: restoredBytes(isWhole ? wish.backup.databaseBytes : 0, wish.walBytes),
   };
-  const because = whyNoRoom(facts, limits);
+  const because = whyNoInstance(facts, limits);
   if (because === null) return;
   throw new UnderstudyError('REFUSED', because, { hint: 'understudy past list, and understudy past close ID' });
-}
-
-async function usedBytes(directory: string, signal: AbortSignal | undefined): Promise<number> {
-  const { stdout } = await run('du', ['--summarize', '--block-size=1', directory], {
-    withinMs: lookThroughMs,
-    anyExit: true,
-    ...(signal === undefined ? {} : { signal }),
-  });
-  return Number(stdout.split('\t')[0]);
 }
 
 /** Replay goes forward alone. */

@@ -8,13 +8,13 @@ import { existsSync } from 'node:fs';
 import { mkdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseMoment } from '../core/backups/moments.ts';
+import type { BaseFacts, Copying, Method } from '../core/backups/past-method.ts';
 import type { RepositoryBackup } from '../core/repository.ts';
 import type { ActOptions } from '../ports/postgres.ts';
 import type { TransferProgress } from '../ports/repository.ts';
 import { shareWithinMs } from '../restoring/bounds.ts';
 import { moveTablespaceLinks } from '../restoring/tablespace-links.ts';
 import { copyTree, makeBaseDirectory, removeTree } from './copying.ts';
-import type { BaseFacts, Copying, Method } from './method.ts';
 import type { PastParts } from './parts.ts';
 import { dataOf } from './scratch.ts';
 

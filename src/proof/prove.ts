@@ -6,21 +6,20 @@
  * process, and its files lie in one directory, so that whoever comes later can remove what was left (`sweep`).
  */
 import { mkdirSync, rmSync } from 'node:fs';
-import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Chosen, chooseBackup } from '../core/backups/choice.ts';
 import { formatMoment, parseMoment } from '../core/backups/moments.ts';
 import { drawMoment, isProvable, type ProofResult } from '../core/backups/proof.ts';
+import { restoredBytes, whyNoRoom } from '../core/backups/room.ts';
 import { isFromSystem } from '../errors/system-error.ts';
 import { isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
 import { removeTree } from '../past/copying.ts';
-import { keptFreeBytes } from '../past/limits.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ProofReports, ProofWish, Prover } from '../ports/prover.ts';
 import type { Repository } from '../ports/repository.ts';
 import type { Binaries } from '../postgres/binaries.ts';
+import { diskOf } from '../restoring/disk.ts';
 import { endInstance } from '../restoring/instance-record.ts';
-import { megabytes, restoredBytes } from '../restoring/room.ts';
 import { Examination } from './examination.ts';
 
 export interface ProverParts {
@@ -136,14 +135,11 @@ async function chooseSource({ repository, signal, wish }: Proof, atMs: number): 
 }
 
 async function requireRoom(directory: string, { backup, walBytes }: Chosen): Promise<void> {
-  const { bavail, blocks, bsize } = await statfs(directory);
-  const needed = restoredBytes(backup.databaseBytes, walBytes);
-  const kept = keptFreeBytes({ totalBytes: blocks * bsize });
-  const free = bavail * bsize;
-  if (free - needed >= kept) return;
+  const because = whyNoRoom(await diskOf(directory), restoredBytes(backup.databaseBytes, walBytes));
+  if (because === null) return;
   throw new UnderstudyError(
     'REFUSED',
-    `no room to restore into ${directory}: ${megabytes(needed)} are needed, and of ${megabytes(free)} that are free ${megabytes(kept)} are kept so`,
+    `no room to restore into ${directory}: ${because}`,
     { hint: 'make room there, put another file system there, or name another node: understudy backup prove --on NODE' },
   );
 }

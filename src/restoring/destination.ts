@@ -7,14 +7,16 @@
  * like any other.
  */
 import { accessSync, constants, existsSync, mkdirSync, readdirSync, realpathSync, statSync } from 'node:fs';
-import { statfs } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
+import { whyNoRoom } from '../core/backups/room.ts';
 import { readControl } from '../postgres/control-file.ts';
 import { findServer } from '../postgres/postmaster-file.ts';
 import { isAlive } from '../process/identity.ts';
+import { diskOf, usedBytes } from './disk.ts';
 import { runsInstance } from './instance-record.ts';
 import { isInRecovery } from './leftover.ts';
 import { type RestoreMark, readMark } from './mark.ts';
+import { tablespacesOf } from './tablespace-links.ts';
 
 export interface Destination {
   /** Absolute, links resolved as far as it exists. */
@@ -28,8 +30,9 @@ export interface Destination {
 export interface DestinationFacts {
   readonly into: string;
   readonly delta: boolean;
-  /** What has to fit in. */
+  /** What the restored database takes, with its WAL. */
   readonly neededBytes: number;
+  readonly signal?: AbortSignal | undefined;
   /** Where the server that recovers it has its record. */
   instanceOf(into: string): string;
   /** Data directories that belong to nodes; none of them is written to, and none that lies in one or around one. */
@@ -48,14 +51,12 @@ export async function examineDestination(facts: DestinationFacts): Promise<Desti
   if (found === 'foreign') {
     return { into, found: 'nothing', freeBytes: 0, obstacles: [`${into} holds files that are no data directory`] };
   }
-  const { bavail, bsize } = await statfs(parent);
-  const freeBytes = bavail * bsize;
-  // What is written over makes room for itself, nearly.
-  const needed = found === 'nothing' || (found === 'data-directory' && !facts.delta) ? facts.neededBytes : 0;
-  if (freeBytes < needed) {
-    obstacles.push(`${parent} has room for ${freeBytes} bytes, and ${needed} are needed`);
-  }
-  return { into, found, freeBytes, obstacles };
+  const disk = await diskOf(parent);
+  const isWrittenOver = found === 'half-restored' || (found === 'data-directory' && facts.delta);
+  const present = isWrittenOver ? await usedBytes([into, tablespacesOf(into)], facts.signal) : 0;
+  const because = whyNoRoom(disk, facts.neededBytes, present);
+  if (because !== null) obstacles.push(`no room to restore into ${into}: ${because}`);
+  return { into, found, freeBytes: disk.freeBytes, obstacles };
 }
 
 /** Absolute, links resolved as far as it exists. */

@@ -8,6 +8,7 @@
  */
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import { type Choice, type Chosen, chooseBackup, type NotPossible } from '../core/backups/choice.ts';
+import { restoredBytes } from '../core/backups/room.ts';
 import type { Target } from '../core/backups/target.ts';
 import type { RecoverableWindow } from '../core/backups/window.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
@@ -25,7 +26,7 @@ import { type Destination, examineDestination } from './destination.ts';
 import { endLeftovers, isAddedTo, isInRecovery } from './leftover.ts';
 import { type RestoreMark, readMark, removeMark, writeMark } from './mark.ts';
 import { expectedMs, readPastRestores } from './rates.ts';
-import { moveTablespaceLinks } from './tablespace-links.ts';
+import { moveTablespaceLinks, tablespacesOf } from './tablespace-links.ts';
 import { clockMarginMs, searchWindow } from './window-search.ts';
 
 export interface RestoringParts {
@@ -71,9 +72,6 @@ export interface RestorePlan extends Chosen {
 
 export type Planned = { readonly plan: RestorePlan } | { readonly notPossible: NotPossible };
 
-/** WAL that is replayed is recycled: so much of it lies there at once. */
-const mostWalBytes = 2 * 1024 ** 3;
-
 /** Throws REPOSITORY_BINARIES_MISSING, REPOSITORY_UNCONFIGURED, and what the repository's state says. */
 export async function planRestore(parts: RestoringParts, wish: RestoreWish, options: ActOptions): Promise<Planned> {
   const { live, repository, stateDirectory } = parts;
@@ -87,9 +85,11 @@ export async function planRestore(parts: RestoringParts, wish: RestoreWish, opti
   if ('notPossible' in choice) return choice;
   const { chosen } = choice;
   const bytes = chosen.backup.databaseBytes;
-  const neededBytes = Math.round(bytes * 1.02) + Math.min(chosen.walBytes ?? mostWalBytes, mostWalBytes);
+  const neededBytes = restoredBytes(bytes, chosen.walBytes);
   const { instanceOf } = parts;
-  const destination = await examineDestination({ into: wish.into, delta: wish.delta, neededBytes, live, instanceOf });
+  const { delta, into } = wish;
+  const { signal } = options;
+  const destination = await examineDestination({ into, delta, neededBytes, live, instanceOf, signal });
   const isKept = destination.found === 'data-directory' && !wish.delta;
   const left = destination.found === 'half-restored' ? readMark(destination.into) : null;
   return {
@@ -119,11 +119,6 @@ function freeName(into: string): string {
     const name = `${into}.kept-${number}`;
     if (!existsSync(name) && !existsSync(tablespacesOf(name))) return name;
   }
-}
-
-/** Where the repository puts the tablespaces of a directory. */
-function tablespacesOf(into: string): string {
-  return `${into}.tablespaces`;
 }
 
 export interface RestoredDirectory {

@@ -9,6 +9,11 @@ import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync, symlinkSyn
 import { join } from 'node:path';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 
+/** Where the repository puts the tablespaces of a directory. */
+export function tablespacesOf(into: string): string {
+  return `${into}.tablespaces`;
+}
+
 /** Throws REFUSED. */
 export function moveTablespaceLinks(
   data: string,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type BaseFacts, decideMethod, type MethodFacts } from './method.ts';
+import { type BaseFacts, decideMethod, type MethodFacts } from './past-method.ts';
 
 const ext4 = { by: null, fileSystem: 'ext4' } as const;
 const xfs = { by: 'reflink', fileSystem: 'xfs' } as const;
