@@ -7,24 +7,18 @@
 import { join } from 'node:path';
 import type { NotPossible } from '../core/backups/choice.ts';
 import type { Target } from '../core/backups/target.ts';
-import type { PathPart } from '../core/backups/timeline-path.ts';
-import type { RepositoryBackup, RepositoryContents } from '../core/repository.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { PastParts } from '../past/parts.ts';
 import type { PastTarget } from '../past/scratch.ts';
 import type { Repository } from '../ports/repository.ts';
-import type { FoundWindow } from '../restoring/window-search.ts';
+import type { Source, SourceParts } from '../restoring/source.ts';
 import type { Call } from './call.ts';
 
 export interface PastPlace {
   readonly parts: PastParts;
   readonly repository: Repository;
   /** Looked for once: `past when` opens many moments one after another. */
-  readonly windowOf: (
-    contents: RepositoryContents,
-    path: readonly PathPart[],
-    signal: AbortSignal,
-  ) => Promise<FoundWindow>;
+  readonly windowOf: SourceParts['windowOf'];
 }
 
 /** Where the backups don't tell (adr/0004). */
@@ -39,7 +33,7 @@ export async function pastPlace(call: Call, node?: string): Promise<PastPlace> {
     { openScratch },
     { createLinuxClock },
     { findBinaries },
-    { searchWindow },
+    { searchedWindow },
     { becomeAccount },
   ] = await Promise.all([
     import('../by-hand/place.ts'),
@@ -47,7 +41,7 @@ export async function pastPlace(call: Call, node?: string): Promise<PastPlace> {
     import('../past/scratch.ts'),
     import('../timing/linux-clock.ts'),
     import('../postgres/binaries.ts'),
-    import('../restoring/window-search.ts'),
+    import('../restoring/source.ts'),
     import('../process/account.ts'),
   ]);
   const place = await findPlace(call.io.cwd);
@@ -74,10 +68,11 @@ export async function pastPlace(call: Call, node?: string): Promise<PastPlace> {
     ...{ node: file.node, repository, binaries, run: directories.run, clock: createLinuxClock() },
     scratch: openScratch(join(directories.state, 'past')),
   };
-  let found: Promise<FoundWindow> | null = null;
-  const windowOf: PastPlace['windowOf'] = (contents, path, signal) => {
-    found ??= searchWindow(repository, { contents, path }, { withinMs: lookWithinMs, signal, usualSegmentBytes });
-    return found;
+  const search = searchedWindow(repository, usualSegmentBytes);
+  let known: ReturnType<typeof search> | null = null;
+  const windowOf: PastPlace['windowOf'] = (found, options) => {
+    known ??= search(found, options);
+    return known;
   };
   return { parts, repository, windowOf };
 }
@@ -98,29 +93,12 @@ export async function readTarget(text: string): Promise<PastTarget> {
   return parsed.target;
 }
 
-export interface Source {
-  readonly backup: RepositoryBackup;
-  readonly walBytes: number | null;
-  readonly timeline: number | 'latest';
-}
-
 /** What is nearest before it. Throws REFUSED with what would be possible, and what the repository's state says. */
-export async function sourceFor(
-  { repository, windowOf }: PastPlace,
-  target: Target,
-  signal: AbortSignal,
-): Promise<Source> {
-  const [{ chooseBackup }, { clockMarginMs }] = await Promise.all([
-    import('../core/backups/choice.ts'),
-    import('../restoring/window-search.ts'),
-  ]);
-  const contents = await repository.contents({ withinMs: lookWithinMs, signal });
-  if (contents.state === 'unreachable') throw new UnderstudyError('REPOSITORY_UNREACHABLE', contents.trouble ?? '');
-  const path = await repository.newestPath({ withinMs: lookWithinMs, signal });
-  const found = await windowOf(contents, path, signal);
-  const choice = chooseBackup({ contents, path, ...found, clockMarginMs }, target);
-  if ('notPossible' in choice) throw await outside(choice.notPossible);
-  return { ...choice.chosen, timeline: path.at(-1)?.timeline ?? 'latest' };
+export async function sourceFor(place: PastPlace, target: Target, signal: AbortSignal): Promise<Source> {
+  const { findSource } = await import('../restoring/source.ts');
+  const found = await findSource(place, target, { withinMs: lookWithinMs, signal });
+  if ('notPossible' in found) throw await outside(found.notPossible);
+  return found.source;
 }
 
 async function outside(notPossible: NotPossible): Promise<UnderstudyError> {

@@ -7,7 +7,6 @@
  */
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Chosen, chooseBackup } from '../core/backups/choice.ts';
 import { formatMoment, parseMoment } from '../core/backups/moments.ts';
 import { drawMoment, isProvable, type ProofResult } from '../core/backups/proof.ts';
 import { restoredBytes, whyNoRoom } from '../core/backups/room.ts';
@@ -20,6 +19,7 @@ import type { Repository } from '../ports/repository.ts';
 import type { Binaries } from '../postgres/binaries.ts';
 import { diskOf } from '../restoring/disk.ts';
 import { endInstance } from '../restoring/instance-record.ts';
+import { findSource, type Source } from '../restoring/source.ts';
 import { Examination } from './examination.ts';
 
 export interface ProverParts {
@@ -119,27 +119,21 @@ function chooseMoment({ draw }: ProverParts, { wanted, window }: ProofWish): num
   );
 }
 
-interface Source extends Chosen {
-  readonly timeline: number | 'latest';
-}
-
-async function chooseSource({ repository, signal, wish }: Proof, atMs: number): Promise<Source> {
-  const contents = await repository.contents({ withinMs: lookWithinMs, signal });
-  if (contents.state === 'unreachable') throw new UnderstudyError('REPOSITORY_UNREACHABLE', contents.trouble ?? '');
+async function chooseSource(
+  { repository, signal, wish: { segmentBytes, window } }: Proof,
+  atMs: number,
+): Promise<Source> {
   const target = { type: 'time', value: formatMoment(atMs), atMs } as const;
-  const path = await repository.newestPath({ withinMs: lookWithinMs, signal });
-  const { segmentBytes, window } = wish;
-  const choice = chooseBackup({ contents, window, path, segmentBytes }, target);
-  if ('chosen' in choice) return { ...choice.chosen, timeline: path.at(-1)?.timeline ?? 'latest' };
-  throw new UnderstudyError('REFUSED', choice.notPossible.text);
+  const windowOf = async () => ({ window, segmentBytes });
+  const found = await findSource({ repository, windowOf }, target, { withinMs: lookWithinMs, signal });
+  if ('source' in found) return found.source;
+  throw new UnderstudyError('REFUSED', found.notPossible.text);
 }
 
-async function requireRoom(directory: string, { backup, walBytes }: Chosen): Promise<void> {
+async function requireRoom(directory: string, { backup, walBytes }: Source): Promise<void> {
   const because = whyNoRoom(await diskOf(directory), restoredBytes(backup.databaseBytes, walBytes));
   if (because === null) return;
-  throw new UnderstudyError(
-    'REFUSED',
-    `no room to restore into ${directory}: ${because}`,
-    { hint: 'make room there, put another file system there, or name another node: understudy backup prove --on NODE' },
-  );
+  throw new UnderstudyError('REFUSED', `no room to restore into ${directory}: ${because}`, {
+    hint: 'make room there, put another file system there, or name another node: understudy backup prove --on NODE',
+  });
 }

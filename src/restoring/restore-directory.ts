@@ -7,10 +7,9 @@
  * Starts no server: what is restored recovers when it is started (instance.ts).
  */
 import { existsSync, renameSync, rmSync } from 'node:fs';
-import { type Choice, type Chosen, chooseBackup, type NotPossible } from '../core/backups/choice.ts';
+import type { Chosen, NotPossible } from '../core/backups/choice.ts';
 import { restoredBytes } from '../core/backups/room.ts';
 import type { Target } from '../core/backups/target.ts';
-import type { RecoverableWindow } from '../core/backups/window.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ActOptions } from '../ports/postgres.ts';
@@ -26,8 +25,8 @@ import { type Destination, examineDestination } from './destination.ts';
 import { endLeftovers, isAddedTo, isInRecovery } from './leftover.ts';
 import { type RestoreMark, readMark, removeMark, writeMark } from './mark.ts';
 import { expectedMs, readPastRestores } from './rates.ts';
+import { findSource, type Source, searchedWindow } from './source.ts';
 import { moveTablespaceLinks, tablespacesOf } from './tablespace-links.ts';
-import { clockMarginMs, searchWindow } from './window-search.ts';
 
 export interface RestoringParts {
   readonly repository: Repository;
@@ -52,16 +51,12 @@ export interface RestoreWish {
   readonly processes?: number;
 }
 
-export interface RestorePlan extends Chosen {
+export interface RestorePlan extends Source {
   readonly wish: RestoreWish;
-  /** The newest, by number: PostgreSQL's own search for it ends at the first number that was left out. */
-  readonly timeline: RestoreRequest['timeline'];
   readonly program: RepositoryProgram;
   readonly destination: Destination;
   /** Of the data directory. */
   readonly bytes: number;
-  /** `null`: the archive could not be looked through. */
-  readonly window: RecoverableWindow | null;
   /** From restores of the past; `null`: there were none. */
   readonly expectedMs: number | null;
   /** Under which name what is there is kept, or what was there lies already; `null`: nothing is. */
@@ -76,16 +71,12 @@ export type Planned = { readonly plan: RestorePlan } | { readonly notPossible: N
 export async function planRestore(parts: RestoringParts, wish: RestoreWish, options: ActOptions): Promise<Planned> {
   const { live, repository, stateDirectory } = parts;
   const program = await repository.program();
-  const contents = await repository.contents(options);
-  if (contents.state === 'unreachable') throw new UnderstudyError('REPOSITORY_UNREACHABLE', contents.trouble ?? '');
-  const { target, usualSegmentBytes } = wish;
-  const path = await repository.newestPath(options);
-  const found = await searchWindow(repository, { contents, path }, { ...options, usualSegmentBytes });
-  const choice: Choice = chooseBackup({ contents, path, ...found, clockMarginMs }, target);
-  if ('notPossible' in choice) return choice;
-  const { chosen } = choice;
-  const bytes = chosen.backup.databaseBytes;
-  const neededBytes = restoredBytes(bytes, chosen.walBytes);
+  const windowOf = searchedWindow(repository, wish.usualSegmentBytes);
+  const found = await findSource({ repository, windowOf }, wish.target, options);
+  if ('notPossible' in found) return found;
+  const { source } = found;
+  const bytes = source.backup.databaseBytes;
+  const neededBytes = restoredBytes(bytes, source.walBytes);
   const { instanceOf } = parts;
   const { delta, into } = wish;
   const { signal } = options;
@@ -94,12 +85,11 @@ export async function planRestore(parts: RestoringParts, wish: RestoreWish, opti
   const left = destination.found === 'half-restored' ? readMark(destination.into) : null;
   return {
     plan: {
-      ...chosen,
-      ...{ wish, timeline: path.at(-1)?.timeline ?? 'latest', program, destination, bytes },
-      window: found.window,
-      expectedMs: expectedMs(readPastRestores(stateDirectory), { bytes, walBytes: chosen.walBytes }),
+      ...source,
+      ...{ wish, program, destination, bytes },
+      expectedMs: expectedMs(readPastRestores(stateDirectory), { bytes, walBytes: source.walBytes }),
       kept: isKept ? freeName(destination.into) : (left?.kept ?? null),
-      continues: left === null ? null : goesOnReplaying(left, wish, chosen) ? 'recovering' : 'copying',
+      continues: left === null ? null : goesOnReplaying(left, wish, source) ? 'recovering' : 'copying',
     },
   };
 }
