@@ -4,15 +4,14 @@
  * Invariant: a base that is being written to is on record as not whole until it is, so that one whose writer died is restored again
  * and never replayed from. Called under the lock.
  */
-import { existsSync } from 'node:fs';
 import { mkdir, rename } from 'node:fs/promises';
-import { join } from 'node:path';
 import { parseMoment } from '../core/backups/moments.ts';
 import type { BaseFacts, Copying, Method } from '../core/backups/past-method.ts';
 import type { RepositoryBackup } from '../core/repository.ts';
 import type { ActOptions } from '../ports/postgres.ts';
 import type { TransferProgress } from '../ports/repository.ts';
 import { shareWithinMs } from '../restoring/bounds.ts';
+import { isBegun } from '../restoring/leftover.ts';
 import { moveTablespaceLinks } from '../restoring/tablespace-links.ts';
 import { copyTree, makeBaseDirectory, removeTree } from './copying.ts';
 import type { PastParts } from './parts.ts';
@@ -61,13 +60,12 @@ async function restoreBase(parts: PastParts, preparation: Preparation, options: 
   const data = dataOf(scratch.base);
   const record = { version: 1 as const, ...restoredBase(backup), usedAtMs: clock.wallClock().getTime() };
   scratch.writeBase({ ...record, isWhole: false });
-  // pgBackRest takes a directory for one of its own by these.
-  const isKnown = ['PG_VERSION', 'backup.manifest'].some((name) => existsSync(join(data, name)));
-  if (!isKnown) {
+  const isAddedTo = isBegun(data);
+  if (!isAddedTo) {
     await removeTree(scratch.base);
     await makeBaseDirectory(copying, scratch.base);
   }
-  await restoreInto(parts, data, backup, { delta: isKnown, onProgress }, options);
+  await restoreInto(parts, data, backup, { delta: isAddedTo, onProgress }, options);
   scratch.writeBase(record);
 }
 

@@ -33,9 +33,14 @@ export function isInRecovery(into: string): boolean {
   return existsSync(join(into, 'recovery.signal'));
 }
 
-/** pgBackRest adds to a directory that it knows by these, and to an empty one. */
-export function isAddedTo(into: string): boolean {
-  if (['PG_VERSION', 'backup.manifest'].some((name) => existsSync(join(into, name)))) return true;
+/** pgBackRest knows a directory for one of its own by these, and adds to it. */
+export function isBegun(data: string): boolean {
+  return ['PG_VERSION', 'backup.manifest'].some((name) => existsSync(join(data, name)));
+}
+
+/** It adds to an empty one, too, and to no other: what lies there by chance is removed. Answers whether it is added to. */
+export function clearUnlessBegun(into: string): boolean {
+  if (isBegun(into)) return true;
   if (existsSync(into)) for (const name of readdirSync(into)) rmSync(join(into, name), { recursive: true });
   return false;
 }

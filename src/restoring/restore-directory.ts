@@ -22,7 +22,7 @@ import type {
 } from '../ports/repository.ts';
 import { identify } from '../process/identity.ts';
 import { type Destination, examineDestination } from './destination.ts';
-import { endLeftovers, isAddedTo, isInRecovery } from './leftover.ts';
+import { clearUnlessBegun, endLeftovers, isInRecovery } from './leftover.ts';
 import { type RestoreMark, readMark, removeMark, writeMark } from './mark.ts';
 import { expectedMs, readPastRestores } from './rates.ts';
 import { findSource, type Source, searchedWindow } from './source.ts';
@@ -147,7 +147,7 @@ export async function restoreDirectory(
     target: portTarget(target),
     into,
     // One that was left half restored has what was restored until then.
-    delta: continues === null ? wish.delta : isAddedTo(into),
+    delta: continues === null ? wish.delta : clearUnlessBegun(into),
     action: wish.action,
     archives: wish.archives,
     timeline: plan.timeline,
