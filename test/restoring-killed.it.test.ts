@@ -11,7 +11,7 @@ import { readPostmasterFile } from '../src/postgres/postmaster-file.ts';
 import { ownProcesses, processesIn, readCommandLine } from '../src/process/identity.ts';
 import { sendSignal } from '../src/process/signal.ts';
 import { startInstance } from '../src/restoring/instance.ts';
-import { finishRestore, readMark } from '../src/restoring/mark.ts';
+import { endMark, readMark } from '../src/restoring/mark.ts';
 import { recoverDirectory } from '../src/restoring/recover.ts';
 import { type RestorePlan, restoreDirectory } from '../src/restoring/restore-directory.ts';
 import { type ArchivingServer, ask, now, openArchivingServer, time } from './fixtures/archiving-server.ts';
@@ -57,7 +57,7 @@ async function again(plan: RestorePlan) {
   const restored = await restoreDirectory(parts, plan, () => undefined, soon);
   const how = { clock: testClock, binaries, stateDirectory: place('rates'), directory: place('i'), port };
   const recovered = await recoverDirectory(how, plan, restored, () => undefined, soon);
-  finishRestore(into);
+  endMark(into, 'restored');
   return { restored, recovered };
 }
 

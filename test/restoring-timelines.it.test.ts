@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Target } from '../src/core/backups/target.ts';
 import { startInstance } from '../src/restoring/instance.ts';
-import { finishRestore } from '../src/restoring/mark.ts';
+import { endMark } from '../src/restoring/mark.ts';
 import { recoverDirectory } from '../src/restoring/recover.ts';
 import { restoreDirectory } from '../src/restoring/restore-directory.ts';
 import { type ArchivingServer, ask, now, openArchivingServer, time } from './fixtures/archiving-server.ts';
@@ -58,7 +58,7 @@ async function restored(target: Target): Promise<{ readonly rows: readonly strin
   const outcome = await restoreDirectory(parts, plan, () => undefined, soon);
   const how = { clock: testClock, binaries, stateDirectory: place('rates'), directory: place('i'), port };
   const { timeline } = await recoverDirectory(how, plan, outcome, () => undefined, soon);
-  finishRestore(into);
+  endMark(into, 'restored');
   const request = { data: into, directory: place('i'), port, binaries, hold: 'promote', timeline: 'latest' } as const;
   const instance = await startInstance({ ...request, target: { type: 'default' } }, testClock, soon);
   const rows = await ask(instance.session, 'select what as value from public.said order by 1');

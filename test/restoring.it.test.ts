@@ -8,7 +8,7 @@ import { readControl } from '../src/postgres/control-file.ts';
 import { processesIn } from '../src/process/identity.ts';
 import { sendSignal } from '../src/process/signal.ts';
 import { type InstanceRequest, startInstance } from '../src/restoring/instance.ts';
-import { finishRestore } from '../src/restoring/mark.ts';
+import { endMark } from '../src/restoring/mark.ts';
 import { planRestore, portTarget, type RestorePlan, restoreDirectory } from '../src/restoring/restore-directory.ts';
 import { type ArchivingServer, ask, now, openArchivingServer, time } from './fixtures/archiving-server.ts';
 import { soon, type TestCluster, type TestNode, testClock } from './fixtures/postgres-cluster.ts';
@@ -34,7 +34,7 @@ const place = (name: string) => server.place(name);
 const planOf = (...args: Parameters<ArchivingServer['planOf']>) => server.planOf(...args);
 const restored = async (plan: RestorePlan) => {
   await restoreDirectory(server.parts, plan, () => undefined, soon);
-  finishRestore(plan.destination.into);
+  endMark(plan.destination.into, 'restored');
 };
 const instanceOf = (target: Target, data: string, hold: 'pause' | 'promote'): InstanceRequest => ({
   ...{ data, directory: place('i'), port: server.port, binaries: server.binaries, hold, timeline: 'latest' },

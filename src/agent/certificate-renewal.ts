@@ -13,6 +13,7 @@ import { describeError, isUnderstudyError, UnderstudyError } from '../errors/und
 import type { EventFacts } from '../events/catalogue.ts';
 import type { CertificateFiles, OwnCertificate } from '../ports/certificates.ts';
 import type { Clock } from '../ports/clock.ts';
+import { toldOnce } from './told-once.ts';
 import { takeTurns } from './turns.ts';
 
 /** Who may sign: itself, or another node's agent. Throws `UnderstudyError`. */
@@ -43,12 +44,8 @@ const outdatedRetryMs = 5_000;
 
 export async function renewForEver(parts: RenewalParts): Promise<void> {
   const renewal = new Renewal(parts);
-  let told = '';
-  await takeTurns(parts, longestSleepMs, async () => {
-    const failure = await renewal.turn();
-    if (failure !== null && failure !== told) parts.tell('certificate.not_renewed', { because: inOneLine(failure) });
-    told = failure ?? '';
-  });
+  const tell = toldOnce((failure) => parts.tell('certificate.not_renewed', { because: inOneLine(failure) }));
+  await takeTurns(parts, longestSleepMs, async () => tell(await renewal.turn()));
 }
 
 class Renewal {

@@ -10,6 +10,7 @@ import type { ClientConfig } from 'pg';
 import type { Sides } from '../comparison/compare-table.ts';
 import type { Difference } from '../comparison/differences.ts';
 import type { TableShape } from '../comparison/table-shape.ts';
+import { targetText } from '../core/backups/target.ts';
 import { exitCodes } from '../errors/exit-codes.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import { socketDirectory } from '../past/parts.ts';
@@ -18,7 +19,6 @@ import type { Call } from './call.ts';
 import type { LocalServer } from './local-servers.ts';
 import { openAt, type PastOptions, requireInstance } from './past-opening.ts';
 import type { PastPlace } from './past-place.ts';
-import { targetText } from './past-text.ts';
 import { columns, countText } from './words.ts';
 
 const statementWithinMs = 3_600_000;

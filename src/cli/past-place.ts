@@ -6,6 +6,7 @@
  */
 import { join } from 'node:path';
 import type { NotPossible } from '../core/backups/choice.ts';
+import { usualSegmentBytes } from '../core/backups/segment-size.ts';
 import type { Target } from '../core/backups/target.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { PastParts } from '../past/parts.ts';
@@ -21,8 +22,6 @@ export interface PastPlace {
   readonly windowOf: SourceParts['windowOf'];
 }
 
-/** Where the backups don't tell (adr/0004). */
-const usualSegmentBytes = 4 * 1024 * 1024;
 const lookWithinMs = 60_000;
 
 /** Throws NOT_FOUND where there is no database node, or not the one that was named. */

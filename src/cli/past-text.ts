@@ -1,12 +1,9 @@
 /** How instances of the past read for people, and as JSON. */
 import { methodText } from '../core/backups/past-method.ts';
+import { targetText } from '../core/backups/target.ts';
 import { type EndingParts, socketDirectory } from '../past/parts.ts';
-import type { InstanceRecord, PastTarget } from '../past/scratch.ts';
+import type { InstanceRecord } from '../past/scratch.ts';
 import { ageText, columns, spanText } from './words.ts';
-
-export function targetText(target: PastTarget): string {
-  return target.type === 'time' ? target.value : `${target.type} ${target.value}`;
-}
 
 export function uriOf(parts: Pick<EndingParts, 'run'>, { id, port }: InstanceRecord, database: string): string {
   const host = encodeURIComponent(socketDirectory(parts, id)).replaceAll('%2F', '/');

@@ -6,7 +6,8 @@
  * before anything is written. A cluster that still archives is not recovered beside itself. What can't be read by the agent's user is read first: from then on this process is that user.
  */
 import type { NodeFile } from '../config/node-file.ts';
-import type { Target } from '../core/backups/target.ts';
+import { usualSegmentBytes } from '../core/backups/segment-size.ts';
+import { type Target, targetText } from '../core/backups/target.ts';
 import type { BackupsSpec } from '../core/backups-spec.ts';
 import type { Spec } from '../core/spec.ts';
 import { exitCodes } from '../errors/exit-codes.ts';
@@ -16,9 +17,9 @@ import type { Clock } from '../ports/clock.ts';
 import type { RepositoryConfiguration } from '../ports/repository.ts';
 import { findBinaries } from '../postgres/binaries.ts';
 import { resolved } from '../restoring/destination.ts';
-import { finishRestore, markRecovered, readMark } from '../restoring/mark.ts';
+import { endMark, readMark } from '../restoring/mark.ts';
 import { makeNodeDirectory } from '../restoring/recover.ts';
-import { type RestorePlan, targetName } from '../restoring/restore-directory.ts';
+import type { RestorePlan } from '../restoring/restore-directory.ts';
 import { createLinuxClock } from '../timing/linux-clock.ts';
 import type { Call } from './call.ts';
 import { readClusterFile } from './cluster-file.ts';
@@ -31,9 +32,6 @@ import { readRepositoryCredentials } from './repository-credentials.ts';
 import { carryOut, instanceDirectory, planOrRefuse, readTarget } from './restore-run.ts';
 import { outcomeText, planJson, planText } from './restore-text.ts';
 import { secretFrom } from './secret-input.ts';
-
-/** As `initdb` of this project makes them (adr/0004). */
-const usualSegmentBytes = 4 * 1024 * 1024;
 
 interface Recovering {
   readonly call: Call;
@@ -91,8 +89,7 @@ async function recoverAll({ call, clock, configuration, options, site, spec, tar
   const { recovered, restored } = await carryOut(call, parts, plan, { yes: options.yes === true, recover: how });
   const data = restored.into;
   makeNodeDirectory(data);
-  if (file === null) finishRestore(data);
-  else markRecovered(data);
+  endMark(data, file === null ? 'restored' : 'recovered');
   const term = file === null ? null : await giveToStore({ file, spec, data, configuration }, clock);
   if (terminal.json) {
     terminal.printJson({ plan: planJson(plan), archive, ...restored, recovered, node: file?.node ?? null, term });
@@ -123,9 +120,9 @@ async function tellAgain({ call, clock, configuration, options, site, spec, targ
   const data = resolved(site.data);
   const done = readMark(data)?.target ?? '';
   if (site.file === null) throw new UnderstudyError('BROKEN_INVARIANT', 'a directory alone has no store');
-  if (done !== targetName(target)) {
+  if (done !== targetText(target)) {
     throw new UnderstudyError('REFUSED', `${data} was recovered already, to ${done}`, {
-      hint: `give it to the store with --to "${done.replace(/^(?:time|lsn) /, '').replace(/^(xid|name) /, '$1:')}", or move it away first`,
+      hint: `give it to the store with --to "${done}", or move it away first`,
     });
   }
   if (!terminal.json) terminal.print(`${data} was recovered already, to ${done}: only the store is told.`);

@@ -13,7 +13,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { RepositoryConfiguration } from '../ports/repository.ts';
 import { readControl } from '../postgres/control-file.ts';
 import { findServer } from '../postgres/postmaster-file.ts';
-import { finishRestore } from '../restoring/mark.ts';
+import { endMark } from '../restoring/mark.ts';
 
 /** How such a declaration is known again. */
 const appliedBy = 'recover';
@@ -56,7 +56,7 @@ export async function giveToStore({ configuration, data, file, spec }: Recovery,
     const isTold = known.appliedBy === appliedBy && known.holder === file.node;
     if (!isTold || known.systemIdentifier !== systemIdentifier) throw knowsOne();
   }
-  finishRestore(data);
+  endMark(data, 'restored');
   return firstRecoveredTerm;
 }
 

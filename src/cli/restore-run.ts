@@ -5,7 +5,7 @@ import type { NotPossible } from '../core/backups/choice.ts';
 import { parseTarget, type Target } from '../core/backups/target.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { TransferProgress } from '../ports/repository.ts';
-import { finishRestore } from '../restoring/mark.ts';
+import { endMark } from '../restoring/mark.ts';
 import type { Recovered, RecoverParts } from '../restoring/recover.ts';
 import {
   planRestore,
@@ -88,14 +88,14 @@ export async function carryOut(
   try {
     const restored = await restoreDirectory(parts, plan, copyProgress(line), options);
     if (wishes.recover === null) {
-      finishRestore(restored.into);
+      endMark(restored.into, 'restored');
       return { restored, recovered: null };
     }
     const { recoverDirectory } = await import('../restoring/recover.ts');
     const show = ({ lastCommitAt, lsn }: { readonly lsn: string; readonly lastCommitAt: string | null }): void =>
       line.show(`recovering: ${lsn}${lastCommitAt === null ? '' : `, ${lastCommitAt}`}`, Date.now());
     const recovered = await recoverDirectory(wishes.recover, plan, restored, show, options);
-    if (!plan.wish.archives) finishRestore(restored.into);
+    if (!plan.wish.archives) endMark(restored.into, 'restored');
     return { restored, recovered };
   } finally {
     line.close();

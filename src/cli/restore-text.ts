@@ -1,24 +1,9 @@
 /** A restore for people: what would be done, how far it is, and what there is now. */
 import { possibleText } from '../core/backups/choice.ts';
-import type { Target } from '../core/backups/target.ts';
+import { targetText } from '../core/backups/target.ts';
 import type { Recovered } from '../restoring/recover.ts';
 import type { RestoredDirectory, RestorePlan } from '../restoring/restore-directory.ts';
 import { bytesText, spanText } from './words.ts';
-
-export function targetText(target: Target): string {
-  switch (target.type) {
-    case 'latest':
-      return 'the end of the archive';
-    case 'time':
-      return target.value;
-    case 'lsn':
-    case 'xid':
-    case 'name':
-      return `${target.type} ${target.value}`;
-    default:
-      return target satisfies never;
-  }
-}
 
 export function planText(plan: RestorePlan): readonly string[] {
   const { backup, bytes, continues, destination, expectedMs, kept, target, walBytes } = plan;
@@ -26,7 +11,7 @@ export function planText(plan: RestorePlan): readonly string[] {
   const expected = expectedMs === null ? 'not known: nothing was restored here yet' : `about ${spanText(expectedMs)}`;
   const keeps = kept === null ? [] : [`kept      what ${continues === null ? 'is' : 'was'} in it, as ${kept}`];
   return [
-    `target    ${targetText(target)}`,
+    `target    ${target.type === 'latest' ? 'the end of the archive' : targetText(target)}`,
     ...windowLines(plan),
     `backup    ${backup.label}, ${backup.kind}, ended ${backup.finishedAt}`,
     `volume    ${bytesText(bytes)}, then ${wal}; ${bytesText(destination.freeBytes)} are free`,

@@ -2,6 +2,7 @@
 import { chownSync, mkdirSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
+import { usualSegmentBytes } from '../core/backups/segment-size.ts';
 import { exitCodes } from '../errors/exit-codes.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { Call, CommonOptions, Perform } from './call.ts';
@@ -131,13 +132,11 @@ async function siteOf(call: Call, options: RestoreOptions) {
   const instanceOf = (path: string): string => instanceDirectory(run, path);
   return {
     into,
-    usualSegmentBytes: control.found === 'control' ? control.control.walSegmentBytes : defaultSegmentBytes,
+    usualSegmentBytes: control.found === 'control' ? control.control.walSegmentBytes : usualSegmentBytes,
     parts: { repository, clock, stateDirectory, live, instanceOf },
     recoverBase: { clock, binaries, stateDirectory, port },
   };
 }
-
-const defaultSegmentBytes = 16 * 1024 * 1024;
 
 /** Directories that are missing on the way become the account's. */
 function makeOwn(directory: string, { gid, uid }: { readonly uid: number; readonly gid: number }): void {

@@ -4,6 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { toldOnce } from '../agent/told-once.ts';
 import { takeTurns } from '../agent/turns.ts';
 import { describeError } from '../errors/understudy-error.ts';
 import { sweep } from '../past/ending.ts';
@@ -18,17 +19,15 @@ export async function sweepThePast(
 ): Promise<void> {
   const { run, state } = file.directories;
   const directory = join(state, 'past');
-  let told = '';
+  const tell = toldOnce((error) => log.warn({ error }, 'what is left of the past could not be ended'));
   await takeTurns({ clock, signal }, lookEveryMs, async () => {
     try {
       const swept = existsSync(directory) ? await sweep({ scratch: openScratch(directory), run, clock }) : [];
       for (const { because, id } of swept) log.info({ id, because }, 'an instance of the past was ended');
-      told = '';
+      tell(null);
     } catch (error) {
       // A disk or a process that does not yield costs nothing else of the agent.
-      const text = describeError(error);
-      if (text !== told) log.warn({ error: text }, 'what is left of the past could not be ended');
-      told = text;
+      tell(describeError(error));
     }
   });
 }

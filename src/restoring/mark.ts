@@ -43,14 +43,8 @@ export function removeMark(into: string): void {
   rmSync(fileOf(into), { force: true });
 }
 
-/** Nothing is written to it any more; what is left to be done is done elsewhere. */
-export function markRecovered(into: string): void {
+/** Nothing is written to it any more. From `restored` on what is in the directory is worth keeping. */
+export function endMark(into: string, state: 'recovered' | 'restored'): void {
   const mark = readMark(into);
-  if (mark !== null) writeMark(into, { ...mark, state: 'recovered', owner: null });
-}
-
-/** Nothing is left to be done: from now on what is in the directory is worth keeping. */
-export function finishRestore(into: string): void {
-  const mark = readMark(into);
-  if (mark !== null) writeMark(into, { ...mark, state: 'restored', owner: null });
+  if (mark !== null) writeMark(into, { ...mark, state, owner: null });
 }

@@ -9,7 +9,7 @@
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import type { Chosen, NotPossible } from '../core/backups/choice.ts';
 import { restoredBytes } from '../core/backups/room.ts';
-import type { Target } from '../core/backups/target.ts';
+import { type Target, targetText } from '../core/backups/target.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ActOptions } from '../ports/postgres.ts';
@@ -94,13 +94,8 @@ export async function planRestore(parts: RestoringParts, wish: RestoreWish, opti
   };
 }
 
-/** As a mark has it. */
-export function targetName(target: Target): string {
-  return target.type === 'latest' ? 'latest' : `${target.type} ${target.value}`;
-}
-
 function goesOnReplaying(left: RestoreMark, wish: RestoreWish, { backup, target }: Chosen): boolean {
-  const isSame = left.set === backup.label && left.target === targetName(target);
+  const isSame = left.set === backup.label && left.target === targetText(target);
   return left.state === 'recovering' && isSame && !wish.delta;
 }
 
@@ -133,7 +128,7 @@ export async function restoreDirectory(
   const { backup, continues, destination, kept, target, wish } = plan;
   const { into, obstacles } = destination;
   if (obstacles.length > 0) throw new UnderstudyError('REFUSED', obstacles.join('; '));
-  const mark = { set: backup.label, target: targetName(target), owner: identify(process.pid), kept };
+  const mark = { set: backup.label, target: targetText(target), owner: identify(process.pid), kept };
   if (continues !== null) await endLeftovers(into, parts.instanceOf(into), clock, options);
   if (continues === 'recovering' && isInRecovery(into)) {
     writeMark(into, { ...mark, state: 'recovering' });

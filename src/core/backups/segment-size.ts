@@ -6,6 +6,9 @@ import { parseLsn } from '../lsn.ts';
 import type { RepositoryBackup } from '../repository.ts';
 import { parseSegment, segmentOf } from '../wal-segments.ts';
 
+/** Where neither the backups nor a control file tell: as `initdb` of this project makes them (adr/0004). */
+export const usualSegmentBytes = 4 * 1024 * 1024;
+
 const sizes = Array.from({ length: 11 }, (_, index) => 2 ** (20 + index));
 
 /** `null`: several would do, or none. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { formatMoment, parseMoment } from './moments.ts';
-import { type LocalTime, parseTarget } from './target.ts';
+import { type LocalTime, parseTarget, type Target, targetText } from './target.ts';
 
 const nowMs = Date.parse('2026-11-22T12:00:00Z');
 const utc = ({ year, month, day, hour, minute, second }: LocalTime): readonly number[] => [
@@ -71,4 +71,19 @@ describe('what people write', () => {
       }),
     );
   });
+});
+
+it.each<[string, Target]>([
+  ['latest', { type: 'latest' }],
+  [
+    '2026-11-19T14:00:00.000001Z',
+    { type: 'time', value: '2026-11-19T14:00:00.000001Z', atMs: Date.UTC(2026, 10, 19, 14) },
+  ],
+  // Without the word before it this may be a date.
+  ['lsn:11/19', { type: 'lsn', value: '11/19' }],
+  ['xid:4711', { type: 'xid', value: '4711' }],
+  ['name:before: it', { type: 'name', value: 'before: it' }],
+])('%s is told as it is read again', (text, target) => {
+  expect(targetText(target)).toBe(text);
+  expect(read(text)).toEqual({ target });
 });

@@ -49,6 +49,22 @@ const examples =
 /** PostgreSQL keeps no more of a restore point's name (xlog_internal.h, MAXFNAMELEN). */
 const longestName = 63;
 
+/** As `parseTarget` reads it again. */
+export function targetText(target: Target): string {
+  switch (target.type) {
+    case 'latest':
+      return 'latest';
+    case 'time':
+      return target.value;
+    case 'lsn':
+    case 'xid':
+    case 'name':
+      return `${target.type}:${target.value}`;
+    default:
+      return target satisfies never;
+  }
+}
+
 export function parseTarget(text: string, surroundings: Surroundings): ParsedTarget {
   const said = text.trim();
   if (/^latest$/i.test(said)) return { target: { type: 'latest' } };
