@@ -11,6 +11,7 @@ import type { NodeName } from '../core/spec.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Postgres } from '../ports/postgres.ts';
 import { ArchiverWatch, type ArchivingServer } from './archiver-watch.ts';
+import { declaredBackups } from './backup-standing.ts';
 import type { ExecutionContext } from './execution-context.ts';
 import type { RepositoryStanding } from './repository-standing.ts';
 import { SilentRuns } from './silent-runs.ts';
@@ -76,7 +77,9 @@ export class ArchiveHeartbeat {
   }
 
   async #turn(): Promise<void> {
-    const { hasRepository, isBusy, primary } = this.#parts;
+    const { hasRepository, isBusy, mirror, primary } = this.#parts;
+    // A view of everything, each second, for nothing.
+    if (declaredBackups(mirror) === null) return;
     const server = primary();
     if (server === null || isBusy()) return;
     await this.#watchArchiver(server);
@@ -111,9 +114,9 @@ export class ArchiveHeartbeat {
   }
 
   async #watchArchiver(server: WatchedServer): Promise<void> {
-    const { mirror, standing } = this.#parts;
+    const { standing } = this.#parts;
     const told = standing.last;
-    if (told === null || (mirror.image.spec?.value.spec.backups ?? null) === null) return;
+    if (told === null) return;
     const stalled = this.#archiver.look(server, told.stalled);
     if (stalled === told.stalled) return;
     await standing.change((last) => (last === null ? null : { ...last, stalled }));

@@ -1,6 +1,7 @@
 /** Gathers from the store what is known of the backups, for whoever asks this node. Judges nothing (core/backups/standing.ts). */
 import type { NextAfter } from '../core/backups/calendar.ts';
 import { backupsStanding } from '../core/backups/standing.ts';
+import type { BackupsSpec } from '../core/backups-spec.ts';
 import { nodesOfRole } from '../core/spec.ts';
 import type { BackupsStatus } from '../core/status.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -13,9 +14,15 @@ export interface BackupSources {
   readonly nextAfter: NextAfter;
 }
 
-export function recordsOf({ image }: BackupSources['mirror']) {
+/** `null`: none are. */
+export function declaredBackups({ image }: BackupSources['mirror']): BackupsSpec | null {
+  return image.spec?.value.spec.backups ?? null;
+}
+
+export function recordsOf(mirror: BackupSources['mirror']) {
+  const { image } = mirror;
   return {
-    backups: image.spec?.value.spec.backups ?? null,
+    backups: declaredBackups(mirror),
     repository: image.repository?.value ?? null,
     run: image.backupRun?.value ?? null,
     ended: [...image.endedRuns.values()].map(({ value }) => value),

@@ -35,6 +35,7 @@ let look: () => Promise<RepositoryContents>;
 let warned: string[];
 let list: () => Promise<readonly ArchivedRange[]>;
 let primary: WatchedServer | null;
+let views: number;
 let ranges: readonly ArchivedRange[];
 let lacking: string | null;
 let insertLsn: bigint;
@@ -44,7 +45,7 @@ beforeEach(() => {
   vi.useFakeTimers({ now: Date.parse('2026-11-22T12:00:00Z') });
   [mirror, ended, told] = [new MemoryMirror(declared({ full: null, differential: null })), new AbortController(), []];
   [stanza, stanzas, contents, insertLsn] = [async () => undefined, 0, empty, 0n];
-  [look, list, warned] = [async () => contents, async () => ranges, []];
+  [look, list, warned, views] = [async () => contents, async () => ranges, [], 0];
   [primary, ranges, lacking, candidates] = [server({}), [], null, []];
   const repository = stubRepository({
     contents: () => look(),
@@ -58,7 +59,10 @@ beforeEach(() => {
     ...{ self: 'db1', mirror, clock: timerClock, signal: ended.signal, isBusy: () => false },
     standing: new RepositoryStanding({ mirror, signal: ended.signal }),
     emit: (name: string) => void told.push(name),
-    primary: () => primary,
+    primary: () => {
+      views += 1;
+      return primary;
+    },
     warn: (text: string) => void warned.push(text),
   };
   const heartbeat = new ArchiveHeartbeat({
@@ -116,6 +120,18 @@ it('does nothing on a node that is not primary', async () => {
   start();
   await vi.advanceTimersByTimeAsync(120_000);
   expect([stanzas, record()]).toEqual([0, undefined]);
+});
+
+it('asks for no view, each of which costs one of everything, while no backups are declared', async () => {
+  const { spec } = mirror.image;
+  const undeclared = { revision: 1, spec: specOf(['db1', 'db2']), appliedAt: '', appliedBy: '' };
+  mirror.image = { ...mirror.image, spec: stored(undeclared) };
+  start();
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect([views, stanzas, record()]).toEqual([0, 0, undefined]);
+  mirror.image = { ...mirror.image, spec };
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect([views > 0, stanzas]).toEqual([true, 1]);
 });
 
 it('tries again with more and more time between, and tells it once', async () => {

@@ -17,6 +17,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { Repository } from '../ports/repository.ts';
 import type { ArchiveHeartbeat, WatchedServer } from './archive-heartbeat.ts';
 import { orderBackup } from './backup-order.ts';
+import { declaredBackups } from './backup-standing.ts';
 import type { ExecutionContext } from './execution-context.ts';
 import type { ProofOrderParts } from './proof-order.ts';
 import { scheduleProof } from './proof-schedule.ts';
@@ -83,7 +84,9 @@ export class RepositoryWatch {
   }
 
   async turn(): Promise<void> {
-    const { primary, repository } = this.#parts;
+    const { mirror, primary, repository } = this.#parts;
+    // A view of everything, each second, for nothing.
+    if (declaredBackups(mirror) === null) return this.#forget();
     const server = primary();
     const reached = repository();
     if (server === null || this.#parts.isBusy()) return;
@@ -96,7 +99,7 @@ export class RepositoryWatch {
 
   async #makeReady(repository: Repository, pid: number): Promise<boolean> {
     const { clock, emit, mirror, self, signal } = this.#parts;
-    const place = JSON.stringify(mirror.image.spec?.value.spec.backups?.to ?? null);
+    const place = JSON.stringify(declaredBackups(mirror)?.to ?? null);
     const { stanza } = repository;
     const isReady = this.#ready?.pid === pid && this.#ready.stanza === stanza && this.#ready.place === place;
     if (isReady) return true;
@@ -179,15 +182,22 @@ export class RepositoryWatch {
     }
   }
 
+  /** What is reached next is made ready and looked at anew. */
+  #forget(): void {
+    this.#ready = null;
+    this.#lookedAtMs = Number.NEGATIVE_INFINITY;
+    this.#lackingSinceMs = null;
+  }
+
   /** The secret may be on its way for a moment. */
   async #lacks(): Promise<void> {
     const { clock, lacking } = this.#parts;
     const because = lacking();
-    this.#ready = null;
-    this.#lookedAtMs = Number.NEGATIVE_INFINITY;
+    const sinceMs = this.#lackingSinceMs;
+    this.#forget();
     if (because === null) return;
     const nowMs = clock.boottimeMs();
-    this.#lackingSinceMs ??= nowMs;
+    this.#lackingSinceMs = sinceMs ?? nowMs;
     if (nowMs - this.#lackingSinceMs >= lackingAfterMs) await this.#cannot(because);
   }
 
@@ -210,8 +220,8 @@ export class RepositoryWatch {
   /** One at a time, and only after a look: what is in the repository says what is owed. */
   async #schedule(): Promise<void> {
     const { clock, mirror, nextAfter, self } = this.#parts;
-    const { backupRun, endedRuns, repository, spec } = mirror.image;
-    const backups = spec?.value.spec.backups ?? null;
+    const { backupRun, endedRuns, repository } = mirror.image;
+    const backups = declaredBackups(mirror);
     const isKnown = repository?.value.node === self && this.#lookedAtMs > Number.NEGATIVE_INFINITY;
     if (backups === null || !isKnown || !endedOrNone(backupRun)) return;
     if (this.#endedRun() !== this.#lookedAfter) return;
