@@ -114,8 +114,9 @@ async function siteOf(call: Call, options: RestoreOptions) {
   if (spec.backups === null)
     throw new UnderstudyError('REFUSED', 'no backups are declared', { hint: 'declare `backups`' });
   const into = resolve(call.io.cwd, options.into);
+  const parentsByRoot = place.account !== null && process.geteuid?.() === 0;
   if (place.account !== null) {
-    makeOwn(dirname(into), place.account);
+    if (options.dryRun !== true) makeOwn(dirname(into), place.account);
     becomeAccount(place.account);
   }
   const data = dataDirectory(place, file);
@@ -133,7 +134,7 @@ async function siteOf(call: Call, options: RestoreOptions) {
   return {
     into,
     usualSegmentBytes: control.found === 'control' ? control.control.walSegmentBytes : usualSegmentBytes,
-    parts: { repository, clock, stateDirectory, live, instanceOf },
+    parts: { repository, clock, stateDirectory, live, instanceOf, parentsByRoot },
     recoverBase: { clock, binaries, stateDirectory, port },
   };
 }

@@ -6,7 +6,7 @@
  * neither kept nor in the way: its directory is gone on with, and its server may be ended (leftover.ts). One that was promoted is data
  * like any other.
  */
-import { accessSync, constants, existsSync, mkdirSync, readdirSync, realpathSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { whyNoRoom } from '../core/backups/room.ts';
 import { readControl } from '../postgres/control-file.ts';
@@ -35,23 +35,29 @@ export interface DestinationFacts {
   readonly signal?: AbortSignal | undefined;
   /** Where the server that recovers it has its record. */
   instanceOf(into: string): string;
+  /** Root makes what is missing on the way, and whoever looks has not its rights. */
+  readonly parentsByRoot: boolean;
   /** Data directories that belong to nodes; none of them is written to, and none that lies in one or around one. */
   readonly live: readonly string[];
 }
 
-/** Creates nothing but missing parent directories, as the user that calls. */
+/** Makes nothing. */
 export async function examineDestination(facts: DestinationFacts): Promise<Destination> {
   const into = resolved(facts.into);
   const parent = dirname(into);
   const obstacles = [...placeObstacles(into, facts)];
   if (obstacles.length > 0) return { into, found: 'nothing', freeBytes: 0, obstacles };
-  const unwritable = makeParent(parent);
-  if (unwritable !== null) return { into, found: 'nothing', freeBytes: 0, obstacles: [unwritable] };
+  const there = nearest(parent);
+  const isMade = there !== parent && facts.parentsByRoot;
+  if (!isMade && !isWritable(there)) {
+    const text = `${there} may not be written to by this user: the restored files are to be PostgreSQL's`;
+    return { into, found: 'nothing', freeBytes: 0, obstacles: [text] };
+  }
   const found = contentOf(into, facts);
   if (found === 'foreign') {
     return { into, found: 'nothing', freeBytes: 0, obstacles: [`${into} holds files that are no data directory`] };
   }
-  const disk = await diskOf(parent);
+  const disk = await diskOf(there);
   const isWrittenOver = found === 'half-restored' || (found === 'data-directory' && facts.delta);
   const present = isWrittenOver ? await usedBytes([into, tablespacesOf(into)], facts.signal) : 0;
   const because = whyNoRoom(disk, facts.neededBytes, present);
@@ -89,14 +95,17 @@ function* placeObstacles(into: string, { instanceOf, live }: DestinationFacts): 
   }
 }
 
-/** Why it can't be written to; `null`: it can. */
-function makeParent(parent: string): string | null {
+/** What is there of the way to it. */
+function nearest(directory: string): string {
+  return existsSync(directory) || directory === dirname(directory) ? directory : nearest(dirname(directory));
+}
+
+function isWritable(directory: string): boolean {
   try {
-    mkdirSync(parent, { recursive: true, mode: 0o700 });
-    accessSync(parent, constants.W_OK | constants.X_OK);
-    return null;
+    accessSync(directory, constants.W_OK | constants.X_OK);
+    return statSync(directory).isDirectory();
   } catch {
-    return `${parent} may not be written to by this user: the restored files are to be PostgreSQL's`;
+    return false; // whatever the reason
   }
 }
 

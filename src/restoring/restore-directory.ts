@@ -1,12 +1,13 @@
 /**
  * Restores a data directory from the repository: first a plan, with everything that speaks against it; then the act.
  *
- * Invariant: the plan touches nothing, and nothing is touched against it. What was in the directory is kept beside it under another
+ * Invariant: the plan touches nothing, and nothing is touched against it: what lies there is looked at again before. What was in the directory is kept beside it under another
  * name until somebody removes it, and comes back when the copy fails; with `delta` it is written over. A restore that was killed is gone on
  * with by the next one for the same directory: replayed on where it is of the same backup to the same target, else copied over.
  * Starts no server: what is restored recovers when it is started (instance.ts).
  */
-import { existsSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { dirname } from 'node:path';
 import type { Chosen, NotPossible } from '../core/backups/choice.ts';
 import { restoredBytes } from '../core/backups/room.ts';
 import { type Target, targetText } from '../core/backups/target.ts';
@@ -37,6 +38,8 @@ export interface RestoringParts {
   readonly live: readonly string[];
   /** Where the server that recovers a directory has its socket and its record: the same for each attempt. */
   instanceOf(into: string): string;
+  /** Root makes what is missing on the way to the directory, before anything is restored; left out: who restores does. */
+  readonly parentsByRoot?: boolean;
 }
 
 export interface RestoreWish {
@@ -51,47 +54,69 @@ export interface RestoreWish {
   readonly processes?: number;
 }
 
-export interface RestorePlan extends Source {
-  readonly wish: RestoreWish;
-  readonly program: RepositoryProgram;
+/** As it was when it was looked at. */
+interface Place {
   readonly destination: Destination;
-  /** Of the data directory. */
-  readonly bytes: number;
-  /** From restores of the past; `null`: there were none. */
-  readonly expectedMs: number | null;
   /** Under which name what is there is kept, or what was there lies already; `null`: nothing is. */
   readonly kept: string | null;
   /** Where one that was killed is gone on with; `null`: none was. */
   readonly continues: 'copying' | 'recovering' | null;
 }
 
+export interface RestorePlan extends Source, Place {
+  readonly wish: RestoreWish;
+  readonly program: RepositoryProgram;
+  /** Of the data directory. */
+  readonly bytes: number;
+  /** From restores of the past; `null`: there were none. */
+  readonly expectedMs: number | null;
+}
+
 export type Planned = { readonly plan: RestorePlan } | { readonly notPossible: NotPossible };
 
 /** Throws REPOSITORY_BINARIES_MISSING, REPOSITORY_UNCONFIGURED, and what the repository's state says. */
 export async function planRestore(parts: RestoringParts, wish: RestoreWish, options: ActOptions): Promise<Planned> {
-  const { live, repository, stateDirectory } = parts;
+  const { repository, stateDirectory } = parts;
   const program = await repository.program();
   const windowOf = searchedWindow(repository, wish.usualSegmentBytes);
   const found = await findSource({ repository, windowOf }, wish.target, options);
   if ('notPossible' in found) return found;
   const { source } = found;
   const bytes = source.backup.databaseBytes;
-  const neededBytes = restoredBytes(bytes, source.walBytes);
-  const { instanceOf } = parts;
+  const place = await lookAt(parts, wish, source, options.signal);
+  const expected = expectedMs(readPastRestores(stateDirectory), { bytes, walBytes: source.walBytes });
+  return { plan: { ...source, ...place, wish, program, bytes, expectedMs: expected } };
+}
+
+async function lookAt(
+  { instanceOf, live, parentsByRoot = false }: RestoringParts,
+  wish: RestoreWish,
+  source: Source,
+  signal: AbortSignal | undefined,
+): Promise<Place> {
   const { delta, into } = wish;
-  const { signal } = options;
-  const destination = await examineDestination({ into, delta, neededBytes, live, instanceOf, signal });
-  const isKept = destination.found === 'data-directory' && !wish.delta;
+  const neededBytes = restoredBytes(source.backup.databaseBytes, source.walBytes);
+  const destination = await examineDestination({ into, delta, neededBytes, parentsByRoot, live, instanceOf, signal });
+  const isKept = destination.found === 'data-directory' && !delta;
   const left = destination.found === 'half-restored' ? readMark(destination.into) : null;
   return {
-    plan: {
-      ...source,
-      ...{ wish, program, destination, bytes },
-      expectedMs: expectedMs(readPastRestores(stateDirectory), { bytes, walBytes: source.walBytes }),
-      kept: isKept ? freeName(destination.into) : (left?.kept ?? null),
-      continues: left === null ? null : goesOnReplaying(left, wish, source) ? 'recovering' : 'copying',
-    },
+    destination,
+    kept: isKept ? freeName(destination.into) : (left?.kept ?? null),
+    continues: left === null ? null : goesOnReplaying(left, wish, source) ? 'recovering' : 'copying',
   };
+}
+
+/** Somebody thought about the plan meanwhile. */
+async function lookAgain(parts: RestoringParts, plan: RestorePlan, signal: AbortSignal | undefined): Promise<void> {
+  const now = await lookAt(parts, plan.wish, plan, signal);
+  const { into, obstacles } = now.destination;
+  if (obstacles.length > 0) throw new UnderstudyError('REFUSED', obstacles.join('; '));
+  const shown = ({ continues, destination: { found }, kept }: Place): string =>
+    JSON.stringify([found, kept, continues]);
+  if (shown(now) === shown(plan)) return;
+  throw new UnderstudyError('REFUSED', `${into} is not as it was when this was planned`, {
+    hint: 'call it again, and read the new plan',
+  });
 }
 
 function goesOnReplaying(left: RestoreMark, wish: RestoreWish, { backup, target }: Chosen): boolean {
@@ -117,7 +142,7 @@ export function portTarget(target: Target): RestoreTarget {
   return target.type === 'latest' ? { type: 'default' } : { type: target.type, value: target.value };
 }
 
-/** Throws REFUSED with what speaks against it, and what `restore` of the port throws. */
+/** Throws REFUSED with what speaks against it, or where it is not as it was planned any more, and what `restore` of the port throws. */
 export async function restoreDirectory(
   parts: RestoringParts,
   plan: RestorePlan,
@@ -126,8 +151,8 @@ export async function restoreDirectory(
 ): Promise<RestoredDirectory> {
   const { clock, repository } = parts;
   const { backup, continues, destination, kept, target, wish } = plan;
-  const { into, obstacles } = destination;
-  if (obstacles.length > 0) throw new UnderstudyError('REFUSED', obstacles.join('; '));
+  const { into } = destination;
+  await lookAgain(parts, plan, options.signal);
   const mark = { set: backup.label, target: targetText(target), owner: identify(process.pid), kept };
   if (continues !== null) await endLeftovers(into, parts.instanceOf(into), clock, options);
   if (continues === 'recovering' && isInRecovery(into)) {
@@ -135,6 +160,7 @@ export async function restoreDirectory(
     return { into, kept, copyMs: null };
   }
   const beganMs = clock.boottimeMs();
+  mkdirSync(dirname(into), { recursive: true, mode: 0o700 });
   writeMark(into, { ...mark, state: 'restoring' });
   if (kept !== null && continues === null) moveDirectory(into, kept);
   const request: RestoreRequest = {
