@@ -43,8 +43,9 @@ export class ByHand {
     return path;
   }
 
+  /** With what pgBackRest does after a backup unless it is told otherwise, and the product in a step of its own: it expires. */
   async backup(): Promise<void> {
-    await this.#pgbackrest('--type=full', 'backup');
+    await this.#pgbackrest('--type=full', '--expire-auto', 'backup');
   }
 
   /** To the end of the archive, promoted, stopped. */

@@ -37,7 +37,7 @@ export interface BackupRunnerParts {
   readonly prover: Prover;
 }
 
-const lookEveryMs = 500;
+const lookEveryMs = 200;
 const writeWithinMs = 2_000;
 const checkpointWithinMs = 600_000;
 const sweepAgainMs = 5_000;

@@ -6,7 +6,7 @@ import type { Call } from './call.ts';
 import type { ClusterAccess } from './cluster-access.ts';
 import { bytesText, spanText } from './words.ts';
 
-const pollMs = 500;
+const pollMs = 200;
 
 /** What a run is followed with. */
 export interface Following extends Pick<Call, 'signal' | 'sleep'> {
