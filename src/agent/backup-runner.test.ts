@@ -168,7 +168,7 @@ it('goes on when the store took what it said, and only the answer got lost', asy
   start();
   order();
   mirror.losesReplies = true;
-  await vi.advanceTimersByTimeAsync(400);
+  await vi.advanceTimersByTimeAsync(150);
   expect([now()?.state, began]).toEqual(['running', 0]);
   mirror.losesReplies = false;
   await vi.advanceTimersByTimeAsync(1_000);
