@@ -24,6 +24,7 @@ import type {
   FailoverRequest,
   HandsOffRequest,
   ReadOnlyRequest,
+  ReinitRequest,
   SwitchoverAnswer,
   SwitchoverRequest,
 } from '../api/contract/orders.ts';
@@ -51,7 +52,7 @@ import { databaseState, dropDatabase, revertDatabases } from './database-orders.
 import { orderFailover } from './failover-order.ts';
 import { orderHandsOff } from './hands-off-order.ts';
 import { checkpointAhead, lastWords, promiseHolder } from './holder-requests.ts';
-import { orderOfNode } from './node-orders.ts';
+import { type NodeOrder, orderOfNode } from './node-orders.ts';
 import type { PeerAgent } from './peers.ts';
 import { orderReadOnly } from './read-only-order.ts';
 import { knownOf, orderRevocation } from './revocation-order.ts';
@@ -265,16 +266,16 @@ export class DatabaseBackend implements AgentBackend {
     return orderRevocation(this.#writing, request, by);
   }
 
-  reinit(by: string): Promise<Accepted> {
-    return Promise.resolve(this.#orderOfNode('reinit', by));
+  reinit({ from }: ReinitRequest, by: string): Promise<Accepted> {
+    return Promise.resolve(this.#orderOfNode({ what: 'reinit', from }, by));
   }
 
   restart(by: string): Promise<Accepted> {
-    return Promise.resolve(this.#orderOfNode('restart', by));
+    return Promise.resolve(this.#orderOfNode({ what: 'restart' }, by));
   }
 
-  #orderOfNode(what: 'reinit' | 'restart', by: string): Accepted {
-    return orderOfNode(this.#agent, what, this.identify(this.node) === 'witness', by);
+  #orderOfNode(order: NodeOrder, by: string): Accepted {
+    return orderOfNode(this.#agent, order, this.identify(this.node) === 'witness', by);
   }
 
   /** What an order needs to write itself into the store. */

@@ -45,6 +45,8 @@ export interface DatabaseNodeParts {
   readonly log: ActionLog;
   readonly configuration: Configure;
   readonly restoreCommand: ExecutionContext['restoreCommand'];
+  /** Left out: nowhere else. */
+  readonly bases?: ExecutionContext['bases'];
   readonly fence: Fence;
   readonly promises: PromiseFile;
   readonly askPromise: ExecutionContext['askPromise'];
@@ -287,6 +289,7 @@ export class DatabaseNode {
       upstream: (node) => this.#upstream(node),
       configuration: (spec, sync) => this.#settings.of(spec, sync),
       restoreCommand: this.#parts.restoreCommand,
+      bases: () => this.#parts.bases?.() ?? null,
       bind: this.bind,
       askPromise: this.#parts.askPromise,
       checkpointOn: this.#parts.checkpointOn,
@@ -298,7 +301,8 @@ export class DatabaseNode {
       emit: this.emit,
       failed: (what, because) => this.#failed(what, because),
       achieved: (outcome) => this.#achieved.push(outcome),
-      requestServed: (request) => this.request({ [request]: false }),
+      requestServed: (request) =>
+        this.request({ [request]: false, ...(request === 'reinit' ? { reinitFrom: undefined } : {}) }),
     };
   }
 }

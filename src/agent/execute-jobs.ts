@@ -12,8 +12,9 @@ import { cutFor } from '../core/promise.ts';
 import { openGenerations } from '../core/rules/credential-chore.ts';
 import { slotName } from '../core/spec.ts';
 import { describeError, UnderstudyError } from '../errors/understudy-error.ts';
+import { cloneWork } from './execute-clone.ts';
 import { credentialsWork } from './execute-credentials.ts';
-import { requireHolder, rescueWork, rewindWork } from './execute-rejoin.ts';
+import { rescueWork, rewindWork } from './execute-rejoin.ts';
 import type { ExecutionContext } from './execution-context.ts';
 import type { JobWork } from './jobs.ts';
 import type { Performed } from './loop.ts';
@@ -44,7 +45,6 @@ const walPieceWithinMs = 1_000;
 const lookWithinMs = 2_000;
 const cutWithinMs = 60_000; // a restart with its recovery may be part of it
 const discardWithinMs = 3_600_000;
-const cloneWithinMs = 24 * 3_600_000;
 const databasesWithinMs = 60_000;
 /** How often direct clients' open transactions are looked at while the stop waits for them, in ms. */
 const drainPollMs = 10;
@@ -133,33 +133,6 @@ async function initialise(context: ExecutionContext, signal: AbortSignal): Promi
   await context.postgres.configure(context.configuration(context.spec()), options);
   await context.postgres.initialise(options);
   context.emit('postgres.initialised', { node: context.self });
-}
-
-function cloneWork(context: ExecutionContext, action: Extract<JobAction, { do: 'clone' }>, view: ClusterView): JobWork {
-  return async (signal, report) => {
-    const { postgres } = context;
-    await context.fence.drop();
-    if (view.postgres.state === 'standby') {
-      await postgres.stop({ patienceMs: 10_000, awaitStandby: null }, { signal, withinMs: 30_000 });
-    }
-    await requireHolder(context, action.from, signal);
-    await postgres.configure(context.configuration(context.spec()), { signal, withinMs: 10_000 });
-    const expected = {
-      systemIdentifier: action.systemIdentifier,
-      slot: slotName(context.self),
-      diverged: action.diverged,
-    };
-    try {
-      await postgres.clone(context.upstream(action.from), expected, report, { signal, withinMs: cloneWithinMs });
-    } catch (error) {
-      const because = error instanceof Error ? error.message : String(error);
-      context.emit('postgres.clone_failed', { node: context.self, because });
-      throw error;
-    }
-    context.achieved({ kind: 'kept-again' });
-    context.requestServed('reinit');
-    context.emit('postgres.cloned', { node: context.self, from: action.from });
-  };
 }
 
 async function start(

@@ -8,6 +8,7 @@ import type { Instant, PromiseAnswer, PromiseRecord, PromiseRequest } from '../c
 import type { NodeName, Spec } from '../core/spec.ts';
 import type { EventFacts, EventName } from '../events/catalogue.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { CloneBases } from '../ports/clone-bases.ts';
 import type { CredentialMaker } from '../ports/credentials.ts';
 import type { Fence } from '../ports/fence.ts';
 import type { Postgres, ServerConfiguration, Upstream } from '../ports/postgres.ts';
@@ -34,6 +35,8 @@ export interface ExecutionContext {
   askWal(node: NodeName, request: WalRequest, withinMs: number): Promise<WalPiece | null>;
   /** Throws when the spec does not name that node. */
   upstream(node: NodeName): Upstream;
+  /** Where clones may begin besides the primary; `null`: nowhere. */
+  bases(): CloneBases | null;
   /** Of the archive of the cluster's backups; `null`: there is none. */
   restoreCommand(spec: Spec): string | null;
   /** `sync`: the standbys that commits may wait for; without it those that are in force. */

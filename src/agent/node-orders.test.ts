@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { spec2, storedSpec } from '../../test/fixtures/spec.ts';
 import { held, stored } from '../../test/fixtures/view.ts';
+import { defaultBackups } from '../core/backups-spec.ts';
 import type { LocalPostgres } from '../core/local-postgres.ts';
 import { type OrderedNode, orderOfNode } from './node-orders.ts';
 
@@ -9,7 +11,7 @@ function db1(change: Partial<OrderedNode['mirror']['image']> = {}, state: LocalP
   const done: unknown[] = [];
   const agent: OrderedNode = {
     node: 'db1',
-    mirror: { image: { lease: held('db2'), handsOff: null, ...change } },
+    mirror: { image: { lease: held('db2'), handsOff: null, spec: null, ...change } },
     latest: state === null ? null : { view: { postgres: { state } } },
     request: (wanted) => void done.push(wanted),
     emit: (event, facts) => void done.push([event, facts]),
@@ -17,14 +19,19 @@ function db1(change: Partial<OrderedNode['mirror']['image']> = {}, state: LocalP
   return { agent, done };
 }
 
+const orders = { reinit: { what: 'reinit', from: undefined }, restart: { what: 'restart' } } as const;
+
 describe('an order to one standby', () => {
   it.each([
     ['reinit', 'a new clone'],
     ['restart', 'a restart'],
   ] as const)('to %s is handed to the loop, and told', (what, words) => {
     const { agent, done } = db1();
-    expect(orderOfNode(agent, what, false, 'kim')).toEqual({ accepted: true, because: `db1 was asked for ${words}` });
-    expect(done).toEqual([{ [what]: true }, ['request.accepted', { by: 'kim', node: 'db1', what: words }]]);
+    expect(orderOfNode(agent, orders[what], false, 'kim')).toEqual({
+      accepted: true,
+      because: `db1 was asked for ${words}`,
+    });
+    expect(done).toMatchObject([{ [what]: true }, ['request.accepted', { by: 'kim', node: 'db1', what: words }]]);
   });
 
   it.each([
@@ -34,14 +41,28 @@ describe('an order to one standby', () => {
     ['before its server runs as a standby', db1({}, 'starting'), false, 'PostgreSQL on db1 is starting'],
     ['before the first look at its server', db1({}, null), false, 'PostgreSQL on db1 is unknown'],
   ] as const)('to restart is not taken %s', (_, { agent, done }, isWitness, because) => {
-    expect(orderOfNode(agent, 'restart', isWitness, 'kim')).toEqual({
+    expect(orderOfNode(agent, orders.restart, isWitness, 'kim')).toEqual({
       accepted: false,
       because: expect.stringContaining(because),
     });
     expect(done).toEqual([]);
   });
 
+  it('for a new clone from the backups is handed on, where there are any', () => {
+    const order = { what: 'reinit', from: 'backups' } as const;
+    const none = db1();
+    expect(orderOfNode(none.agent, order, false, 'kim')).toMatchObject({
+      accepted: false,
+      because: expect.stringContaining('no backups are declared'),
+    });
+    expect(none.done).toEqual([]);
+    const backups = { ...defaultBackups, to: { kind: 'directory', path: '/srv/backups' } } as const;
+    const { agent, done } = db1({ spec: storedSpec(spec2({ backups })) });
+    expect(orderOfNode(agent, order, false, 'kim').accepted).toBe(true);
+    expect(done[0]).toEqual({ reinit: true, reinitFrom: 'backups' });
+  });
+
   it('for a new clone is taken whatever state the server is in', () => {
-    expect(orderOfNode(db1({}, null).agent, 'reinit', false, 'kim').accepted).toBe(true);
+    expect(orderOfNode(db1({}, null).agent, orders.reinit, false, 'kim').accepted).toBe(true);
   });
 });

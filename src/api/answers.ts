@@ -95,10 +95,7 @@ export const answersByRoute: Readonly<Record<Exclude<RouteName, StreamRoute>, An
   orderBackup: (backend, { body, caller }) => backend.backups.order(requests.orderBackup.parse(body), caller.by),
   repositorySecret: (backend, { body, caller }) =>
     backend.backups.giveSecret(requests.repositorySecret.parse(body), caller.by),
-  reinit: (backend, { body, caller }) => {
-    requests.reinit.parse(body);
-    return backend.reinit(caller.by);
-  },
+  reinit: (backend, { body, caller }) => backend.reinit(requests.reinit.parse(body) ?? {}, caller.by),
   restart: (backend, { body, caller }) => {
     requests.restart.parse(body);
     return backend.restart(caller.by);

@@ -124,7 +124,10 @@ const readings: Record<OrderRoute | 'certificate', Reading> = {
     const what = passphrase === null ? 'credentials' : 'credentials and passphrase';
     return { kind: 'order.repository_secret', facts: { what, place: credentials.kind, replaces } };
   },
-  reinit: () => ({ kind: 'order.reinit', facts: {} }),
+  reinit(body) {
+    const { from } = requests.reinit.parse(body) ?? {};
+    return { kind: 'order.reinit', facts: from === undefined ? {} : { from } };
+  },
   restart: () => ({ kind: 'order.restart', facts: {} }),
 };
 

@@ -56,6 +56,7 @@ import type {
   FailoverRequest,
   HandsOffRequest,
   ReadOnlyRequest,
+  ReinitRequest,
   SwitchoverAnswer,
   SwitchoverRequest,
 } from './contract/orders.ts';
@@ -138,7 +139,7 @@ export interface AgentClient {
     request: RepositorySecretRequest,
     options?: AskOptions,
   ): Promise<{ readonly sealedTo: readonly NodeName[] }>;
-  reinit(options?: AskOptions): Promise<Accepted>;
+  reinit(request?: ReinitRequest, options?: AskOptions): Promise<Accepted>;
   restart(options?: AskOptions): Promise<Accepted>;
   /** Returns when the signal fires; throws when the stream breaks or is silent for 3 s. Connects once. */
   followTopology(onMessage: (message: TopologyMessage) => void, signal: AbortSignal): Promise<void>;
@@ -239,7 +240,7 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
     backups: (asked) => call('backups', answers.backups, asked),
     orderBackup: (body, asked) => call('orderBackup', answers.orderBackup, asked, { body }),
     giveRepositorySecret: (body, asked) => call('repositorySecret', answers.repositorySecret, asked, { body }),
-    reinit: (asked) => call('reinit', answers.reinit, asked),
+    reinit: (body = {}, asked) => call('reinit', answers.reinit, asked, { body }),
     restart: (asked) => call('restart', answers.restart, asked),
     followTopology(onMessage, signal) {
       const ask = { method: routes.topologyStream.method, path: routes.topologyStream.path };

@@ -2,6 +2,7 @@
 import { type Command, Option } from 'commander';
 import type { AgentClient } from '../api/client.ts';
 import type { Accepted } from '../api/contract/orders.ts';
+import type { CloneSource } from '../core/backups/clone-base.ts';
 import { exitCodes } from '../errors/exit-codes.ts';
 import { isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
 import type { EventName, EventRecord } from '../events/catalogue.ts';
@@ -12,11 +13,13 @@ import { duration, nodeName } from './option-values.ts';
 
 interface OrderOptions extends CommonOptions {
   readonly timeout: number;
+  readonly fromBackups?: boolean;
+  readonly fromPrimary?: boolean;
 }
 
 interface NodeOrder {
   readonly name: 'reinit' | 'restart';
-  readonly ask: (client: AgentClient, asking: Asking) => Promise<Accepted>;
+  readonly ask: (client: AgentClient, asking: Asking, from: CloneSource | undefined) => Promise<Accepted>;
   /** Comes once it was carried out. */
   readonly ends: EventName;
   readonly timeoutMs: number;
@@ -31,11 +34,11 @@ const orders: readonly (NodeOrder & {
 })[] = [
   {
     name: 'reinit',
-    summary: 'clone a standby again from the primary',
+    summary: 'clone a standby again, from the primary or the backups',
     description:
-      'Has a standby cloned anew from the primary. Its old data directory is kept until the new one is healthy.',
-    example: '\nExample:\n  understudy reinit pg1\n',
-    ask: (client, asking) => client.reinit(asking),
+      'Has a standby cloned anew, from the primary or from the repository of backups: whichever is quicker, as far as this node has measured it. Its old data directory is kept until the new one is healthy.',
+    example: '\nExamples:\n  understudy reinit pg1\n  understudy reinit pg1 --from-backups\n',
+    ask: (client, asking, from) => client.reinit(from === undefined ? {} : { from }, asking),
     ends: 'postgres.cloned',
     timeoutMs: 24 * 3_600_000,
     timeout: '24h',
@@ -57,7 +60,7 @@ const pollMs = 200;
 
 export function declareNodeOrders(program: Command, perform: Perform): void {
   for (const order of orders) {
-    program
+    const command = program
       .command(order.name)
       .summary(order.summary)
       .description(order.description)
@@ -69,23 +72,42 @@ export function declareNodeOrders(program: Command, perform: Perform): void {
       )
       .option('--json', 'print the outcome as JSON')
       .addHelpText('after', order.example)
-      .action((node: string, _, command: Command) => {
-        const options = command.optsWithGlobals<OrderOptions>();
-        return perform(options, (call) => carryOut(call, order, node, options.timeout));
+      .action((node: string, _, called: Command) => {
+        const options = called.optsWithGlobals<OrderOptions>();
+        return perform(options, (call) => carryOut(call, order, node, options));
       });
+    if (order.name === 'reinit') {
+      command
+        .addOption(
+          new Option(
+            '--from-backups',
+            'restore its base from the repository; copy the primary if that fails',
+          ).conflicts('fromPrimary'),
+        )
+        .option('--from-primary', 'copy the primary, whatever is quicker');
+    }
   }
 }
 
-async function carryOut(call: Call, order: NodeOrder, node: string, timeoutMs: number): Promise<number> {
+function sourceOf({ fromBackups, fromPrimary }: OrderOptions): CloneSource | undefined {
+  if (fromBackups === true) return 'backups';
+  return fromPrimary === true ? 'primary' : undefined;
+}
+
+async function carryOut(call: Call, order: NodeOrder, node: string, options: OrderOptions): Promise<number> {
   const { terminal } = call;
+  const timeoutMs = options.timeout;
   const access = await call.cluster();
   await access.status();
   const before = (await eventsAfter(access, 0)).at(-1)?.sequence ?? 0;
-  const answer = await access.askNode(node, (client, asking) => order.ask(client, asking));
+  const answer = await access.askNode(node, (client, asking) => order.ask(client, asking, sourceOf(options)));
   if (!answer.accepted) throw new UnderstudyError('REFUSED', answer.because);
   if (!terminal.json) terminal.print(answer.because);
-  if (timeoutMs > 0) await untilServed(call, access, { order, node, before, timeoutMs });
-  if (terminal.json) terminal.printJson({ node, order: order.name, outcome: timeoutMs > 0 ? 'done' : 'accepted' });
+  const served = timeoutMs > 0 ? await untilServed(call, access, { order, node, before, timeoutMs }) : null;
+  if (terminal.json) {
+    const from = typeof served?.facts.from === 'string' ? { from: served.facts.from } : {};
+    terminal.printJson({ node, order: order.name, outcome: served === null ? 'accepted' : 'done', ...from });
+  }
   return exitCodes.done;
 }
 
@@ -96,16 +118,16 @@ interface Watched {
   readonly timeoutMs: number;
 }
 
-/** Until the event has come and the node streams again. Throws TIMEOUT, CLONE_FAILED. */
+/** Until the event has come, which it answers, and the node streams again. Throws TIMEOUT, CLONE_FAILED. */
 async function untilServed(
   call: Call,
   access: ClusterAccess,
   { order, node, before, timeoutMs }: Watched,
-): Promise<void> {
+): Promise<EventRecord> {
   const { terminal, signal } = call;
   const begunAtMs = performance.now();
   let last = before;
-  let isServed = false;
+  let served: EventRecord | null = null;
   while (performance.now() - begunAtMs < timeoutMs) {
     if (signal.aborted) throw new UnderstudyError('TIMEOUT', `no longer waited for; ${node} goes on by itself`);
     try {
@@ -114,9 +136,9 @@ async function untilServed(
         if (event.node !== node) continue;
         if (!terminal.json) terminal.print(eventLine(event, terminal.paint));
         refuseFailure(event, order);
-        if (event.name === order.ends) isServed = true;
+        if (event.name === order.ends) served = event;
       }
-      if (isServed && (await isStreaming(access, node))) return;
+      if (served !== null && (await isStreaming(access, node))) return served;
     } catch (error) {
       if (!isUnderstudyError(error, 'AGENT_UNREACHABLE')) throw error;
     }

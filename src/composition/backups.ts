@@ -1,4 +1,5 @@
 /** Composes what a database node does about backups. */
+import { join } from 'node:path';
 
 import { ArchiveHeartbeat } from '../agent/archive-heartbeat.ts';
 import { backupAnswers } from '../agent/backup-answers.ts';
@@ -16,10 +17,13 @@ import { isHolder } from '../core/situation.ts';
 import type { Spec } from '../core/spec.ts';
 import { checkBackups } from '../doctor/backups.ts';
 import { lookBriefly } from '../doctor/brief-look.ts';
-import { describeError, isUnderstudyError } from '../errors/understudy-error.ts';
+import { describeError, isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
 import { repositoryPaths } from '../pgbackrest/paths.ts';
+import type { CloneBases } from '../ports/clone-bases.ts';
 import type { Repository } from '../ports/repository.ts';
+import { findBinaries } from '../postgres/binaries.ts';
 import { repositorySecretName } from '../records/keys.ts';
+import { createCloneBases } from '../restoring/clone-bases.ts';
 import { createSealer } from '../secrets/sealer.ts';
 import { nextAfter } from '../timing/cron.ts';
 import { secretsOf } from './certificates.ts';
@@ -32,6 +36,7 @@ const lookWithinMs = 4_000;
 
 export interface Backups {
   readonly answers: BackupAnswers;
+  readonly bases: CloneBases;
   /** For `doctor`; none where no backups are declared. */
   findings(): Promise<readonly DoctorFinding[]>;
   /** Each ends with the agent. */
@@ -69,10 +74,29 @@ export function backupsOf(foundation: Foundation, { agent, spec, repositoryOf }:
   const prover = proverOf(foundation, spec);
   const runner = new BackupRunner({ ...common, postgres: agent.postgres, repository, trouble, prover });
   return {
+    bases: basesOf(foundation, spec, access),
     answers: backupAnswers({ ...common, sealer, trouble, nextAfter, candidates }),
     findings: async () => await backupFindings(foundation, agent, { spec: spec(), access, repositoryOf }),
     forEver: () => [access.runForEver(), heartbeat.runForEver(), watch.runForEver(), runner.runForEver()],
   };
+}
+
+/** Found by a short path: it has a socket in it. */
+function basesOf({ clock, file }: Foundation, spec: () => Spec | null, access: RepositoryAccess): CloneBases {
+  const known = (): Spec => {
+    const found = spec();
+    if (found === null) throw new UnderstudyError('BROKEN_INVARIANT', 'there is no clone without a declaration');
+    return found;
+  };
+  return createCloneBases({
+    repository: () => access.repository ?? { because: access.trouble ?? 'no backups are declared' },
+    binaries: () => {
+      const { binaryDirectory, major } = known().postgres;
+      return findBinaries(major, file.binaries.postgres ?? binaryDirectory);
+    },
+    port: () => known().postgres.port,
+    ...{ clock, stateDirectory: file.directories.state, directory: join(file.directories.run, 'base') },
+  });
 }
 
 /** Of the lease's holder alone. */

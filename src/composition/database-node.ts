@@ -23,6 +23,7 @@ import { checkStoreLatency } from '../doctor/store-latency.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import { openStore } from '../etcd/store-access.ts';
 import type { RevocationLists } from '../pki/revocation-lists.ts';
+import type { CloneBases } from '../ports/clone-bases.ts';
 import type { WatchedFence } from '../ports/fence.ts';
 import type { Repository } from '../ports/repository.ts';
 import type { Store } from '../ports/store.ts';
@@ -80,7 +81,12 @@ export function startDatabase(foundation: Foundation): Running {
       (to) => createAgentClient({ cluster, ...to, port: api.port, tls: credentials.current, revoked }),
     ),
   };
-  const agent: DatabaseNode = databaseAgent(foundation, shared, () => agent);
+  const agent: DatabaseNode = databaseAgent(
+    foundation,
+    shared,
+    () => agent,
+    () => backups.bases,
+  );
   const certificates = certificatesOf(foundation, shared, agent);
   const backups = backupsOf(foundation, { agent, spec, repositoryOf: shared.repositoryOf });
   const backend = databaseBackend(foundation, shared, agent, certificates, backups);
@@ -111,7 +117,12 @@ export function startDatabase(foundation: Foundation): Running {
 }
 
 /** `self` is asked once it is there. */
-function databaseAgent(foundation: Foundation, shared: Shared, self: () => DatabaseNode): DatabaseNode {
+function databaseAgent(
+  foundation: Foundation,
+  shared: Shared,
+  self: () => DatabaseNode,
+  bases: () => CloneBases,
+): DatabaseNode {
   const { audit, file, clock, log } = foundation;
   const { spec, store, fence, lists, peers, repositoryOf } = shared;
   return new DatabaseNode({
@@ -148,6 +159,7 @@ function databaseAgent(foundation: Foundation, shared: Shared, self: () => Datab
         floor,
         syncNames: syncNames(sync),
       }),
+    bases,
     restoreCommand: (wanted) => (wanted.backups === null ? null : repositoryOf(wanted).commands.restore),
     diskFreeBytes: () => diskFreeBytes(file.directories.data),
     heard: audit.heard,

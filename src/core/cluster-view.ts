@@ -5,6 +5,7 @@
  * what each of these permits. All times are the local boottime in ms.
  */
 import type { AcceptedLoss } from './accepted-loss.ts';
+import type { CloneSource } from './backups/clone-base.ts';
 import type { Ballot } from './ballot.ts';
 import type { CredentialRecords } from './credential.ts';
 import type { DurabilityRecord } from './durability.ts';
@@ -190,5 +191,7 @@ export interface Requests {
   readonly driving: string | null;
   readonly cancelOperation: string | null;
   readonly reinit: boolean;
+  /** Where the next clone's base is to come from; left out: as it is best. */
+  readonly reinitFrom?: CloneSource | undefined;
   readonly restart: boolean;
 }

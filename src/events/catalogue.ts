@@ -69,6 +69,10 @@ export const eventCatalogue = {
   'repository.reached': { severity: 'notice', sentence: '{node} reaches the repository of backups again' },
   'postgres.promoted': { severity: 'notice', sentence: '{node} accepts writes, term {term}, timeline {timeline}' },
   'postgres.cloned': { severity: 'notice', sentence: '{node} was cloned from {from}' },
+  'postgres.base_failed': {
+    severity: 'warning',
+    sentence: '{node} could not take its base from the backups, and copies {from}: {because}',
+  },
   'postgres.clone_failed': { severity: 'warning', sentence: 'cloning {node} failed: {because}' },
   'postgres.rewound': { severity: 'notice', sentence: '{node} was rewound to {from}' },
   'postgres.rewind_failed': { severity: 'warning', sentence: 'rewinding {node} failed: {because}' },

@@ -18,6 +18,7 @@ import type { LoginFacts } from '../core/rules/credentials.ts';
 import type { ServerConfiguration } from '../core/rules/settings.ts';
 import type { DatabaseSpec, NodeName } from '../core/spec.ts';
 import type { WriteProbe } from '../core/write-probe.ts';
+import type { CloneBase } from './clone-bases.ts';
 
 export type { ServerConfiguration };
 
@@ -78,13 +79,19 @@ export interface Postgres {
   /** Makes a new cluster in the empty data directory (checksums, UTF-8, SCRAM). Refuses a directory with anything in it. */
   initialise(options: ActOptions): Promise<{ readonly systemIdentifier: string }>;
   /**
-   * Copies the upstream's data directory. An old directory is kept aside until `discardKept` is called; a directory
+   * Copies the upstream's data directory, or fills one from a base. An old directory is kept aside until `discardKept` is called; a directory
    * of another system identifier is refused with DATA_DIRECTORY_FOREIGN.
    */
   clone(
     upstream: Upstream,
-    /** `diverged`: the old directory holds WAL that no other node has, and is kept for people. */
-    expected: { readonly systemIdentifier: string; readonly slot: string; readonly diverged: boolean },
+    expected: {
+      readonly systemIdentifier: string;
+      readonly slot: string;
+      /** The old directory holds WAL that no other node has, and is kept for people. */
+      readonly diverged: boolean;
+      /** What the directory is filled from in place of the upstream; left out: that is copied. */
+      readonly base?: CloneBase;
+    },
     onProgress: (progress: CloneProgress) => void,
     options: ActOptions,
   ): Promise<void>;

@@ -1,5 +1,6 @@
 /**
- * Copies another node's data directory with pg_basebackup (documentation "pg_basebackup") over verified TLS.
+ * Copies another node's data directory with pg_basebackup (documentation "pg_basebackup") over verified TLS, or takes its base from
+ * elsewhere, as it is given one.
  *
  * Built beside the data directory; the old one stays untouched until the copy is complete, synced and verified to be
  * of the expected system, and is then set aside, not removed. A failed attempt leaves nothing of itself.
@@ -7,8 +8,10 @@
  */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { CloneBase } from '../ports/clone-bases.ts';
 import type { CloneProgress, Upstream } from '../ports/postgres.ts';
 import type { Binaries } from './binaries.ts';
 import { abandonConstruction, beginConstruction } from './construction.ts';
@@ -18,6 +21,7 @@ import { hasContent, pruneDiverged, readJournal, settleSwap, swap } from './jour
 import type { Layout } from './layout.ts';
 import { findServer } from './postmaster-file.ts';
 import { runWithProgress } from './program-progress.ts';
+import { askSource } from './source-query.ts';
 import { refuseTablespaces } from './tablespaces.ts';
 import { type Reach, upstreamConninfo, writeUpstream } from './upstream.ts';
 import type { Deadline } from './waiting.ts';
@@ -54,11 +58,41 @@ async function copy(
   onProgress: (progress: CloneProgress) => void,
   deadline: Deadline,
 ): Promise<void> {
-  // Under a name of its own: the WAL stream of an unfinished copy must never count as that of a standby.
-  const source = upstreamConninfo(upstream, { ...reach, node: `clone of ${reach.node}` });
+  const source = sourceConninfo(upstream, reach);
   const args = ['-D', layout.incoming, '-d', source, '-X', 'stream', '-S', slot];
   args.push('-c', 'fast', '--progress', '--no-password', '--manifest-checksums=CRC32C');
   await runWithProgress({ binaries, program: 'pg_basebackup', args, directory: layout.incoming, onProgress }, deadline);
+}
+
+/** Under a name of its own: the WAL stream of an unfinished copy must never count as that of a standby. */
+function sourceConninfo(upstream: Upstream, reach: Reach): string {
+  return upstreamConninfo(upstream, { ...reach, node: `clone of ${reach.node}` });
+}
+
+const endOfWal = z.tuple([z.object({ lsn: z.string() })]);
+
+/** No server of this node runs any more: whatever it had acknowledged lies before the mark. */
+async function takeBase(
+  { layout, reach }: { readonly layout: Layout; readonly reach: Reach },
+  base: CloneBase,
+  { upstream, slot }: { readonly upstream: Upstream; readonly slot: string },
+  onProgress: (progress: CloneProgress) => void,
+  deadline: Deadline,
+): Promise<void> {
+  const asked = await askSource(upstream, reach, 'select pg_current_wal_insert_lsn()::text as lsn', endOfWal);
+  if (asked === null) throw new UnderstudyError('CLONE_FAILED', `${upstream.node} does not say where its WAL ends`);
+  const [{ lsn: mark }] = asked;
+  const wish = { into: layout.incoming, conninfo: sourceConninfo(upstream, reach), slot, mark };
+  const { signal } = deadline;
+  await base.fill(wish, onProgress, { withinMs: deadline.leftMs(), ...(signal === undefined ? {} : { signal }) });
+}
+
+export interface ExpectedClone {
+  readonly systemIdentifier: string;
+  readonly slot: string;
+  readonly diverged: boolean;
+  /** Left out: the upstream is copied. */
+  readonly base?: CloneBase;
 }
 
 export async function clone(
@@ -71,7 +105,7 @@ export async function clone(
     readonly prepare: (directory: string) => Promise<void>;
   },
   upstream: Upstream,
-  expected: { readonly systemIdentifier: string; readonly slot: string; readonly diverged: boolean },
+  expected: ExpectedClone,
   onProgress: (progress: CloneProgress) => void,
   deadline: Deadline,
 ): Promise<void> {
@@ -81,7 +115,9 @@ export async function clone(
   await refuseTablespaces(upstream, reach);
   try {
     await beginConstruction(layout, clock, deadline);
-    await copy(layout, binaries, upstream, expected.slot, reach, onProgress, deadline);
+    const { base, slot } = expected;
+    if (base === undefined) await copy(layout, binaries, upstream, slot, reach, onProgress, deadline);
+    else await takeBase(how, base, { upstream, slot }, onProgress, deadline);
     const copied = readControl(join(layout.incoming, 'global', 'pg_control'));
     if (copied.found !== 'control' || copied.control.systemIdentifier !== expected.systemIdentifier) {
       const found = copied.found === 'control' ? copied.control.systemIdentifier : copied.found;
@@ -104,6 +140,6 @@ export async function clone(
     }
     throw cause instanceof UnderstudyError && cause.code !== 'PROCESS_FAILED'
       ? cause
-      : new UnderstudyError('CLONE_FAILED', `cloning from ${upstream.node} failed`, { cause });
+      : new UnderstudyError('CLONE_FAILED', `cloning from ${expected.base?.label ?? upstream.node} failed`, { cause });
   }
 }

@@ -2,13 +2,14 @@
  * A new data directory under construction, beside the real one.
  *
  * Invariant: `<data>.incoming` is removed only when the journal says that it is ours, and only after every process
- * that works in it has ended (a `pg_basebackup` outlives an agent that was killed).
+ * that works in it has ended (a `pg_basebackup` outlives an agent that was killed, and so
+ * may, for a file, what restores into it).
  */
 import { existsSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
-import { processesIn } from '../process/identity.ts';
+import { ownProcesses, processesIn, readCommandLine } from '../process/identity.ts';
 import { isMountPoint } from '../process/mount-point.ts';
 import { sendSignal } from '../process/signal.ts';
 import { readJournal, settleSwap, writeJournal } from './journal.ts';
@@ -17,7 +18,8 @@ import { type Deadline, waitFor } from './waiting.ts';
 
 async function endBuilders(directory: string, clock: Clock, deadline: Deadline): Promise<void> {
   await waitFor(clock, deadline, `ending the processes that work in ${directory}`, 10, () => {
-    const left = processesIn(directory);
+    const restores = ownProcesses((pid) => readCommandLine(pid).includes(`--pg1-path=${directory}`));
+    const left = [...processesIn(directory), ...restores];
     for (const process of left) sendSignal(process, 'SIGKILL');
     return left.length === 0 ? true : undefined;
   });

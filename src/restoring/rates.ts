@@ -1,7 +1,7 @@
 /**
- * How quick restores were on this machine, so that the next one can be told how long it takes.
+ * How quick restores and copies of a primary were on this machine, so that the next one can be told how long it takes.
  *
- * Kept in a small file of the state directory: the last of them. A file that can't be read counts as none.
+ * Kept in small files of the state directory: the last of them. A file that can't be read counts as none.
  */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -26,27 +26,60 @@ const pastRestore = z.object({
 });
 const keptCount = 20;
 
-const fileIn = (stateDirectory: string): string => join(stateDirectory, 'restores.json');
+/** A whole copy of a running primary. */
+export interface PastCopy {
+  /** ISO 8601. */
+  readonly at: string;
+  readonly bytes: number;
+  readonly ms: number;
+}
+
+const pastCopy = z.object({ at: z.string(), bytes: z.number(), ms: z.number() });
+
+const restoresIn = (stateDirectory: string): string => join(stateDirectory, 'restores.json');
+const copiesIn = (stateDirectory: string): string => join(stateDirectory, 'copies.json');
 
 export function readPastRestores(stateDirectory: string): readonly PastRestore[] {
+  return read(restoresIn(stateDirectory), pastRestore);
+}
+
+export function readPastCopies(stateDirectory: string): readonly PastCopy[] {
+  return read(copiesIn(stateDirectory), pastCopy);
+}
+
+export function rememberRestore(stateDirectory: string, restore: PastRestore): void {
+  remember(stateDirectory, restoresIn(stateDirectory), [...readPastRestores(stateDirectory), restore]);
+}
+
+export function rememberCopy(stateDirectory: string, copy: PastCopy): void {
+  remember(stateDirectory, copiesIn(stateDirectory), [...readPastCopies(stateDirectory), copy]);
+}
+
+function read<T>(file: string, one: z.ZodType<T>): readonly T[] {
   try {
-    return z.array(pastRestore).parse(JSON.parse(readFileSync(fileIn(stateDirectory), 'utf8')));
+    return z.array(one).parse(JSON.parse(readFileSync(file, 'utf8')));
   } catch {
     return [];
   }
 }
 
 /** What is kept serves an estimate alone: where it can't be written, nothing is lost. */
-export function rememberRestore(stateDirectory: string, restore: PastRestore): void {
+function remember(stateDirectory: string, file: string, all: readonly unknown[]): void {
   try {
     mkdirSync(stateDirectory, { recursive: true, mode: 0o700 });
-    const fresh = `${fileIn(stateDirectory)}.new`;
-    const kept = [...readPastRestores(stateDirectory), restore].slice(-keptCount);
-    writeFileSync(fresh, JSON.stringify(kept), { mode: 0o600 });
-    renameSync(fresh, fileIn(stateDirectory));
+    const fresh = `${file}.new`;
+    writeFileSync(fresh, JSON.stringify(all.slice(-keptCount)), { mode: 0o600 });
+    renameSync(fresh, file);
   } catch {
     // as said above
   }
+}
+
+/** As `expectedMs`, of a copy of the primary. */
+export function expectedCopyMs(past: readonly PastCopy[], bytes: number): number | null {
+  const copied = past.reduce((total, each) => total + each.bytes, 0);
+  if (copied === 0) return null;
+  return Math.round((bytes * past.reduce((total, each) => total + each.ms, 0)) / copied);
 }
 
 /** Sums, so that the large ones count for more; in ms. `null`: there was none like it yet. */

@@ -4,13 +4,14 @@
  * Invariant: what becomes a node's directory has nothing left of the restore in it that would be in force later, and the history of
  * its timeline waits to be archived first: without it nobody could recover across the fork.
  */
-import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { formatMoment } from '../core/backups/moments.ts';
 import { parseLsn } from '../core/lsn.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ActOptions } from '../ports/postgres.ts';
 import type { Binaries } from '../postgres/binaries.ts';
+import { forgetRestore } from './forget-restore.ts';
 import { type Reached, type ReplayProgress, startInstance } from './instance.ts';
 import { rememberRestore } from './rates.ts';
 import { portTarget, type RestoredDirectory, type RestorePlan } from './restore-directory.ts';
@@ -62,14 +63,9 @@ function replayedBytes({ backup }: RestorePlan, lsn: string): number | null {
   return from === undefined || to === undefined || to < from ? null : Number(to - from);
 }
 
-const ofTheRestore = /^\s*(?:restore_command|archive_mode|recovery_target\w*)\s*=/;
-
 /** Of one that is stopped. */
 export function makeNodeDirectory(data: string): void {
-  const file = join(data, 'postgresql.auto.conf');
-  const lines = readFileSync(file, 'utf8').split('\n');
-  writeFileSync(`${file}.new`, lines.filter((line) => !ofTheRestore.test(line)).join('\n'), { mode: 0o600 });
-  renameSync(`${file}.new`, file);
+  forgetRestore(data);
   const wal = join(data, 'pg_wal');
   // It was promoted without archiving: PostgreSQL has noted nothing to be archived.
   const histories = readdirSync(wal).filter((name) => /^[0-9A-F]{8}\.history$/.test(name));

@@ -124,7 +124,7 @@ async function ask(command: PlannedCommand, { backend, process }: RunningAgent):
       return operation === null ? null : await backend.cancel(operation.id, { kind: 'operator', name: 'sim' });
     }
     case 'reinit':
-      return await backend.reinit('sim');
+      return await backend.reinit({}, 'sim');
     case 'restart':
       return await backend.restart('sim');
     default:

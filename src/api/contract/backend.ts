@@ -50,6 +50,7 @@ import type {
   FailoverRequest,
   HandsOffRequest,
   ReadOnlyRequest,
+  ReinitRequest,
   SwitchoverAnswer,
   SwitchoverRequest,
 } from './orders.ts';
@@ -116,7 +117,7 @@ export interface AgentBackend {
   certificates(): readonly KnownCertificate[];
   /** Any database node's agent writes it; every agent obeys. */
   revokeCertificates(request: RevocationRequest, by: string): Promise<RevocationAnswer>;
-  reinit(by: string): Promise<Accepted>;
+  reinit(request: ReinitRequest, by: string): Promise<Accepted>;
   restart(by: string): Promise<Accepted>;
   readonly audit: AuditAnswers;
   readonly authority: AuthorityAnswers;

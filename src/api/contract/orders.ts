@@ -1,4 +1,5 @@
 /** What operators order of the cluster as a whole, and what is said to it: above all why not. */
+import type { CloneSource } from '../../core/backups/clone-base.ts';
 import type { Reason, Refusal } from '../../core/decision.ts';
 import type { FailoverPlan } from '../../core/rules/failover-order.ts';
 import type { NodeName, Spec } from '../../core/spec.ts';
@@ -7,6 +8,11 @@ import type { NodeName, Spec } from '../../core/spec.ts';
 export interface Accepted {
   readonly accepted: boolean;
   readonly because: string;
+}
+
+export interface ReinitRequest {
+  /** Where its base comes from; left out: it is chosen. */
+  readonly from?: CloneSource | undefined;
 }
 
 export interface SwitchoverRequest {

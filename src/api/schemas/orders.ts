@@ -10,6 +10,7 @@ import type {
   HandsOffRequest,
   Preflight,
   ReadOnlyRequest,
+  ReinitRequest,
   SwitchoverAnswer,
   SwitchoverRequest,
 } from '../contract/orders.ts';
@@ -45,6 +46,12 @@ const handsOff = z.strictObject({
 
 /** Nothing, or an empty object. */
 export const nothing = z.union([z.undefined(), z.strictObject({})]);
+
+/** Earlier versions send nothing. */
+const reinit = z.union([
+  z.undefined(),
+  z.strictObject({ from: z.enum(['primary', 'backups']).optional() }),
+]) satisfies z.ZodType<ReinitRequest | undefined>;
 
 const preflight = z.object({
   from: name,
@@ -94,7 +101,7 @@ export const orderRequests = {
   handsOff,
   readOnly,
   cancel: nothing,
-  reinit: nothing,
+  reinit,
   restart: nothing,
 } as const;
 

@@ -1,0 +1,99 @@
+/**
+ * A standby of a cluster under load is cloned from the backups, and from its primary where the repository goes away meanwhile. Played
+ * with `TEST_LONG=1`.
+ */
+import { chownSync, existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { parse, stringify } from 'yaml';
+import { z } from 'zod';
+import { run } from '../src/process/run.ts';
+import { until } from './fixtures/postgres-cluster.ts';
+import { startWriters, type TestStage, withStage } from './fixtures/stage.ts';
+
+/** Answers where the repository lies; db2 is primary afterwards. */
+async function declareBackups(stage: TestStage): Promise<string> {
+  const to = join(stage.record.root, 'repository');
+  mkdirSync(to, { mode: 0o700 });
+  if (process.getuid?.() === 0) chownSync(to, stage.record.user.uid, stage.record.user.gid);
+  const file = join(stage.record.root, 'cluster.yaml');
+  const declared = z.looseObject({}).parse(parse(readFileSync(file, 'utf8')));
+  writeFileSync(file, stringify({ ...declared, backups: { to, differential: 'never', full: 'never' } }));
+  const applied = await stage.cli('apply', file, '--json');
+  expect(applied.code, applied.stderr).toBe(0);
+  for (const node of ['db2', 'db3']) expect((await stage.cli('restart', node)).code).toBe(0);
+  await stage.untilWhole();
+  expect((await stage.cli('switchover', '--to', 'db2')).code).toBe(0);
+  await stage.until('nothing waits for a restart', ({ nodes }) =>
+    nodes.every(({ pendingRestart }) => pendingRestart.length === 0),
+  );
+  await stage.untilWhole();
+  const made = await stage.cli('backup', 'now', '--json');
+  expect(made.code, made.stderr).toBe(0);
+  return to;
+}
+
+async function written(stage: TestStage, node: string): Promise<string> {
+  const user = process.getuid?.() === 0 ? { user: stage.record.user } : {};
+  const sql = ['-c', 'select count(*), coalesce(sum(id), 0) from written'];
+  const args = ['-X', '-A', '-t', '-h', join(stage.record.run, node), '-U', 'postgres', '-d', 'shop', ...sql];
+  return (await run('psql', args, { withinMs: 10_000, cwd: '/', ...user })).stdout.trim();
+}
+
+/** Up to where the primary was when it was asked. `false` also while it does not run. */
+async function hasReplayed(stage: TestStage, lsn: string): Promise<boolean> {
+  const asked = stage.local('db3', `select pg_last_wal_replay_lsn() >= '${lsn}' as has_it`);
+  const [row] = await asked.catch(() => []);
+  return row?.has_it === true;
+}
+
+test.runIf(process.env.TEST_LONG === '1')(
+  'a standby is cloned from the backups under load, and from the primary when these go away in the middle',
+  { timeout: 300_000 },
+  async () => {
+    await withStage({ nodes: 3, appNodes: 1 }, async (stage) => {
+      const repository = await declareBackups(stage);
+      const writers = await startWriters(stage, 4, 'on', 'app1');
+      const began = performance.now();
+      const cloned = await stage.cli('reinit', 'db3', '--from-backups', '--json');
+      expect(cloned.code, cloned.stderr).toBe(0);
+      const took = Math.round(performance.now() - began);
+      const { from } = z.object({ from: z.string() }).parse(JSON.parse(cloned.stdout));
+      expect(from).toMatch(/^backup \d{8}-\d{6}F$/);
+      console.log(`cloned from ${from} in ${took} ms`);
+      await stage.untilWhole();
+
+      const incoming = join(stage.record.root, 'db3', 'data.incoming');
+      // Killed in the middle, what was built is nobody's: the old directory serves, and the next one begins anew.
+      expect((await stage.cli('reinit', 'db3', '--from-backups', '--timeout', '0')).code).toBe(0);
+      await until('the restore has begun', async () => existsSync(join(incoming, 'base')));
+      stage.signal('agent', 'db3', 'SIGKILL');
+      await until('another agent runs', async () => stage.processes('agent', 'db3').length > 0);
+      const [end] = await stage.local('db2', 'select pg_current_wal_lsn()::text as lsn');
+      await until('it goes on', () => hasReplayed(stage, String(end?.lsn)), 60_000);
+      await stage.untilWhole();
+
+      const made = () => statSync(incoming, { throwIfNoEntry: false })?.birthtimeMs;
+      const left = made();
+      const again = stage.cli('reinit', 'db3', '--from-backups');
+      await until('the restore has begun anew', async () => made() !== left && existsSync(join(incoming, 'base')));
+      renameSync(repository, `${repository}.away`);
+      try {
+        const { code, stdout, stderr } = await again;
+        expect([code, stdout], stderr).toEqual([
+          0,
+          expect.stringMatching(/could not take its base from the backups, and copies db2: .*\n.*was cloned from db2/s),
+        ]);
+      } finally {
+        renameSync(`${repository}.away`, repository);
+      }
+      await stage.untilWhole();
+      const { acknowledged, missing } = await writers.stop();
+      expect([acknowledged > 0, missing]).toEqual([true, 0]);
+      await until('both have the same', async () => (await written(stage, 'db3')) === (await written(stage, 'db2')));
+      console.log((await stage.cli('events')).stdout);
+      const backup = await stage.cli('backup', 'now');
+      expect(backup.code, backup.stderr).toBe(0);
+    });
+  },
+);
