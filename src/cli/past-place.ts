@@ -24,6 +24,21 @@ export interface PastPlace {
 
 const lookWithinMs = 60_000;
 
+/** What was asked for is later than what is archived. */
+export class NotArchivedError extends UnderstudyError {
+  /** In ms; `null`: nobody knows how far the archive goes. */
+  readonly archivedToMs: number | null;
+
+  constructor(
+    message: string,
+    archivedToMs: number | null,
+    options: { readonly hint: string; readonly cause?: unknown },
+  ) {
+    super('REFUSED', message, options);
+    this.archivedToMs = archivedToMs;
+  }
+}
+
 /** Throws NOT_FOUND where there is no database node, or not the one that was named. */
 export async function pastPlace(call: Call, node?: string): Promise<PastPlace> {
   const [
@@ -102,10 +117,12 @@ export async function sourceFor(place: PastPlace, target: Target, signal: AbortS
 
 async function outside(notPossible: NotPossible): Promise<UnderstudyError> {
   const { windowHint } = await import('./restore-run.ts');
-  const hint = windowHint(notPossible);
-  return new UnderstudyError('REFUSED', notPossible.text, {
-    hint: hint === null ? 'make one: understudy backup now' : `${hint}: understudy backup list`,
-  });
+  const possible = windowHint(notPossible);
+  const hint = possible === null ? 'make one: understudy backup now' : `${possible}: understudy backup list`;
+  const { because, newest, text } = notPossible;
+  if (because !== 'too-late') return new UnderstudyError('REFUSED', text, { hint });
+  const later = `${hint}; what is newer may be archived within a minute`;
+  return new NotArchivedError(text, newest === null ? null : Date.parse(newest), { hint: later });
 }
 
 /** Recovery came to the end of the archive: as a refusal, with what it found there. */
@@ -114,8 +131,9 @@ export function asRefusal(error: unknown): unknown {
   if (!error.message.includes('recovery ended before configured recovery target was reached')) return error;
   const last = /last completed transaction was at log time ([^\n]+)/.exec(error.message)?.[1];
   const known = last === undefined ? '' : `; the newest commit in it is of ${last}`;
-  return new UnderstudyError('REFUSED', `the archive ends before that moment${known}`, {
-    cause: error,
+  // `log_timezone` is UTC there. A target is reached only where a later commit is replayed.
+  const lastMs = Date.parse(`${last?.replace(' ', 'T')}:00`) - 1;
+  return new NotArchivedError(`the archive ends before that moment${known}`, Number.isNaN(lastMs) ? null : lastMs, {
     hint: 'name an earlier one; what is newer may be archived within a minute: understudy backup list',
   });
 }

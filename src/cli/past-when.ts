@@ -20,7 +20,7 @@ const restorePerMs = 100_000;
 const startMs = 1_500;
 
 export async function findWhen(call: Call, condition: string, options: PastOptions & WhenOptions): Promise<number> {
-  const [{ pastPlace }, { sweep, endOne }, { askCondition }, { findMoment }] = await Promise.all([
+  const [{ NotArchivedError, pastPlace }, { sweep, endOne }, { askCondition }, { findMoment }] = await Promise.all([
     import('./past-place.ts'),
     import('../past/ending.ts'),
     import('../comparison/condition.ts'),
@@ -44,7 +44,12 @@ export async function findWhen(call: Call, condition: string, options: PastOptio
     const before = open;
     // Wherever a failed move leaves it, it is not open.
     open = null;
-    open = await openAt(call, place, target, options, before);
+    try {
+      open = await openAt(call, place, target, options, before);
+    } catch (error) {
+      if (error instanceof NotArchivedError) return { archivedTo: error.archivedToMs };
+      throw error;
+    }
     return await askCondition(pastConfig(place, open, database), condition, { name: 'then', ...asking });
   };
   try {
@@ -99,7 +104,8 @@ function iso(ms: number): string {
 }
 
 function questionText({ answer, moment, move }: Question): string {
-  const said = answer === null ? 'not there' : answer ? 'true' : 'not true';
+  const said =
+    answer === 'not-archived' ? 'not archived yet' : answer === null ? 'not there' : answer ? 'true' : 'not true';
   return `${iso(moment)}  ${said}${move === 'open' ? '  (another copy)' : ''}`;
 }
 
@@ -109,11 +115,13 @@ function tell(call: Call, condition: string, database: string, result: SearchRes
     return;
   }
   const { after, by } = { after: null, by: null, ...result };
-  const moments = { after: after === null ? null : iso(after), by: by === null ? null : iso(by) };
-  call.terminal.printJson({ condition, database, ...result, ...moments });
+  const [afterAt, byAt, archivedTo] = [after, by, result.archivedTo].map((ms) => (ms === null ? null : iso(ms)));
+  call.terminal.printJson({ condition, database, ...result, after: afterAt, by: byAt, archivedTo });
 }
 
 function lines(result: SearchResult): readonly string[] {
+  const { archivedTo } = result;
+  const unseen = archivedTo === null ? '' : `; what came after ${iso(archivedTo)} is not archived yet`;
   const cost = `${countText(result.steps, 'question')}, ${countText(result.opened, 'copy', 'copies')}`;
   switch (result.found) {
     case 'change': {
@@ -122,7 +130,7 @@ function lines(result: SearchResult): readonly string[] {
       const precise = result.isPrecise ? '' : '; not as close as was asked for';
       const [after, by] = [iso(result.after), iso(result.by)];
       return [
-        `it became true after ${after} and by ${by}${was}: within ${spanText(result.by - result.after)}${precise}${later}`,
+        `it became true after ${after} and by ${by}${was}: within ${spanText(result.by - result.after)}${precise}${later}${unseen}`,
         cost,
       ];
     }
@@ -134,6 +142,7 @@ function lines(result: SearchResult): readonly string[] {
         cost,
       ];
     case 'nothing-yet':
+      if (archivedTo !== null) return [`not true at ${iso(result.after)}${unseen}`, cost];
       return [`nothing was found with so many questions; not true at ${iso(result.after)}`, cost];
     default:
       return result satisfies never;

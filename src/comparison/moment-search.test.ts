@@ -141,7 +141,7 @@ describe('the moment from which a condition is true', () => {
     const always = new PlayedPast(() => true, dear(minute));
     expect(await findMoment(always.ask, options())).toEqual({
       ...{ found: 'true-at-start', isTrueAtEnd: null },
-      ...{ steps: 1, opened: 1 },
+      ...{ steps: 1, opened: 1, archivedTo: null },
     });
     const known = { from: true, to: false } as const;
     expect(await findMoment(always.ask, options({ known }))).toMatchObject({
@@ -151,7 +151,7 @@ describe('the moment from which a condition is true', () => {
     });
     expect(await findMoment(always.ask, options({ known: { from: false, to: null } }))).toEqual({
       ...{ found: 'not-true', existed: true },
-      ...{ steps: 0, opened: 0 },
+      ...{ steps: 0, opened: 0, archivedTo: null },
     });
 
     // Nobody knows the end: it goes there once, and never back.
@@ -180,6 +180,33 @@ describe('the moment from which a condition is true', () => {
       }),
       { numRuns: 300 },
     );
+  });
+
+  it('asks for nothing that is not archived twice, and says what it could not see', async () => {
+    const moments = fc.integer({ min: 1, max: 100_000 });
+    await fc.assert(
+      fc.asyncProperty(moments, moments, fc.boolean(), async (change, archivedTo, isKnown) => {
+        const past = new PlayedPast(becomesTrue(change), dear(30_000));
+        let refused = 0;
+        const ask = async (moment: number) => {
+          if (moment <= archivedTo) return await past.ask(moment);
+          refused += 1;
+          return { archivedTo: isKnown ? archivedTo : null };
+        };
+        const to = 100_001;
+        const result = await findMoment(ask, options({ to, precisionMs: 1, known: { to: true } }));
+        if (result.found !== 'change') throw new Error(result.found);
+        expect(refused).toBeLessThanOrEqual(isKnown ? 1 : 17);
+        if (!isKnown) {
+          expect(result.after).toBeLessThan(change);
+          expect(result.by === to || result.by >= change).toBe(true);
+        } else if (change <= archivedTo) expect([result.after, result.by]).toEqual([change - 1, change]);
+        else expect(result).toMatchObject({ after: archivedTo, by: to, isTrueAtEnd: true, archivedTo });
+      }),
+      { numRuns: 300 },
+    );
+    const nothing = async () => ({ archivedTo: null });
+    expect(await findMoment(nothing, options())).toMatchObject({ found: 'nothing-yet', after: 0, archivedTo: 0 });
   });
 
   it('tells each question, goes on from an open instance, and ends when it is told to', async () => {

@@ -1,5 +1,5 @@
 /**
- * From when on a condition is true, found by asking the database at some moments.
+ * From when on a condition is true, found by asking the database at some moments. What is not archived yet can't be asked.
  *
  * Invariant: what is said was seen. A change lies after a moment at which the condition was not true, and not later than one at which it was;
  * nothing is said of other changes, which a search that asks at few moments can't see. Asks no moment twice, moves the
@@ -10,14 +10,19 @@ import { chooseMoment, isForward, type MoveCosts } from './moment-choice.ts';
 /** `null`: what it asks for did not exist. */
 export type Answer = boolean | null;
 
+/** Nobody can ask there: the archive ends at `archivedTo`, or earlier; `null`: somewhere before. */
+export interface NotArchived {
+  readonly archivedTo: number | null;
+}
+
 /** Moves the instance there, opening one where it has to, and asks. */
-export type AskAt = (moment: number) => Promise<Answer>;
+export type AskAt = (moment: number) => Promise<Answer | NotArchived>;
 
 export interface Question {
   /** From 1. */
   readonly step: number;
   readonly moment: number;
-  readonly answer: Answer;
+  readonly answer: Answer | 'not-archived';
   readonly move: 'open' | 'forward';
   /** What is left afterwards: not yet true at, and true by; `null`: not known to become true. */
   readonly after: number | null;
@@ -58,10 +63,15 @@ export type Finding =
   | { readonly found: 'true-at-start'; readonly isTrueAtEnd: boolean | null }
   /** Not true wherever it was asked, at the end neither; it may have been in between. `existed`: it could be asked at all. */
   | { readonly found: 'not-true'; readonly existed: boolean }
-  /** The questions were used up before anything was found: not true at `after`. */
+  /** The questions were used up, or the archive ends, before anything was found: not true at `after`. */
   | { readonly found: 'nothing-yet'; readonly after: number };
 
-export type SearchResult = Finding & { readonly steps: number; readonly opened: number };
+export type SearchResult = Finding & {
+  readonly steps: number;
+  readonly opened: number;
+  /** Where the search met the end of the archive: what came later was not asked; else `null`. */
+  readonly archivedTo: number | null;
+};
 
 class Search {
   readonly options: SearchOptions;
@@ -72,6 +82,8 @@ class Search {
   after: number | null = null;
   was: false | null = null;
   by: number | null = null;
+  /** Later nobody can ask. */
+  limit = Number.POSITIVE_INFINITY;
   #position: number | null;
 
   constructor(ask: AskAt, options: SearchOptions) {
@@ -98,18 +110,27 @@ class Search {
     this.was = answer;
   }
 
-  async question(moment: number): Promise<Answer> {
-    const { onQuestion, signal } = this.options;
+  async question(moment: number): Promise<Answer | NotArchived> {
+    const { from, onQuestion, signal } = this.options;
     signal?.throwIfAborted();
     const move = isForward(this.#position, moment) ? 'forward' : 'open';
     // Wherever a failed move leaves the instance, it is not there.
     this.#position = null;
     const answer = await this.ask(moment);
-    this.#position = moment;
     this.steps += 1;
     if (move === 'open') this.opened += 1;
-    this.take(moment, answer);
-    onQuestion?.({ step: this.steps, moment, answer, move, after: this.after, by: this.by });
+    const isMissing = typeof answer === 'object' && answer !== null;
+    if (isMissing) {
+      const [least, most] = [this.after ?? from, moment - 1];
+      // Where nobody knows how far it goes, half of the way is given up.
+      const archivedTo = answer.archivedTo ?? least + Math.floor((most - least) / 2);
+      this.limit = Math.max(least, Math.min(archivedTo, most));
+    } else {
+      this.#position = moment;
+      this.take(moment, answer);
+    }
+    const said = isMissing ? 'not-archived' : answer;
+    onQuestion?.({ step: this.steps, moment, answer: said, move, after: this.after, by: this.by });
     return answer;
   }
 }
@@ -122,7 +143,8 @@ export async function findMoment(ask: AskAt, options: SearchOptions): Promise<Se
   }
   const search = new Search(ask, options);
   const finding = await searchBetween(search, known);
-  return { ...finding, steps: search.steps, opened: search.opened };
+  const archivedTo = Number.isFinite(search.limit) ? search.limit : null;
+  return { ...finding, steps: search.steps, opened: search.opened, archivedTo };
 }
 
 async function searchBetween(search: Search, known: NonNullable<SearchOptions['known']>): Promise<Finding> {
@@ -131,6 +153,7 @@ async function searchBetween(search: Search, known: NonNullable<SearchOptions['k
   if (known.to === true) search.take(to, true);
   else if (known.to === false) search.existed = true;
   const first = known.from === undefined ? await search.question(from) : known.from;
+  if (typeof first === 'object' && first !== null) return nothingYet(from);
   search.take(from, first);
   if (first === true) return { found: 'true-at-start', isTrueAtEnd: atEnd };
   // Between two noes a yes could be anywhere, or nowhere.
@@ -156,7 +179,11 @@ async function narrow(search: Search, from: number): Promise<void> {
   while (!search.isOver) {
     const after = search.after ?? from;
     const by = search.by ?? to;
-    if (by - after > precisionMs) {
+    if (search.limit < by) {
+      // All that can be known of what comes later is what it says itself.
+      if (after >= search.limit) return;
+      await search.question(search.limit);
+    } else if (by - after > precisionMs) {
       // The end itself is still to be asked, unless something is true before.
       const stepsLeft = search.options.maxSteps - search.steps - (search.by === null ? 1 : 0);
       const { position } = search;

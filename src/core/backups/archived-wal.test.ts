@@ -4,6 +4,7 @@ import type { ArchivedWal } from '../backup-run.ts';
 import { lsnFromOffset } from '../lsn.ts';
 import type { ArchivedRange, RepositoryContents } from '../repository.ts';
 import { archivedWal, windowOf } from './archived-wal.ts';
+import { formatMoment } from './moments.ts';
 import { timelinePath } from './timeline-path.ts';
 
 const t0 = Date.parse('2026-10-16T02:30:00Z');
@@ -31,7 +32,7 @@ function looked(until: number, missing: number): ArchivedWal | null {
 it('knows where a gap began however long ago, and keeps little', () => {
   const archive = looked(5_000, 2_000);
   expect(archive?.marks.length).toBeLessThan(70);
-  const window = archive && windowOf({ archive, contents }, path);
+  const window = archive && windowOf({ archive, contents, safeUntil: null }, path);
   expect(window?.stretches.map(({ toMs }) => (toMs - t0) / minute)).toEqual([1_999, 5_000]);
 });
 
@@ -42,9 +43,20 @@ it('lets the oldest stretches go where they are too many, and says of no backup 
   }));
   const archive = archivedWal({ segmentBytes, ranges, contents, path, newest: null, before: null });
   expect(archive.ranges).toEqual(ranges.slice(100));
-  expect(windowOf({ archive, contents }, path)?.stretches).toEqual([]);
+  expect(windowOf({ archive, contents, safeUntil: null }, path)?.stretches).toEqual([]);
+});
+
+it('goes on to the newest commit that was archived since the WAL was listed, but over no gap', () => {
+  const safeUntil = formatMoment(t0 + 5_001 * minute + 7_000);
+  const ends = (archive: ArchivedWal | null, safe: string) =>
+    (archive === null ? null : windowOf({ archive, contents, safeUntil: safe }, path))?.stretches.map(
+      ({ toMs }) => toMs - t0,
+    );
+  expect(ends(looked(5_000, 2_000), safeUntil)).toEqual([1_999 * minute, 5_001 * minute + 7_000]);
+  // What was told before the last look is no end.
+  expect(ends(looked(5_000, 2_000), formatMoment(t0))).toEqual([1_999 * minute, 5_000 * minute]);
 });
 
 it('says nothing of a window before the WAL was listed', () => {
-  expect(windowOf({ archive: null, contents }, path)).toBeNull();
+  expect(windowOf({ archive: null, contents, safeUntil: null }, path)).toBeNull();
 });

@@ -8,6 +8,7 @@ import type { ArchivedWal, CommitMark, RepositoryRecord } from '../backup-run.ts
 import { formatLsn, parseLsn } from '../lsn.ts';
 import type { ArchivedRange, RepositoryContents } from '../repository.ts';
 import { type Heartbeat, withHeartbeat } from './heartbeats.ts';
+import { parseMoment } from './moments.ts';
 import type { PathPart } from './timeline-path.ts';
 import { type RecoverableWindow, recoverableWindow } from './window.ts';
 
@@ -36,10 +37,16 @@ function windowWith(
 
 /** `null`: what WAL there is is not known. */
 export function windowOf(
-  { archive, contents }: Pick<RepositoryRecord, 'archive' | 'contents'>,
+  { archive, contents, safeUntil }: Pick<RepositoryRecord, 'archive' | 'contents' | 'safeUntil'>,
   path: readonly PathPart[],
 ): RecoverableWindow | null {
-  return archive === null ? null : windowWith(archive, heartbeatsOf(archive.marks), { contents, path });
+  if (archive === null) return null;
+  const window = windowWith(archive, heartbeatsOf(archive.marks), { contents, path });
+  const newest = window.stretches.at(-1);
+  const safeMs = parseMoment(safeUntil ?? '') ?? Number.NEGATIVE_INFINITY;
+  // Whoever listed the archive has archived on from where it ended, one segment after the other.
+  if (newest === undefined || newest.end.because !== 'archive-ends' || safeMs <= newest.toMs) return window;
+  return { ...window, stretches: window.stretches.with(-1, { ...newest, toMs: safeMs }) };
 }
 
 export interface SeenArchive {
