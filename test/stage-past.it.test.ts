@@ -115,6 +115,8 @@ test('somebody changes every row, and the past brings them back', { timeout: 300
     expect(Date.parse(by) - Date.parse(from)).toBeLessThanOrEqual(100);
 
     const file = join(stage.directory, 'back.sql');
+    const early = await stage.cli('past', '2020-01-01T00:00:00Z', '--table', 'users', '--sql', file);
+    expect(early.code, early.stderr).toBe(3);
     const differs = await past(stage, before, '--table', 'users', '--sql', file);
     expect(differs).toMatchObject({ rowsThen: 500, rowsNow: 499, gone: 1, changed: 499, new: 0, isWhole: true });
     expect(instancesIn(stage)).toEqual([]);

@@ -4,7 +4,7 @@
  * Invariant: changes nothing but the file it was asked for, which is made by whoever calls, for nobody else to read. What is shown of
  * now is one snapshot of the server of this machine: the primary's, where it is here.
  */
-import { closeSync, ftruncateSync, openSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, constants, fchmodSync, fstatSync, ftruncateSync, openSync, unlinkSync, writeSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { ClientConfig } from 'pg';
 import type { Sides } from '../comparison/compare-table.ts';
@@ -97,13 +97,22 @@ interface Script {
   close(isWhole: boolean): void;
 }
 
+/** A file that is there and empty may be what an attempt left that failed. */
 function openScript(path: string): Script {
+  const hint = 'it must not be there yet, or be empty';
+  let fd: number;
   try {
-    const fd = openSync(path, 'wx', 0o600);
-    return { fd, close: (isWhole) => closeScript(fd, path, isWhole) };
+    fd = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK, 0o600);
   } catch (cause) {
-    throw new UnderstudyError('REQUEST_INVALID', `can't make ${path}`, { cause, hint: 'it must not be there yet' });
+    throw new UnderstudyError('REQUEST_INVALID', `can't make ${path}`, { cause, hint });
   }
+  const there = fstatSync(fd);
+  if (there.isFile() && there.size === 0) {
+    fchmodSync(fd, 0o600);
+    return { fd, close: (isWhole) => closeScript(fd, path, isWhole) };
+  }
+  closeSync(fd);
+  throw new UnderstudyError('REQUEST_INVALID', `${path} is there already`, { hint });
 }
 
 /** Half of a script is worse than none. */

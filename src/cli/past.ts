@@ -51,7 +51,10 @@ export function declarePast(program: Command, perform: Perform): void {
     .option('--key <columns>', 'columns that tell its rows apart, where it has no primary key', collect)
     .option('--where <condition>', 'only rows of which this is true, then or now')
     .option('--limit <count>', 'so many differences at most', countFrom(1, 1_000_000_000))
-    .option('--sql <file>', 'write the statements that bring the rows back; the file must not be there yet')
+    .option(
+      '--sql <file>',
+      'write the statements that bring the rows back; the file must not be there yet, or be empty',
+    )
     .option('--tables', 'show which tables there were and are, and how many rows they have')
     .option('--count', 'with --tables: count the rows instead of taking the estimates')
     .option('--json', 'print it as JSON')
