@@ -5,7 +5,7 @@ import { nextTimes } from '../core/backups/due.ts';
 import { recoverable } from '../core/backups/standing.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import { orderBackup } from './backup-order.ts';
-import { recordsOf } from './backup-standing.ts';
+import { archivingOffNow, recordsOf } from './backup-standing.ts';
 import { orderProof, type ProofOrderParts } from './proof-order.ts';
 import { hasRepositorySecret, orderRepositorySecret, type RepositoryOrderParts } from './repository-order.ts';
 
@@ -26,6 +26,8 @@ export function backupAnswers(parts: BackupAnswerParts): BackupAnswers {
       if (lease?.value.state !== 'held') {
         throw new UnderstudyError('REFUSED', 'there is no primary now', { hint: 'understudy status' });
       }
+      const off = work === 'full' || work === 'differential' ? archivingOffNow(mirror) : null;
+      if (off !== null) throw new UnderstudyError('REFUSED', off.text, { hint: off.commands });
       if (work === 'proof') return await orderProof(parts, { moment, node }, by);
       return await orderBackup(parts, work, lease.value.holder, by);
     },
@@ -35,6 +37,7 @@ export function backupAnswers(parts: BackupAnswerParts): BackupAnswers {
 function standing(parts: BackupAnswerParts): BackupStanding {
   const { clock, mirror, nextAfter } = parts;
   const { backups, ended, repository, run, timelines } = recordsOf(mirror);
+  const off = archivingOffNow(mirror);
   return {
     declared: backups,
     hasSecret: hasRepositorySecret(parts),
@@ -44,6 +47,7 @@ function standing(parts: BackupAnswerParts): BackupStanding {
     run,
     ended,
     trouble: parts.trouble(),
+    waitsFor: off === null ? null : `${off.text}: ${off.commands}`,
   };
 }
 

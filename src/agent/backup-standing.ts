@@ -1,4 +1,5 @@
 /** Gathers from the store what is known of the backups, for whoever asks this node. Judges nothing (core/backups/standing.ts). */
+import { type ArchivingOff, archivingOff } from '../core/backups/archiving-off.ts';
 import type { NextAfter } from '../core/backups/calendar.ts';
 import { backupsStanding } from '../core/backups/standing.ts';
 import type { BackupsSpec } from '../core/backups-spec.ts';
@@ -30,6 +31,14 @@ export function recordsOf(mirror: BackupSources['mirror']) {
   };
 }
 
+/** `null`: the primary archives, as far as is known, or nothing is declared. */
+export function archivingOffNow({ image }: BackupSources['mirror']): ArchivingOff | null {
+  const { lease, members, spec } = image;
+  const holder = lease?.value.state === 'held' ? lease.value.holder : null;
+  const known = new Map([...members].map(([node, { value }]) => [node, value]));
+  return archivingOff(spec?.value.spec ?? null, holder, known);
+}
+
 /** `null`: none are declared. */
 export function backupsNow({ mirror, clock, nextAfter }: BackupSources): BackupsStatus | null {
   const { lease, members, spec } = mirror.image;
@@ -38,6 +47,7 @@ export function backupsNow({ mirror, clock, nextAfter }: BackupSources): Backups
   return backupsStanding({
     ...recordsOf(mirror),
     hasSecret: hasRepositorySecret({ mirror }),
+    archivingOff: archivingOffNow(mirror),
     onlyNode: rest.length === 0 ? (only?.name ?? null) : null,
     primary: (holder === null ? undefined : members.get(holder)?.value) ?? null,
     nowMs: clock.wallClock().getTime(),

@@ -203,6 +203,17 @@ it('orders the first full backup by itself, and after a failure the next one lat
   expect(mirror.image.backupRun?.value).toMatchObject({ id: 'B-0002', state: 'ordered', failuresBefore: 1 });
 });
 
+it('orders no backup of a server that archives only with its next start', async () => {
+  mirror.image = { ...mirror.image, ...declared({}) };
+  primary = server({ isOn: false });
+  start();
+  await vi.advanceTimersByTimeAsync(600_000);
+  expect([record()?.contents, mirror.image.backupRun?.value]).toEqual([empty, undefined]);
+  primary = server({ isOn: true }, 8);
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(mirror.image.backupRun?.value).toMatchObject({ work: 'full', by: 'schedule' });
+});
+
 it('orders nothing before what a backup left was seen, however often the look fails', async () => {
   mirror.image = { ...mirror.image, ...declared({}) };
   start();

@@ -94,7 +94,7 @@ export class RepositoryWatch {
     this.#lackingSinceMs = null;
     if (!(await this.#makeReady(reached, server.pid))) return;
     await this.#look(reached, server);
-    await this.#schedule();
+    await this.#schedule(server);
   }
 
   async #makeReady(repository: Repository, pid: number): Promise<boolean> {
@@ -218,7 +218,7 @@ export class RepositoryWatch {
   }
 
   /** One at a time, and only after a look: what is in the repository says what is owed. */
-  async #schedule(): Promise<void> {
+  async #schedule({ archiver: { isOn: isArchiving } }: WatchedServer): Promise<void> {
     const { clock, mirror, nextAfter, self } = this.#parts;
     const { backupRun, endedRuns, repository } = mirror.image;
     const backups = declaredBackups(mirror);
@@ -236,7 +236,8 @@ export class RepositoryWatch {
     );
     const { contents } = repository.value;
     const owed = due(backups, {
-      ...{ contents, attempts: { underWay: null, failed }, nowMs: clock.wallClock().getTime(), nextAfter },
+      ...{ contents, attempts: { underWay: null, failed }, isArchiving },
+      ...{ nowMs: clock.wallClock().getTime(), nextAfter },
     });
     if (owed.do === 'backup') await orderBackup(this.#parts, owed.kind, self, 'schedule');
     else await scheduleProof(this.#parts, backups, contents);

@@ -51,13 +51,17 @@ export function infoLines(standing: BackupStanding, { nowMs }: Shown): readonly 
   ];
 }
 
-function troubleLines({ hasSecret, repository, run, trouble }: BackupStanding, nowMs: number): readonly string[] {
+function troubleLines(
+  { hasSecret, repository, run, trouble, waitsFor = null }: BackupStanding,
+  nowMs: number,
+): readonly string[] {
   const contents = repository?.contents;
   const stalled = repository?.stalled ?? null;
   const isSaid = trouble === null || trouble === contents?.trouble || !hasSecret;
   return [
     ...(hasSecret ? [] : ['! the secret of the repository has not been given: understudy backup secret']),
     ...(isSaid ? [] : [`! ${trouble}`]),
+    ...(waitsFor === null ? [] : [`! ${waitsFor}`]),
     ...(hasSecret && contents?.trouble != null ? [`! the repository is ${contents.state}: ${contents.trouble}`] : []),
     ...(stalled === null ? [] : [`! no WAL was archived for ${ageText(nowMs - Date.parse(stalled.since))}: it waits`]),
     ...(run !== null && !isEnded(run) ? [`${run.id}: ${run.work} on ${run.node} is under way${percent(run)}`] : []),

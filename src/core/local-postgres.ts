@@ -67,6 +67,8 @@ export interface ServerFacts {
 
 /** By the server's own statistics, which a crash resets. */
 export interface ArchiverFacts {
+  /** A server begins to archive when it is started (`archive_mode`); `null`: not known yet. */
+  readonly isOn: boolean | null;
   /** Where the WAL of the server's timeline ends that it archived last; `null`: none of it since the statistics began. */
   readonly archivedTo: Lsn | null;
   /** Its last attempt failed, at that segment and time (ISO 8601); `null`: it did not. */
@@ -77,7 +79,13 @@ export interface ArchiverFacts {
   readonly segmentBytes: number | null;
 }
 
-export const idleArchiver: ArchiverFacts = { archivedTo: null, failing: null, waiting: 0, segmentBytes: null };
+export const idleArchiver: ArchiverFacts = {
+  isOn: null,
+  archivedTo: null,
+  failing: null,
+  waiting: 0,
+  segmentBytes: null,
+};
 
 export type LocalPostgres =
   /** Could not be determined within the time given. `pid` when a postmaster is there but does not answer. */

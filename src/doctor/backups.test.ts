@@ -8,7 +8,7 @@ const contents: RepositoryContents = {
   archived: { first: segment(1), last: segment(9) },
 };
 const archiving: Archiving = {
-  archiver: { archivedTo: null, failing: null, waiting: 0, segmentBytes },
+  archiver: { isOn: true, archivedTo: null, failing: null, waiting: 0, segmentBytes },
   ...{ waitsForRestart: false, stalled: null, commitAgeMs: 41_000 },
 };
 const failing = { ...archiving.archiver, failing: { segment: segment(7), at: '2026-11-22T10:00:00Z' }, waiting: 3 };

@@ -123,6 +123,7 @@ const slowSchema = z.object({
   minimums: z.record(z.string(), z.number()),
   pending: z.array(z.object({ name: z.string(), current: z.string().nullable(), wanted: z.string().nullable() })),
   archiver: z.object({
+    on: z.boolean(),
     archived: z.string().nullable(),
     failed: z.string().nullable(),
     failed_at: z.string().nullable(),
@@ -146,7 +147,7 @@ export const slowStatement: Statement<SlowFacts> = {
           'wanted', coalesce((select f.setting from pg_file_settings f
             where f.name = s.name order by f.seqno desc limit 1), s.boot_val))), '[]')
         from pg_settings s where s.pending_restart) as pending,
-      (select json_build_object('archived', a.last_archived_wal,
+      (select json_build_object('on', current_setting('archive_mode') <> 'off', 'archived', a.last_archived_wal,
           'failed', case when f.is_last then a.last_failed_wal end,
           'failed_at', case when f.is_last then to_char(a.last_failed_time at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') end,
           'waiting', (select count(*) from pg_ls_archive_statusdir() where name like '%.ready'))

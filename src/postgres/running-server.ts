@@ -69,10 +69,10 @@ function archiverFacts(
   segmentBytes: number,
 ): ArchiverFacts {
   if (said === null) return { ...idleArchiver, segmentBytes };
-  const { archived, failed, failed_at, waiting } = said;
+  const { archived, failed, failed_at, on: isOn, waiting } = said;
   const archivedTo = archived?.startsWith(insertTimeline) === true ? archivedWith(archived, segmentBytes) : null;
   const failing = failed === null ? null : { segment: failed, at: failed_at ?? '' };
-  return { archivedTo, failing, waiting, segmentBytes };
+  return { isOn, archivedTo, failing, waiting, segmentBytes };
 }
 
 export function createRunningServer(context: RunningServerContext): RunningServer {

@@ -23,6 +23,8 @@ export interface BackupStanding {
   readonly ended: readonly BackupRun[];
   /** Why this node can't reach the repository, in one line. */
   readonly trouble: string | null;
+  /** What backups wait for, and by which commands it ends, in one line. Absent from older agents. */
+  readonly waitsFor?: string | null | undefined;
 }
 
 export interface BackupOrderRequest {

@@ -31,6 +31,7 @@ const standing = z.object({
   run: backupRun.nullable(),
   ended: z.array(backupRun),
   trouble: z.string().nullable(),
+  waitsFor: z.string().nullish(),
 }) satisfies z.ZodType<BackupStanding>;
 
 export const backupRequests = { orderBackup, repositorySecret: secret } as const;

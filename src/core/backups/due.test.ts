@@ -15,11 +15,17 @@ const daily = (day: number) => backupOf(`D${day}`, 'differential', `2026-11-${da
 function at(
   now: string,
   backups: readonly RepositoryBackup[],
-  change: { schedule?: Partial<Schedule>; attempts?: Partial<Attempts>; state?: RepositoryState } = {},
+  change: {
+    schedule?: Partial<Schedule>;
+    attempts?: Partial<Attempts>;
+    state?: RepositoryState;
+    isArchiving?: boolean | null;
+  } = {},
 ) {
   const contents = { state: change.state ?? ('ok' as const), backups };
   const attempts = { ...nothing, ...change.attempts };
-  return due({ ...weekly, ...change.schedule }, { contents, attempts, nowMs: Date.parse(now), nextAfter });
+  const { isArchiving = true } = change;
+  return due({ ...weekly, ...change.schedule }, { contents, attempts, isArchiving, nowMs: Date.parse(now), nextAfter });
 }
 
 describe('a backup is due', () => {
@@ -29,6 +35,14 @@ describe('a backup is due', () => {
       kind: 'full',
       because: 'first',
     });
+  });
+
+  it('as soon as the primary archives, and not before, however the schedule goes', () => {
+    const wait = { do: 'wait', because: 'archiving-off', untilMs: null };
+    expect(at('2026-11-18T12:00:00Z', [], { isArchiving: false })).toEqual(wait);
+    expect(at('2026-11-17T12:00:00Z', [full], { isArchiving: false })).toEqual(wait);
+    expect(at('2026-11-15T12:00:00Z', [full], { isArchiving: false })).toMatchObject({ because: 'not-due' });
+    expect(at('2026-11-18T12:00:00Z', [], { isArchiving: null })).toMatchObject({ do: 'backup' });
   });
 
   it('when its schedule comes round, and once', () => {
@@ -92,7 +106,7 @@ describe('no backup is due', () => {
   });
 
   it('before the repository was read', () => {
-    const found = due(weekly, { contents: null, attempts: nothing, nowMs: 0, nextAfter });
+    const found = due(weekly, { contents: null, attempts: nothing, isArchiving: null, nowMs: 0, nextAfter });
     expect(found).toMatchObject({ do: 'wait', because: 'repository-unknown' });
   });
 });
@@ -160,6 +174,7 @@ it('whatever fails and stands still, nothing runs beside another, and every day 
           const nowMs = beginMs + hour * 60 * minute + tick * 5 * minute;
           const underWay = nowMs < busyUntilMs ? 'full' : null;
           const found = due(weekly, {
+            isArchiving: true,
             contents: { state: 'ok', backups },
             attempts: { underWay, failed },
             nowMs,
@@ -187,6 +202,7 @@ it('whatever fails and stands still, nothing runs beside another, and every day 
       expect(backups.length).toBeLessThanOrEqual(Math.ceil((endMs - beginMs) / day) + 1);
       // None too few: everything was up and worked for the last hours, so nothing is owed at their end.
       const rest = due(weekly, {
+        isArchiving: true,
         contents: { state: 'ok', backups },
         attempts: nothing,
         nowMs: endMs - 1,

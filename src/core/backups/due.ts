@@ -44,6 +44,8 @@ export type Due =
         | 'retry-later'
         /** A differential one is owed, and by the schedule no full one ever comes. */
         | 'no-full'
+        /** It would wait in vain for the WAL that it needs: the primary's server archives with its next start. */
+        | 'archiving-off'
         | 'repository-unknown'
         | 'repository-unreachable'
         | 'repository-foreign';
@@ -57,6 +59,8 @@ export interface DueFacts {
   /** `null`: not read yet. */
   readonly contents: Pick<RepositoryContents, 'state' | 'backups'> | null;
   readonly attempts: Attempts;
+  /** Does the primary's server archive? `null`: not known. */
+  readonly isArchiving: boolean | null;
   readonly nowMs: number;
   readonly nextAfter: NextAfter;
 }
@@ -111,6 +115,7 @@ export function due(schedule: Schedule, facts: DueFacts): Due {
     return { do: 'wait', because: 'not-due', untilMs: times.length === 0 ? null : Math.min(...times) };
   }
   if (owed === 'no-full') return { do: 'wait', because: 'no-full', untilMs: null };
+  if (facts.isArchiving === false) return { do: 'wait', because: 'archiving-off', untilMs: null };
   const failures = attempts.failed[owed.kind];
   const retryAtMs = failures === undefined ? null : failures.lastAtMs + retryDistanceMs(failures.times);
   if (retryAtMs !== null && retryAtMs > nowMs) return { do: 'wait', because: 'retry-later', untilMs: retryAtMs };

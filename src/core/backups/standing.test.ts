@@ -29,7 +29,7 @@ const repository: RepositoryRecord = {
 const postgres = { state: 'primary' as const, timeline: 1, lsn: '0/0' };
 const whole: BackupsFacts = {
   backups: { ...defaultBackups, to: { kind: 'directory', path: '/mnt/backups' } },
-  ...{ hasSecret: true, repository, run: null, ended: [], nowMs, nextAfter, onlyNode: null },
+  ...{ hasSecret: true, archivingOff: null, repository, run: null, ended: [], nowMs, nextAfter, onlyNode: null },
   timelines: new Map([[3, { term: 3, timeline: 1, parent: null, forkLsn: '0/0' }]]),
   primary: { ...memberStatus('db1', { postgres }), diskFreeBytes: 3_600 * 1_000_000 },
 };
@@ -117,4 +117,12 @@ it('is well with a proof that waits for a person, and is not where a standby is 
   const alone = standing({ ...seen({ contents: old }), onlyNode: 'db1' });
   expect(alone?.todo).toEqual([text]);
   expect(alone?.troubles).not.toContainEqual(text);
+});
+
+it('says what backups wait for in the place of that one is due', () => {
+  const none = seen({ contents: { ...contents, backups: [] } });
+  expect(standing(none)?.todo).toEqual(['there is no full backup yet, one is due']);
+  const archivingOff = { text: 'db1 archives nothing', commands: 'understudy switchover' };
+  expect(standing({ ...none, archivingOff })?.todo).toEqual(['db1 archives nothing: understudy switchover']);
+  expect(standing({ archivingOff })?.troubles).toEqual([]);
 });

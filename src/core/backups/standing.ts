@@ -12,6 +12,7 @@ import type { NodeName } from '../spec.ts';
 import type { BackupsStatus } from '../status.ts';
 import type { Timelines } from '../timelines.ts';
 import { windowOf } from './archived-wal.ts';
+import type { ArchivingOff } from './archiving-off.ts';
 import type { NextAfter } from './calendar.ts';
 import { parseMoment } from './moments.ts';
 import type { Proven } from './proof.ts';
@@ -23,6 +24,8 @@ export interface BackupsFacts {
   readonly backups: BackupsSpec | null;
   /** Has any node been given the secret of the repository? */
   readonly hasSecret: boolean;
+  /** `null`: the primary archives, as far as is known. */
+  readonly archivingOff: ArchivingOff | null;
   readonly repository: RepositoryRecord | null;
   readonly run: BackupRun | null;
   /** The last of each kind that ended. */
@@ -132,7 +135,8 @@ function failedRun({ endedAt, id, node, outcome, state, work }: BackupRun, nowMs
   return `${id}: ${work} on ${node} failed${when}: ${outcome ?? 'no reason given'}`;
 }
 
-function todo({ repository, run }: BackupsFacts, { full }: BackupsSpec): readonly string[] {
+function todo({ archivingOff, repository, run }: BackupsFacts, { full }: BackupsSpec): readonly string[] {
+  if (archivingOff !== null) return [`${archivingOff.text}: ${archivingOff.commands}`];
   const contents = repository?.contents;
   if (contents === undefined || contents.backups.some(({ kind }) => kind === 'full')) return [];
   if (contents.state !== 'ok' && contents.state !== 'empty') return [];
