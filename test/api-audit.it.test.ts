@@ -81,6 +81,7 @@ describe('an order', () => {
     ['/v1/reinit', {}, 'order.reinit', {}, 'accepted', 'asked'],
     ['/v1/reinit', { from: 'backups' }, 'order.reinit', { from: 'backups' }, 'accepted', 'asked'],
     ['/v1/restart', {}, 'order.restart', {}, 'accepted', 'asked'],
+    ['/v1/restart', { stopsWrites: true }, 'order.restart', { stopsWrites: true }, 'accepted', 'asked'],
   ])('to %s is there before it is begun, and its end after it', async (path, body, kind, facts, outcome, because) => {
     expect(await post('operator', path, body)).toMatchObject({ status: 200 });
     expect(recorded).toMatchObject([

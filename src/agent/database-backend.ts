@@ -25,6 +25,7 @@ import type {
   HandsOffRequest,
   ReadOnlyRequest,
   ReinitRequest,
+  RestartRequest,
   SwitchoverAnswer,
   SwitchoverRequest,
 } from '../api/contract/orders.ts';
@@ -270,8 +271,8 @@ export class DatabaseBackend implements AgentBackend {
     return Promise.resolve(this.#orderOfNode({ what: 'reinit', from }, by));
   }
 
-  restart(by: string): Promise<Accepted> {
-    return Promise.resolve(this.#orderOfNode({ what: 'restart' }, by));
+  restart({ stopsWrites }: RestartRequest, by: string): Promise<Accepted> {
+    return Promise.resolve(this.#orderOfNode({ what: 'restart', stopsWrites }, by));
   }
 
   #orderOfNode(order: NodeOrder, by: string): Accepted {

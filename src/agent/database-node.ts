@@ -90,7 +90,7 @@ export class DatabaseNode {
   readonly #pending = new PendingCredentials();
   readonly #listeners = new Set<() => void>();
   readonly #achieved: Outcome[] = [];
-  #requests: Requests = { driving: null, cancelOperation: null, reinit: false, restart: false };
+  #requests: Requests = { driving: null, cancelOperation: null, reinit: false, restart: false, restartPrimary: false };
   #latest: Latest | null = null;
   #loop: Promise<void> | null = null;
 

@@ -32,6 +32,7 @@ type JobAction = Extract<
       | 'rewind'
       | 'start'
       | 'restart-standby'
+      | 'restart-primary'
       | 'stop'
       | 'promote'
       | 'apply-databases'
@@ -76,6 +77,8 @@ function jobOf(context: ExecutionContext, action: JobAction, view: ClusterView):
       return { kind: 'start', work: (signal) => start(context, action, signal) };
     case 'restart-standby':
       return { kind: 'restart', work: (signal) => restart(context, action.from, signal) };
+    case 'restart-primary':
+      return { kind: 'stop', work: (signal) => stopToRestart(context, action, signal) };
     case 'stop':
       return { kind: 'stop', work: (signal) => stop(context, action, signal) };
     case 'promote':
@@ -158,6 +161,18 @@ async function restart(context: ExecutionContext, from: string, signal: AbortSig
   await context.postgres.stop({ patienceMs: 10_000, awaitStandby: null }, { signal, withinMs: 30_000 });
   context.requestServed('restart');
   await start(context, { do: 'start', as: 'standby', from, because: [] }, signal);
+}
+
+/** What starts it again is the loop, by the right to be primary that it has then. */
+async function stopToRestart(
+  context: ExecutionContext,
+  { because }: Extract<JobAction, { do: 'restart-primary' }>,
+  signal: AbortSignal,
+): Promise<void> {
+  // Also when it fails: nobody who asked once is surprised by a stop later.
+  context.requestServed('restartPrimary');
+  await context.postgres.stop({ patienceMs: 10_000, awaitStandby: null }, { signal, withinMs: 30_000 });
+  context.emit('postgres.stopped', { node: context.self, because: because.join(', ') });
 }
 
 async function stop(

@@ -62,5 +62,5 @@ export interface ExecutionContext {
   /** What a job achieved that later decisions must know. */
   achieved(outcome: Outcome): void;
   /** A person's request was carried out. */
-  requestServed(request: 'reinit' | 'restart'): void;
+  requestServed(request: 'reinit' | 'restart' | 'restartPrimary'): void;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { spec2, storedSpec } from '../../test/fixtures/spec.ts';
+import { spec2, specOf, storedSpec } from '../../test/fixtures/spec.ts';
 import { held, stored } from '../../test/fixtures/view.ts';
 import { defaultBackups } from '../core/backups-spec.ts';
 import type { LocalPostgres } from '../core/local-postgres.ts';
@@ -19,9 +19,12 @@ function db1(change: Partial<OrderedNode['mirror']['image']> = {}, state: LocalP
   return { agent, done };
 }
 
+const both = storedSpec(spec2());
+const ordered = { what: 'restart', stopsWrites: true } as const;
+const alone = { lease: held('db1'), spec: storedSpec(specOf(['db1'])) };
 const orders = { reinit: { what: 'reinit', from: undefined }, restart: { what: 'restart' } } as const;
 
-describe('an order to one standby', () => {
+describe('an order to one node', () => {
   it.each([
     ['reinit', 'a new clone'],
     ['restart', 'a restart'],
@@ -36,7 +39,8 @@ describe('an order to one standby', () => {
 
   it.each([
     ['while hands are off', db1({ handsOff }), false, 'understudy hands-off'],
-    ['by the primary', db1({ lease: held('db1') }), false, 'db1 is the primary'],
+    ['by the primary', db1({ lease: held('db1'), spec: both }), false, 'db1 is the primary'],
+    ['by a primary of which no spec is known', db1({ lease: held('db1') }), false, 'db1 is the primary'],
     ['by a witness', db1(), true, 'it has no PostgreSQL'],
     ['before its server runs as a standby', db1({}, 'starting'), false, 'PostgreSQL on db1 is starting'],
     ['before the first look at its server', db1({}, null), false, 'PostgreSQL on db1 is unknown'],
@@ -64,5 +68,26 @@ describe('an order to one standby', () => {
 
   it('for a new clone is taken whatever state the server is in', () => {
     expect(orderOfNode(db1({}, null).agent, orders.reinit, false, 'kim').accepted).toBe(true);
+  });
+
+  it('to restart is taken by a primary that nobody can relieve, once it is said that nobody may write', () => {
+    const { agent, done } = db1(alone, 'primary');
+    const because = expect.stringContaining('not said that nobody may write');
+    expect(orderOfNode(agent, orders.restart, false, 'kim')).toEqual({ accepted: false, because });
+    expect(done).toEqual([]);
+    expect(orderOfNode(agent, ordered, false, 'kim')).toMatchObject({ accepted: true });
+    expect(done[0]).toEqual({ restartPrimary: true });
+  });
+
+  it.each([
+    ['another node may be primary', db1({ lease: held('db1'), spec: both }, 'primary'), ordered, 'switchover'],
+    ['it is to be cloned', db1(alone, 'primary'), orders.reinit, 'switchover'],
+    ['its server does not run', db1(alone, 'stopped'), ordered, 'is stopped'],
+  ] as const)('is not taken by a primary where %s', (_, { agent, done }, order, because) => {
+    expect(orderOfNode(agent, order, false, 'kim')).toEqual({
+      accepted: false,
+      because: expect.stringContaining(because),
+    });
+    expect(done).toEqual([]);
   });
 });

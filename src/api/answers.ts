@@ -96,10 +96,7 @@ export const answersByRoute: Readonly<Record<Exclude<RouteName, StreamRoute>, An
   repositorySecret: (backend, { body, caller }) =>
     backend.backups.giveSecret(requests.repositorySecret.parse(body), caller.by),
   reinit: (backend, { body, caller }) => backend.reinit(requests.reinit.parse(body) ?? {}, caller.by),
-  restart: (backend, { body, caller }) => {
-    requests.restart.parse(body);
-    return backend.restart(caller.by);
-  },
+  restart: (backend, { body, caller }) => backend.restart(requests.restart.parse(body) ?? {}, caller.by),
 };
 
 /** An app node speaks for itself alone: its name in the certificate, in the path and in the report must be one. */

@@ -128,7 +128,10 @@ const readings: Record<OrderRoute | 'certificate', Reading> = {
     const { from } = requests.reinit.parse(body) ?? {};
     return { kind: 'order.reinit', facts: from === undefined ? {} : { from } };
   },
-  restart: () => ({ kind: 'order.restart', facts: {} }),
+  restart(body) {
+    const { stopsWrites = false } = requests.restart.parse(body) ?? {};
+    return { kind: 'order.restart', facts: stopsWrites ? { stopsWrites } : {} };
+  },
 };
 
 const orders: Partial<Record<RouteName, Reading>> = readings;

@@ -57,6 +57,7 @@ import type {
   HandsOffRequest,
   ReadOnlyRequest,
   ReinitRequest,
+  RestartRequest,
   SwitchoverAnswer,
   SwitchoverRequest,
 } from './contract/orders.ts';
@@ -140,7 +141,7 @@ export interface AgentClient {
     options?: AskOptions,
   ): Promise<{ readonly sealedTo: readonly NodeName[] }>;
   reinit(request?: ReinitRequest, options?: AskOptions): Promise<Accepted>;
-  restart(options?: AskOptions): Promise<Accepted>;
+  restart(request?: RestartRequest, options?: AskOptions): Promise<Accepted>;
   /** Returns when the signal fires; throws when the stream breaks or is silent for 3 s. Connects once. */
   followTopology(onMessage: (message: TopologyMessage) => void, signal: AbortSignal): Promise<void>;
   /** What there is after that sequence number, then what comes; ends as `followTopology` does. */
@@ -241,7 +242,7 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
     orderBackup: (body, asked) => call('orderBackup', answers.orderBackup, asked, { body }),
     giveRepositorySecret: (body, asked) => call('repositorySecret', answers.repositorySecret, asked, { body }),
     reinit: (body = {}, asked) => call('reinit', answers.reinit, asked, { body }),
-    restart: (asked) => call('restart', answers.restart, asked),
+    restart: (body = {}, asked) => call('restart', answers.restart, asked, { body }),
     followTopology(onMessage, signal) {
       const ask = { method: routes.topologyStream.method, path: routes.topologyStream.path };
       return follow(connection, ask, parseTopologyMessage, onMessage, { silenceMs, signal });

@@ -1,13 +1,20 @@
-/** `understudy reinit NODE` and `understudy restart NODE`: orders to one standby's agent, watched to their end. */
+/**
+ * `understudy reinit NODE` and `understudy restart NODE`: orders to one node's agent, watched to their end.
+ *
+ * A primary in whose place nobody else may be is restarted after a person has said that nobody may write meanwhile.
+ */
 import { type Command, Option } from 'commander';
 import type { AgentClient } from '../api/client.ts';
 import type { Accepted } from '../api/contract/orders.ts';
 import type { CloneSource } from '../core/backups/clone-base.ts';
+import { othersThatMayLead } from '../core/restart-commands.ts';
+import type { ClusterStatus } from '../core/status.ts';
 import { exitCodes } from '../errors/exit-codes.ts';
 import { isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
 import type { EventName, EventRecord } from '../events/catalogue.ts';
 import type { Call, CommonOptions, Perform } from './call.ts';
 import type { Asking, ClusterAccess } from './cluster-access.ts';
+import { confirm } from './confirmation.ts';
 import { eventLine } from './events-text.ts';
 import { duration, nodeName } from './option-values.ts';
 
@@ -15,11 +22,18 @@ interface OrderOptions extends CommonOptions {
   readonly timeout: number;
   readonly fromBackups?: boolean;
   readonly fromPrimary?: boolean;
+  readonly yes?: boolean;
+}
+
+interface Wish {
+  readonly from: CloneSource | undefined;
+  readonly stopsWrites: boolean;
 }
 
 interface NodeOrder {
   readonly name: 'reinit' | 'restart';
-  readonly ask: (client: AgentClient, asking: Asking, from: CloneSource | undefined) => Promise<Accepted>;
+  readonly ask: (client: AgentClient, asking: Asking, wish: Wish) => Promise<Accepted>;
+  readonly argument: string;
   /** Comes once it was carried out. */
   readonly ends: EventName;
   readonly timeoutMs: number;
@@ -38,7 +52,8 @@ const orders: readonly (NodeOrder & {
     description:
       'Has a standby cloned anew, from the primary or from the repository of backups: whichever is quicker, as far as this node has measured it. Its old data directory is kept until the new one is healthy.',
     example: '\nExamples:\n  understudy reinit pg1\n  understudy reinit pg1 --from-backups\n',
-    ask: (client, asking, from) => client.reinit(from === undefined ? {} : { from }, asking),
+    ask: (client, asking, { from }) => client.reinit(from === undefined ? {} : { from }, asking),
+    argument: 'the standby',
     ends: 'postgres.cloned',
     timeoutMs: 24 * 3_600_000,
     timeout: '24h',
@@ -47,9 +62,11 @@ const orders: readonly (NodeOrder & {
     name: 'restart',
     summary: "restart a standby's PostgreSQL, which applies pending settings",
     description:
-      "Restarts PostgreSQL on a standby, so that settings which need it take effect. A primary's wait for the next switchover.",
-    example: '\nExample:\n  understudy restart pg1\n',
-    ask: (client, asking) => client.restart(asking),
+      "Restarts PostgreSQL on a standby, so that settings which need it take effect. A primary's wait for the next switchover; where no other node may be primary it is restarted itself: writes wait at poolers meanwhile, and fail elsewhere.",
+    example:
+      '\nExamples:\n  understudy restart pg1\n  understudy restart pg0 --yes   a primary in whose place nobody else may be\n',
+    ask: (client, asking, { stopsWrites }) => client.restart(stopsWrites ? { stopsWrites } : {}, asking),
+    argument: 'the standby, or a primary in whose place nobody else may be',
     ends: 'postgres.started',
     timeoutMs: 120_000,
     timeout: '2min',
@@ -64,7 +81,7 @@ export function declareNodeOrders(program: Command, perform: Perform): void {
       .command(order.name)
       .summary(order.summary)
       .description(order.description)
-      .argument('<node>', 'the standby', nodeName)
+      .argument('<node>', order.argument, nodeName)
       .addOption(
         new Option('--timeout <duration>', 'how long to wait for its end; 0: do not wait')
           .argParser(duration)
@@ -85,7 +102,7 @@ export function declareNodeOrders(program: Command, perform: Perform): void {
           ).conflicts('fromPrimary'),
         )
         .option('--from-primary', 'copy the primary, whatever is quicker');
-    }
+    } else command.option('-y, --yes', 'do not ask where nobody can write meanwhile');
   }
 }
 
@@ -98,9 +115,14 @@ async function carryOut(call: Call, order: NodeOrder, node: string, options: Ord
   const { terminal } = call;
   const timeoutMs = options.timeout;
   const access = await call.cluster();
-  await access.status();
+  const stopsWrites = order.name === 'restart' && isAlone(await access.status(), node);
+  if (stopsWrites) {
+    const cost = 'writes wait at poolers until it is back, and fail elsewhere';
+    await confirm(call, `${node} is the primary, and nobody else may be: ${cost}. Restart it?`, options.yes === true);
+  }
   const before = (await eventsAfter(access, 0)).at(-1)?.sequence ?? 0;
-  const answer = await access.askNode(node, (client, asking) => order.ask(client, asking, sourceOf(options)));
+  const wish = { from: sourceOf(options), stopsWrites };
+  const answer = await access.askNode(node, (client, asking) => order.ask(client, asking, wish));
   if (!answer.accepted) throw new UnderstudyError('REFUSED', answer.because);
   if (!terminal.json) terminal.print(answer.because);
   const served = timeoutMs > 0 ? await untilServed(call, access, { order, node, before, timeoutMs }) : null;
@@ -111,6 +133,13 @@ async function carryOut(call: Call, order: NodeOrder, node: string, options: Ord
   return exitCodes.done;
 }
 
+/** Is it the primary, with nobody to relieve it? */
+function isAlone({ nodes, primary }: ClusterStatus, node: string): boolean {
+  const known = nodes.map(({ failover, node: name, role }) => ({ failover, name, role }));
+  const isKnown = known.some(({ name }) => name === node);
+  return isKnown && node === primary && othersThatMayLead(known, node).length === 0;
+}
+
 interface Watched {
   readonly order: NodeOrder;
   readonly node: string;
@@ -118,7 +147,7 @@ interface Watched {
   readonly timeoutMs: number;
 }
 
-/** Until the event has come, which it answers, and the node streams again. Throws TIMEOUT, CLONE_FAILED. */
+/** Until the event has come, which it answers, and the node streams, or is primary, again. Throws TIMEOUT, CLONE_FAILED. */
 async function untilServed(
   call: Call,
   access: ClusterAccess,
@@ -138,13 +167,13 @@ async function untilServed(
         refuseFailure(event, order);
         if (event.name === order.ends) served = event;
       }
-      if (served !== null && (await isStreaming(access, node))) return served;
+      if (served !== null && (await isBack(access, node))) return served;
     } catch (error) {
       if (!isUnderstudyError(error, 'AGENT_UNREACHABLE')) throw error;
     }
     await call.sleep(pollMs);
   }
-  throw new UnderstudyError('TIMEOUT', `${node} was not seen to stream again in time; it goes on by itself`, {
+  throw new UnderstudyError('TIMEOUT', `${node} was not seen to be back in time; it goes on by itself`, {
     hint: `understudy why --node ${node}`,
   });
 }
@@ -165,8 +194,9 @@ function eventsAfter(access: ClusterAccess, sequence: number): Promise<readonly 
   return access.ask((client, asking) => client.events(sequence, asking));
 }
 
-async function isStreaming(access: ClusterAccess, node: string): Promise<boolean> {
+async function isBack(access: ClusterAccess, node: string): Promise<boolean> {
   const { nodes, primary } = await access.status();
   const postgres = nodes.find((other) => other.node === node)?.postgres;
+  if (node === primary) return postgres?.state === 'primary';
   return postgres?.state === 'standby' && postgres.streamingFrom !== null && postgres.streamingFrom === primary;
 }

@@ -2,6 +2,7 @@
 import { renewalCommands } from '../core/authority.ts';
 import type { Operation } from '../core/operation.ts';
 import type { Receipt } from '../core/receipt.ts';
+import { othersThatMayLead } from '../core/restart-commands.ts';
 import type { ClusterStatus, NodeStatus, PoolerStatus, Verdict } from '../core/status.ts';
 import { endingParts, endingText } from '../pki/authority-ending.ts';
 import { isEnding, registeredText } from '../pki/registered-ending.ts';
@@ -223,5 +224,8 @@ export function todo(status: ClusterStatus): readonly string[] {
 }
 
 function restartText(status: ClusterStatus, node: string): string {
-  return node === status.primary ? `${node} (the next switchover)` : `${node} (understudy restart ${node})`;
+  if (node !== status.primary) return `${node} (understudy restart ${node})`;
+  const nodes = status.nodes.map(({ failover, node: name, role }) => ({ failover, name, role }));
+  const isAlone = othersThatMayLead(nodes, node).length === 0;
+  return isAlone ? `${node} (understudy restart ${node}: writes fail meanwhile)` : `${node} (the next switchover)`;
 }

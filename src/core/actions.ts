@@ -189,6 +189,8 @@ export type Action = Because &
         readonly cut?: number;
       }
     | { readonly do: 'restart-standby'; readonly from: NodeName }
+    /** Stops it in order; it is started as any server of the holder that has stopped. */
+    | { readonly do: 'restart-primary' }
     | {
         readonly do: 'stop';
         readonly awaitStandby: NodeName | null;

@@ -194,4 +194,6 @@ export interface Requests {
   /** Where the next clone's base is to come from; left out: as it is best. */
   readonly reinitFrom?: CloneSource | undefined;
   readonly restart: boolean;
+  /** Of a primary in whose place nobody else may be. */
+  readonly restartPrimary: boolean;
 }

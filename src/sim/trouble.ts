@@ -126,7 +126,7 @@ async function ask(command: PlannedCommand, { backend, process }: RunningAgent):
     case 'reinit':
       return await backend.reinit({}, 'sim');
     case 'restart':
-      return await backend.restart('sim');
+      return await backend.restart({}, 'sim');
     default:
       return what satisfies never;
   }

@@ -51,6 +51,7 @@ import type {
   HandsOffRequest,
   ReadOnlyRequest,
   ReinitRequest,
+  RestartRequest,
   SwitchoverAnswer,
   SwitchoverRequest,
 } from './orders.ts';
@@ -118,7 +119,7 @@ export interface AgentBackend {
   /** Any database node's agent writes it; every agent obeys. */
   revokeCertificates(request: RevocationRequest, by: string): Promise<RevocationAnswer>;
   reinit(request: ReinitRequest, by: string): Promise<Accepted>;
-  restart(by: string): Promise<Accepted>;
+  restart(request: RestartRequest, by: string): Promise<Accepted>;
   readonly audit: AuditAnswers;
   readonly authority: AuthorityAnswers;
   readonly registered: RegisteredAnswers;

@@ -15,6 +15,11 @@ export interface ReinitRequest {
   readonly from?: CloneSource | undefined;
 }
 
+export interface RestartRequest {
+  /** Also a primary in whose place nobody else may be: writes wait or fail meanwhile. */
+  readonly stopsWrites?: boolean | undefined;
+}
+
 export interface SwitchoverRequest {
   readonly to: NodeName | null;
   readonly forceAfterMs: number | null;

@@ -11,6 +11,7 @@ import type {
   Preflight,
   ReadOnlyRequest,
   ReinitRequest,
+  RestartRequest,
   SwitchoverAnswer,
   SwitchoverRequest,
 } from '../contract/orders.ts';
@@ -52,6 +53,10 @@ const reinit = z.union([
   z.undefined(),
   z.strictObject({ from: z.enum(['primary', 'backups']).optional() }),
 ]) satisfies z.ZodType<ReinitRequest | undefined>;
+
+const restart = z.union([z.undefined(), z.strictObject({ stopsWrites: z.boolean().optional() })]) satisfies z.ZodType<
+  RestartRequest | undefined
+>;
 
 const preflight = z.object({
   from: name,
@@ -102,7 +107,7 @@ export const orderRequests = {
   readOnly,
   cancel: nothing,
   reinit,
-  restart: nothing,
+  restart,
 } as const;
 
 export const orderAnswers = {

@@ -95,6 +95,13 @@ function asPrimary(situation: Situation, lease: Held): Verdict {
     return act([record], { code: 'cluster-new', text: 'the first primary names the cluster' }, 0);
   }
   if (cutFrom(situation, lease.value).length > 0) return takeNextTerm(situation, lease);
+  if (situation.view.requests.restartPrimary && !isMoving(situation)) {
+    return act(
+      [{ do: 'restart-primary', because: ['restart-requested'] }],
+      { code: 'restart-requested', text: 'the operator asked for a restart' },
+      50,
+    );
+  }
   const timeline = isMoving(situation) ? null : timelineToRecord(situation, lease.value.term);
   if (timeline === null) return { ...nothing(), reasons: [{ code: 'holds-lease', text }] };
   return act(
