@@ -9,7 +9,8 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { type RunResult, run } from '../src/process/run.ts';
-import { begun, killProgram, ordered, programsAt, readyWithinMs, type Scene } from './backup-fault-scene.ts';
+import { ordered } from '../test/fixtures/stage-backups.ts';
+import { begun, killProgram, programsAt, readyWithinMs, type Scene } from './backup-fault-scene.ts';
 import { until } from './waiting.ts';
 
 export interface Struck {

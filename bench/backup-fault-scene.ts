@@ -5,16 +5,13 @@
  * held against it.
  */
 import { spawn } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
-import { parse, stringify } from 'yaml';
-import { z } from 'zod';
 import { ownProcesses, type ProcessIdentity, readCommandLine } from '../src/process/identity.ts';
-import type { RunResult } from '../src/process/run.ts';
 import { sendSignal } from '../src/process/signal.ts';
 import type { ObjectStore } from '../test/fixtures/object-store.ts';
+import { type BackupFiles, declareBackups, restartBoth } from '../test/fixtures/stage-backups.ts';
 import type { StageUnderTest } from './stage-under-test.ts';
 import { until } from './waiting.ts';
 
@@ -25,7 +22,7 @@ const thinkMs = 25;
 export interface Scene {
   readonly stage: StageUnderTest;
   readonly store: ObjectStore;
-  readonly files: { readonly cluster: string; readonly credentials: string; readonly passphrase: string };
+  readonly files: BackupFiles;
   readonly history: History;
 }
 
@@ -75,36 +72,14 @@ export function startHistory(stage: StageUnderTest): History {
   };
 }
 
-export async function ordered(stage: StageUnderTest, ...args: readonly string[]): Promise<RunResult> {
-  const result = await stage.cli(...args);
-  if (result.code === 0) return result;
-  throw new Error(`${args.join(' ')} ended with ${result.code}: ${result.stdout}${result.stderr}`);
-}
-
-/** Every server with `archive_mode`, which a restart alone takes up. */
-export async function declareBackups(stage: StageUnderTest, store: ObjectStore): Promise<Scene['files']> {
-  const kept = (name: string): string => join(stage.directory, name);
-  const files = { cluster: kept('cluster.yaml'), credentials: kept('s3.json'), passphrase: kept('passphrase') };
-  const { key, keySecret } = store.credentials;
-  writeFileSync(files.credentials, JSON.stringify({ key, keySecret }), { mode: 0o600 });
-  const declared = z.looseObject({}).parse(parse(readFileSync(join(stage.record.root, 'cluster.yaml'), 'utf8')));
-  const { addressing, bucket, endpoint, port, prefix, region } = store.place;
-  const backups = {
-    ...{ to: `s3://${bucket}${prefix}`, region, endpoint: `${endpoint}:${port}`, addressing, ca: store.caFile },
-    ...{ credentials: `file:${files.credentials}`, differential: 'never', full: 'never', proof: 'never' },
-  };
-  writeFileSync(files.cluster, stringify({ ...declared, backups }));
-  const { stdout } = await ordered(stage, 'apply', files.cluster, '--json');
-  const { passphrase } = z.object({ passphrase: z.string() }).parse(JSON.parse(stdout));
-  writeFileSync(files.passphrase, `${passphrase}\n`, { mode: 0o600 });
-  await ordered(stage, 'restart', 'db2');
-  await untilRestarted(stage, (node) => node === 'db2');
-  await ordered(stage, 'switchover', '--to', 'db2');
-  await untilRestarted(stage, () => true);
+/** Every server archives. */
+export async function startArchiving(stage: StageUnderTest, store: ObjectStore): Promise<BackupFiles> {
+  const files = await declareBackups(stage, store);
+  await restartBoth(stage, (nodes) => untilRestarted(stage, nodes));
   return files;
 }
 
-async function untilRestarted(stage: StageUnderTest, concerns: (node: string) => boolean): Promise<void> {
+async function untilRestarted(stage: StageUnderTest, nodes: readonly string[]): Promise<void> {
   await until('it runs with archiving', readyWithinMs, 200, async () => {
     const status = await stage.status().catch(() => null);
     return (
@@ -112,7 +87,7 @@ async function untilRestarted(stage: StageUnderTest, concerns: (node: string) =>
       status.primary !== null &&
       status.nodes.every(({ node, pendingRestart, postgres, role }) => {
         const isUp = postgres?.state === 'primary' || postgres?.state === 'standby';
-        return role !== 'database' || (isUp && (!concerns(node) || pendingRestart.length === 0));
+        return role !== 'database' || (isUp && (!nodes.includes(node) || pendingRestart.length === 0));
       })
     );
   });

@@ -12,9 +12,10 @@ import pg from 'pg';
 import { z } from 'zod';
 import { findBinaries } from '../src/postgres/binaries.ts';
 import { startObjectStore } from '../test/fixtures/object-store.ts';
+import { ordered } from '../test/fixtures/stage-backups.ts';
 import { ByHand } from './backup-by-hand.ts';
 import { type BackupScenario, backupScenarios, bucketAway, standingOf, untilSafe } from './backup-fault-scenarios.ts';
-import { declareBackups, ordered, type Scene, startHistory } from './backup-fault-scene.ts';
+import { type Scene, startArchiving, startHistory } from './backup-fault-scene.ts';
 import { newestMajor } from './bench-spec.ts';
 import { machineFacts } from './machine.ts';
 import { StageUnderTest } from './stage-under-test.ts';
@@ -83,7 +84,7 @@ const chosen = all.filter(({ name }) => wanted.length === 0 || wanted.some((text
 const store = await startObjectStore();
 try {
   const result = await StageUnderTest.with({ nodes: 2, appNodes: 1 }, async (stage) => {
-    const files = await declareBackups(stage, store);
+    const files = await startArchiving(stage, store);
     await fill(stage, megabytes);
     await ordered(stage, 'backup', 'now', '--full');
     const history = startHistory(stage);

@@ -1,36 +1,10 @@
 /** A standby that is away until its slot has run out comes back by the archive and is not cloned. Played with `TEST_LONG=1`. */
-import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { parse, stringify } from 'yaml';
-import { z } from 'zod';
 import { until } from './fixtures/postgres-cluster.ts';
 import { type TestStage, withStage } from './fixtures/stage.ts';
-
-const declaration = z.looseObject({ postgres: z.looseObject({}).optional() });
-
-async function declareBackups(stage: TestStage): Promise<void> {
-  const repository = join(stage.record.root, 'repository');
-  mkdirSync(repository);
-  chmodSync(repository, 0o777);
-  const file = join(stage.record.root, 'cluster.yaml');
-  const declared = declaration.parse(parse(readFileSync(file, 'utf8')));
-  const lean = { max_wal_size: '32MB', wal_keep_size: '0' };
-  declared.postgres = { ...declared.postgres, wal_budget: '64MB', parameters: lean };
-  writeFileSync(file, stringify({ ...declared, backups: { to: repository, differential: 'never', full: 'never' } }));
-  const applied = await stage.cli('apply', file, '--json');
-  expect(applied.code, applied.stderr).toBe(0);
-  const isDone = (node: string) =>
-    stage.until(`${node} runs with it`, ({ nodes }) =>
-      nodes.every((one) => one.node !== node || one.pendingRestart.length === 0),
-    );
-  expect((await stage.cli('restart', 'db2')).code).toBe(0);
-  await isDone('db2');
-  await stage.untilWhole();
-  expect((await stage.cli('switchover', '--to', 'db2')).code).toBe(0);
-  await isDone('db1');
-  await stage.untilWhole();
-}
+import { declareBackups, restartEverything } from './fixtures/stage-backups.ts';
 
 /** Until the slot of db1 on db2 has lost its WAL, and all of that is archived. */
 async function outgrowBudget(stage: TestStage): Promise<void> {
@@ -63,7 +37,11 @@ test.runIf(process.env.TEST_LONG === '1')(
   { timeout: 400_000 },
   async () => {
     await withStage({ nodes: 2, appNodes: 0 }, async (stage) => {
-      await declareBackups(stage);
+      const lean = { max_wal_size: '32MB', wal_keep_size: '0' };
+      await declareBackups(stage, 'directory', ({ postgres }) => ({
+        postgres: { ...postgres, wal_budget: '64MB', parameters: lean },
+      }));
+      await restartEverything(stage);
       const data = join(stage.record.root, 'db1', 'data');
       const directory = statSync(data).ino;
       const away = await stage.cli('stage', 'fault', 'kill', 'db1', '--what', 'agent');

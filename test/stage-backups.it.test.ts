@@ -2,48 +2,12 @@
  * Backups of a real cluster into object storage over verified TLS: WAL goes on through a switchover and the loss of a primary without
  * a gap, backups are made, verified and listed, and whoever can't reach the repository says so and loses nothing.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { parse, stringify } from 'yaml';
-import { z } from 'zod';
 import type { BackupStanding } from '../src/api/contract/backups.ts';
 import { type ObjectStore, startObjectStore } from './fixtures/object-store.ts';
 import { until } from './fixtures/postgres-cluster.ts';
 import { startWriters, type TestStage, withStage } from './fixtures/stage.ts';
-
-const declaration = z.looseObject({ backups: z.unknown().optional() });
-
-async function declareBackups(stage: TestStage, store: ObjectStore): Promise<string> {
-  const credentials = join(stage.directory, 's3.json');
-  const { key, keySecret } = store.credentials;
-  writeFileSync(credentials, JSON.stringify({ key, keySecret }), { mode: 0o600 });
-  const file = join(stage.record.root, 'cluster.yaml');
-  const declared = declaration.parse(parse(readFileSync(file, 'utf8')));
-  const { addressing, bucket, endpoint, port, prefix, region } = store.place;
-  declared.backups = {
-    ...{ to: `s3://${bucket}${prefix}`, region, endpoint: `${endpoint}:${port}`, addressing },
-    ...{ ca: store.caFile, credentials: `file:${credentials}`, differential: 'never', full: 'never' },
-  };
-  writeFileSync(file, stringify(declared));
-  const applied = await stage.cli('apply', file, '--json');
-  expect(applied.code, applied.stderr).toBe(0);
-  return z.object({ passphrase: z.string().min(40) }).parse(JSON.parse(applied.stdout)).passphrase;
-}
-
-/** archive_mode is taken up by a restart alone. */
-async function restartEverything(stage: TestStage): Promise<void> {
-  expect((await stage.cli('restart', 'db2')).code).toBe(0);
-  await stage.until('db2 is back', ({ nodes }) =>
-    nodes.every(({ node, pendingRestart }) => node !== 'db2' || pendingRestart.length === 0),
-  );
-  await stage.untilWhole();
-  expect((await stage.cli('switchover', '--to', 'db2')).code).toBe(0);
-  await stage.until('nothing waits for a restart', ({ nodes }) =>
-    nodes.every(({ pendingRestart }) => pendingRestart.length === 0),
-  );
-  await stage.untilWhole();
-}
+import { declareBackups, restartEverything } from './fixtures/stage-backups.ts';
 
 async function standing(stage: TestStage): Promise<BackupStanding> {
   const { code, stdout, stderr } = await stage.cli('backup', 'list', '--json');

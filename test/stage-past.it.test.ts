@@ -3,48 +3,20 @@
  * come back. What is killed in between leaves nothing.
  */
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { chown } from 'node:fs/promises';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import pg from 'pg';
 import { expect, test } from 'vitest';
-import { parse, stringify } from 'yaml';
 import { z } from 'zod';
 import { processesIn } from '../src/process/identity.ts';
 import { run } from '../src/process/run.ts';
 import { nodeDirectory } from '../src/stage/record.ts';
 import { until } from './fixtures/postgres-cluster.ts';
 import { startWriters, type TestStage, withStage } from './fixtures/stage.ts';
+import { declareBackups, restartEverything } from './fixtures/stage-backups.ts';
 
 const opened = z.object({ id: z.string(), uri: z.string(), method: z.string(), expiresAt: z.string() });
 const program = resolve(import.meta.dirname, '../dist/understudy.mjs');
-
-/** A directory serves: what is asked here is what becomes of it once it is restored. */
-async function declareBackups(stage: TestStage): Promise<void> {
-  const { root, user } = stage.record;
-  const to = join(root, 'backups');
-  mkdirSync(to);
-  await chown(to, user.uid, user.gid);
-  const file = join(root, 'cluster.yaml');
-  const declared = z.looseObject({}).parse(parse(readFileSync(file, 'utf8')));
-  declared.backups = { to, differential: 'never', full: 'never' };
-  writeFileSync(file, stringify(declared));
-  const applied = await stage.cli('apply', file, '--json');
-  expect(applied.code, applied.stderr).toBe(0);
-}
-
-async function restartEverything(stage: TestStage): Promise<void> {
-  expect((await stage.cli('restart', 'db2')).code).toBe(0);
-  await stage.until('db2 is back', ({ nodes }) =>
-    nodes.every(({ node, pendingRestart }) => node !== 'db2' || pendingRestart.length === 0),
-  );
-  await stage.untilWhole();
-  expect((await stage.cli('switchover', '--to', 'db2')).code).toBe(0);
-  await stage.until('nothing waits for a restart', ({ nodes }) =>
-    nodes.every(({ pendingRestart }) => pendingRestart.length === 0),
-  );
-  await stage.untilWhole();
-}
 
 /** In the application's database, through its pooler. */
 async function shop(stage: TestStage, sql: string): Promise<readonly Record<string, unknown>[]> {
@@ -90,7 +62,8 @@ const json = z.union([z.array(z.looseObject({})), z.looseObject({})]);
 
 test('somebody changes every row, and the past brings them back', { timeout: 300_000 }, async () => {
   await withStage({ nodes: 2, appNodes: 1 }, async (stage) => {
-    await declareBackups(stage);
+    // A directory serves: what is asked here is what becomes of it once it is restored.
+    await declareBackups(stage, 'directory');
     await restartEverything(stage);
     await shop(stage, "CREATE TABLE users AS SELECT n AS id, 'name ' || n AS name FROM generate_series(1, 500) n");
     await shop(stage, 'ALTER TABLE users ADD PRIMARY KEY (id)');

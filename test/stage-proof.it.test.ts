@@ -1,43 +1,18 @@
 /** A proof in a real cluster: ordered by a person, done by the standby, and part of what `status` says. */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { parse, stringify } from 'yaml';
 import { z } from 'zod';
 import { nodeDirectory } from '../src/stage/record.ts';
-import { type ObjectStore, startObjectStore } from './fixtures/object-store.ts';
+import { startObjectStore } from './fixtures/object-store.ts';
 import { until } from './fixtures/postgres-cluster.ts';
-import { type TestStage, withStage } from './fixtures/stage.ts';
+import { withStage } from './fixtures/stage.ts';
+import { declareBackups, restartEverything } from './fixtures/stage-backups.ts';
 
-const declaration = z.looseObject({ backups: z.unknown().optional() });
 const listed = z.object({
   window: z.object({ stretches: z.array(z.object({ fromMs: z.number(), toMs: z.number() })) }),
 });
 const proofRun = z.object({ state: z.string(), node: z.string(), outcome: z.string().nullable() });
-
-async function declareBackups(stage: TestStage, store: ObjectStore): Promise<void> {
-  const credentials = join(stage.directory, 's3.json');
-  const { key, keySecret } = store.credentials;
-  writeFileSync(credentials, JSON.stringify({ key, keySecret }), { mode: 0o600 });
-  const file = join(stage.record.root, 'cluster.yaml');
-  const declared = declaration.parse(parse(readFileSync(file, 'utf8')));
-  const { addressing, bucket, endpoint, port, prefix, region } = store.place;
-  declared.backups = {
-    ...{ to: `s3://${bucket}${prefix}`, region, endpoint: `${endpoint}:${port}`, addressing },
-    ...{ ca: store.caFile, credentials: `file:${credentials}`, differential: 'never', full: 'never', proof: 'never' },
-  };
-  writeFileSync(file, stringify(declared));
-  const applied = await stage.cli('apply', file, '--json');
-  expect(applied.code, applied.stderr).toBe(0);
-  // archive_mode is taken up by a restart alone.
-  expect((await stage.cli('restart', 'db2')).code).toBe(0);
-  await stage.until('db2 is back', ({ nodes }) =>
-    nodes.every(({ node, pendingRestart }) => node !== 'db2' || pendingRestart.length === 0),
-  );
-  await stage.untilWhole();
-  expect((await stage.cli('switchover', '--to', 'db2')).code).toBe(0);
-  await stage.untilWhole();
-}
 
 // Minutes: in long runs alone.
 test.runIf(process.env.TEST_LONG === '1')(
@@ -48,6 +23,7 @@ test.runIf(process.env.TEST_LONG === '1')(
     try {
       await withStage({ nodes: 2, appNodes: 1 }, async (stage) => {
         await declareBackups(stage, store);
+        await restartEverything(stage);
         expect((await stage.cli('backup', 'prove', '--on', 'db2')).code).toBe(3);
         const made = await stage.cli('backup', 'now');
         expect(made.code, made.stderr).toBe(0);

@@ -4,16 +4,16 @@
  * `TEST_LONG=1`.
  */
 import { randomInt } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import { expect, test } from 'vitest';
-import { parse, stringify } from 'yaml';
 import { z } from 'zod';
 import { run } from '../src/process/run.ts';
-import { type ObjectStore, startObjectStore } from './fixtures/object-store.ts';
+import { startObjectStore } from './fixtures/object-store.ts';
 import { until } from './fixtures/postgres-cluster.ts';
 import { type TestStage, withStage } from './fixtures/stage.ts';
+import { declareBackups, restartEverything } from './fixtures/stage-backups.ts';
 
 interface Commit {
   readonly id: number;
@@ -63,42 +63,6 @@ function startHistory(stage: TestStage) {
   };
 }
 
-async function declareBackups(stage: TestStage, store: ObjectStore) {
-  const kept = join(stage.directory, 'kept');
-  mkdirSync(kept);
-  const files = {
-    cluster: join(kept, 'cluster.yaml'),
-    credentials: join(kept, 's3.json'),
-    passphrase: join(kept, 'p'),
-  };
-  const { key, keySecret } = store.credentials;
-  writeFileSync(files.credentials, JSON.stringify({ key, keySecret }), { mode: 0o600 });
-  const declared = z.looseObject({}).parse(parse(readFileSync(join(stage.record.root, 'cluster.yaml'), 'utf8')));
-  const { addressing, bucket, endpoint, port, prefix, region } = store.place;
-  const backups = {
-    ...{ to: `s3://${bucket}${prefix}`, region, endpoint: `${endpoint}:${port}`, addressing },
-    ...{ ca: store.caFile, credentials: `file:${files.credentials}`, differential: 'never', full: 'never' },
-  };
-  // What a host that is lost had acknowledged is to be in the history of whoever follows.
-  writeFileSync(files.cluster, stringify({ ...declared, durability: 'sync', backups }));
-  const applied = await stage.cli('apply', files.cluster, '--json');
-  expect(applied.code, applied.stderr).toBe(0);
-  const { passphrase } = z.object({ passphrase: z.string() }).parse(JSON.parse(applied.stdout));
-  writeFileSync(files.passphrase, `${passphrase}\n`, { mode: 0o600 });
-  for (const [order, node] of [
-    ['restart', 'db2'],
-    ['switchover', 'db2'],
-  ] as const) {
-    if (order === 'restart') expect((await stage.cli('restart', node)).code).toBe(0);
-    else expect((await stage.cli('switchover', '--to', node)).code).toBe(0);
-    await stage.until('it runs with it', ({ nodes }) =>
-      nodes.every((one) => (order === 'restart' && one.node !== node) || one.pendingRestart.length === 0),
-    );
-    await stage.untilWhole();
-  }
-  return files;
-}
-
 async function untilArchived(stage: TestStage): Promise<void> {
   const { primary } = await stage.status();
   const [switched] = await stage.local(primary ?? '', 'select pg_walfile_name(pg_switch_wal()) as name');
@@ -137,7 +101,9 @@ test.runIf(process.env.TEST_LONG === '1')(
     const store = await startObjectStore();
     try {
       await withStage({ nodes: 2, appNodes: 1, witness: true }, async (stage) => {
-        const files = await declareBackups(stage, store);
+        // What a host that is lost had acknowledged is to be in the history of whoever follows.
+        const files = await declareBackups(stage, store, () => ({ durability: 'sync' }));
+        await restartEverything(stage);
         const owner = new pg.Client(stage.application());
         await owner.connect();
         await owner.query('create table history (id bigint primary key)');
