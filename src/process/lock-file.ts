@@ -6,14 +6,14 @@
  */
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
-import { identify, isAlive } from './identity.ts';
+import { identify, isAlive, type ProcessIdentity } from './identity.ts';
 
 const identity = z.object({ pid: z.number(), startTicks: z.number() });
 
-/** Answers how to let go; `null`: somebody who lives holds it. Throws where the file can't be written. */
-export function takeLockFile(file: string): (() => void) | null {
+/** Answers how to let go; `null`: somebody who lives holds it. Throws where the file can't be written. `mode`: who may see who holds it. */
+export function takeLockFile(file: string, mode = 0o600): (() => void) | null {
   const own = `${file}.${process.pid}`;
-  writeFileSync(own, JSON.stringify(identify(process.pid)), { mode: 0o600 });
+  writeFileSync(own, JSON.stringify(identify(process.pid)), { mode });
   try {
     for (let attempt = 0; attempt < 2; attempt += 1) {
       if (linked(own, file)) return () => rmSync(file, { force: true });
@@ -36,9 +36,18 @@ function linked(from: string, to: string): boolean {
   }
 }
 
-function isHeld(file: string): boolean {
+/** `null`: nobody, or one that lives no more. */
+export function lockHolder(file: string): ProcessIdentity | null {
+  try {
+    return livingHolder(file);
+  } catch {
+    return null; // let go, or never taken
+  }
+}
+
+function livingHolder(file: string): ProcessIdentity | null {
   const holder = identity.safeParse(json(readFileSync(file, 'utf8')));
-  return holder.success && isAlive(holder.data);
+  return holder.success && isAlive(holder.data) ? holder.data : null;
 }
 
 function json(text: string): unknown {
@@ -52,12 +61,12 @@ function json(text: string): unknown {
 /** What a dead holder left, or nothing: `true`. Renamed first, since somebody else may have put a lock of their own in its place. */
 function takeAway(file: string, aside: string): boolean {
   try {
-    if (isHeld(file)) return false;
+    if (livingHolder(file) !== null) return false;
     renameSync(file, aside);
   } catch {
     return true; // let go in this moment
   }
-  const isOthers = isHeld(aside);
+  const isOthers = livingHolder(aside) !== null;
   if (isOthers) linked(aside, file);
   rmSync(aside, { force: true });
   return !isOthers;

@@ -4,16 +4,14 @@
  * Invariant: a claim names a process by id and start time, is there whole or not at all, and holds only while that process
  * lives. Refuses to wait for another: whoever comes second is told.
  */
-import { linkSync, mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
-import { identify, isAlive, type ProcessIdentity } from '../process/identity.ts';
+import { isAlive, type ProcessIdentity } from '../process/identity.ts';
+import { lockHolder, takeLockFile } from '../process/lock-file.ts';
 import { sendSignal } from '../process/signal.ts';
 import { stageDirectory } from './record.ts';
-
-const schema = z.object({ pid: z.int(), startTicks: z.number() });
 
 /** An interrupted `stage up` ends what it started, PostgreSQL last. */
 const endsWithinMs = 30_000;
@@ -22,31 +20,26 @@ const pollMs = 25;
 
 /** Answers what gives it back. Throws STAGE_EXISTS while another living process has it, REFUSED where it can't be written. */
 export function claimStage(directory: string): () => void {
-  const own = `${claimFile(directory)}.${process.pid}`;
-  try {
-    mkdirSync(stageDirectory(directory), { recursive: true, mode: 0o755 });
-    writeFileSync(own, JSON.stringify(identify(process.pid)), { mode: 0o644 });
-  } catch (cause) {
-    throw noPlace(directory, cause);
-  }
-  try {
-    while (!tryLink(own, claimFile(directory))) {
-      const other = claimantOf(directory);
-      if (other !== null) throw atWork(directory, other);
-      rmSync(claimFile(directory), { force: true }); // of one that was killed
-    }
-  } finally {
-    rmSync(own, { force: true });
-  }
+  const release = takeClaim(directory);
+  if (release === null) throw atWork(directory, lockHolder(claimFile(directory)));
   return () => {
-    if (claimantOf(directory)?.pid === process.pid) rmSync(claimFile(directory), { force: true });
+    if (lockHolder(claimFile(directory))?.pid === process.pid) release();
     forgetEmpty(directory);
   };
 }
 
+function takeClaim(directory: string): (() => void) | null {
+  try {
+    mkdirSync(stageDirectory(directory), { recursive: true, mode: 0o755 });
+    return takeLockFile(claimFile(directory), 0o644);
+  } catch (cause) {
+    throw noPlace(directory, cause);
+  }
+}
+
 /** Ends the `stage up` that is at work in this directory; without one nothing happens. Throws STAGE_EXISTS when it may not. */
 export async function endClaimant(directory: string, clock: Clock): Promise<void> {
-  const other = claimantOf(directory);
+  const other = lockHolder(claimFile(directory));
   if (other === null || other.pid === process.pid) return;
   for (const [signal, withinMs] of [
     ['SIGTERM', endsWithinMs],
@@ -59,8 +52,10 @@ export async function endClaimant(directory: string, clock: Clock): Promise<void
   rmSync(claimFile(directory), { force: true });
 }
 
-function atWork(directory: string, { pid }: ProcessIdentity): UnderstudyError {
-  return new UnderstudyError('STAGE_EXISTS', `process ${pid} is bringing up a stage in ${directory}`);
+/** `null`: it has let go in this moment. */
+function atWork(directory: string, other: ProcessIdentity | null): UnderstudyError {
+  const who = other === null ? 'another process' : `process ${other.pid}`;
+  return new UnderstudyError('STAGE_EXISTS', `${who} is bringing up a stage in ${directory}`);
 }
 
 function noPlace(directory: string, cause: unknown): UnderstudyError {
@@ -78,26 +73,6 @@ function noPlace(directory: string, cause: unknown): UnderstudyError {
 
 function claimFile(directory: string): string {
   return join(stageDirectory(directory), 'up.json');
-}
-
-/** `null`: nobody, or one that lives no more. */
-function claimantOf(directory: string): ProcessIdentity | null {
-  try {
-    const claimant = schema.parse(JSON.parse(readFileSync(claimFile(directory), 'utf8')));
-    return isAlive(claimant) ? claimant : null;
-  } catch {
-    return null;
-  }
-}
-
-function tryLink(from: string, to: string): boolean {
-  try {
-    linkSync(from, to);
-    return true;
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
-    throw error;
-  }
 }
 
 /** What was refused leaves nothing behind. */
