@@ -2,7 +2,8 @@ import { existsSync, mkdirSync, readdirSync, rmSync, statfsSync, symlinkSync, wr
 import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { isUnderstudyError } from '../src/errors/understudy-error.ts';
-import { spawnPostgresChild, untilInstant } from './fixtures/postgres-child.ts';
+import { untilInstant } from './fixtures/child.ts';
+import { spawnPostgresChild } from './fixtures/postgres-child.ts';
 import {
   openTestCluster,
   soon,

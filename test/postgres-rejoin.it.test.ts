@@ -6,8 +6,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { processesIn } from '../src/process/identity.ts';
 import { sendSignal } from '../src/process/signal.ts';
+import { untilInstant } from './fixtures/child.ts';
 import { type Divergence, prepareDivergence } from './fixtures/divergence.ts';
-import { spawnPostgresChild, untilInstant } from './fixtures/postgres-child.ts';
+import { spawnPostgresChild } from './fixtures/postgres-child.ts';
 import { installedMajors, soon, type TestCluster, until } from './fixtures/postgres-cluster.ts';
 import { testServers } from './fixtures/postgres-servers.ts';
 

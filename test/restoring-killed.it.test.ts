@@ -15,7 +15,7 @@ import { endMark, readMark } from '../src/restoring/mark.ts';
 import { recoverDirectory } from '../src/restoring/recover.ts';
 import { type RestorePlan, restoreDirectory } from '../src/restoring/restore-directory.ts';
 import { type ArchivingServer, ask, now, openArchivingServer, time } from './fixtures/archiving-server.ts';
-import { untilInstant } from './fixtures/postgres-child.ts';
+import { untilInstant } from './fixtures/child.ts';
 import { soon, testClock } from './fixtures/postgres-cluster.ts';
 import { leaveRoot } from './fixtures/postgres-user.ts';
 import { spawnRestore } from './fixtures/restore-child.ts';
