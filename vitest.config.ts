@@ -8,7 +8,7 @@ const real = {
   hookTimeout: 120_000,
 };
 const stages = 'test/stage-*.it.test.ts';
-/** Played after the stages in their lane, so that both lanes end at the same time. */
+/** Played when what only computes is over, so that all lanes end at about the same time. */
 const afterwards = ['test/client-*.it.test.ts', 'test/restoring*.it.test.ts'];
 const simulator = 'test/simulator.it.test.ts';
 

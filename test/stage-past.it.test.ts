@@ -81,11 +81,11 @@ test('somebody changes every row, and the past brings them back', { timeout: 300
     await archiveAll(stage);
 
     const condition = "(SELECT count(*) FROM users WHERE name = 'X') > 100";
-    const when = await past(stage, 'when', condition, '--to', after, '--precision', '100ms');
+    const when = await past(stage, 'when', condition, '--to', after, '--precision', '400ms');
     expect(when).toMatchObject({ found: 'change', was: false, isPrecise: true });
     const { after: from, by } = z.object({ after: z.string(), by: z.string() }).parse(when);
     expect([from < after, by > before]).toEqual([true, true]);
-    expect(Date.parse(by) - Date.parse(from)).toBeLessThanOrEqual(100);
+    expect(Date.parse(by) - Date.parse(from)).toBeLessThanOrEqual(400);
 
     const file = join(stage.directory, 'back.sql');
     const early = await stage.cli('past', '2020-01-01T00:00:00Z', '--table', 'users', '--sql', file);

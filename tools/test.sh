@@ -2,8 +2,8 @@
 # Everything that must hold: set-up, format, types, direction, unused code, and all tests. With arguments: set-up, and vitest
 # with these.
 #
-# Three lanes side by side, since whole clusters mostly wait: stages in sight and some more afterwards, single servers beside them, and what only
-# computes (checks of the text, unit tests, the simulator) with the time that both leave over. Ends with the first lane's failure that is met;
+# Three lanes side by side, since whole clusters mostly wait: stages in sight, single servers beside them, and what only computes (checks
+# of the text, unit tests, the simulator) with the time that both leave over, followed by more servers. Ends with the first lane's failure that is met;
 # what a lane said is shown whole when it has ended, and nothing goes on running afterwards.
 set -euo pipefail
 cd "$(dirname "$(dirname "$(readlink -f "$0")")")"
@@ -12,6 +12,7 @@ bash tools/test-programs.sh
 if [ "$#" -gt 0 ]; then exec npx vitest run "$@"; fi
 
 said=$(mktemp -d)
+export COMPUTED=$said/computed-is-over
 declare -A lanes=()
 
 # In a session of its own: it is ended as a whole, and the kernel weighs it as a whole.
@@ -31,13 +32,13 @@ trap end_lanes EXIT
 trap 'exit 130' INT TERM HUP
 
 lane servers 'exec npx vitest run --project servers'
-lane computed 'echo 19 >/proc/self/autogroup; renice -n 19 $$ >/dev/null
+lane computed 'trap "touch $COMPUTED" EXIT; echo 19 >/proc/self/autogroup; renice -n 19 $$ >/dev/null
   npm run --silent lint && npm run --silent typecheck && npm run --silent check:direction && npm run --silent check:unused && npm run --silent check:client-api &&
-  exec npx vitest run --project unit --project simulator'
+  npx vitest run --project unit --project simulator'
+lane afterwards 'until [ -e "$COMPUTED" ]; do sleep 1; done; exec npx vitest run --project afterwards'
 
 failed=0
 npx vitest run --project stages || failed=1
-npx vitest run --project afterwards || failed=1
 for name in "${!lanes[@]}"; do
   wait "${lanes[$name]}" || failed=1
   unset "lanes[$name]"
