@@ -5,7 +5,7 @@
 import { setMaxListeners } from 'node:events';
 import type { ClusterView, FinishedJob, Requests } from '../core/cluster-view.ts';
 import type { Decision } from '../core/decision.ts';
-import { type KeptWalLimits, keptWalLimits } from '../core/kept-wal.ts';
+import { keptWalLimits } from '../core/kept-wal.ts';
 import type { DatabaseMemory, Outcome } from '../core/memory.ts';
 import { inOneLine } from '../core/one-line.ts';
 import { isUnderWay } from '../core/operation.ts';
@@ -15,16 +15,14 @@ import { isHolder } from '../core/situation.ts';
 import type { NodeName, Spec } from '../core/spec.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { Fence } from '../ports/fence.ts';
 import type { Postgres, Upstream } from '../ports/postgres.ts';
-import type { PromiseFile } from '../ports/promise-file.ts';
-import type { Store } from '../ports/store.ts';
+import type { DatabaseNodeParts } from './database-node-parts.ts';
 import { EventWriter } from './event-writer.ts';
 import { perform } from './execute.ts';
-import type { ActionLog, ExecutionContext } from './execution-context.ts';
+import type { ExecutionContext } from './execution-context.ts';
 import { FreeDisk } from './free-disk.ts';
 import { Jobs } from './jobs.ts';
-import { type Configure, LocalConfiguration } from './local-configuration.ts';
+import { LocalConfiguration } from './local-configuration.ts';
 import { Lookout } from './lookout.ts';
 import { runLoop } from './loop.ts';
 import { whereaboutsOf } from './peers.ts';
@@ -35,32 +33,6 @@ import { StoreMirror } from './store-mirror.ts';
 import { ToldFailures } from './told-failures.ts';
 import { Wakeup } from './wakeup.ts';
 import { WriteProbing } from './write-probing.ts';
-
-export interface DatabaseNodeParts {
-  readonly node: NodeName;
-  readonly version: string;
-  readonly clock: Clock;
-  readonly store: Store;
-  readonly postgres: Postgres;
-  readonly log: ActionLog;
-  readonly configuration: Configure;
-  readonly restoreCommand: ExecutionContext['restoreCommand'];
-  /** Left out: nowhere else. */
-  readonly bases?: ExecutionContext['bases'];
-  readonly fence: Fence;
-  readonly promises: PromiseFile;
-  readonly askPromise: ExecutionContext['askPromise'];
-  readonly checkpointOn: ExecutionContext['checkpointOn'];
-  readonly credentials: ExecutionContext['credentials'];
-  /** Left out: the usual ones. */
-  readonly keptWal?: KeptWalLimits;
-  readonly askWal: ExecutionContext['askWal'];
-  /** The kernel's name for this boot. */
-  readonly bootId: string;
-  readonly diskFreeBytes: () => Promise<number | null>;
-  /** Hears every event when it happens. */
-  readonly heard?: ExecutionContext['emit'];
-}
 
 export interface Latest {
   readonly view: ClusterView;
