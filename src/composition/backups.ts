@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { ArchiveHeartbeat } from '../agent/archive-heartbeat.ts';
 import { backupAnswers } from '../agent/backup-answers.ts';
 import { BackupRunner } from '../agent/backup-runner.ts';
+import { archivingOffNow } from '../agent/backup-standing.ts';
 import type { DatabaseNode } from '../agent/database-node.ts';
 import { RepositoryAccess } from '../agent/repository-access.ts';
 import { hasRepositorySecret } from '../agent/repository-order.ts';
@@ -152,7 +153,7 @@ async function backupFindings(
         ? null
         : {
             archiver: server.archiver,
-            waitsForRestart: server.pendingRestart.some(({ name }) => name === 'archive_mode'),
+            off: archivingOffNow(mirror),
             stalled,
             commitAgeMs: safeUntil === null ? null : nowMs - Date.parse(safeUntil),
           },

@@ -9,7 +9,7 @@ const contents: RepositoryContents = {
 };
 const archiving: Archiving = {
   archiver: { isOn: true, archivedTo: null, failing: null, waiting: 0, segmentBytes },
-  ...{ waitsForRestart: false, stalled: null, commitAgeMs: 41_000 },
+  ...{ off: null, stalled: null, commitAgeMs: 41_000 },
 };
 const failing = { ...archiving.archiver, failing: { segment: segment(7), at: '2026-11-22T10:00:00Z' }, waiting: 3 };
 const facts: BackupFacts = {
@@ -52,7 +52,11 @@ it.each<[string, Partial<BackupFacts>, RegExp]>([
     { contents: { ...contents, state: 'unreachable', trouble: 'no route' } },
     /^repository failure: .* can't be reached: no route -> check endpoint/,
   ],
-  ['archive_mode', { archiving: { ...archiving, waitsForRestart: true } }, /^archiving failure: archive_mode waits/],
+  [
+    'a primary that archives',
+    { archiving: { ...archiving, off: { text: 'nothing is archived', commands: 'understudy restart db1' } } },
+    /^archiving failure: nothing is archived -> understudy restart db1$/,
+  ],
   ['an archived commit', { archiving: { ...archiving, commitAgeMs: null } }, /^archiving warning: no commit/],
   ['a young commit', { archiving: { ...archiving, commitAgeMs: 300_000 } }, /^archiving failure: .* 5 min old/],
   ['a working archiver', { archiving: { ...archiving, archiver: failing } }, /^archiving warning: 0{7}1.*3 files wait/],

@@ -6,6 +6,7 @@
 import type { DoctorFinding } from '../api/contract/looks.ts';
 import { ageText, bytesText, countText } from '../core/amounts.ts';
 import type { StalledArchive } from '../core/backup-run.ts';
+import type { ArchivingOff } from '../core/backups/archiving-off.ts';
 import { oldCommitMs } from '../core/backups/standing.ts';
 import type { ArchiverFacts } from '../core/local-postgres.ts';
 import type { RepositoryContents } from '../core/repository.ts';
@@ -36,8 +37,8 @@ export interface BackupFacts {
 
 export interface Archiving {
   readonly archiver: ArchiverFacts;
-  /** `archive_mode` waits for a restart. */
-  readonly waitsForRestart: boolean;
+  /** `null`: it archives. */
+  readonly off: ArchivingOff | null;
   readonly stalled: StalledArchive | null;
   /** Age of the newest commit in the repository; `null`: none is known. */
   readonly commitAgeMs: number | null;
@@ -114,12 +115,9 @@ function repository({ contents, lastLook, place, trouble }: BackupFacts): Doctor
   }
 }
 
-function archiving({ archiver, commitAgeMs, stalled, waitsForRestart }: Archiving): DoctorFinding {
+function archiving({ archiver, commitAgeMs, off, stalled }: Archiving): DoctorFinding {
   const check = 'archiving';
-  if (waitsForRestart) {
-    const hint = 'switch over, or restart the primary: understudy switchover';
-    return bad(check, 'failure', 'archive_mode waits for a restart: no WAL is archived', hint);
-  }
+  if (off !== null) return bad(check, 'failure', off.text, off.commands);
   if (archiver.failing !== null) {
     const text = `${archiver.failing.segment} could not be archived, ${countText(archiver.waiting, 'file waits', 'files wait')}`;
     const hint = "PostgreSQL's log and understudy backup info say why; nothing is lost while the disk lasts";
