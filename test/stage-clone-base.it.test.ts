@@ -2,35 +2,21 @@
  * A standby of a cluster under load is cloned from the backups, and from its primary where the repository goes away meanwhile. Played
  * with `TEST_LONG=1`.
  */
-import { chownSync, existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { parse, stringify } from 'yaml';
 import { z } from 'zod';
 import { run } from '../src/process/run.ts';
 import { until } from './fixtures/postgres-cluster.ts';
 import { startWriters, type TestStage, withStage } from './fixtures/stage.ts';
+import { declareBackups, ordered, restartEverything } from './fixtures/stage-backups.ts';
 
-/** Answers where the repository lies; db2 is primary afterwards. */
-async function declareBackups(stage: TestStage): Promise<string> {
-  const to = join(stage.record.root, 'repository');
-  mkdirSync(to, { mode: 0o700 });
-  if (process.getuid?.() === 0) chownSync(to, stage.record.user.uid, stage.record.user.gid);
-  const file = join(stage.record.root, 'cluster.yaml');
-  const declared = z.looseObject({}).parse(parse(readFileSync(file, 'utf8')));
-  writeFileSync(file, stringify({ ...declared, backups: { to, differential: 'never', full: 'never' } }));
-  const applied = await stage.cli('apply', file, '--json');
-  expect(applied.code, applied.stderr).toBe(0);
-  for (const node of ['db2', 'db3']) expect((await stage.cli('restart', node)).code).toBe(0);
-  await stage.untilWhole();
-  expect((await stage.cli('switchover', '--to', 'db2')).code).toBe(0);
-  await stage.until('nothing waits for a restart', ({ nodes }) =>
-    nodes.every(({ pendingRestart }) => pendingRestart.length === 0),
-  );
-  await stage.untilWhole();
-  const made = await stage.cli('backup', 'now', '--json');
-  expect(made.code, made.stderr).toBe(0);
-  return to;
+/** db2 is primary afterwards. */
+async function beginBackups(stage: TestStage): Promise<void> {
+  await declareBackups(stage, 'directory');
+  await ordered(stage, 'restart', 'db3');
+  await restartEverything(stage);
+  await ordered(stage, 'backup', 'now');
 }
 
 async function written(stage: TestStage, node: string): Promise<string> {
@@ -52,7 +38,8 @@ test.runIf(process.env.TEST_LONG === '1')(
   { timeout: 300_000 },
   async () => {
     await withStage({ nodes: 3, appNodes: 1 }, async (stage) => {
-      const repository = await declareBackups(stage);
+      const repository = join(stage.record.root, 'backups');
+      await beginBackups(stage);
       const writers = await startWriters(stage, 4, 'on', 'app1');
       const began = performance.now();
       const cloned = await stage.cli('reinit', 'db3', '--from-backups', '--json');

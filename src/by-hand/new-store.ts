@@ -34,7 +34,13 @@ export function fenceMemoryAside(node: NodeFile): string {
   return `${fenceMemory(node)}.by-hand`;
 }
 
-function highestTerm(nodes: readonly NodeFile[]): number {
+/** Above every one that nodes have bound themselves to, where `known` is the highest that is known of. */
+export function termAbove(known: number): number {
+  return known + termStep;
+}
+
+/** That nodes of this machine have bound themselves to. */
+export function highestTerm(nodes: readonly NodeFile[]): number {
   const terms = nodes.flatMap((node) => {
     const promise = promiseFileIn(node.directories.state).read();
     const bound = promise.kind === 'promised' ? promise.term : 0;
@@ -54,7 +60,7 @@ function termIn(file: string): number {
 /** Answers the term. Throws REFUSED when the store knows a cluster already, STORE_UNREACHABLE. */
 export async function seedStore(place: Place, node: NodeFile, primary: Standing, clock: Clock): Promise<number> {
   const databases = place.here.filter(({ role }) => role === 'database');
-  const term = highestTerm(databases) + termStep;
+  const term = termAbove(highestTerm(databases));
   const { systemIdentifier, timeline } = primary;
   return await seedEmptyStore(node, { spec: place.spec, systemIdentifier, timeline, term }, clock);
 }
@@ -96,7 +102,7 @@ export async function knownCluster(node: NodeFile, clock: Clock): Promise<KnownC
   }
 }
 
-function storeOf({ cluster, node, store }: NodeFile, clock: Clock): Store {
+export function storeOf({ cluster, node, store }: NodeFile, clock: Clock): Store {
   if (store === null) throw new UnderstudyError('REFUSED', `${node} has no access to a store`);
   return openStore(store, cluster, clock);
 }

@@ -61,6 +61,8 @@ export interface Wishes {
   readonly yes: boolean;
   /** Left out: it is restored and not started. */
   readonly recover: RecoverParts | null;
+  /** Everything is copied, and no server has been started on it. */
+  readonly beforeRecovery?: (into: string) => Promise<void>;
 }
 
 export interface RestoreOutcome {
@@ -91,6 +93,7 @@ export async function carryOut(
       endMark(restored.into, 'restored');
       return { restored, recovered: null };
     }
+    await wishes.beforeRecovery?.(restored.into);
     const { recoverDirectory } = await import('../restoring/recover.ts');
     const show = ({ lastCommitAt, lsn }: { readonly lsn: string; readonly lastCommitAt: string | null }): void =>
       line.show(`recovering: ${lsn}${lastCommitAt === null ? '' : `, ${lastCommitAt}`}`, Date.now());

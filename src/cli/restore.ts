@@ -1,7 +1,8 @@
-/** `understudy restore`: the database as it was at a moment, into a directory beside the live one. */
+/** `understudy restore`: the database as it was at a moment, into a directory beside the live one, or the whole cluster in place. */
 import { chownSync, mkdirSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
+import type { Place } from '../by-hand/place.ts';
 import { usualSegmentBytes } from '../core/backups/segment-size.ts';
 import { exitCodes } from '../errors/exit-codes.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
@@ -9,7 +10,7 @@ import type { Call, CommonOptions, Perform } from './call.ts';
 import { nodeName } from './option-values.ts';
 import { startCommand } from './start-command.ts';
 
-interface RestoreOptions extends CommonOptions {
+export interface RestoreOptions extends CommonOptions {
   readonly to: string;
   readonly into: string;
   readonly from?: string;
@@ -25,21 +26,25 @@ Examples:
   understudy restore --to "2 h ago" --into /srv/restored/shop
   understudy restore --to 0/3000028 --into /srv/restored/shop --yes --json
   understudy restore --to name:before-upgrade --into /srv/restored/shop --no-recover
+  understudy restore --to "2026-11-19 14:00" --into pg0
 
 It is called on a database node, as root or as the user of the agent, or in a stage's directory; it asks no agent and no store. A
 time without a zone is local time. What is in the directory already is kept beside it. The directory is recovered to the target,
 promoted and stopped; it archives nothing, and no live server is touched. When it was killed, the same command goes on with it.
+
+With a node's name the whole cluster goes back, in place. Every agent and the node's server are stopped first, and it is refused (exit code
+3) while anything lives; the store must answer. The node is primary when the agents start, and the others come back from it.
 `;
 
 export function declareRestore(program: Command, perform: Perform): void {
   program
     .command('restore')
-    .summary('the cluster as it was, beside the live one')
+    .summary('the cluster as it was, beside the live one or in its place')
     .description(
-      'Restores the cluster as it was at a moment from the repository of backups into a directory; a plan is shown first.',
+      'Restores the cluster as it was at a moment from the repository of backups into a directory, or into a node whose cluster is stopped; a plan is shown first.',
     )
     .requiredOption('--to <target>', 'a time, "2 h ago", an LSN, xid:ID, name:NAME, or latest')
-    .requiredOption('--into <directory>', "the data directory to be; no node's own")
+    .requiredOption('--into <place>', 'the data directory to be, or a database node of this machine')
     .option('--from <node>', 'the database node of this machine whose access to the repository is used', nodeName)
     .option('--delta', 'write over what is there, and copy only what differs')
     .option('--no-recover', 'leave it as it was restored: it recovers when it is started')
@@ -54,12 +59,19 @@ export function declareRestore(program: Command, perform: Perform): void {
 }
 
 async function restore(call: Call, options: RestoreOptions): Promise<number> {
+  const { findPlace } = await import('../by-hand/place.ts');
+  const place = await findPlace(call.io.cwd);
+  if (place.spec.spec.backups === null)
+    throw new UnderstudyError('REFUSED', 'no backups are declared', { hint: 'declare `backups`' });
+  if (place.spec.spec.nodes.some(({ name }) => name === options.into)) {
+    return await (await import('./restore-node.ts')).restoreNode(call, place, options.into, options);
+  }
   const [{ carryOut, planOrRefuse, readTarget }, text] = await Promise.all([
     import('./restore-run.ts'),
     import('./restore-text.ts'),
   ]);
   const target = readTarget(options.to);
-  const site = await siteOf(call, options);
+  const site = await siteOf(call, place, options);
   const { parts, recoverBase } = site;
   const recovers = options.recover;
   const plan = await planOrRefuse(call, parts, {
@@ -82,9 +94,9 @@ async function restore(call: Call, options: RestoreOptions): Promise<number> {
 }
 
 /** From here on this process is the agent's user: what is restored is to be PostgreSQL's. */
-async function siteOf(call: Call, options: RestoreOptions) {
+async function siteOf(call: Call, place: Place, options: RestoreOptions) {
   const [
-    { dataDirectory, findPlace },
+    { dataDirectory },
     { createRepository },
     { becomeAccount },
     { findBinaries },
@@ -100,19 +112,11 @@ async function siteOf(call: Call, options: RestoreOptions) {
     import('../postgres/control-file.ts'),
     import('./restore-run.ts'),
   ]);
-  const place = await findPlace(call.io.cwd);
   const files = place.here.filter(({ role }) => role === 'database');
   const file = files.find(({ node }) => options.from === undefined || node === options.from);
   if (file === undefined)
     throw new UnderstudyError('NOT_FOUND', `there is no database node ${options.from ?? ''} on this machine`);
   const { spec } = place.spec;
-  if (spec.nodes.some(({ name }) => name === options.into)) {
-    throw new UnderstudyError('REFUSED', `${options.into} is a node, and its data directory belongs to its agent`, {
-      hint: 'restore into a directory, start it, and take from it what is missing (pg_dump -h DIRECTORY); how to go back as a whole: docs/backups.md',
-    });
-  }
-  if (spec.backups === null)
-    throw new UnderstudyError('REFUSED', 'no backups are declared', { hint: 'declare `backups`' });
   const into = resolve(call.io.cwd, options.into);
   const parentsByRoot = place.account !== null && process.geteuid?.() === 0;
   if (place.account !== null) {

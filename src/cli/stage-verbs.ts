@@ -1,5 +1,5 @@
 /**
- * Carries out `stage up`, `down` and `join`.
+ * Carries out `stage up`, `down`, `stop` and `join`.
  *
  * Invariant: an `up` that fails or is interrupted leaves no process running; neither does one in the foreground, however
  * it ends, save by SIGKILL (then `stage down`).
@@ -7,7 +7,7 @@
 import { exitCodes } from '../errors/exit-codes.ts';
 import { describeError, UnderstudyError } from '../errors/understudy-error.ts';
 import { contextFile, findStage, type StageRecord } from '../stage/record.ts';
-import { stageDown, stageJoin, stageUp } from '../stage/stage.ts';
+import { stageDown, stageJoin, stageStop, stageUp } from '../stage/stage.ts';
 import { createLinuxClock } from '../timing/linux-clock.ts';
 import type { Call } from './call.ts';
 import { giveLostSecret, readLost, recoveredStage } from './stage-recovered.ts';
@@ -118,6 +118,13 @@ export async function downStage({ io, terminal }: Call, purge: boolean): Promise
   else if (result === null) terminal.print('There is no stage in this directory.');
   else terminal.print(`${countText(result.ended, 'process', 'processes')} ended${purge ? ', files removed' : ''}.`);
   if (!purge && result?.damage) terminal.note(`${result.damage.message}; ${result.damage.hint}`);
+  return exitCodes.done;
+}
+
+export async function stopStage({ io, terminal }: Call): Promise<number> {
+  const ended = await stageStop({ directory: io.cwd, clock: createLinuxClock() });
+  if (terminal.json) terminal.printJson({ ended });
+  else terminal.print(`${countText(ended, 'process', 'processes')} ended. Go on with understudy stage up --detach`);
   return exitCodes.done;
 }
 

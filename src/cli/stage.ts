@@ -78,6 +78,19 @@ export function declareStage(program: Command, perform: Perform): void {
       );
     });
   stage
+    .command('stop')
+    .summary('end its agents and servers, and nothing else')
+    .description(
+      'Ends the agents and the PostgreSQL of every node, as one does before the cluster is taken back to a moment. The store and the poolers go on; `stage up --detach` starts the agents again.',
+    )
+    .option('--json', 'print the outcome as JSON')
+    .addHelpText('after', '\nExample:\n  understudy stage stop\n')
+    .action((_, command: Command) =>
+      perform(command.optsWithGlobals<CommonOptions>(), async (call) =>
+        (await import('./stage-verbs.ts')).stopStage(call),
+      ),
+    );
+  stage
     .command('join')
     .argument('<node>', 'a node that the cluster file names and the stage has not', nodeName)
     .summary('start the agent of a new node')

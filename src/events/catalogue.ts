@@ -68,6 +68,10 @@ export const eventCatalogue = {
   },
   'repository.reached': { severity: 'notice', sentence: '{node} reaches the repository of backups again' },
   'postgres.promoted': { severity: 'notice', sentence: '{node} accepts writes, term {term}, timeline {timeline}' },
+  'cluster.taken_back': {
+    severity: 'alarm',
+    sentence: '{node} took the whole cluster back to {target}: timeline {timeline}, from {lsn} on',
+  },
   'postgres.cloned': { severity: 'notice', sentence: '{node} was cloned from {from}' },
   'postgres.base_failed': {
     severity: 'warning',

@@ -19,7 +19,7 @@ import { launchAgent } from './launch.ts';
 import { chooseNetwork } from './network.ts';
 import { writeNodeFiles, writePeople } from './node-files.ts';
 import { makeNodeHome, prepare } from './premises.ts';
-import { endProcesses, endStrays } from './processes.ts';
+import { endProcesses, endStrays, type StageProcessKind } from './processes.ts';
 import { publishCertificates } from './publication.ts';
 import { untilReady } from './readiness.ts';
 import { findStage, requireStage, type StageNode, type StageRecord, saveRecord, stageDirectory } from './record.ts';
@@ -162,6 +162,17 @@ function readStage(directory: string): {
     if (!isUnderstudyError(error, 'CONFIG_INVALID')) throw error;
     return { record: null, damage: error };
   }
+}
+
+/**
+ * Ends what acts: the keeper, agents and servers. Store, poolers and hosts go on; `stageUp` starts the rest again. Answers how many
+ * processes it ended. Throws STAGE_MISSING.
+ */
+export async function stageStop(request: { readonly directory: string; readonly clock: Clock }): Promise<number> {
+  const record = requireStage(request.directory);
+  await endKeeper(record, request.clock);
+  const stays: readonly StageProcessKind[] = ['store', 'pooler', 'namespace'];
+  return await endProcesses(record, request.clock, ({ kind }) => !stays.includes(kind));
 }
 
 /** Starts the agent of a node that the spec names and the stage has not. Throws NOT_FOUND, STAGE_MISSING. */
