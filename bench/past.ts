@@ -40,7 +40,7 @@ async function openWorld(): Promise<World> {
   const db1 = cluster.node('db1');
   const { major, port } = cluster.spec.postgres;
   const repository = createRepository({
-    ...{ cluster: 'bench', major, stateDirectory: join(cluster.directory, 'state'), program: null },
+    ...{ cluster: 'bench', major, stateDirectory: join(cluster.directory, 'state') },
     server: { dataDirectory: db1.layout.data, socketDirectory: db1.layout.run, port },
   });
   const path = join(cluster.directory, 'repository');

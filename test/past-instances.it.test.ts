@@ -49,7 +49,7 @@ beforeAll(async () => {
   const { major, port } = cluster.spec.postgres;
   binaries = await findBinaries(major, null);
   repository = createRepository({
-    ...{ cluster: 'test', major, stateDirectory: at('state'), program: null },
+    ...{ cluster: 'test', major, stateDirectory: at('state') },
     server: { dataDirectory: db1.layout.data, socketDirectory: db1.layout.run, port },
   });
   for (const name of ['repository', 'live']) mkdirSync(at(name), { mode: 0o700 });

@@ -41,7 +41,6 @@ function repositoryOf(node: TestNode, name = 'state', dataDirectory = node.layou
     major: cluster.spec.postgres.major,
     server: { dataDirectory, socketDirectory, port: cluster.spec.postgres.port },
     stateDirectory: join(cluster.directory, node.name, name),
-    program: null,
   });
 }
 

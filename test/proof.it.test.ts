@@ -74,7 +74,7 @@ beforeAll(async () => {
   const { port } = cluster.spec.postgres;
   major = cluster.spec.postgres.major;
   repository = createRepository({
-    ...{ cluster: 'test', major, stateDirectory: place('state'), program: null },
+    ...{ cluster: 'test', major, stateDirectory: place('state') },
     server: { dataDirectory: db1.layout.data, socketDirectory: db1.layout.run, port },
   });
   prover = createProver({

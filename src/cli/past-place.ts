@@ -75,7 +75,7 @@ export async function pastPlace(call: Call, node?: string): Promise<PastPlace> {
     becomeAccount(place.account);
   }
   const repository = createRepository({
-    ...{ cluster: file.cluster, major, stateDirectory: directories.state, program: null, isKeptByOther: true },
+    ...{ cluster: file.cluster, major, stateDirectory: directories.state, isKeptByOther: true },
     server: { dataDirectory: dataDirectory(place, file), socketDirectory: directories.run, port },
   });
   const parts: PastParts = {

@@ -63,7 +63,7 @@ async function recoverAll({ call, clock, configuration, options, site, spec, tar
   if (file !== null) await requireEmptyStore(file, clock);
   const { major, port } = spec.postgres;
   const repository = createRepository({
-    ...{ cluster: spec.cluster, major, stateDirectory: site.scratch, program: null },
+    ...{ cluster: spec.cluster, major, stateDirectory: site.scratch },
     server: { dataDirectory: site.data, socketDirectory: site.run, port },
   });
   await repository.configure(configuration);

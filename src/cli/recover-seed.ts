@@ -68,7 +68,7 @@ async function installConfiguration(
   configuration: RepositoryConfiguration,
 ): Promise<void> {
   const own = createRepository({
-    ...{ cluster, major, stateDirectory: directories.state, program: null },
+    ...{ cluster, major, stateDirectory: directories.state },
     server: { dataDirectory: data, socketDirectory: directories.run, port },
   });
   await own.configure(configuration);

@@ -127,7 +127,7 @@ async function siteOf(call: Call, place: Place, options: RestoreOptions) {
   const control = readControl(`${data}/global/pg_control`);
   const { major, port } = spec.postgres;
   const repository = createRepository({
-    ...{ cluster: file.cluster, major, stateDirectory: file.directories.state, program: null, isKeptByOther: true },
+    ...{ cluster: file.cluster, major, stateDirectory: file.directories.state, isKeptByOther: true },
     server: { dataDirectory: data, socketDirectory: file.directories.run, port },
   });
   const clock = createLinuxClock();

@@ -52,7 +52,6 @@ export function localRepositories({ file }: Foundation): (spec: Spec) => Reposit
         major,
         server: { dataDirectory: data, socketDirectory: file.directories.run, port },
         stateDirectory: file.directories.state,
-        program: null,
       });
     made.set(key, repository);
     return repository;

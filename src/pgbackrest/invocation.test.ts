@@ -1,10 +1,9 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createInvoker } from './invocation.ts';
-import { repositoryPaths } from './paths.ts';
-import { createRepository } from './repository.ts';
+import { Looking } from './looking.ts';
 
 let directory: string;
 let program: string;
@@ -23,13 +22,9 @@ function says(bytes: number): void {
 
 it('reads a long description of the repository from its beginning on', async () => {
   says(3_000_000);
-  const { configuration } = repositoryPaths(directory);
-  mkdirSync(dirname(configuration), { recursive: true });
-  writeFileSync(configuration, '');
-  const server = { dataDirectory: join(directory, 'data'), socketDirectory: directory, port: 1 };
-  const options = { cluster: 'psf', major: 15, stateDirectory: directory, isKeptByOther: true };
-  const contents = createRepository({ ...options, server, program }).contents({ withinMs: 10_000 });
-  expect(await contents).toMatchObject({ state: 'empty', trouble: null });
+  const invoker = createInvoker({ program, parentWatch: null, configuration: '/nowhere', stanza: 'psf-15' });
+  const looking = new Looking(invoker, join(directory, 'data'));
+  expect(await looking.contents({ withinMs: 10_000 })).toMatchObject({ state: 'empty', trouble: null });
 });
 
 it('says so when there is more than is kept, where all of it is wanted', async () => {

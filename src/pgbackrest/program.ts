@@ -1,6 +1,6 @@
 /** Finds the pgBackRest program, and which version it is. */
 import { UnderstudyError } from '../errors/understudy-error.ts';
-import { findInstalled, isExecutable } from '../process/installed.ts';
+import { findInstalled } from '../process/installed.ts';
 import { run } from '../process/run.ts';
 
 export interface ProgramVersion {
@@ -10,9 +10,8 @@ export interface ProgramVersion {
   readonly minor: number;
 }
 
-/** A path from the node file is taken as it is. `null`: there is none. */
-export function findProgram(named: string | null): string | null {
-  if (named !== null) return isExecutable(named) ? named : null;
+/** `null`: there is none. */
+export function findProgram(): string | null {
   return findInstalled('pgbackrest');
 }
 

@@ -1,29 +1,26 @@
 /**
  * The repository of one cluster by pgBackRest, seen from one node (ports/repository.ts).
  *
- * Invariant: what belongs to another cluster is never written to and nothing in it expires. pgBackRest itself compares system
- * identifiers in backups and archiving alone; here every act that writes looks first. Acts that write follow each other, since
- * pgBackRest refuses the second.
+ * Invariant: what belongs to another cluster is never written to and nothing in it expires: every act that writes looks first
+ * (looking.ts). Acts that write follow each other, since pgBackRest refuses the second.
  */
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { type PathPart, pathOfHistory } from '../core/backups/timeline-path.ts';
 import type { ArchivedRange, RepositoryContents } from '../core/repository.ts';
-import { describeError, isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
+import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { ActOptions } from '../ports/postgres.ts';
 import type { Repository, RepositoryConfiguration } from '../ports/repository.ts';
 import { InTurn } from '../timing/in-turn.ts';
 import { ArchiveListing, type ListFolder, newestHistory, newestRoot } from './archive-listing.ts';
 import { type LocalServer, repositoryFiles } from './configuration-file.ts';
-import { parseInfo } from './contents.ts';
-import { failure, isUnclear, messageOf } from './failures.ts';
 import { removeFiles, writeFiles } from './files.ts';
 import { type CommandResult, createInvoker, type Invocation } from './invocation.ts';
 import { newestTime } from './listed-times.ts';
+import { Looking, lookIoTimeoutS, wholeUpToBytes } from './looking.ts';
 import { archiveCommands, repositoryPaths, restoreCommandOf, restoreWork, stanzaName } from './paths.ts';
 import { findParentWatch, findProgram, type ProgramVersion, readVersion } from './program.ts';
 import { ProgressReader } from './progress.ts';
 import { restoreOptions } from './restore-options.ts';
-import { systemIdentifierOf } from './system-identifier.ts';
 import { parseVerification } from './verification.ts';
 
 export interface RepositoryOptions {
@@ -32,38 +29,12 @@ export interface RepositoryOptions {
   readonly server: LocalServer;
   /** The agent's own. */
   readonly stateDirectory: string;
-  /** From the node file; `null`: where it is found. */
-  readonly program: string | null;
   /** Somebody else configures it, as the agent of this node does: what is there already is gone by. */
   readonly isKeptByOther?: boolean;
 }
 
 /** How long a backup waits for a segment to be archived: the archiver may have a whole outage to send before it. In s. */
 const backupArchiveTimeoutS = 900;
-/** A look waits so long for an answer of the repository, in s; pgBackRest tries four times. */
-const lookIoTimeoutS = 5;
-
-interface Look {
-  readonly contents: RepositoryContents;
-  /** Of `trouble`. */
-  readonly code: keyof typeof stateOf | null;
-}
-
-const stateOf = {
-  REPOSITORY_UNREACHABLE: 'unreachable',
-  REPOSITORY_FOREIGN: 'foreign',
-  REPOSITORY_PASSPHRASE: 'foreign',
-} as const;
-
-function trouble(code: keyof typeof stateOf, text: string): Look {
-  return { contents: { state: stateOf[code], trouble: text, backups: [], archived: null }, code };
-}
-
-/** Enough for all attempts of a look, in ms. */
-const lookWithinMs = 60_000;
-
-/** A backup takes some 1,000 bytes there, and a damaged file of a verification some 100. */
-const wholeUpToBytes = 64 * 1_048_576;
 
 const toldByLine = ['--log-level-console=detail', '--no-log-timestamp'];
 
@@ -74,6 +45,7 @@ class PgbackrestRepository implements Repository {
   readonly #path: string | null;
   readonly #paths;
   readonly #invoker;
+  readonly #looking;
   readonly #writing = new InTurn();
   #version: ProgramVersion | null = null;
   #listing: ArchiveListing | null = null;
@@ -83,13 +55,14 @@ class PgbackrestRepository implements Repository {
     this.#options = options;
     this.stanza = stanzaName(options.cluster, options.major);
     this.#paths = repositoryPaths(options.stateDirectory);
-    this.#path = findProgram(options.program);
+    this.#path = findProgram();
     // Without the program the archiver fails, and the WAL is kept.
-    const program = this.#path ?? options.program ?? 'pgbackrest';
+    const program = this.#path ?? 'pgbackrest';
     this.commands = archiveCommands(program, this.#paths, this.stanza);
     const { configuration } = this.#paths;
     this.#isConfigured = options.isKeptByOther === true && existsSync(configuration);
     this.#invoker = createInvoker({ program, parentWatch: findParentWatch(), configuration, stanza: this.stanza });
+    this.#looking = new Looking(this.#invoker, options.server.dataDirectory);
   }
 
   async program() {
@@ -122,7 +95,7 @@ class PgbackrestRepository implements Repository {
 
   async contents(options: ActOptions): Promise<RepositoryContents> {
     this.#configured();
-    return (await this.#look(options)).contents;
+    return await this.#looking.contents(options);
   }
 
   async archivedRanges(segmentBytes: number, options: ActOptions): Promise<readonly ArchivedRange[]> {
@@ -222,13 +195,17 @@ class PgbackrestRepository implements Repository {
     const work = restoreWork(this.#paths, into);
     mkdirSync(into, { recursive: true, mode: 0o700 });
     const invocation = { ...options, isIdle, onStdout: (chunk: string) => progress.read(chunk) };
-    const result = await this.#invoker.run(
-      'restore',
-      [...restoreOptions(request, command, work), ...toldByLine],
-      invocation,
-    );
-    rmSync(work, { recursive: true, force: true });
-    if (result.code !== 0) throw await this.#explain('RESTORE_FAILED', result, options);
+    const how = [...restoreOptions(request, command, work), ...toldByLine];
+    const result = await this.#invoker
+      .run('restore', how, invocation)
+      .finally(() => rmSync(work, { recursive: true, force: true }));
+    if (result.code !== 0) throw await this.#looking.explain('RESTORE_FAILED', result, options);
+  }
+
+  /** Throws as `Looking.own` does. */
+  async #requireOwn(options: ActOptions): Promise<RepositoryContents> {
+    this.#configured();
+    return await this.#looking.own(options);
   }
 
   #configured(): void {
@@ -239,72 +216,8 @@ class PgbackrestRepository implements Repository {
   async #act(command: string, more: readonly string[], invocation: Invocation): Promise<CommandResult> {
     this.#configured();
     const result = await this.#invoker.run(command, more, invocation);
-    if (result.code !== 0) throw await this.#explain('BACKUP_FAILED', result, invocation);
+    if (result.code !== 0) throw await this.#looking.explain('BACKUP_FAILED', result, invocation);
     return result;
-  }
-
-  async #look(options: ActOptions): Promise<Look> {
-    let said: CommandResult;
-    try {
-      const asked = ['--output=json', `--io-timeout=${lookIoTimeoutS}`];
-      said = await this.#invoker.run('info', asked, { ...options, wholeUpToBytes });
-    } catch (error) {
-      if (!isUnderstudyError(error, 'TIMEOUT')) throw error;
-      return trouble('REPOSITORY_UNREACHABLE', 'the repository did not answer in time');
-    }
-    if (said.code !== 0) throw failure('BACKUP_FAILED', said);
-    const info = parseInfo(said.stdout);
-    if (info.state === 'failed') {
-      const unreachable = await this.#unreachable(options);
-      if (unreachable !== null) return trouble('REPOSITORY_UNREACHABLE', unreachable);
-      return trouble('REPOSITORY_PASSPHRASE', `it can't be read with this passphrase: ${info.message}`);
-    }
-    const { state, backups, archived, systemIdentifier } = info;
-    const own = systemIdentifierOf(this.#options.server.dataDirectory);
-    if (systemIdentifier !== null && own !== null && systemIdentifier !== own) {
-      const said = `it is of the cluster with system identifier ${systemIdentifier}, and this one has ${own}`;
-      return trouble('REPOSITORY_FOREIGN', said);
-    }
-    return { contents: { state, trouble: null, backups, archived }, code: null };
-  }
-
-  /** Throws REPOSITORY_UNREACHABLE, REPOSITORY_FOREIGN, REPOSITORY_PASSPHRASE. */
-  async #requireOwn(options: ActOptions): Promise<RepositoryContents> {
-    this.#configured();
-    const bounds = { withinMs: Math.min(options.withinMs, lookWithinMs) };
-    const { contents, code } = await this.#look({ ...options, ...bounds });
-    if (code !== null) throw new UnderstudyError(code, contents.trouble ?? '');
-    return contents;
-  }
-
-  /** Why, where the exit code alone does not say it. */
-  async #explain(
-    doing: 'BACKUP_FAILED' | 'RESTORE_FAILED',
-    result: CommandResult,
-    options: ActOptions,
-  ): Promise<UnderstudyError> {
-    const plain = failure(doing, result);
-    if (!isUnclear(result) || options.signal?.aborted === true) return plain;
-    try {
-      await this.#requireOwn({ ...options, withinMs: lookWithinMs });
-    } catch (error) {
-      if (isUnderstudyError(error)) {
-        return new UnderstudyError(error.code, `${plain.message}: ${describeError(error)}`);
-      }
-      throw error;
-    }
-    return plain;
-  }
-
-  /** `null`: it answers, and takes the credentials. Lists the place, for which no passphrase is needed. */
-  async #unreachable(options: ActOptions): Promise<string | null> {
-    try {
-      const listed = await this.#invoker.run('repo-ls', [`--io-timeout=${lookIoTimeoutS}`], options);
-      return listed.code === 0 ? null : messageOf(listed);
-    } catch (error) {
-      if (isUnderstudyError(error, 'TIMEOUT')) return 'the repository did not answer in time';
-      throw error;
-    }
   }
 }
 
