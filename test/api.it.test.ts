@@ -30,7 +30,7 @@ const examplePem = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----
 type PostRoute = {
   [Name in RouteName]: (typeof routes)[Name]['method'] extends 'POST' ? Name : never;
 }[RouteName];
-type WithoutBody = 'cancel' | 'checkpoint' | 'reinit' | 'restart';
+type WithoutBody = 'backupPassage' | 'cancel' | 'checkpoint' | 'reinit' | 'restart';
 /** Of every route that takes one. */
 const bodies: Readonly<Record<Exclude<PostRoute, WithoutBody>, unknown>> = {
   token: { node: 'web0', role: null, forMs: 60_000, digest: '0'.repeat(64) },
@@ -58,7 +58,7 @@ const bodies: Readonly<Record<Exclude<PostRoute, WithoutBody>, unknown>> = {
 };
 const isRouteName = (name: string): name is RouteName => Object.hasOwn(routes, name);
 const names = Object.keys(routes).filter(isRouteName);
-const once = names.filter((name) => name !== 'topologyStream');
+const once = names.filter((name) => name !== 'topologyStream' && name !== 'backupPassage');
 
 function ask(
   name: RouteName,

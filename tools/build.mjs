@@ -15,7 +15,12 @@ const staleAfterMs = 10 * 60_000;
 
 const result = await build({
   absWorkingDir: root,
-  entryPoints: { understudy: 'src/cli/main.ts', fence: 'src/fence/main.ts', issuer: 'src/issuer/main.ts' },
+  entryPoints: {
+    understudy: 'src/cli/main.ts',
+    fence: 'src/fence/main.ts',
+    issuer: 'src/issuer/main.ts',
+    passage: 'src/passage/main.ts',
+  },
   outdir: target,
   outExtension: { '.js': '.mjs' },
   chunkNames: 'chunk-[hash]',

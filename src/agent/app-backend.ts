@@ -85,7 +85,7 @@ export function createAppBackend(parts: AppBackendParts): AgentBackend {
     registered: { all: elsewhere, register: elsewhereLater, forget: elsewhereLater },
     authority: { state: elsewhere, renew: elsewhereLater },
     revokeCertificates: elsewhereLater,
-    backups: { standing: elsewhere, order: elsewhereLater, giveSecret: elsewhereLater },
+    backups: { standing: elsewhere, order: elsewhereLater, passage: elsewhereLater, giveSecret: elsewhereLater },
     reinit: elsewhereLater,
     restart: elsewhereLater,
     audit: parts.audit,

@@ -1,11 +1,14 @@
 /** What a database node answers about the backups. Nothing is decided here. */
 import type { BackupAnswers, BackupStanding } from '../api/contract/backups.ts';
+import { isBackup } from '../core/backup-run.ts';
 import type { NextAfter } from '../core/backups/calendar.ts';
 import { nextTimes } from '../core/backups/due.ts';
 import { recoverable } from '../core/backups/standing.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
+import { type BackupNodeOrderParts, orderBackupOfFit } from './backup-node-order.ts';
 import { orderBackup } from './backup-order.ts';
 import { archivingOffNow, recordsOf } from './backup-standing.ts';
+import type { PrimaryPassages } from './primary-passages.ts';
 import { orderProof, type ProofOrderParts } from './proof-order.ts';
 import { hasRepositorySecret, orderRepositorySecret, type RepositoryOrderParts } from './repository-order.ts';
 
@@ -13,12 +16,15 @@ export interface BackupAnswerParts extends RepositoryOrderParts, ProofOrderParts
   /** Why this node can't reach the repository, in one line. */
   readonly trouble: () => string | null;
   readonly nextAfter: NextAfter;
+  readonly passages: Pick<PrimaryPassages, 'open'>;
+  readonly candidates: BackupNodeOrderParts['candidates'];
 }
 
 export function backupAnswers(parts: BackupAnswerParts): BackupAnswers {
   const { mirror } = parts;
   return {
     standing: () => standing(parts),
+    passage: (by, version) => parts.passages.open(by, version),
     giveSecret: (request, by) => orderRepositorySecret(parts, request, by),
     async order({ moment = null, node = null, work }, by) {
       const { lease, spec } = mirror.image;
@@ -26,10 +32,12 @@ export function backupAnswers(parts: BackupAnswerParts): BackupAnswers {
       if (lease?.value.state !== 'held') {
         throw new UnderstudyError('REFUSED', 'there is no primary now', { hint: 'understudy status' });
       }
-      const off = work === 'full' || work === 'differential' ? archivingOffNow(mirror) : null;
+      const off = isBackup(work) ? archivingOffNow(mirror) : null;
       if (off !== null) throw new UnderstudyError('REFUSED', off.text, { hint: off.commands });
+      const { holder } = lease.value;
       if (work === 'proof') return await orderProof(parts, { moment, node }, by);
-      return await orderBackup(parts, work, lease.value.holder, by);
+      if (isBackup(work)) return await orderBackupOfFit(parts, work, holder, node, by);
+      return await orderBackup(parts, work, holder, by);
     },
   };
 }

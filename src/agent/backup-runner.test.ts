@@ -4,7 +4,7 @@ import { exampleRecords } from '../../test/fixtures/records.ts';
 import { specOf } from '../../test/fixtures/spec.ts';
 import { stubRepository } from '../../test/fixtures/stub-repository.ts';
 import { timerClock } from '../../test/fixtures/timer-clock.ts';
-import { stored } from '../../test/fixtures/view.ts';
+import { held, stored } from '../../test/fixtures/view.ts';
 import { type BackupRun, deadAfterMs, endAfterMs, type RepositoryRecord } from '../core/backup-run.ts';
 import type { RepositoryBackup } from '../core/repository.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
@@ -90,6 +90,9 @@ function start(reached: Repository | null = repository()): void {
   const runner = new BackupRunner({
     ...{ self: 'db1', mirror, clock: timerClock, signal: ended.signal, emit: (name) => void emitted.push(name) },
     postgres: { checkpoint: async () => undefined },
+    agentOf: () => {
+      throw new Error('it is primary itself');
+    },
     ...{ repository: () => reached, trouble: () => 'no secret yet', prover },
   });
   running = runner.runForEver();
@@ -97,6 +100,7 @@ function start(reached: Repository | null = repository()): void {
 
 function order(change: Partial<BackupRun> = {}): void {
   const run: BackupRun = { ...exampleRecords['backup-run'], state: 'ordered', counter: 0, progress: null, ...change };
+  if (run.work !== 'proof') mirror.image = { ...mirror.image, lease: held('db1') };
   mirror.put([{ key: keys.backupRun, value: encodeRecord('backup-run', run) }]);
 }
 

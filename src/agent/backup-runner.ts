@@ -8,29 +8,24 @@ import { type BackupRun, beatEveryMs, isEnded } from '../core/backup-run.ts';
 import type { Stored } from '../core/cluster-view.ts';
 import { unreachable } from '../core/exhausted-union.ts';
 import { inOneLine } from '../core/one-line.ts';
-import type { NodeName } from '../core/spec.ts';
 import { isFromSystem } from '../errors/system-error.ts';
 import { describeError, isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
-import type { Clock } from '../ports/clock.ts';
-import type { Postgres } from '../ports/postgres.ts';
 import type { Prover } from '../ports/prover.ts';
 import type { Repository, TransferProgress } from '../ports/repository.ts';
 import type { StoreWrite } from '../ports/store.ts';
 import { encodeRecord } from '../records/codecs.ts';
 import { endedRunKey, keys } from '../records/keys.ts';
 import { BackupLife, type RunShown } from './backup-life.ts';
+import { type BackupWorkParts, makeBackup } from './backup-work.ts';
 import type { ExecutionContext } from './execution-context.ts';
 import { performProof } from './proof-work.ts';
 import type { StoreMirror } from './store-mirror.ts';
 import { takeTurns } from './turns.ts';
 
-export interface BackupRunnerParts {
-  readonly self: NodeName;
+export interface BackupRunnerParts extends BackupWorkParts {
   readonly mirror: Pick<StoreMirror, 'image' | 'transact'>;
-  readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly emit: ExecutionContext['emit'];
-  readonly postgres: Pick<Postgres, 'checkpoint'>;
   /** `null`: it can't be reached from here; `trouble` says why. */
   readonly repository: () => Repository | null;
   readonly trouble: () => string | null;
@@ -39,7 +34,6 @@ export interface BackupRunnerParts {
 
 const lookEveryMs = 200;
 const writeWithinMs = 2_000;
-const checkpointWithinMs = 600_000;
 const sweepAgainMs = 5_000;
 const workWithinMs = 7 * 24 * 3_600_000;
 
@@ -138,14 +132,8 @@ export class BackupRunner {
     const options = { signal, withinMs: workWithinMs };
     switch (work) {
       case 'full':
-      case 'differential': {
-        // Until its first checkpoint a promoted server's control file has its former timeline, and pgBackRest refuses that.
-        await this.#parts.postgres.checkpoint({ signal, withinMs: checkpointWithinMs });
-        await repository.createStanza(options);
-        const backup = await repository.backup(work, onProgress, options);
-        const gone = await repository.expire(options);
-        return [backup.label, ...(gone.length === 0 ? [] : [`expired ${gone.join(', ')}`])].join('; ');
-      }
+      case 'differential':
+        return await makeBackup(this.#parts, repository, work, onProgress, options);
       case 'expire': {
         const gone = await repository.expire(options);
         return gone.length === 0 ? 'nothing has expired' : `expired ${gone.join(', ')}`;

@@ -16,10 +16,9 @@ import { describeError, isUnderstudyError } from '../errors/understudy-error.ts'
 import type { Clock } from '../ports/clock.ts';
 import type { Repository } from '../ports/repository.ts';
 import type { ArchiveHeartbeat, WatchedServer } from './archive-heartbeat.ts';
-import { orderBackup } from './backup-order.ts';
+import { type BackupNodeOrderParts, orderBackupOfFit } from './backup-node-order.ts';
 import { declaredBackups } from './backup-standing.ts';
 import type { ExecutionContext } from './execution-context.ts';
-import type { ProofOrderParts } from './proof-order.ts';
 import { scheduleProof } from './proof-schedule.ts';
 import type { RepositoryStanding } from './repository-standing.ts';
 import type { StoreMirror } from './store-mirror.ts';
@@ -44,7 +43,7 @@ export interface RepositoryWatchParts {
   /** For the log. */
   readonly warn: (text: string) => void;
   readonly nextAfter: NextAfter;
-  readonly candidates: ProofOrderParts['candidates'];
+  readonly candidates: BackupNodeOrderParts['candidates'];
 }
 
 const turnEveryMs = 1_000;
@@ -239,7 +238,7 @@ export class RepositoryWatch {
       ...{ contents, attempts: { underWay: null, failed }, isArchiving },
       ...{ nowMs: clock.wallClock().getTime(), nextAfter },
     });
-    if (owed.do === 'backup') await orderBackup(this.#parts, owed.kind, self, 'schedule');
+    if (owed.do === 'backup') await orderBackupOfFit(this.#parts, owed.kind, self, null, 'schedule');
     else await scheduleProof(this.#parts, backups, contents);
   }
 

@@ -19,8 +19,8 @@ export interface Call {
 
 type Answer = (backend: AgentBackend, call: Call) => unknown;
 
-/** Answered by streams; see serve.ts. */
-export type StreamRoute = 'events' | 'topologyStream';
+/** Answered by streams; see serve.ts and upgrade.ts. */
+export type StreamRoute = 'events' | 'topologyStream' | 'backupPassage';
 
 export const answersByRoute: Readonly<Record<Exclude<RouteName, StreamRoute>, Answer>> = {
   health: (backend) => backend.health(),

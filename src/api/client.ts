@@ -5,6 +5,8 @@
  * the code that the agent answered with. Nothing is tried twice: what to do next is the caller's to know.
  */
 
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Duplex } from 'node:stream';
 import type { z } from 'zod';
 import type { AuditPiece } from '../audit/files.ts';
 import type { AuditState } from '../audit/log.ts';
@@ -61,8 +63,8 @@ import type {
   SwitchoverAnswer,
   SwitchoverRequest,
 } from './contract/orders.ts';
-import { onBehalfOfHeader, type RouteName, routes } from './contract/routes.ts';
-import { exchange, exchangeLines, follow } from './exchange.ts';
+import { dataDirectoryHeader, onBehalfOfHeader, passageProtocol, type RouteName, routes } from './contract/routes.ts';
+import { exchange, exchangeLines, follow, handOver } from './exchange.ts';
 import { answers } from './schemas/answers.ts';
 import { parseTopologyMessage } from './schemas/between-agents.ts';
 import { parseEvent } from './schemas/looks.ts';
@@ -136,6 +138,11 @@ export interface AgentClient {
   acceptAudit(accepted: AuditAcceptance, options?: AskOptions): Promise<void>;
   backups(options?: AskOptions): Promise<BackupStanding>;
   orderBackup(request: BackupOrderRequest, options?: AskOptions): Promise<BackupRun>;
+  /** The primary's end of a backup that this node makes; `version`: of pgBackRest here. Throws REFUSED. */
+  backupPassage(
+    version: string,
+    options?: AskOptions,
+  ): Promise<{ readonly connection: Duplex; readonly dataDirectory: string }>;
   giveRepositorySecret(
     request: RepositorySecretRequest,
     options?: AskOptions,
@@ -240,6 +247,14 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
     },
     backups: (asked) => call('backups', answers.backups, asked),
     orderBackup: (body, asked) => call('orderBackup', answers.orderBackup, asked, { body }),
+    async backupPassage(version, asked) {
+      const { method, path } = routes.backupPassage;
+      const ask = { method, path: `${path}?version=${encodeURIComponent(version)}` };
+      const withinMs = patienceFor('backupPassage');
+      const pathIn = (headers: IncomingHttpHeaders) => answers.backupPassage.parse(headers[dataDirectoryHeader]);
+      const { said, socket } = await handOver(connection, ask, passageProtocol, pathIn, { withinMs, ...asked });
+      return { connection: socket, dataDirectory: said };
+    },
     giveRepositorySecret: (body, asked) => call('repositorySecret', answers.repositorySecret, asked, { body }),
     reinit: (body = {}, asked) => call('reinit', answers.reinit, asked, { body }),
     restart: (body = {}, asked) => call('restart', answers.restart, asked, { body }),

@@ -7,8 +7,9 @@
  * its end with the former ones. Nothing is tried twice here.
  */
 import { X509Certificate } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { Agent, request as httpsRequest } from 'node:https';
+import type { Duplex } from 'node:stream';
 import { checkServerIdentity, createSecureContext, type PeerCertificate, TLSSocket } from 'node:tls';
 import { tlsLimits } from '../core/tls-policy.ts';
 import { describeError, UnderstudyError } from '../errors/understudy-error.ts';
@@ -40,6 +41,12 @@ export interface Outgoing {
   readonly signal: AbortSignal;
 }
 
+/** With the head of the answer that did. */
+export interface HandedOver {
+  readonly socket: Duplex;
+  readonly headers: IncomingHttpHeaders;
+}
+
 const keptConnections = 4;
 
 const reasons: Readonly<Record<string, string>> = {
@@ -54,6 +61,8 @@ export class Connection {
   #tls: Credentials;
   #agent: Agent;
   readonly #former = new Set<Agent>();
+  /** Connections that are somebody's own. */
+  readonly #handedOver = new Set<Duplex>();
   readonly #revoked: ConnectionOptions['revoked'];
   readonly #forget: () => void;
 
@@ -70,23 +79,38 @@ export class Connection {
 
   /** Settles when the head of the answer has come. Throws AGENT_UNREACHABLE, CERTIFICATE_REFUSED. */
   send(outgoing: Outgoing): Promise<IncomingMessage> {
-    const { address, hostName, port } = this.#to;
-    const { body, headers = {}, method, path, signal } = outgoing;
+    const { hostName } = this.#to;
+    const { body, headers = {}, signal } = outgoing;
     return new Promise((resolve, reject) => {
       const request = httpsRequest({
-        agent: this.#current(),
-        host: address,
-        port,
-        servername: hostName,
-        method,
-        path,
-        signal,
-        setHost: false,
+        ...this.#options(outgoing),
         headers: { host: hostName, ...headers, ...(body === undefined ? {} : jsonHeaders(body)) },
       });
       request.on('response', resolve);
       request.on('error', (error) => reject(this.failure(error, signal)));
       request.end(body);
+    });
+  }
+
+  /**
+   * Asks for the connection itself. Settles with it, or with the head of an answer that refuses it; the signal is of the asking alone. It
+   * is not kept for other requests, and goes when the peer's certificate is revoked. Throws as `send` does.
+   */
+  upgrade(outgoing: Omit<Outgoing, 'body'>, protocol: string): Promise<HandedOver | IncomingMessage> {
+    const { signal } = outgoing;
+    const headers = { ...outgoing.headers, connection: 'upgrade', upgrade: protocol };
+    return new Promise((resolve, reject) => {
+      const request = httpsRequest({ ...this.#options(outgoing), headers: { host: this.#to.hostName, ...headers } });
+      request.on('upgrade', ({ headers }, socket, head) => {
+        this.#handedOver.add(socket);
+        socket.once('close', () => this.#handedOver.delete(socket));
+        socket.on('error', () => socket.destroy());
+        if (head.length > 0) socket.unshift(head);
+        resolve({ socket, headers });
+      });
+      request.on('response', resolve);
+      request.on('error', (error) => reject(this.failure(error, signal)));
+      request.end();
     });
   }
 
@@ -114,16 +138,24 @@ export class Connection {
   close(): void {
     this.#forget();
     for (const agent of [this.#agent, ...this.#former]) agent.destroy();
+    for (const socket of this.#handedOver) socket.destroy();
   }
 
   /** An agent whose certificate is revoked while it speaks is heard no longer. */
   #endRevoked(): void {
-    for (const agent of [this.#agent, ...this.#former]) {
-      for (const socket of [...Object.values(agent.sockets), ...Object.values(agent.freeSockets)].flat()) {
-        const shown = socket instanceof TLSSocket ? socket.getPeerX509Certificate() : undefined;
-        if (shown !== undefined && this.#revoked?.has(shown.serialNumber) === true) socket?.destroy();
-      }
+    const kept = [this.#agent, ...this.#former].flatMap((agent) =>
+      [...Object.values(agent.sockets), ...Object.values(agent.freeSockets)].flat(),
+    );
+    for (const socket of [...kept, ...this.#handedOver]) {
+      const shown = socket instanceof TLSSocket ? socket.getPeerX509Certificate() : undefined;
+      if (shown !== undefined && this.#revoked?.has(shown.serialNumber) === true) socket?.destroy();
     }
+  }
+
+  #options({ method, path, signal }: Outgoing) {
+    const { address, hostName, port } = this.#to;
+    const where = { host: address, port, servername: hostName };
+    return { agent: this.#current(), ...where, method, path, signal, setHost: false };
   }
 
   #current(): Agent {

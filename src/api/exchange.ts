@@ -4,7 +4,8 @@
  * Invariant: whatever comes back is of the shape asked for, or an `UnderstudyError`: the peer's own, AGENT_UNREACHABLE,
  * CERTIFICATE_REFUSED, or ANSWER_INVALID when it makes no sense.
  */
-import type { IncomingMessage } from 'node:http';
+import { type IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { z } from 'zod';
 import { describeError, isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
 import type { Connection } from './connection.ts';
@@ -86,6 +87,32 @@ export async function follow<T>(
     throw connection.failure(new Error('the stream ended'), deadline.signal);
   } catch (error) {
     if (!signal.aborted) throw error;
+  } finally {
+    deadline.release();
+  }
+}
+
+/** The connection itself, upgraded, and what the head says; the time and the signal are of the asking alone. */
+export async function handOver<T>(
+  connection: Connection,
+  ask: Pick<Ask, 'method' | 'path'>,
+  protocol: string,
+  parse: (headers: IncomingHttpHeaders) => T,
+  options: ExchangeOptions,
+): Promise<{ readonly socket: Duplex; readonly said: T }> {
+  const deadline = new Deadline(options.withinMs, `did not answer within ${options.withinMs} ms`, options.signal);
+  try {
+    const answered = await connection.upgrade({ ...ask, signal: deadline.signal }, protocol);
+    if (answered instanceof IncomingMessage) {
+      throw refusalIn(answered.statusCode, await readText(connection, answered, deadline.signal));
+    }
+    const { headers, socket } = answered;
+    try {
+      return { socket, said: parse(headers) };
+    } catch (error) {
+      socket.destroy();
+      throw invalid(describeError(error), error);
+    }
   } finally {
     deadline.release();
   }

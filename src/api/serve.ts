@@ -16,7 +16,7 @@ import type { AgentBackend } from './contract/backend.ts';
 import type { Identity } from './contract/identities.ts';
 import { onBehalfOfHeader, type RouteName, routes } from './contract/routes.ts';
 import { type EventStream, lineOf } from './event-stream.ts';
-import { failureOf } from './failure.ts';
+import { failureOf, HttpError } from './failure.ts';
 import { readJsonBody, type Target, targetOf } from './request.ts';
 import { eventsQuery } from './schemas/queries.ts';
 import type { TopologyStream } from './topology-stream.ts';
@@ -55,6 +55,7 @@ export async function serve(serving: Serving, request: IncomingMessage, response
       stream(serving, target, peer, identity, response);
       return;
     }
+    if (target.route === 'backupPassage') throw new HttpError(426, 'it takes a connection, not a request');
     const caller = callerOf(identity, headerOf(request, onBehalfOfHeader), target.route);
     const body = routes[target.route].method === 'POST' ? await readJsonBody(request) : undefined;
     const answer = answersByRoute[target.route];
@@ -67,13 +68,12 @@ export async function serve(serving: Serving, request: IncomingMessage, response
     );
     send(response, 200, value);
   } catch (error) {
-    if (isUnderstudyError(error) && (error.code === 'FORBIDDEN' || error.code === 'CERTIFICATE_REFUSED'))
-      recordRefusal(serving, peer, request, error);
+    recordRefusal(serving, peer, request, error);
     sendFailure(serving, error, request, response);
   }
 }
 
-function connectedPeer({ peers }: Serving, { socket }: IncomingMessage): Peer {
+export function connectedPeer({ peers }: Serving, { socket }: IncomingMessage): Peer {
   if (!(socket instanceof TLSSocket) || !socket.authorized) {
     throw new UnderstudyError('CERTIFICATE_REFUSED', 'the connection is not verified');
   }
@@ -82,7 +82,9 @@ function connectedPeer({ peers }: Serving, { socket }: IncomingMessage): Peer {
   return peer;
 }
 
-function recordRefusal({ audit }: Serving, peer: Peer | null, request: IncomingMessage, error: UnderstudyError): void {
+/** Of whoever may not; other errors are none. */
+export function recordRefusal({ audit }: Serving, peer: Peer | null, request: IncomingMessage, error: unknown): void {
+  if (!isUnderstudyError(error) || (error.code !== 'FORBIDDEN' && error.code !== 'CERTIFICATE_REFUSED')) return;
   const who = peer === null ? { as: 'nobody known', from: request.socket.remoteAddress } : whoIs(peer);
   const [path] = (request.url ?? '').split('?');
   audit.record('request.refused', who, { route: `${request.method} ${path}`, because: error.message });

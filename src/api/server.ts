@@ -22,6 +22,7 @@ import { type ApiLog, serve } from './serve.ts';
 import { followTls, tlsOptions } from './server-tls.ts';
 import { defaultStreamLimits, type StreamLimits } from './stream-writer.ts';
 import { TopologyStream } from './topology-stream.ts';
+import { serveUpgrades } from './upgrade.ts';
 
 export interface ApiServerOptions {
   readonly backend: AgentBackend;
@@ -80,6 +81,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     },
   );
   server.maxConnections = maxConnections;
+  const endUpgraded = serveUpgrades(server, serving);
   const renew = followTls(server, { tls: options.tls, spoken }, policy);
   const forget = revoked === undefined ? () => undefined : endRevoked(server, revoked);
   onRefusedHandshake(server, ({ because, from }) => {
@@ -107,6 +109,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       forget();
       topology.close();
       events.close();
+      endUpgraded();
       if (server.listening) await endServer(server, closePatienceMs);
     },
   };

@@ -31,6 +31,7 @@ export const auditCatalogue = {
   'handshake.refused': { sentence: 'did not get past the TLS handshake: {because}', isLimited: true },
   'enrolment.refused': { sentence: 'was refused to enrol as {node}: {because}', isLimited: true },
   'enrolment.granted': { sentence: 'enrolled as {node}, by a token that {orderedBy} had ordered: {purposes}' },
+  'passage.opened': { sentence: 'reached for the server and its files, for the backup {run}' },
   // orders, before they are carried out, and what became of them
   'order.apply': { sentence: 'ordered to apply a spec (SHA-256 {digest}) over revision {baseRevision}' },
   'order.switchover': { sentence: 'ordered a switchover to {to}' },

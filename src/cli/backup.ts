@@ -14,6 +14,7 @@ import type { Call, CommonOptions, Perform } from './call.ts';
 interface NowOptions extends CommonOptions {
   readonly full?: boolean;
   readonly differential?: boolean;
+  readonly on?: string;
   readonly wait: boolean;
 }
 
@@ -65,9 +66,13 @@ export function declareBackup(program: Command, perform: Perform): void {
     .description('Makes a backup now: a full one if there is none, else what has changed since the last full one.')
     .option('--full', 'everything')
     .option('--differential', 'what has changed since the last full one')
+    .option('--on <node>', 'this node makes it; a standby that is fit, by default')
     .option('--no-wait', 'only order it')
     .option('--json', 'print it as JSON')
-    .addHelpText('after', '\nExamples:\n  understudy backup now\n  understudy backup now --full --no-wait\n')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  understudy backup now\n  understudy backup now --full --no-wait\n  understudy backup now --on db2\n',
+    )
     .action((_, command: Command) => {
       const options = command.optsWithGlobals<NowOptions>();
       if (options.full === true && options.differential === true) {
@@ -182,17 +187,18 @@ async function info(call: Call, label: string | undefined): Promise<number> {
 }
 
 async function now(call: Call, options: NowOptions): Promise<number> {
-  if (options.full === true) return await order(call, 'full', options.wait);
-  if (options.differential === true) return await order(call, 'differential', options.wait);
+  const { on, wait } = options;
+  if (options.full === true) return await order(call, 'full', wait, on);
+  if (options.differential === true) return await order(call, 'differential', wait, on);
   const { repository } = await standingOf(call);
   const hasFull = repository?.contents.backups.some(({ kind }) => kind === 'full') === true;
-  return await order(call, hasFull ? 'differential' : 'full', options.wait);
+  return await order(call, hasFull ? 'differential' : 'full', wait, on);
 }
 
-async function order(call: Call, work: BackupWork, waits: boolean): Promise<number> {
+async function order(call: Call, work: BackupWork, waits: boolean, node?: string): Promise<number> {
   const { terminal } = call;
   const access = await call.cluster();
-  const ordered = await access.order((client, asking) => client.orderBackup({ work }, asking), orderWithinMs);
+  const ordered = await access.order((client, asking) => client.orderBackup({ work, node }, asking), orderWithinMs);
   if (!waits) {
     if (terminal.json) terminal.printJson(ordered);
     else terminal.print(`${ordered.id}: ${work} was ordered of ${ordered.node}`);

@@ -1,6 +1,6 @@
 /** Whether the repository takes what comes, and what is done with it, for people: `backup list` and `backup info`. */
 import type { BackupStanding } from '../api/contract/backups.ts';
-import { type BackupRun, isEnded } from '../core/backup-run.ts';
+import { type BackupRun, isBackup, isEnded } from '../core/backup-run.ts';
 import { repositoryUrl } from '../core/backups-spec.ts';
 import { type BackupListFacts, backupListText } from './backup-text.ts';
 import { dateText, describeWindow } from './window-text.ts';
@@ -29,7 +29,15 @@ export function listLines(standing: BackupStanding, shown: Shown): readonly stri
   const facts = listFacts(standing, shown);
   if (standing.declared === null) return [undeclared];
   const list = facts === null ? ['The repository has not been looked at yet.'] : backupListText(facts);
-  return [...list, ...troubleLines(standing, shown.nowMs)];
+  return [...list, ...makers(standing), ...troubleLines(standing, shown.nowMs)];
+}
+
+/** Only the last of each kind is known. */
+function makers({ ended }: BackupStanding): readonly string[] {
+  const made = ended.filter(({ state, work }) => state === 'done' && isBackup(work));
+  return made.length === 0
+    ? []
+    : [`made by: ${made.map(({ node, work }) => `the last ${work} one ${node}`).join(', ')}`];
 }
 
 export function infoLines(standing: BackupStanding, { nowMs }: Shown): readonly string[] {
@@ -47,7 +55,7 @@ export function infoLines(standing: BackupStanding, { nowMs }: Shown): readonly 
     ...(repository === null ? ['The repository has not been looked at yet.'] : [safeText(repository.safeUntil, nowMs)]),
     ...troubleLines(standing, nowMs),
     ...(times.length === 0 ? [] : [`next: ${times.join(', ')}`]),
-    ...ended.map((run) => `last ${run.work}: ${run.id} ${endText(run, nowMs)}`),
+    ...ended.map((run) => `last ${run.work}: ${run.id} on ${run.node} ${endText(run, nowMs)}`),
   ];
 }
 
@@ -65,7 +73,7 @@ function troubleLines(
     ...(hasSecret && contents?.trouble != null ? [`! the repository is ${contents.state}: ${contents.trouble}`] : []),
     ...(stalled === null ? [] : [`! no WAL was archived for ${ageText(nowMs - Date.parse(stalled.since))}: it waits`]),
     ...(run !== null && !isEnded(run) ? [`${run.id}: ${run.work} on ${run.node} is under way${percent(run)}`] : []),
-    ...(run?.state === 'failed' ? [`! ${run.id}: ${run.work} ${endText(run, nowMs)}`] : []),
+    ...(run?.state === 'failed' ? [`! ${run.id}: ${run.work} on ${run.node} ${endText(run, nowMs)}`] : []),
   ];
 }
 

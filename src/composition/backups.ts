@@ -6,16 +6,18 @@ import { backupAnswers } from '../agent/backup-answers.ts';
 import { BackupRunner } from '../agent/backup-runner.ts';
 import { archivingOffNow } from '../agent/backup-standing.ts';
 import type { DatabaseNode } from '../agent/database-node.ts';
+import { PrimaryPassages } from '../agent/primary-passages.ts';
 import { RepositoryAccess } from '../agent/repository-access.ts';
 import { hasRepositorySecret } from '../agent/repository-order.ts';
 import { RepositoryStanding } from '../agent/repository-standing.ts';
 import { RepositoryWatch } from '../agent/repository-watch.ts';
+import type { PrimaryAgent } from '../agent/standby-passage.ts';
 import type { BackupAnswers } from '../api/contract/backups.ts';
 import type { DoctorFinding } from '../api/contract/looks.ts';
 import { repositoryUrl } from '../core/backups-spec.ts';
 import { inOneLine } from '../core/one-line.ts';
 import { isHolder } from '../core/situation.ts';
-import type { Spec } from '../core/spec.ts';
+import type { NodeName, Spec } from '../core/spec.ts';
 import { checkBackups } from '../doctor/backups.ts';
 import { lookBriefly } from '../doctor/brief-look.ts';
 import { describeError, isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
@@ -30,7 +32,7 @@ import { nextAfter } from '../timing/cron.ts';
 import { secretsOf } from './certificates.ts';
 import type { Foundation } from './foundation.ts';
 import { diskFreeBytes } from './local-server.ts';
-import { proofCandidates, proverOf } from './proofs.ts';
+import { proverOf, workCandidates } from './proofs.ts';
 
 /** Whoever asks waits for the answers of all nodes. */
 const lookWithinMs = 4_000;
@@ -45,12 +47,13 @@ export interface Backups {
 }
 
 export interface BackupParts {
+  readonly agentOf: (node: NodeName) => PrimaryAgent;
   readonly agent: DatabaseNode;
   readonly spec: () => Spec | null;
   readonly repositoryOf: (spec: Spec) => Repository;
 }
 
-export function backupsOf(foundation: Foundation, { agent, spec, repositoryOf }: BackupParts): Backups {
+export function backupsOf(foundation: Foundation, { agent, agentOf, spec, repositoryOf }: BackupParts): Backups {
   const { clock, file, log } = foundation;
   const { emit, mirror, signal } = agent;
   const sealer = createSealer({
@@ -60,7 +63,7 @@ export function backupsOf(foundation: Foundation, { agent, spec, repositoryOf }:
   const common = { self: file.node, mirror, clock, signal, emit };
   const access = new RepositoryAccess({ ...common, spec, sealer, repository: repositoryOf });
   const repository = () => access.repository;
-  const candidates = () => proofCandidates(agent);
+  const candidates = () => workCandidates(agent);
   const watching = {
     ...{ ...common, standing: new RepositoryStanding(common), primary: () => primaryHere(agent) },
     isBusy: () => agent.isMoving(),
@@ -73,10 +76,15 @@ export function backupsOf(foundation: Foundation, { agent, spec, repositoryOf }:
   const watch = new RepositoryWatch({ ...watching, heartbeat, repository, lacking, nextAfter, candidates });
   const trouble = () => access.trouble ?? watch.trouble;
   const prover = proverOf(foundation, spec);
-  const runner = new BackupRunner({ ...common, postgres: agent.postgres, repository, trouble, prover });
+  const runner = new BackupRunner({ ...common, agentOf, postgres: agent.postgres, repository, trouble, prover });
+  const passages = new PrimaryPassages({
+    ...{ self: file.node, mirror, repository, clock, signal },
+    isPrimary: () => primaryHere(agent) !== null,
+    warn: (because) => log.warn({ because }, 'a backup from a standby'),
+  });
   return {
     bases: basesOf(foundation, spec, access),
-    answers: backupAnswers({ ...common, sealer, trouble, nextAfter, candidates }),
+    answers: backupAnswers({ ...common, sealer, trouble, nextAfter, candidates, passages }),
     findings: async () => await backupFindings(foundation, agent, { spec: spec(), access, repositoryOf }),
     forEver: () => [access.runForEver(), heartbeat.runForEver(), watch.runForEver(), runner.runForEver()],
   };

@@ -14,7 +14,7 @@ import { trustAnswers, trustReported } from '../agent/trust-order.ts';
 import { type AgentClient, createAgentClient } from '../api/client.ts';
 import { keptWalLimitsOf } from '../core/kept-wal.ts';
 import { serverConfiguration } from '../core/rules/settings.ts';
-import { findNode, type Spec } from '../core/spec.ts';
+import { findNode, type NodeName, type Spec } from '../core/spec.ts';
 import { tlsPolicyOf } from '../core/tls-policy.ts';
 import { checkFence } from '../doctor/fence.ts';
 import { checkLostLeases } from '../doctor/lost-leases.ts';
@@ -40,7 +40,7 @@ import { enrolmentDoor } from './enrolment.ts';
 import type { Foundation, Running } from './foundation.ts';
 import { diskFreeBytes, fenceOf, localPostgres, localRepositories } from './local-server.ts';
 import { sweepThePast } from './past.ts';
-import { peerAgent } from './peers.ts';
+import { peerAgent, primaryAgent } from './peers.ts';
 import { hearingRevocations, revocationLists } from './revocations.ts';
 
 /** What the parts of the agent share. */
@@ -88,7 +88,8 @@ export function startDatabase(foundation: Foundation): Running {
     () => backups.bases,
   );
   const certificates = certificatesOf(foundation, shared, agent);
-  const backups = backupsOf(foundation, { agent, spec, repositoryOf: shared.repositoryOf });
+  const agentOf = (node: NodeName) => primaryAgent(shared.peers.link(node));
+  const backups = backupsOf(foundation, { agent, agentOf, spec, repositoryOf: shared.repositoryOf });
   const backend = databaseBackend(foundation, shared, agent, certificates, backups);
   watchFullDisk(agent, backend);
   // Kept up to date, so that an agent that starts without the store knows the newest.

@@ -52,6 +52,7 @@ export function localRepositories({ file }: Foundation): (spec: Spec) => Reposit
         major,
         server: { dataDirectory: data, socketDirectory: file.directories.run, port },
         stateDirectory: file.directories.state,
+        passage: beside('passage.mjs'),
       });
     made.set(key, repository);
     return repository;

@@ -1,5 +1,6 @@
 /** What a database node's agent asks another one, over its API. */
 import type { PeerAgent } from '../agent/peers.ts';
+import type { PrimaryAgent } from '../agent/standby-passage.ts';
 import { checkpointWithinMs } from '../agent/switchover-start.ts';
 import type { AgentClient } from '../api/client.ts';
 import type { Orderer, Person } from '../api/contract/identities.ts';
@@ -9,6 +10,15 @@ export function peerAgent(known: AgentClient): PeerAgent {
     switchover: (request, by, signal) => known.switchover(request, { onBehalfOf: personIn(by), signal }),
     cancel: (operation, by) => known.cancel(operation, { onBehalfOf: personIn(by) }),
     checkpoint: (signal) => known.checkpoint({ signal, withinMs: checkpointWithinMs }),
+  };
+}
+
+/** For a backup that this node makes as a standby. */
+export function primaryAgent(known: AgentClient): PrimaryAgent {
+  return {
+    checkpoint: (signal) => known.checkpoint({ signal, withinMs: checkpointWithinMs }),
+    hear: async (withinMs, signal) => void (await known.health({ withinMs, signal })),
+    dial: (version, signal) => known.backupPassage(version, { signal }),
   };
 }
 

@@ -1,7 +1,7 @@
 /** Composes the proof of backups on a database node: where it works, and with what. */
 import { join } from 'node:path';
 import type { DatabaseNode } from '../agent/database-node.ts';
-import type { ProofCandidate } from '../core/backups/proof-node.ts';
+import type { BackupCandidate } from '../core/backups/backup-node.ts';
 import { lastHeardMs } from '../core/reach.ts';
 import type { Spec } from '../core/spec.ts';
 import { summarise } from '../core/status-summary.ts';
@@ -28,7 +28,7 @@ export function proverOf({ clock, file }: Foundation, spec: () => Spec | null): 
 }
 
 /** `null`: this agent has not looked yet. */
-export function proofCandidates({ freshView }: DatabaseNode): readonly ProofCandidate[] | null {
+export function workCandidates({ freshView }: DatabaseNode): readonly BackupCandidate[] | null {
   if (freshView === null) return null;
   const { memory, view } = freshView;
   return summarise(view, lastHeardMs(view, memory)).nodes;

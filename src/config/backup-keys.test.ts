@@ -215,6 +215,7 @@ it('reads what it wrote', () => {
     full: schedule,
     differential: schedule,
     proof: schedule,
+    from: maybe(fc.constantFrom('standby', 'primary')),
     time_zone: maybe(fc.constantFrom('UTC', 'Europe/Berlin')),
     keep: maybe(fc.constantFrom('1d', '5w')),
     compression: maybe(fc.constantFrom('zst', 'none')),

@@ -43,6 +43,9 @@ const inFull = z.strictObject({
   proof: optional(backupWords.schedule(afterwards)).describe(
     'When a moment of the past is restored to prove that it can be; Sun 05:30 by default',
   ),
+  from: optional(z.enum(['standby', 'primary'])).describe(
+    'Who makes backups: a standby, where one is fit for it, or always the primary; standby by default',
+  ),
   time_zone: optional(backupWords.timeZone).describe('The time zone of all three; UTC by default'),
   keep: optional(backupWords.keep).describe(
     'How far back one can look: older backups and their WAL go, such as 35d or 5w; 35d by default',
@@ -110,6 +113,7 @@ export function backupsOf(written: WrittenBackups | null | undefined): BackupsSp
     full: scheduled(written.full, plain.full),
     differential: scheduled(written.differential, plain.differential),
     proof: scheduled(written.proof, plain.proof),
+    from: written.from ?? plain.from,
     timeZone: written.time_zone ?? plain.timeZone,
     keepDays: written.keep ?? plain.keepDays,
     compression: written.compression ?? plain.compression,

@@ -117,13 +117,14 @@ function reach({ to }: BackupsSpec): Written {
 
 /** Without `credentials`: no spec has them. */
 function renderBackups(backups: BackupsSpec): Written {
-  const { full, differential, proof, timeZone, keepDays, compression, processes } = backups;
+  const { full, differential, proof, from, timeZone, keepDays, compression, processes } = backups;
   return withoutAbsent({
     to: repositoryUrl(backups.to),
     ...reach(backups),
     full: full ?? 'never',
     differential: differential ?? 'never',
     proof: proof ?? 'never',
+    from,
     time_zone: timeZone,
     keep: `${keepDays}d`,
     compression,

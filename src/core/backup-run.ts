@@ -13,6 +13,10 @@ import type { NodeName } from './spec.ts';
 export const backupWorks = ['full', 'differential', 'verify', 'expire', 'proof'] as const;
 export type BackupWork = (typeof backupWorks)[number];
 
+export function isBackup(work: BackupWork): work is 'full' | 'differential' {
+  return work === 'full' || work === 'differential';
+}
+
 export interface BackupRun {
   /** Such as `B-0007`. */
   readonly id: string;

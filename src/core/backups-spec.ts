@@ -59,6 +59,8 @@ export interface BackupsSpec {
   readonly differential: string | null;
   /** When a moment of the past is restored to prove that it can be. */
   readonly proof: string | null;
+  /** `standby`: of one that is fit, if there is one. */
+  readonly from: 'standby' | 'primary';
   /** Of all three, as in the IANA database. */
   readonly timeZone: string;
   /** Full backups older than this go, in days, as soon as a younger one reaches back as far; with what hangs on them. */
@@ -73,6 +75,7 @@ export const defaultBackups: Omit<BackupsSpec, 'to'> = {
   full: '30 2 * * 0',
   differential: '30 2 * * *',
   proof: '30 5 * * 0',
+  from: 'standby',
   timeZone: 'UTC',
   keepDays: 35,
   compression: 'zst',

@@ -65,6 +65,7 @@ it.each<[Partial<BackupsSpec>, string]>([
   [{ timeZone: 'Europe/Berlin' }, 'time zone of backups UTC -> Europe/Berlin'],
   [{ keepDays: 7 }, 'backups are kept (days) 35 -> 7'],
   [{ compression: 'gz' }, 'compression of backups zst -> gz'],
+  [{ from: 'primary' }, 'maker of backups standby -> primary'],
   [{ processes: 4 }, 'processes of a backup 2 -> 4'],
 ])('every value stands in it: %j', (change, line) => {
   expect(lines(on(), on(change))).toEqual(['Interruption: none now. Destroyed: nothing.', `cluster  ~ ${line}`]);

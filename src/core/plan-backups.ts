@@ -50,11 +50,12 @@ function changesOf(before: BackupsSpec | null, after: BackupsSpec | null): reado
 
 /** Every value but which repository it is. */
 function values(backups: BackupsSpec): readonly (readonly [string, string])[] {
-  const { full, differential, proof, timeZone, keepDays, compression, processes, to } = backups;
+  const { full, differential, proof, from, timeZone, keepDays, compression, processes, to } = backups;
   return [
     ['schedule of full backups', full ?? 'never'],
     ['schedule of differential backups', differential ?? 'never'],
     ['schedule of the proof', proof ?? 'never'],
+    ['maker of backups', from],
     ['time zone of backups', timeZone],
     ['backups are kept (days)', String(keepDays)],
     ['compression of backups', compression],

@@ -8,6 +8,7 @@
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { ActOptions } from '../ports/postgres.ts';
 import { idly } from '../process/idle.ts';
+import { type Joinable, join } from '../process/joined.ts';
 import { run } from '../process/run.ts';
 
 export interface CommandResult {
@@ -28,6 +29,13 @@ export interface Invocation extends ActOptions {
 export interface Invoker {
   /** Throws PROCESS_FAILED when it can't be started or was cancelled, TIMEOUT; BACKUP_FAILED beyond `wholeUpToBytes`. */
   run(command: string, options: readonly string[], invocation: Invocation): Promise<CommandResult>;
+  /** Its input and output are the connection, and either ends with the other. Throws PROCESS_FAILED when it can't be started. */
+  join(
+    command: string,
+    options: readonly string[],
+    connection: Joinable,
+    bounds: ActOptions,
+  ): Promise<Omit<CommandResult, 'stdout'>>;
 }
 
 // Labels of backups are local times, and have to grow from host to host.
@@ -40,14 +48,17 @@ export function createInvoker(places: {
   readonly stanza: string;
 }): Invoker {
   const start = places.parentWatch === null ? [] : [places.parentWatch, '--pdeathsig', 'KILL'];
+  const words = (command: string, options: readonly string[]): readonly string[] => [
+    ...[...start, places.program, `--config=${places.configuration}`, `--stanza=${places.stanza}`],
+    ...[command, ...options],
+  ];
   return {
+    async join(command, options, connection, bounds) {
+      const [file = places.program, ...args] = words(command, options);
+      return await join(file, args, connection, { ...bounds, env: environment, cwd: '/' });
+    },
     async run(command, options, { isIdle, onStdout, wholeUpToBytes, ...bounds }) {
-      const whole = [
-        ...(isIdle === true ? idly() : []),
-        ...[...start, places.program, `--config=${places.configuration}`, `--stanza=${places.stanza}`],
-        command,
-        ...options,
-      ];
+      const whole = [...(isIdle === true ? idly() : []), ...words(command, options)];
       const [file = places.program, ...args] = whole;
       const { code, stdout, stderr, truncated } = await run(file, args, {
         ...bounds,

@@ -9,15 +9,22 @@ import { type PathPart, pathOfHistory } from '../core/backups/timeline-path.ts';
 import type { ArchivedRange, RepositoryContents } from '../core/repository.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { ActOptions } from '../ports/postgres.ts';
-import type { Repository, RepositoryConfiguration } from '../ports/repository.ts';
+import type {
+  Repository,
+  RepositoryBackupKind,
+  RepositoryConfiguration,
+  TransferProgress,
+} from '../ports/repository.ts';
 import { InTurn } from '../timing/in-turn.ts';
 import { ArchiveListing, type ListFolder, newestHistory, newestRoot } from './archive-listing.ts';
 import { type LocalServer, repositoryFiles } from './configuration-file.ts';
+import { failure } from './failures.ts';
 import { removeFiles, writeFiles } from './files.ts';
 import { type CommandResult, createInvoker, type Invocation } from './invocation.ts';
 import { newestTime } from './listed-times.ts';
 import { Looking, lookIoTimeoutS, wholeUpToBytes } from './looking.ts';
 import { archiveCommands, repositoryPaths, restoreCommandOf, restoreWork, stanzaName } from './paths.ts';
+import { openPrimarySocket } from './primary-socket.ts';
 import { findParentWatch, findProgram, type ProgramVersion, readVersion } from './program.ts';
 import { ProgressReader } from './progress.ts';
 import { restoreOptions } from './restore-options.ts';
@@ -29,6 +36,8 @@ export interface RepositoryOptions {
   readonly server: LocalServer;
   /** The agent's own. */
   readonly stateDirectory: string;
+  /** By which the primary is reached from a standby (src/passage/); left out: this node makes no backups. */
+  readonly passage?: string;
   /** Somebody else configures it, as the agent of this node does: what is there already is gone by. */
   readonly isKeptByOther?: boolean;
 }
@@ -38,9 +47,13 @@ const backupArchiveTimeoutS = 900;
 
 const toldByLine = ['--log-level-console=detail', '--no-log-timestamp'];
 
+/** A process with a number takes no lock of this host: who may serve a backup is decided elsewhere. */
+const servedSo = ['--remote-type=pg', '--process=1', '--log-level-stderr=error'];
+
 class PgbackrestRepository implements Repository {
   readonly commands;
   readonly stanza: string;
+  readonly dataDirectory: string;
   readonly #options: RepositoryOptions;
   readonly #path: string | null;
   readonly #paths;
@@ -53,6 +66,7 @@ class PgbackrestRepository implements Repository {
 
   constructor(options: RepositoryOptions) {
     this.#options = options;
+    this.dataDirectory = options.server.dataDirectory;
     this.stanza = stanzaName(options.cluster, options.major);
     this.#paths = repositoryPaths(options.stateDirectory);
     this.#path = findProgram();
@@ -146,13 +160,43 @@ class PgbackrestRepository implements Repository {
 
   async #backup(...[kind, onProgress, options]: Parameters<Repository['backup']>) {
     await this.#requireOwn(options);
+    const { dialPrimary } = options;
+    const { passage } = this.#options;
+    if (dialPrimary === undefined) return await this.#copy(kind, onProgress, options, []);
+    if (passage === undefined) throw new UnderstudyError('BACKUP_FAILED', 'there is no way to a primary from here');
+    // Before anything is begun: it may be refused.
+    const first = await dialPrimary();
+    const socket = await openPrimarySocket(this.#paths, passage, { first, dialPrimary });
+    try {
+      return await this.#copy(kind, onProgress, options, socket.options);
+    } catch (error) {
+      // pgBackRest knows only that nobody answered.
+      throw socket.failure ?? error;
+    } finally {
+      socket.close();
+    }
+  }
+
+  async #copy(
+    kind: RepositoryBackupKind,
+    onProgress: (progress: TransferProgress) => void,
+    options: ActOptions,
+    where: readonly string[],
+  ) {
     const progress = new ProgressReader(onProgress);
     const type = { full: 'full', differential: 'diff' }[kind];
-    const more = [`--type=${type}`, `--archive-timeout=${backupArchiveTimeoutS}`, ...toldByLine];
+    const more = [...where, `--type=${type}`, `--archive-timeout=${backupArchiveTimeoutS}`, ...toldByLine];
     await this.#act('backup', more, { ...options, onStdout: (chunk) => progress.read(chunk) });
     const made = (await this.contents(options)).backups.at(-1);
     if (made === undefined) throw new UnderstudyError('BACKUP_FAILED', 'the backup that was made is not there');
     return made;
+  }
+
+  async serve(...[connection, options]: Parameters<Repository['serve']>) {
+    this.#configured();
+    const result = await this.#invoker.join('backup:remote', servedSo, connection, options);
+    if (result.code !== 0 && options.signal?.aborted !== true)
+      throw failure('BACKUP_FAILED', { ...result, stdout: '' });
   }
 
   expire(options: ActOptions): Promise<readonly string[]> {

@@ -81,10 +81,35 @@ export interface RestoreRequest {
   readonly isIdle?: boolean;
 }
 
+/** A connection of two ways. */
+export interface TwoWay extends NodeJS.ReadWriteStream {
+  readonly destroyed: boolean;
+  destroy(): unknown;
+  once(event: 'close', listener: () => void): this;
+  off(event: 'close', listener: () => void): this;
+}
+
+/** A connection to the program on the primary (`Repository.serve` there). */
+export interface PrimaryEnd {
+  readonly connection: TwoWay;
+  /** Where that one's data lies, as it says itself. */
+  readonly dataDirectory: string;
+}
+
+/** Another connection with each call. */
+export type DialPrimary = () => Promise<PrimaryEnd>;
+
+export interface BackupOptions extends ActOptions {
+  /** This node is a standby, and reaches the primary so; left out: this node is the primary. */
+  readonly dialPrimary?: DialPrimary;
+}
+
 export interface Repository {
   readonly commands: ArchiveCommands;
   /** The name under which the cluster's backups of this major version lie in the repository. */
   readonly stanza: string;
+  /** Of this node's own server. */
+  readonly dataDirectory: string;
   /** Throws REPOSITORY_BINARIES_MISSING. */
   program(): Promise<RepositoryProgram>;
   /**
@@ -116,14 +141,20 @@ export interface Repository {
    */
   createStanza(options: ActOptions): Promise<void>;
   /**
-   * Copies this node's data directory, and waits for the WAL that it needs to be archived. Throws REPOSITORY_BUSY, REPOSITORY_FOREIGN, REPOSITORY_PASSPHRASE,
+   * Copies this node's data directory, and waits for the WAL that it needs to be archived. Of a standby most is copied here, and the rest
+   * is fetched from the primary, whose server is told of the beginning and of the end. Throws REPOSITORY_BUSY, REPOSITORY_FOREIGN, REPOSITORY_PASSPHRASE,
    * REPOSITORY_UNREACHABLE, ARCHIVE_STALLED, BACKUP_FAILED, TIMEOUT.
    */
   backup(
     kind: RepositoryBackupKind,
     onProgress: (progress: TransferProgress) => void,
-    options: ActOptions,
+    options: BackupOptions,
   ): Promise<RepositoryBackup>;
+  /**
+   * The program's end on the primary, for a backup that a standby makes: it reads this node's files, and speaks to its server. Settles
+   * with the connection, or ends it. Throws BACKUP_FAILED with what the program said when it failed.
+   */
+  serve(connection: TwoWay, options: ActOptions): Promise<void>;
   /** Removes what has outlived the declared time; answers which backups are gone, by label. Throws as `backup` does. */
   expire(options: ActOptions): Promise<readonly string[]>;
   /** Reads everything there and compares it with its checksums. Throws as `backup` does. */

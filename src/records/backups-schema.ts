@@ -43,6 +43,8 @@ export const backupsSpec = z.strictObject({
   full: cron,
   differential: cron,
   proof: cron,
+  // Absent from declarations of an older version.
+  from: z.enum(['standby', 'primary']).default('standby'),
   timeZone: text,
   keepDays: z.int().min(1),
   compression: z.enum(['zst', 'lz4', 'gz', 'none']),

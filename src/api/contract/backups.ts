@@ -5,6 +5,7 @@ import type { RecoverableWindow } from '../../core/backups/window.ts';
 import type { BackupsSpec } from '../../core/backups-spec.ts';
 import type { RepositoryCredentials } from '../../core/repository-secret.ts';
 import type { NodeName } from '../../core/spec.ts';
+import type { TwoWay } from '../../ports/repository.ts';
 
 export interface BackupStanding {
   /** `null`: none are. */
@@ -29,7 +30,7 @@ export interface BackupStanding {
 
 export interface BackupOrderRequest {
   readonly work: BackupWork;
-  /** Of a proof alone: who does it; left out: a standby that is fit. */
+  /** Of a backup and of a proof: who does it; left out: whoever is fit, standbys first. */
   readonly node?: NodeName | undefined;
   /** Of a proof alone: ISO 8601; left out: any moment that can be recovered to. */
   readonly moment?: string | undefined;
@@ -43,9 +44,21 @@ export interface RepositorySecretRequest {
   readonly replaces: boolean;
 }
 
+/** What a standby is let have for its backup. */
+export interface BackupPassage {
+  /** Such as `B-0007`. */
+  readonly run: string;
+  /** Of the primary's server. */
+  readonly dataDirectory: string;
+  /** Called once: it takes the connection over, and settles when that has ended. */
+  join(connection: TwoWay): Promise<void>;
+}
+
 export interface BackupAnswers {
   standing(): BackupStanding;
   /** Any database node's agent writes the order. Throws REFUSED, CONFLICT, STORE_UNREACHABLE. */
   order(request: BackupOrderRequest, by: string): Promise<BackupRun>;
+  /** By the primary's agent, for the node whose backup is running; `version`: of pgBackRest there. Throws REFUSED. */
+  passage(by: NodeName, version: string): Promise<BackupPassage>;
   giveSecret(request: RepositorySecretRequest, by: string): Promise<{ readonly sealedTo: readonly NodeName[] }>;
 }

@@ -77,6 +77,8 @@ export const routes = {
   acceptAudit: { method: 'POST', path: '/v1/audit/accept', who: ['operator'], withinMs: atOnceMs },
   backups: { method: 'GET', path: '/v1/backups', who: readers, withinMs: atOnceMs },
   orderBackup: { method: 'POST', path: '/v1/backups', who: ['operator'], withinMs: atOnceMs },
+  /** Upgraded: the connection is handed over (upgrade.ts). `?version=` of the program. */
+  backupPassage: { method: 'POST', path: '/v1/backups/passage', who: ['database'], withinMs: atOnceMs },
   repositorySecret: { method: 'POST', path: '/v1/backups/secret', who: ['operator'], withinMs: atOnceMs },
   reinit: { method: 'POST', path: '/v1/reinit', who: ['operator'], withinMs: atOnceMs },
   restart: { method: 'POST', path: '/v1/restart', who: ['operator'], withinMs: atOnceMs },
@@ -88,6 +90,11 @@ export function mayCall(route: RouteName, kind: CallerKind | 'unknown'): boolean
   const who: readonly string[] = routes[route].who;
   return who.includes(kind);
 }
+
+/** Of `backupPassage`, in the heads of both sides (RFC 9110 section 7.8). */
+export const passageProtocol = 'understudy-backup';
+/** Percent-encoded; with it. */
+export const dataDirectoryHeader = 'x-understudy-data-directory';
 
 /** `operator/<percent-encoded name>`: for whom a database node's agent forwards a request. */
 export const onBehalfOfHeader = 'x-understudy-on-behalf-of';

@@ -1,6 +1,6 @@
 /** The same as contract/backups.ts, checked. */
 import { z } from 'zod';
-import { backupWorks } from '../../core/backup-run.ts';
+import { backupWorks, isBackup } from '../../core/backup-run.ts';
 import { backupRun, recoverableWindow, repositoryRecord } from '../../records/backup-schemas.ts';
 import { backupsSpec } from '../../records/backups-schema.ts';
 import { repositoryCredentials, repositorySecret } from '../../records/repository-secret-schema.ts';
@@ -12,8 +12,9 @@ const orderBackup = z
     node: z.string().max(200).optional(),
     moment: z.iso.datetime({ precision: 3 }).optional(),
   })
-  .refine(({ moment, node, work }) => work === 'proof' || (moment === undefined && node === undefined), {
-    message: 'node and moment are of a proof alone',
+  .refine(({ moment, work }) => work === 'proof' || moment === undefined, { message: 'moment is of a proof alone' })
+  .refine(({ node, work }) => work === 'proof' || isBackup(work) || node === undefined, {
+    message: 'the primary does it: node is of backups and of a proof',
   }) satisfies z.ZodType<BackupOrderRequest>;
 
 const secret = z.strictObject({
@@ -39,5 +40,11 @@ export const backupRequests = { orderBackup, repositorySecret: secret } as const
 export const backupAnswers = {
   backups: standing,
   orderBackup: backupRun,
+  /** Of a head. */
+  backupPassage: z
+    .string()
+    .max(8_192)
+    .transform(decodeURIComponent)
+    .pipe(z.string().regex(/^\/[^\0\r\n]*$/, 'is no path')),
   repositorySecret: z.object({ sealedTo: z.array(z.string()) }),
 } as const;

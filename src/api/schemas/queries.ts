@@ -14,5 +14,8 @@ export const operationId = z.string().regex(/^[A-Za-z0-9-]{1,40}$/, 'is no name 
 /** Of `GET /v1/events`. */
 export const eventsQuery = z.strictObject({ after: wholeNumber.optional(), follow: flag.optional() });
 
+/** Of `POST /v1/backups/passage`: of pgBackRest. */
+export const passageQuery = z.strictObject({ version: z.string().regex(/^\d[\w.]{0,19}$/, 'is no version') });
+
 /** Of `GET /v1/audit/files/:file`. */
 export const auditQuery = z.strictObject({ offset: wholeNumber.optional() });

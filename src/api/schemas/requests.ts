@@ -14,7 +14,11 @@ import { databaseRequests } from './databases.ts';
 import { enrolmentRequests } from './enrolment.ts';
 import { orderRequests } from './orders.ts';
 
-type WithBody = { [R in RouteName]: (typeof routes)[R]['method'] extends 'POST' ? R : never }[RouteName];
+/** `backupPassage` is handed over, and has none. */
+type WithBody = Exclude<
+  { [R in RouteName]: (typeof routes)[R]['method'] extends 'POST' ? R : never }[RouteName],
+  'backupPassage'
+>;
 
 export const requests = {
   ...orderRequests,

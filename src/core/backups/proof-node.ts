@@ -44,14 +44,14 @@ function namedNode(nodes: readonly ProofCandidate[], primary: NodeName | null, n
 }
 
 /** A standby that is at work on itself has no disk to spare, and one that is silent would not begin. */
-function unfit({ postgres, reachable, trouble }: ProofCandidate): string | null {
+export function unfit({ postgres, reachable, trouble }: ProofCandidate): string | null {
   if (reachable === 'no') return 'is silent';
   if (postgres?.state !== 'standby') return `is ${postgres?.state ?? 'unknown'}`;
   return trouble === null ? null : `is in trouble: ${trouble}`;
 }
 
 /** First those that never become primary; then those of lower priority; then those that are further behind. */
-function byLoss(a: ProofCandidate, b: ProofCandidate): number {
+export function byLoss(a: ProofCandidate, b: ProofCandidate): number {
   const rank = (node: ProofCandidate): number => (isCandidate(node) ? 1 : 0);
   if (rank(a) !== rank(b)) return rank(a) - rank(b);
   if (a.priority !== b.priority) return a.priority - b.priority;

@@ -94,6 +94,7 @@ export class DatabaseMachine {
           trouble: null,
         }),
         order: nowhere,
+        passage: nowhere,
         giveSecret: nowhere,
       },
       authority: {
