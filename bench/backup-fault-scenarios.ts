@@ -102,10 +102,12 @@ const backupAgentKilled: BackupScenario = {
   name: 'kill -9 of the agent in its backup',
   async play(scene) {
     const { stage } = scene;
-    const { primary } = await stage.status();
     const order = stage.cli('backup', 'now', '--full');
     await until('it copies', readyWithinMs, 50, () => programsAt(scene.stage, 'backup').length > 0);
-    await ordered(stage, 'stage', 'fault', 'kill', primary ?? '', '--what', 'agent');
+    const { run } = z
+      .looseObject({ run: z.looseObject({ node: z.string() }) })
+      .parse(JSON.parse((await stage.cli('backup', 'list', '--json')).stdout));
+    await ordered(stage, 'stage', 'fault', 'kill', run.node, '--what', 'agent');
     await until('its program ends with it', readyWithinMs, 50, () => programsAt(scene.stage, 'backup').length === 0);
     await ordered(stage, 'stage', 'fault', 'heal');
     const told = said(await order);

@@ -77,14 +77,15 @@ test.runIf(process.env.TEST_LONG === '1')(
         await restartEverything(stage);
         const made = await stage.cli('backup', 'now', '--json');
         expect(made.code, made.stderr).toBe(0);
-        expect(JSON.parse(made.stdout)).toMatchObject({ work: 'full', state: 'done', node: 'db2' });
+        // db2 is primary, and archives.
+        expect(JSON.parse(made.stdout)).toMatchObject({ work: 'full', state: 'done', node: 'db1' });
 
         const writers = await startWriters(stage, 4, 'local', 'app1');
         expect((await stage.cli('switchover', '--to', 'db1')).code).toBe(0);
         await stage.untilWhole();
         const differential = await stage.cli('backup', 'now');
         expect(differential.stdout, differential.stderr).toMatch(
-          /differential on db1 is done: \d{8}-\d{6}F_\d{8}-\d{6}D/,
+          /differential on db2 is done: \d{8}-\d{6}F_\d{8}-\d{6}D/,
         );
         // The agent starts it again in its place, on a new postmaster.
         stage.signal('postmaster', 'db1', 'SIGKILL');
