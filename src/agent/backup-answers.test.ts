@@ -20,6 +20,7 @@ function answers(change: Parameters<typeof memberStatus>[1]) {
     ...{ self: 'db1', mirror, clock: timerClock, signal: new AbortController().signal, emit: () => undefined },
     ...{ candidates: () => [], trouble: () => null, nextAfter: () => null },
     sealer: { sealable: unused, seal: unused, open: unused },
+    passages: { open: unused },
   });
 }
 
