@@ -8,7 +8,6 @@
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream';
 import { isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
 import type { DialPrimary, PrimaryEnd } from '../ports/repository.ts';
 import type { RepositoryPaths } from './paths.ts';
@@ -34,13 +33,14 @@ function joinTo(socket: Socket, dialled: Promise<PrimaryEnd>, failed: (error: un
   socket.on('error', () => socket.destroy());
   dialled.then(
     ({ connection: primary }) => {
-      const end = (): void => {
-        socket.destroy();
-        primary.destroy();
-      };
-      pipeline(socket, primary, end);
-      pipeline(primary, socket, end);
+      socket.once('close', () => primary.destroy());
+      // With its last words sent.
+      primary.once('close', () => socket.destroySoon());
+      primary.on('error', () => primary.destroy());
+      socket.pipe(primary);
+      primary.pipe(socket);
       if (socket.destroyed) primary.destroy();
+      if (primary.destroyed) socket.destroy();
     },
     (error: unknown) => {
       failed(error);

@@ -5,7 +5,6 @@
  * sent SIGKILL. Either end ends the other. Of what it says beside, the end is kept.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { pipeline } from 'node:stream';
 import { type ProgramOptions, spawnOptions, startFailure } from './program.ts';
 
 /** Two-way, such as a socket. */
@@ -93,8 +92,10 @@ export function join(
       void closed(connection).then(() => resolve({ code, stderr }));
     });
     // Its own end tells more than that of a pipe.
-    pipeline(child.stdout, connection, () => undefined);
-    pipeline(connection, child.stdin, () => undefined);
+    child.stdin.on('error', () => undefined);
+    connection.on('error', () => connection.destroy());
+    child.stdout.pipe(connection, { end: false });
+    connection.pipe(child.stdin);
     connection.once('close', end);
     options.signal?.addEventListener('abort', end, { once: true });
     if (connection.destroyed || options.signal?.aborted === true) end();
