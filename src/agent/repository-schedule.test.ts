@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { backupOf, lsnIn, segment } from '../../test/fixtures/backups.ts';
 import { declared, empty, openRepositoryWorld, type RepositoryWorld } from '../../test/fixtures/repository-world.ts';
-import type { ProofCandidate } from '../core/backups/proof-node.ts';
+import type { BackupCandidate } from '../core/backups/backup-node.ts';
 import { lsnFromOffset } from '../core/lsn.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import { encodeRecord } from '../records/codecs.ts';
@@ -82,7 +82,8 @@ it('orders nothing before what a backup left was seen, however often the look fa
 });
 
 describe('of proofs', () => {
-  const db2: ProofCandidate = {
+  const db2: BackupCandidate = {
+    lagBytes: 0,
     ...{ node: 'db2', role: 'database', priority: 100, failover: 'allowed', applyDelayMs: null, reachable: 'yes' },
     trouble: null,
     postgres: { state: 'standby', timeline: 1, receivedLsn: null, replayedLsn: '0/1', streamingFrom: 'db1', lagS: 0 },
