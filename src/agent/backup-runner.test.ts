@@ -86,14 +86,15 @@ const prover: Prover = {
   },
 };
 
-function start(reached: Repository | null = repository()): void {
+function start(reached: Repository | null | (() => Repository | null) = repository()): void {
   const runner = new BackupRunner({
     ...{ self: 'db1', mirror, clock: timerClock, signal: ended.signal, emit: (name) => void emitted.push(name) },
     postgres: { checkpoint: async () => undefined },
     agentOf: () => {
       throw new Error('it is primary itself');
     },
-    ...{ repository: () => reached, trouble: () => 'no secret yet', prover },
+    repository: () => (typeof reached === 'function' ? reached() : reached),
+    ...{ trouble: () => 'no secret yet', prover },
   });
   running = runner.runForEver();
 }
@@ -213,8 +214,20 @@ it('says what came of it also when the last proof of life was taken unheard', as
 it('says what keeps it from the repository', async () => {
   start(null);
   order();
-  await vi.advanceTimersByTimeAsync(2_000);
+  await vi.advanceTimersByTimeAsync(4_000);
+  expect(now()?.state).toBe('running');
+  await vi.advanceTimersByTimeAsync(3_000);
   expect(now()).toMatchObject({ state: 'failed', outcome: expect.stringContaining('no secret yet') });
+});
+
+it('begins with a repository that is within reach a moment later', async () => {
+  let reached: Repository | null = null;
+  start(() => reached);
+  order();
+  await vi.advanceTimersByTimeAsync(3_000);
+  reached = repository();
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(began).toBe(1);
 });
 
 const part = { wanted: null, step: null, result: null, provenBefore: null };

@@ -33,6 +33,7 @@ export interface BackupRunnerParts extends BackupWorkParts {
 }
 
 const lookEveryMs = 200;
+const givenWithinMs = 5_000;
 const writeWithinMs = 2_000;
 const sweepAgainMs = 5_000;
 const workWithinMs = 7 * 24 * 3_600_000;
@@ -124,7 +125,7 @@ export class BackupRunner {
   async #perform(run: BackupRun, shows: (shown: RunShown) => void, signal: AbortSignal): Promise<string> {
     const { work } = run;
     const onProgress = (progress: TransferProgress): void => shows({ progress });
-    const repository = this.#parts.repository();
+    const repository = await this.#reach(signal);
     if (repository === null) {
       const because = this.#parts.trouble() ?? 'no backups are declared';
       throw new UnderstudyError('REPOSITORY_UNREACHABLE', because);
@@ -147,6 +148,17 @@ export class BackupRunner {
         return await performProof({ ...this.#parts, signal }, repository, run, shows);
       default:
         return unreachable(work);
+    }
+  }
+
+  /** What was given in this moment is taken up by its keeper with the next turn (repository-access.ts). */
+  async #reach(signal: AbortSignal): Promise<Repository | null> {
+    const { clock, repository } = this.#parts;
+    const untilMs = clock.boottimeMs() + givenWithinMs;
+    for (;;) {
+      const reached = repository();
+      if (reached !== null || clock.boottimeMs() >= untilMs) return reached;
+      await clock.sleep(lookEveryMs, signal);
     }
   }
 
