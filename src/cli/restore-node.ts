@@ -5,7 +5,7 @@
  * archive. What was in the data directory is kept beside it, and what was committed after the moment stays in the archive, on its
  * timeline. The store is told last, by one transaction that nobody's renewal came between; the same command goes on with what was cut off.
  */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Return, type StoreLook, tellStore } from '../by-hand/going-back.ts';
 import { highestTerm } from '../by-hand/new-store.ts';
@@ -23,7 +23,7 @@ import { UnderstudyError } from '../errors/understudy-error.ts';
 import { createRepository } from '../pgbackrest/repository.ts';
 import { findBinaries } from '../postgres/binaries.ts';
 import { readControl } from '../postgres/control-file.ts';
-import { readJournal, writeJournal } from '../postgres/journal.ts';
+import { readJournal, settleSwap, writeJournal } from '../postgres/journal.ts';
 import { layoutOf } from '../postgres/layout.ts';
 import { reserveTimelines } from '../postgres/reserved-timelines.ts';
 import { historyName } from '../postgres/wal-timeline.ts';
@@ -114,9 +114,10 @@ async function goBack(site: Site, look: StoreLook, options: RestoreOptions): Pro
     each.role === 'database' && each.node !== file.node ? [dataDirectory(place, each)] : [],
   );
   const parts = { repository, clock, stateDirectory, live, instanceOf };
+  const isDry = options.dryRun === true;
+  if (!isDry) await settleJournal(site);
   const wish = { target, into: data, delta: false, archives: true, action: 'promote', usualSegmentBytes } as const;
   const plan = onNumber(await planOrRefuse(call, parts, wish));
-  const isDry = options.dryRun === true;
   const onlyTells = isDry || plan.destination.obstacles.length > 0;
   const archive = await requireAtRest(call, repository, plan, { isGone: false, onlyTells });
   if (isDry) {
@@ -153,6 +154,15 @@ function onNumber(plan: RestorePlan): NumberedPlan {
 /** A number that a node somewhere may have used is no other timeline's. */
 async function keepNumbers(into: string, { timeline }: NumberedPlan, { timelines }: StoreLook): Promise<void> {
   await reserveTimelines(into, timeline, unusedTimeline(timelines, timeline));
+}
+
+/** The agent's own: what it had begun is finished, and no name that is free here is one that it removes later. */
+async function settleJournal({ data, file }: Site): Promise<void> {
+  const layout = layoutOf({ ...file.directories, data });
+  await settleSwap(layout);
+  const journal = await readJournal(layout);
+  const kept = journal.kept.filter((directory) => existsSync(directory));
+  if (kept.length < journal.kept.length) await writeJournal(layout, { ...journal, kept });
 }
 
 /** What a rewind had spoiled lies beside it now. */
