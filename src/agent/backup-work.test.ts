@@ -85,9 +85,18 @@ const becomes = (lease: MemoryMirror['image']['lease']) => () => {
   mirror.image = { ...mirror.image, lease };
 };
 
+const starts =
+  (sequence: number, node = 'db1') =>
+  () => {
+    const at = '2026-11-22T02:30:00.000Z';
+    const event = { sequence, at, node, name: 'agent.started', facts: { node, version: '0.1.0' } } as const;
+    mirror.image = { ...mirror.image, events: [...mirror.image.events, event] };
+  };
+
 it.each<[string, () => void, string]>([
   ['another node is primary', becomes(held('db2')), 'db1 is primary no more'],
   ['there is no primary', becomes(released('db1', null)), 'db1 is primary no more'],
+  ['its agent was started anew', starts(8), 'the agent of db1 was started anew'],
   [
     'its agent is silent',
     () => {
@@ -105,7 +114,10 @@ it.each<[string, () => void, string]>([
 });
 
 it('goes on while the agent of the primary is silent for a moment', async () => {
+  starts(7)();
   const outcome = begin('db2');
+  await vi.advanceTimersByTimeAsync(1_000);
+  starts(8, 'db3')();
   for (const silent of [true, false, true, false]) {
     isSilent = silent;
     await vi.advanceTimersByTimeAsync(15_000);

@@ -68,7 +68,7 @@ function onStandby(primary: NodeName): Make {
       return (await repository.backup(kind, onProgress, { ...bounds, signal, dialPrimary })).label;
     } catch (error) {
       if (!passage.signal.aborted) throw error;
-      throw new UnderstudyError('BACKUP_FAILED', String(passage.signal.reason), { cause: error });
+      throw new UnderstudyError('BACKUP_FAILED', String(passage.signal.reason));
     } finally {
       over.abort();
       passage.close();

@@ -1,8 +1,9 @@
 /**
  * A standby's way to the primary for one backup.
  *
- * Invariant: it is of one primary. As soon as that one is primary no more, or its agent has not answered for `silenceMs`, the way is cut, with
- * the reason; a connection that only hangs would hold a backup up for half an hour.
+ * Invariant: it is of one primary. As soon as that one is primary no more, its agent was started anew, or has not answered for `silenceMs`, the
+ * way is cut, with the reason; a connection that only hangs would hold a backup up for half an hour. That a connection has closed says
+ * nothing: pgBackRest leaves the primary by itself when it has all of its files.
  */
 import type { NodeName } from '../core/spec.ts';
 import { isUnderstudyError } from '../errors/understudy-error.ts';
@@ -33,10 +34,13 @@ export class StandbyPassage {
   readonly #primary: NodeName;
   readonly #cut = new AbortController();
   readonly #open = new Set<TwoWay>();
+  /** The newest event of before. */
+  readonly #sequence: number;
 
   constructor(primary: NodeName, parts: StandbyPassageParts) {
     this.#primary = primary;
     this.#parts = parts;
+    this.#sequence = parts.mirror.image.events.at(-1)?.sequence ?? 0;
   }
 
   /** Fires with the reason, as a text, when it is cut. */
@@ -59,6 +63,7 @@ export class StandbyPassage {
     let heardAtMs = clock.boottimeMs();
     while (!signal.aborted && !this.#cut.signal.aborted) {
       if (!this.#isPrimary()) this.#end(`${this.#primary} is primary no more`);
+      if (this.#isAnother()) this.#end(`the agent of ${this.#primary} was started anew`);
       try {
         await agent.hear(askWithinMs, signal);
         heardAtMs = clock.boottimeMs();
@@ -78,6 +83,14 @@ export class StandbyPassage {
   #isPrimary(): boolean {
     const lease = this.#parts.mirror.image.lease?.value;
     return lease?.state === 'held' && lease.holder === this.#primary;
+  }
+
+  /** What it served ended with its former process. */
+  #isAnother(): boolean {
+    const { events } = this.#parts.mirror.image;
+    return events.some(
+      ({ name, node, sequence }) => name === 'agent.started' && node === this.#primary && sequence > this.#sequence,
+    );
   }
 
   #end(because: string): void {

@@ -107,7 +107,7 @@ async function goBack(site: Site, look: StoreLook, options: RestoreOptions): Pro
   const { major, port } = place.spec.spec.postgres;
   const { run, state: stateDirectory } = file.directories;
   const repository = createRepository({
-    ...{ cluster: file.cluster, major, stateDirectory, program: null, isKeptByOther: true },
+    ...{ cluster: file.cluster, major, stateDirectory, isKeptByOther: true },
     server: { dataDirectory: data, socketDirectory: run, port },
   });
   const live = place.here.flatMap((each) =>
