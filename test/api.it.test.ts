@@ -54,6 +54,7 @@ const bodies: Readonly<Record<Exclude<PostRoute, WithoutBody>, unknown>> = {
   acceptAudit: { node: 'pg1', sequence: 4, hash: '0'.repeat(64) },
   report: exampleReport,
   orderBackup: { work: 'full' },
+  cancelBackup: { run: 'B-0007' },
   repositorySecret: { credentials: { kind: 'none' }, passphrase: 'secret', replaces: false },
 };
 const isRouteName = (name: string): name is RouteName => Object.hasOwn(routes, name);

@@ -5,6 +5,7 @@ import type { NextAfter } from '../core/backups/calendar.ts';
 import { nextTimes } from '../core/backups/due.ts';
 import { recoverable } from '../core/backups/standing.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
+import { cancelBackup } from './backup-cancelling.ts';
 import { type BackupNodeOrderParts, orderBackupOfFit } from './backup-node-order.ts';
 import { orderBackup } from './backup-order.ts';
 import { archivingOffNow, recordsOf } from './backup-standing.ts';
@@ -25,6 +26,7 @@ export function backupAnswers(parts: BackupAnswerParts): BackupAnswers {
   return {
     standing: () => standing(parts),
     passage: (by, version) => parts.passages.open(by, version),
+    cancel: ({ run }, by) => cancelBackup(parts, run, by),
     giveSecret: (request, by) => orderRepositorySecret(parts, request, by),
     async order({ moment = null, node = null, work }, by) {
       const { lease, spec } = mirror.image;

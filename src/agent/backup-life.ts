@@ -1,7 +1,7 @@
 /**
  * The proofs of life of one run, with what is shown of it.
  *
- * Invariant: it is ended when nobody could be told of it for `endAfterMs`, or when somebody else counts it as dead.
+ * Invariant: it is ended when nobody could be told of it for `endAfterMs`, when somebody else counts it as dead, or wants it to end.
  */
 import { type BackupRun, beatEveryMs, endAfterMs } from '../core/backup-run.ts';
 import type { ProofPart } from '../core/backups/proof.ts';
@@ -65,6 +65,8 @@ export class BackupLife {
       if (shown === null) return this.#ending.abort('somebody else counts this run as dead');
       this.#run = shown;
       this.#shownAtMs = sentAtMs;
+      const { cancelledBy = null } = shown.value;
+      if (cancelledBy !== null) return this.#ending.abort(`cancelled by ${cancelledBy}`);
     } catch (error) {
       if (!isUnderstudyError(error)) throw error;
     }

@@ -117,8 +117,10 @@ export class BackupRunner {
     life.over();
     await beating;
     if (signal.aborted) return;
+    const by = this.#own()?.value.cancelledBy ?? null;
     const subject = work === 'proof' ? 'proof' : 'backup';
-    emit(`${subject}.${state}`, { run: id, work, node, outcome });
+    if (state === 'failed' && by !== null) emit('backup.cancelled', { run: id, work, node, by });
+    else emit(`${subject}.${state}`, { run: id, work, node, outcome });
     await this.#endAtLast(id, { ...life.shown, state, outcome });
   }
 

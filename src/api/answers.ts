@@ -93,6 +93,7 @@ export const answersByRoute: Readonly<Record<Exclude<RouteName, StreamRoute>, An
   },
   backups: (backend) => backend.backups.standing(),
   orderBackup: (backend, { body, caller }) => backend.backups.order(requests.orderBackup.parse(body), caller.by),
+  cancelBackup: (backend, { body, caller }) => backend.backups.cancel(requests.cancelBackup.parse(body), caller.by),
   repositorySecret: (backend, { body, caller }) =>
     backend.backups.giveSecret(requests.repositorySecret.parse(body), caller.by),
   reinit: (backend, { body, caller }) => backend.reinit(requests.reinit.parse(body) ?? {}, caller.by),

@@ -118,6 +118,7 @@ const readings: Record<OrderRoute | 'certificate', Reading> = {
     const named = { ...(node === undefined ? {} : { node }), ...(moment === undefined ? {} : { moment }) };
     return { kind: 'order.backup', facts: { work, ...named } };
   },
+  cancelBackup: (body) => ({ kind: 'order.backup_cancel', facts: { run: requests.cancelBackup.parse(body).run } }),
   // Nothing of the secret itself.
   repositorySecret(body) {
     const { credentials, passphrase, replaces } = requests.repositorySecret.parse(body);

@@ -138,6 +138,8 @@ export interface AgentClient {
   acceptAudit(accepted: AuditAcceptance, options?: AskOptions): Promise<void>;
   backups(options?: AskOptions): Promise<BackupStanding>;
   orderBackup(request: BackupOrderRequest, options?: AskOptions): Promise<BackupRun>;
+  /** Throws REFUSED where it is not under way. */
+  cancelBackup(request: { readonly run: string }, options?: AskOptions): Promise<BackupRun>;
   /** The primary's end of a backup that this node makes; `version`: of pgBackRest here. Throws REFUSED. */
   backupPassage(
     version: string,
@@ -247,6 +249,7 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
     },
     backups: (asked) => call('backups', answers.backups, asked),
     orderBackup: (body, asked) => call('orderBackup', answers.orderBackup, asked, { body }),
+    cancelBackup: (body, asked) => call('cancelBackup', answers.cancelBackup, asked, { body }),
     async backupPassage(version, asked) {
       const { method, path } = routes.backupPassage;
       const ask = { method, path: `${path}?version=${encodeURIComponent(version)}` };

@@ -45,6 +45,7 @@ export const auditCatalogue = {
   'order.drop': { sentence: 'ordered to drop the database {database}' },
   'order.acceptance': { sentence: 'accepted the log of {of} as it is, up to line {sequence}' },
   'order.backup': { sentence: 'ordered {work} of the repository of backups' },
+  'order.backup_cancel': { sentence: 'wanted the work {run} on the repository of backups to end' },
   'order.repository_secret': { sentence: 'gave the {what} of the repository of backups ({place})' },
   'order.reinit': { sentence: 'ordered a new clone' },
   'order.restart': { sentence: 'ordered a restart' },

@@ -8,6 +8,7 @@ import type { BackupStanding } from '../api/contract/backups.ts';
 import type { BackupWork } from '../core/backup-run.ts';
 import { exitCodes } from '../errors/exit-codes.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
+import { declareCancel } from './backup-cancel.ts';
 import { declareProve } from './backup-prove.ts';
 import type { Call, CommonOptions, Perform } from './call.ts';
 
@@ -89,6 +90,7 @@ export function declareBackup(program: Command, perform: Perform): void {
     description: 'Removes the backups, and the WAL before them, that have outlived `backups.keep`.',
   });
   declareProve(backup, perform);
+  declareCancel(backup, perform);
   declareSecret(backup, perform);
 }
 

@@ -35,6 +35,8 @@ export interface BackupRun {
   readonly failuresBefore: number;
   /** In one line: what there is now, or why it failed. */
   readonly outcome: string | null;
+  /** Who wants it to end; absent or `null`: nobody. The node that does it ends it. */
+  readonly cancelledBy?: string | null | undefined;
   /** Of a proof alone. */
   readonly proof?: ProofPart | null | undefined;
 }
@@ -78,7 +80,12 @@ export interface RepositoryRecord {
   readonly stalled: StalledArchive | null;
 }
 
-/** In a row, as of now. */
+/** It ended since somebody wanted it to: nothing is wrong, and nothing is done. */
+export function wasCancelled({ cancelledBy, state }: BackupRun): boolean {
+  return state === 'failed' && cancelledBy !== null && cancelledBy !== undefined;
+}
+
+/** In a row, as of now. One that was cancelled is owed as before: it counts, so that it is not begun again at once. */
 export function failuresOf(ended: BackupRun | undefined): number {
   return ended?.state === 'failed' ? ended.failuresBefore + 1 : 0;
 }

@@ -48,6 +48,7 @@ export const eventCatalogue = {
   'backup.ordered': { severity: 'info', sentence: '{run}: {work} was ordered of {node} by {by}' },
   'backup.done': { severity: 'notice', sentence: '{run}: {work} on {node} is done: {outcome}' },
   'backup.failed': { severity: 'alarm', sentence: '{run}: {work} on {node} failed: {outcome}' },
+  'backup.cancelled': { severity: 'notice', sentence: '{run}: {work} on {node} was cancelled by {by}' },
   'proof.done': { severity: 'notice', sentence: '{run}: {node} has proven that backups can be restored: {outcome}' },
   'proof.failed': {
     severity: 'alarm',

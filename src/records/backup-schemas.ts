@@ -42,6 +42,7 @@ export const backupRun = z.object({
   endedAt: text.nullable(),
   failuresBefore: z.int().min(0).default(0),
   outcome: text.nullable(),
+  cancelledBy: text.nullish(),
   proof: proofPart.nullish(),
 }) satisfies z.ZodType<BackupRun>;
 

@@ -58,6 +58,8 @@ export interface BackupAnswers {
   standing(): BackupStanding;
   /** Any database node's agent writes the order. Throws REFUSED, CONFLICT, STORE_UNREACHABLE. */
   order(request: BackupOrderRequest, by: string): Promise<BackupRun>;
+  /** Any database node's agent says so to the one that does it. Throws REFUSED where it is not under way, CONFLICT, STORE_UNREACHABLE. */
+  cancel(request: { readonly run: string }, by: string): Promise<BackupRun>;
   /** By the primary's agent, for the node whose backup is running; `version`: of pgBackRest there. Throws REFUSED. */
   passage(by: NodeName, version: string): Promise<BackupPassage>;
   giveSecret(request: RepositorySecretRequest, by: string): Promise<{ readonly sealedTo: readonly NodeName[] }>;

@@ -77,6 +77,7 @@ export const routes = {
   acceptAudit: { method: 'POST', path: '/v1/audit/accept', who: ['operator'], withinMs: atOnceMs },
   backups: { method: 'GET', path: '/v1/backups', who: readers, withinMs: atOnceMs },
   orderBackup: { method: 'POST', path: '/v1/backups', who: ['operator'], withinMs: atOnceMs },
+  cancelBackup: { method: 'POST', path: '/v1/backups/cancel', who: ['operator'], withinMs: atOnceMs },
   /** Upgraded: the connection is handed over (upgrade.ts). `?version=` of the program. */
   backupPassage: { method: 'POST', path: '/v1/backups/passage', who: ['database'], withinMs: atOnceMs },
   repositorySecret: { method: 'POST', path: '/v1/backups/secret', who: ['operator'], withinMs: atOnceMs },

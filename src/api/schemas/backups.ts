@@ -35,11 +35,14 @@ const standing = z.object({
   waitsFor: z.string().nullish(),
 }) satisfies z.ZodType<BackupStanding>;
 
-export const backupRequests = { orderBackup, repositorySecret: secret } as const;
+const cancelBackup = z.strictObject({ run: backupRun.shape.id });
+
+export const backupRequests = { orderBackup, cancelBackup, repositorySecret: secret } as const;
 
 export const backupAnswers = {
   backups: standing,
   orderBackup: backupRun,
+  cancelBackup: backupRun,
   /** Of a head. */
   backupPassage: z
     .string()

@@ -5,7 +5,7 @@
  * standbys it is the one that a failover would miss least, since its disk is busy for a while. What a standby failed at is the primary's
  * at the next attempt.
  */
-import { type BackupRun, failuresOf } from '../backup-run.ts';
+import { type BackupRun, wasCancelled } from '../backup-run.ts';
 import type { BackupsSpec } from '../backups-spec.ts';
 import type { NodeName } from '../spec.ts';
 import type { NodeStatus } from '../status.ts';
@@ -33,7 +33,7 @@ export function chooseBackupNode(all: readonly BackupCandidate[], facts: BackupN
   const { from, isReady, last, named, primary } = facts;
   const nodes = all.filter(({ role }) => role === 'database');
   if (named !== null) return namedNode(nodes, primary, named);
-  const failedThere = last !== undefined && failuresOf(last) > 0 && last.node !== primary;
+  const failedThere = last !== undefined && last.state === 'failed' && !wasCancelled(last) && last.node !== primary;
   if (from === 'primary' || failedThere || !isReady) return { node: primary };
   const timeline = timelineOf(nodes, primary);
   const [first] = nodes

@@ -5,7 +5,7 @@
  * harm until then, is only told. WAL that waits is never lost, and fills the disk: so it is told how long the disk lasts.
  */
 import { ageText, bytesText, countText } from '../amounts.ts';
-import { type BackupRun, isEnded, lastProven, type RepositoryRecord } from '../backup-run.ts';
+import { type BackupRun, isEnded, lastProven, type RepositoryRecord, wasCancelled } from '../backup-run.ts';
 import type { BackupsSpec } from '../backups-spec.ts';
 import type { MemberStatus } from '../cluster-view.ts';
 import type { NodeName } from '../spec.ts';
@@ -129,8 +129,9 @@ function missingWal(window: RecoverableWindow | null): string | null {
   return `WAL is missing in the repository, from ${end.segment} on: what came after it can't be restored before the next backup`;
 }
 
-function failedRun({ endedAt, id, node, outcome, state, work }: BackupRun, nowMs: number): string | null {
-  if (state !== 'failed') return null;
+function failedRun(run: BackupRun, nowMs: number): string | null {
+  const { endedAt, id, node, outcome, state, work } = run;
+  if (state !== 'failed' || wasCancelled(run)) return null;
   const when = endedAt === null ? '' : ` ${ageText(nowMs - (parseMoment(endedAt) ?? nowMs))} ago`;
   return `${id}: ${work} on ${node} failed${when}: ${outcome ?? 'no reason given'}`;
 }

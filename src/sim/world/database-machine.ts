@@ -94,6 +94,7 @@ export class DatabaseMachine {
           trouble: null,
         }),
         order: nowhere,
+        cancel: nowhere,
         passage: nowhere,
         giveSecret: nowhere,
       },
