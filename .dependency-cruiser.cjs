@@ -131,13 +131,14 @@ module.exports = {
     },
     {
       name: 'restoring-knows-directories',
-      comment: 'it is given a repository and where to restore to, and starts servers that belong to no node',
+      comment:
+        'it is given a repository or a standby, and where to restore to, and starts servers that belong to no node',
       severity: 'error',
       from: { path: '^src/restoring/', pathNot: '[.]test[.]ts$' },
       to: {
         path: '^src/',
         pathNot:
-          '^src/(restoring|core|ports|errors|process)/|^src/postgres/(binaries|control-file|postmaster-file|program-environment|replication-log|session|waiting)[.]ts$',
+          '^src/(restoring|core|ports|errors|process)/|^src/postgres/(binaries|conninfo|control-file|postmaster-file|program-environment|program-progress|replication-log|session|waiting|wal-dump)[.]ts$',
       },
     },
     {

@@ -12,9 +12,11 @@ import { chooseBackup } from '../src/core/backups/choice.ts';
 import { usualLimits } from '../src/core/backups/past-limits.ts';
 import { defaultBackups } from '../src/core/backups-spec.ts';
 import { endOne } from '../src/past/ending.ts';
-import { movePast, openPast, type PastWish } from '../src/past/instances.ts';
+import { openPast } from '../src/past/instances.ts';
+import { movePast } from '../src/past/moving.ts';
 import type { PastParts } from '../src/past/parts.ts';
 import { type InstanceRecord, openScratch, type PastTarget } from '../src/past/scratch.ts';
+import type { PastWish } from '../src/past/wish.ts';
 import { createRepository } from '../src/pgbackrest/repository.ts';
 import type { Repository } from '../src/ports/repository.ts';
 import { type Binaries, findBinaries } from '../src/postgres/binaries.ts';
@@ -99,7 +101,8 @@ async function wishFor({ repository }: World, target: PastTarget): Promise<PastW
   const choice = chooseBackup({ contents, window: null, path: [], segmentBytes }, target);
   if ('notPossible' in choice) throw new Error(choice.notPossible.text);
   const { backup, walBytes } = choice.chosen;
-  return { target, backup, timeline: 'latest', walBytes, lifeMs: 3_600_000, limits: usualLimits };
+  const source = { from: 'repository', backup, timeline: 'latest', walBytes } as const;
+  return { target, source, lifeMs: 3_600_000, limits: usualLimits };
 }
 
 async function measure(world: World, disk: LoopDisk, [early, late]: readonly PastTarget[]) {

@@ -8,7 +8,8 @@ import { chooseBackup } from '../src/core/backups/choice.ts';
 import { usualLimits } from '../src/core/backups/past-limits.ts';
 import { defaultBackups } from '../src/core/backups-spec.ts';
 import { endOne, sweep } from '../src/past/ending.ts';
-import { movePast, openPast } from '../src/past/instances.ts';
+import { openPast } from '../src/past/instances.ts';
+import { movePast } from '../src/past/moving.ts';
 import { type PastParts, socketDirectory } from '../src/past/parts.ts';
 import { dataOf, type InstanceRecord, openScratch, type PastTarget } from '../src/past/scratch.ts';
 import { createRepository } from '../src/pgbackrest/repository.ts';
@@ -112,14 +113,8 @@ async function wishFor(index: number, lifeMs = 3_600_000) {
   if ('notPossible' in choice) throw new Error(choice.notPossible.text);
   const { backup, walBytes } = choice.chosen;
   // A test's disk has little to keep free.
-  return {
-    target,
-    backup,
-    timeline: 'latest' as const,
-    walBytes: Math.min(walBytes ?? 0, segmentBytes),
-    lifeMs,
-    limits: usualLimits,
-  };
+  const wal = { timeline: 'latest', walBytes: Math.min(walBytes ?? 0, segmentBytes) } as const;
+  return { target, source: { from: 'repository' as const, backup, ...wal }, lifeMs, limits: usualLimits };
 }
 
 async function rowsOf(parts: PastParts, { id, port }: InstanceRecord): Promise<number> {

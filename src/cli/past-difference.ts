@@ -31,8 +31,17 @@ interface Compared {
   readonly database: string;
 }
 
-/** The server of this machine that is nearest to now. */
+/** The server of this machine that is nearest to now. Throws REFUSED where that is of the past. */
 export async function presentServer(call: Call): Promise<LocalServer> {
+  const found = await nearestServer(call);
+  if (!found.isDelayed) return found;
+  throw new UnderstudyError('REFUSED', `${found.node}, a delayed standby, does not know what is now`, {
+    hint: 'open it here, and read it by its URI; or call this on the node of the primary, where the repository serves',
+  });
+}
+
+/** It may be one that is delayed. */
+export async function nearestServer(call: Call): Promise<LocalServer> {
   const { fittest, localServers } = await import('./local-servers.ts');
   const servers = await localServers(call);
   const found = servers.find(({ inRecovery }) => !inRecovery) ?? fittest(servers);

@@ -1,7 +1,7 @@
 /** Opens and moves instances for the verbs of `understudy past`, with a line that says how far it is. */
 import { UnderstudyError } from '../errors/understudy-error.ts';
-import type { PastReports } from '../past/instances.ts';
 import type { InstanceRecord } from '../past/scratch.ts';
+import type { PastReports } from '../past/wish.ts';
 import type { Call, CommonOptions } from './call.ts';
 import { DrawnLine } from './drawn-line.ts';
 import type { PastPlace } from './past-place.ts';
@@ -10,6 +10,7 @@ import { bytesText } from './words.ts';
 export interface PastOptions extends CommonOptions {
   readonly for?: number;
   readonly maxSize?: number;
+  readonly source?: 'standby' | 'repository';
   readonly node?: string;
   readonly database?: string;
   readonly table?: string;
@@ -27,25 +28,26 @@ export interface WhenOptions {
   readonly precision?: number;
 }
 
-/** Throws what `openPast` throws; what the archive does not have is refused. */
+/** Throws what `openPast` throws; what neither the archive nor a delayed standby has is refused. */
 export async function openAt(
   call: Call,
   place: PastPlace,
   target: InstanceRecord['target'],
-  options: Pick<PastOptions, 'for' | 'maxSize'>,
+  options: Pick<PastOptions, 'for' | 'maxSize' | 'source'>,
   moving: InstanceRecord | null = null,
 ): Promise<InstanceRecord> {
-  const [{ movePast, openPast }, { usualLifeMs, usualLimits }, { asRefusal, sourceFor }, { longestWorkMs }] =
+  const [{ openPast }, { movePast }, { usualLifeMs, usualLimits }, { asRefusal, sourceFor }, { longestWorkMs }] =
     await Promise.all([
       import('../past/instances.ts'),
+      import('../past/moving.ts'),
       import('../core/backups/past-limits.ts'),
-      import('./past-place.ts'),
+      import('./past-source.ts'),
       import('../restoring/bounds.ts'),
     ]);
-  const { backup, timeline, walBytes } = await sourceFor(place, target, call.signal);
+  const source = await sourceFor(place, target, { moving, wanted: options.source ?? null }, call.signal);
   const leftMs = moving === null ? usualLifeMs : Math.max(0, moving.expiresAtMs - Date.now());
   const limits = { ...usualLimits, maxBytes: options.maxSize ?? usualLimits.maxBytes };
-  const wish = { target, backup, walBytes, timeline, lifeMs: options.for ?? leftMs, limits };
+  const wish = { target, source, lifeMs: options.for ?? leftMs, limits };
   const line = new DrawnLine(call.terminal);
   const bounds = { withinMs: longestWorkMs, signal: call.signal };
   try {
@@ -53,7 +55,7 @@ export async function openAt(
     if (moving !== null) return await movePast(place.parts, moving, wish, reports, bounds);
     return await openPast(place.parts, wish, reports, bounds);
   } catch (error) {
-    throw asRefusal(error);
+    throw asRefusal(error, source);
   } finally {
     line.close();
   }
@@ -64,7 +66,7 @@ function reportsTo(line: DrawnLine): PastReports {
     onMethod: ({ because }) => line.show(because, Date.now()),
     onRestored: ({ bytesDone, bytesTotal }) => {
       const of = bytesTotal === null ? '' : ` of ${bytesText(bytesTotal)}`;
-      line.show(`${bytesText(bytesDone)}${of} restored`, Date.now());
+      line.show(`${bytesText(bytesDone)}${of} copied`, Date.now());
     },
     onReplayed: ({ lastCommitAt, lsn }) => line.show(`replayed to ${lastCommitAt ?? lsn}`, Date.now()),
   };

@@ -5,38 +5,24 @@
  * read, and what it started PostgreSQL refuses. What only root may read is read before.
  */
 import { join } from 'node:path';
-import type { NotPossible } from '../core/backups/choice.ts';
 import { usualSegmentBytes } from '../core/backups/segment-size.ts';
-import type { Target } from '../core/backups/target.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { PastParts } from '../past/parts.ts';
 import type { PastTarget } from '../past/scratch.ts';
 import type { Repository } from '../ports/repository.ts';
-import type { Source, SourceParts } from '../restoring/source.ts';
+import type { DelayedStandby } from '../restoring/delayed-standby.ts';
+import type { SourceParts } from '../restoring/source.ts';
 import type { Call } from './call.ts';
 
 export interface PastPlace {
   readonly parts: PastParts;
   readonly repository: Repository;
+  /** Backups are declared. */
+  readonly hasRepository: boolean;
+  /** The node's own server, if it is declared to be one. */
+  readonly standby: DelayedStandby | null;
   /** Looked for once: `past when` opens many moments one after another. */
   readonly windowOf: SourceParts['windowOf'];
-}
-
-const lookWithinMs = 60_000;
-
-/** What was asked for is later than what is archived. */
-export class NotArchivedError extends UnderstudyError {
-  /** In ms; `null`: nobody knows how far the archive goes. */
-  readonly archivedToMs: number | null;
-
-  constructor(
-    message: string,
-    archivedToMs: number | null,
-    options: { readonly hint: string; readonly cause?: unknown },
-  ) {
-    super('REFUSED', message, options);
-    this.archivedToMs = archivedToMs;
-  }
 }
 
 /** Throws NOT_FOUND where there is no database node, or not the one that was named. */
@@ -49,6 +35,7 @@ export async function pastPlace(call: Call, node?: string): Promise<PastPlace> {
     { findBinaries },
     { searchedWindow },
     { becomeAccount },
+    { findNode, isDelayed },
   ] = await Promise.all([
     import('../by-hand/place.ts'),
     import('../pgbackrest/repository.ts'),
@@ -57,6 +44,7 @@ export async function pastPlace(call: Call, node?: string): Promise<PastPlace> {
     import('../postgres/binaries.ts'),
     import('../restoring/source.ts'),
     import('../process/account.ts'),
+    import('../core/spec.ts'),
   ]);
   const place = await findPlace(call.io.cwd);
   const files = place.here.filter(({ role }) => role === 'database');
@@ -74,9 +62,10 @@ export async function pastPlace(call: Call, node?: string): Promise<PastPlace> {
     process.chdir('/');
     becomeAccount(place.account);
   }
+  const data = dataDirectory(place, file);
   const repository = createRepository({
     ...{ cluster: file.cluster, major, stateDirectory: directories.state, isKeptByOther: true },
-    server: { dataDirectory: dataDirectory(place, file), socketDirectory: directories.run, port },
+    server: { dataDirectory: data, socketDirectory: directories.run, port },
   });
   const parts: PastParts = {
     ...{ node: file.node, repository, binaries, run: directories.run, clock: createLinuxClock() },
@@ -88,7 +77,10 @@ export async function pastPlace(call: Call, node?: string): Promise<PastPlace> {
     known ??= search(found, options);
     return known;
   };
-  return { parts, repository, windowOf };
+  const declared = findNode(place.spec.spec, file.node);
+  const server = { node: file.node, data, socketDirectory: directories.run, port, binaries };
+  const standby = declared !== undefined && isDelayed(declared) ? server : null;
+  return { parts, repository, hasRepository: place.spec.spec.backups !== null, standby, windowOf };
 }
 
 /** Throws REQUEST_INVALID for what is no moment. */
@@ -105,35 +97,4 @@ export async function readTarget(text: string): Promise<PastTarget> {
     });
   }
   return parsed.target;
-}
-
-/** What is nearest before it. Throws REFUSED with what would be possible, and what the repository's state says. */
-export async function sourceFor(place: PastPlace, target: Target, signal: AbortSignal): Promise<Source> {
-  const { findSource } = await import('../restoring/source.ts');
-  const found = await findSource(place, target, { withinMs: lookWithinMs, signal });
-  if ('notPossible' in found) throw await outside(found.notPossible);
-  return found.source;
-}
-
-async function outside(notPossible: NotPossible): Promise<UnderstudyError> {
-  const { windowHint } = await import('./restore-run.ts');
-  const possible = windowHint(notPossible);
-  const hint = possible === null ? 'make one: understudy backup now' : `${possible}: understudy backup list`;
-  const { because, newest, text } = notPossible;
-  if (because !== 'too-late') return new UnderstudyError('REFUSED', text, { hint });
-  const later = `${hint}; what is newer may be archived within a minute`;
-  return new NotArchivedError(text, newest === null ? null : Date.parse(newest), { hint: later });
-}
-
-/** Recovery came to the end of the archive: as a refusal, with what it found there. */
-export function asRefusal(error: unknown): unknown {
-  if (!(error instanceof UnderstudyError) || error.code !== 'RESTORE_FAILED') return error;
-  if (!error.message.includes('recovery ended before configured recovery target was reached')) return error;
-  const last = /last completed transaction was at log time ([^\n]+)/.exec(error.message)?.[1];
-  const known = last === undefined ? '' : `; the newest commit in it is of ${last}`;
-  // `log_timezone` is UTC there. A target is reached only where a later commit is replayed.
-  const lastMs = Date.parse(`${last?.replace(' ', 'T')}:00`) - 1;
-  return new NotArchivedError(`the archive ends before that moment${known}`, Number.isNaN(lastMs) ? null : lastMs, {
-    hint: 'name an earlier one; what is newer may be archived within a minute: understudy backup list',
-  });
 }

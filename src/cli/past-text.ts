@@ -2,7 +2,7 @@
 import { methodText } from '../core/backups/past-method.ts';
 import { targetText } from '../core/backups/target.ts';
 import { type EndingParts, socketDirectory } from '../past/parts.ts';
-import type { InstanceRecord } from '../past/scratch.ts';
+import { type InstanceRecord, sourceOf } from '../past/scratch.ts';
 import { ageText, columns, spanText } from './words.ts';
 
 export function uriOf(parts: Pick<EndingParts, 'run'>, { id, port }: InstanceRecord, database: string): string {
@@ -14,6 +14,7 @@ export function instanceJson(parts: Pick<EndingParts, 'run'>, record: InstanceRe
   const { because, expiresAtMs, id, label, method, node, openedAtMs, reached, state, target, tookMs } = record;
   return {
     ...{ id, node, state, target: { type: target.type, value: target.value }, reached, backup: label },
+    source: sourceOf(record),
     uri: uriOf(parts, record, database),
     ...{ method, because, tookMs },
     openedAt: new Date(openedAtMs).toISOString(),
@@ -30,7 +31,12 @@ export function openedLines(
   const { expiresAtMs, id, method, node, reached, target, tookMs } = record;
   const way = verb === 'moved' ? '' : ` (${methodText({ by: method })})`;
   const last = reached?.lastCommitAt ?? null;
-  const seen = last === null ? 'no commit since its backup' : `last commit ${last}`;
+  const seen =
+    last === null
+      ? sourceOf(record) === 'standby'
+        ? 'no commit since it was copied'
+        : 'no commit since its backup'
+      : `last commit ${last}`;
   return [
     `${id} on ${node} is at ${targetText(target)}, read-only: ${seen}`,
     `${verb} in ${spanText(tookMs ?? 0)}${way}; ends by itself at ${new Date(expiresAtMs).toISOString()}`,

@@ -5,9 +5,10 @@ import { exitCodes } from '../errors/exit-codes.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { InstanceRecord, PastTarget } from '../past/scratch.ts';
 import type { Call } from './call.ts';
-import { chosenDatabase, pastConfig, presentConfig, presentServer } from './past-difference.ts';
+import { chosenDatabase, nearestServer, pastConfig, presentConfig, presentServer } from './past-difference.ts';
 import { openAt, type PastOptions, type WhenOptions } from './past-opening.ts';
 import type { PastPlace } from './past-place.ts';
+import type { Wanted } from './past-source.ts';
 import { countText, spanText } from './words.ts';
 
 const askWithinMs = 600_000;
@@ -20,14 +21,16 @@ const restorePerMs = 100_000;
 const startMs = 1_500;
 
 export async function findWhen(call: Call, condition: string, options: PastOptions & WhenOptions): Promise<number> {
-  const [{ NotArchivedError, pastPlace }, { sweep, endOne }, { askCondition }, { findMoment }] = await Promise.all([
+  const [{ pastPlace }, { NotArchivedError }, { sweep, endOne }, { askCondition }, { findMoment }] = await Promise.all([
     import('./past-place.ts'),
+    import('./past-source.ts'),
     import('../past/ending.ts'),
     import('../comparison/condition.ts'),
     import('../comparison/moment-search.ts'),
   ]);
   const [from, to] = [await momentOf(options.from, '--from'), await momentOf(options.to, '--to')];
-  const present = await presentServer(call);
+  // Whoever names the end asks nothing of now.
+  const present = to === null ? await presentServer(call) : await nearestServer(call);
   const database = await chosenDatabase(call, present, options.database);
   const place = await pastPlace(call, options.node);
   await sweep(place.parts);
@@ -37,7 +40,7 @@ export async function findWhen(call: Call, condition: string, options: PastOptio
     to === null
       ? { to: await askCondition(presentConfig(present, database), condition, { name: 'now', ...asking }) }
       : {};
-  const { costs, earliestMs } = await surroundings(place, call.signal);
+  const { costs, earliestMs } = await surroundings(place, options.source ?? null, call.signal);
   let open: InstanceRecord | null = null;
   const askAt = async (moment: number) => {
     const target: PastTarget = { type: 'time', value: new Date(moment).toISOString(), atMs: moment };
@@ -75,28 +78,54 @@ async function momentOf(text: string | undefined, option: string): Promise<numbe
   throw new UnderstudyError('REQUEST_INVALID', `${option} is to be a time, such as "2026-11-19 14:00" or "2 h ago"`);
 }
 
+interface Start {
+  readonly endMs: number;
+  /** Until its data is there. */
+  readonly copyMs: number;
+}
+
 /** Estimates: they decide the order of questions alone. */
 async function surroundings(
-  { parts, repository }: PastPlace,
+  place: PastPlace,
+  wanted: Wanted,
   signal: AbortSignal,
 ): Promise<{ readonly costs: MoveCosts; readonly earliestMs: number }> {
-  const { findCopying } = await import('../past/copying.ts');
-  const [{ by }, { backups, state, trouble }] = await Promise.all([
-    findCopying(parts.scratch.directory),
-    repository.contents({ withinMs: lookWithinMs, signal }),
+  const [{ seenStandby }, { servesFromMs }] = await Promise.all([
+    import('./past-source.ts'),
+    import('../core/backups/past-source.ts'),
   ]);
-  if (state === 'unreachable') throw new UnderstudyError('REPOSITORY_UNREACHABLE', trouble ?? '');
-  const ends = backups.map(({ databaseBytes, finishedAt }) => ({ endMs: Date.parse(finishedAt), databaseBytes }));
-  const [first] = ends;
+  const standby = await seenStandby(place, wanted, signal);
+  const fromMs = standby === null ? null : servesFromMs(standby.reach);
+  const ofStandby =
+    standby === null || fromMs === null ? [] : [{ endMs: fromMs, copyMs: standby.databaseBytes / restorePerMs }];
+  const asksRepository = wanted !== 'standby' && (place.hasRepository || standby === null);
+  const ofBackups = asksRepository ? await backupStarts(place, standby !== null, signal) : [];
+  const starts = [...ofBackups, ...ofStandby].toSorted((a, b) => a.endMs - b.endMs);
+  const [first] = starts;
   if (first === undefined)
     throw new UnderstudyError('REFUSED', 'there is no backup', { hint: 'understudy backup now' });
   const openMs = (moment: number): number => {
-    const nearest = ends.findLast(({ endMs }) => endMs <= moment) ?? first;
-    const copyMs = by === null ? nearest.databaseBytes / restorePerMs : 0;
-    return startMs + copyMs + Math.max(0, moment - nearest.endMs) / replayFactor;
+    const nearest = starts.findLast(({ endMs }) => endMs <= moment) ?? first;
+    return startMs + nearest.copyMs + Math.max(0, moment - nearest.endMs) / replayFactor;
   };
   const forwardMs = (from: number, to: number): number => startMs + (to - from) / replayFactor;
-  return { costs: { openMs, forwardMs }, earliestMs: Math.min(...ends.map(({ endMs }) => endMs)) };
+  return { costs: { openMs, forwardMs }, earliestMs: first.endMs };
+}
+
+/** `isSpare`: without them there is something to begin with. */
+async function backupStarts(
+  { parts, repository }: PastPlace,
+  isSpare: boolean,
+  signal: AbortSignal,
+): Promise<readonly Start[]> {
+  const { findCopying } = await import('../past/copying.ts');
+  const { by } = await findCopying(parts.scratch.directory);
+  const { backups, state, trouble } = await repository.contents({ withinMs: lookWithinMs, signal });
+  if (state === 'unreachable' && !isSpare) throw new UnderstudyError('REPOSITORY_UNREACHABLE', trouble ?? '');
+  return backups.map(({ databaseBytes, finishedAt }) => ({
+    endMs: Date.parse(finishedAt),
+    copyMs: by === null ? databaseBytes / restorePerMs : 0,
+  }));
 }
 
 function iso(ms: number): string {

@@ -3,7 +3,7 @@
  *
  * Invariant: whatever an earlier call left half made, or has expired, is ended first.
  */
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { exitCodes } from '../errors/exit-codes.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { Call, Perform } from './call.ts';
@@ -15,6 +15,7 @@ const examples = `
 Examples:
   understudy past "2026-11-19 14:00"                     a read-only server as of then; prints its URI
   understudy past "2 h ago" --for 8h
+  understudy past "2 h ago" --source standby             on a delayed standby: from that, or not at all
   understudy past 0/3000028                              just after that position in the WAL; or xid:4711
   understudy past "2 h ago" --tables --database shop     which tables differ in their number of rows
   understudy past p1 --table users --sql back.sql        what differs, and the statements that bring it back
@@ -45,6 +46,11 @@ export function declarePast(program: Command, perform: Perform): void {
     )
     .option('--for <time>', 'ends by itself after that time; 4 h if left out', someDuration)
     .option('--max-size <size>', 'what all instances together may have on disk, such as 50GB', byteSize)
+    .addOption(
+      new Option('--source <source>', 'where it comes from; left out: on a delayed standby that, where it can').choices(
+        ['standby', 'repository'],
+      ),
+    )
     .option('--node <node>', 'the database node, which must be on this machine', nodeName)
     .option('--database <database>', 'the database; needed with --table and --tables where there are several')
     .option('--table <table>', 'show what differs in this table between then and now')

@@ -75,14 +75,16 @@ async function becomeBase(
   hasBaseLock: boolean,
 ): Promise<void> {
   const atMs = standsAt(record);
-  const isCopy = record.method === 'btrfs-snapshot' || record.method === 'reflink';
-  if (isCopy || atMs === null || scratch.readBase() !== null) return;
+  const { label, method } = record;
+  const isCopy = method === 'btrfs-snapshot' || method === 'reflink';
+  // A base is of a backup, so that the next one knows what it may be restored to.
+  if (isCopy || label === null || atMs === null || scratch.readBase() !== null) return;
   const release = hasBaseLock ? () => undefined : takeLock(scratch.directory);
   if (release === null) return;
   try {
     const base = {
       version: 1 as const,
-      label: record.label,
+      label,
       atMs,
       isReplayed: true,
       usedAtMs: clock.wallClock().getTime(),

@@ -11,7 +11,9 @@ import type { RepositoryBackup } from '../core/repository.ts';
 import type { ActOptions } from '../ports/postgres.ts';
 import type { TransferProgress } from '../ports/repository.ts';
 import { shareWithinMs } from '../restoring/bounds.ts';
+import type { DelayedStandby } from '../restoring/delayed-standby.ts';
 import { isBegun } from '../restoring/leftover.ts';
+import { copyStandby } from '../restoring/standby-copy.ts';
 import { moveTablespaceLinks } from '../restoring/tablespace-links.ts';
 import { copyTree, makeBaseDirectory, removeTree } from './copying.ts';
 import type { PastParts } from './parts.ts';
@@ -28,6 +30,19 @@ export interface Preparation {
 /** What it stands at when it was restored, and nothing was replayed in it. */
 export function restoredBase(backup: RepositoryBackup): BaseFacts {
   return { label: backup.label, atMs: parseMoment(backup.finishedAt) ?? 0, isReplayed: false, isWhole: true };
+}
+
+/** By who keeps the standby's WAL meanwhile. Throws what `copyStandby` throws; what is there by then is left, and on record. */
+export async function prepareCopy(
+  { scratch }: PastParts,
+  standby: DelayedStandby,
+  { id, onProgress }: Pick<Preparation, 'id' | 'onProgress'>,
+  options: ActOptions,
+): Promise<void> {
+  const place = scratch.place(id);
+  await removeTree(place);
+  await mkdir(place, { mode: 0o700 });
+  await copyStandby(standby, dataOf(place), onProgress, options);
 }
 
 /** Throws what `Repository.restore` and a copy throw; what is there by then is left, and on record. */

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type InstanceRecord, openScratch, takeLock } from './scratch.ts';
+import { type InstanceRecord, openScratch, sourceOf, takeLock } from './scratch.ts';
 
 describe('the scratch directory', () => {
   let directory: string;
@@ -53,6 +53,11 @@ describe('the scratch directory', () => {
     };
     scratch.writeInstance({ ...record, expiresAtMs: 7 });
     expect(scratch.again(record)).toMatchObject({ expiresAtMs: 7 });
+    expect(sourceOf(record)).toBe('repository');
+    const copied: InstanceRecord = { ...record, id: 'p2', label: null, method: 'delayed-standby' };
+    scratch.writeInstance(copied);
+    expect(scratch.instances().map(sourceOf)).toEqual(['repository', 'standby']);
+    scratch.forget('p2');
     // Another one under its name.
     expect(scratch.again({ ...record, openedAtMs: 4 })).toBeNull();
     scratch.forget('p1');

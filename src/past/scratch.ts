@@ -27,9 +27,9 @@ const instance = z.object({
   state: z.enum(['opening', 'open']),
   owner: identity,
   target,
-  /** The backup that its data began with. */
-  label: z.string(),
-  method: z.enum(['btrfs-snapshot', 'reflink', 'roll-forward', 'delta', 'restore']),
+  /** The backup that its data began with; `null`: it was copied from a delayed standby. */
+  label: z.string().nullable(),
+  method: z.enum(['btrfs-snapshot', 'reflink', 'roll-forward', 'delta', 'restore', 'delayed-standby']),
   because: z.string(),
   port: z.number(),
   openedAtMs: z.number(),
@@ -64,6 +64,11 @@ export interface Scratch {
   writeInstance(record: InstanceRecord): void;
   writeBase(record: BaseRecord): void;
   forget(name: string): void;
+}
+
+/** Where its data and its WAL come from. */
+export function sourceOf({ label }: Pick<InstanceRecord, 'label'>): 'repository' | 'standby' {
+  return label === null ? 'standby' : 'repository';
 }
 
 /** Of everything in it. */

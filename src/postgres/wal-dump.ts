@@ -23,6 +23,8 @@ export interface WalDumpRange {
   readonly timeline: number;
   readonly from: Lsn;
   readonly to: Lsn | null;
+  /** Of that resource manager alone; left out: all records. */
+  readonly only?: 'Transaction';
 }
 
 /** Throws PROCESS_FAILED when it can't be started or is cancelled, TIMEOUT at the deadline. */
@@ -34,6 +36,7 @@ export async function dumpWal(
 ): Promise<WalDumpEnd> {
   const args = ['-p', range.directory, '-t', String(range.timeline), '-s', formatLsn(range.from)];
   if (range.to !== null) args.push('-e', formatLsn(range.to));
+  if (range.only !== undefined) args.push('-r', range.only);
   let rest = '';
   const result = await run(join(binaries.directory, 'pg_waldump'), args, {
     cwd: range.directory,

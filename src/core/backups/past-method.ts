@@ -44,7 +44,9 @@ export type MethodName =
   | 'roll-forward'
   /** The warm base itself, after what differs from the backup was restored. */
   | 'delta'
-  | 'restore';
+  | 'restore'
+  /** No restore: a delayed standby is copied (past-source.ts). */
+  | 'delayed-standby';
 
 export interface Method {
   readonly by: MethodName;
@@ -91,6 +93,7 @@ const names: Readonly<Record<MethodName, string>> = {
   'roll-forward': 'warm base replayed on',
   delta: 'delta restore of a warm base',
   restore: 'restore',
+  'delayed-standby': 'copy of the delayed standby',
 };
 
 export function methodText({ by }: Pick<Method, 'by'>): string {

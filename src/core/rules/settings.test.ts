@@ -61,6 +61,9 @@ describe('serverConfiguration', () => {
     const of = (node: string) => serverConfiguration(spec, node, facts).parameters;
     expect(of('db1')).toMatchObject({ recovery_min_apply_delay: '0ms', hot_standby_feedback: 'on' });
     expect(of('db2')).toMatchObject({ recovery_min_apply_delay: '14400000ms', hot_standby_feedback: 'off' });
+    const copied = 'local replication "postgres" peer map=understudy';
+    const admits = (node: string) => serverConfiguration(spec, node, facts).hba.includes(copied);
+    expect([admits('db1'), admits('db2')]).toEqual([false, true]);
   });
 
   it('admits over the network only by certificate, every member, every application from its nodes, and nobody else', () => {

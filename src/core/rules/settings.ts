@@ -23,6 +23,7 @@ import {
 } from '../spec.ts';
 import { postgresTls, tlsPolicyOf } from '../tls-policy.ts';
 import { localLine, localUser, superuser, word } from './local-access.ts';
+import { shellWord } from './server-command.ts';
 
 /** Everything that is written to the server's own configuration files. */
 export interface ServerConfiguration {
@@ -111,11 +112,6 @@ function archiving({ backups }: Spec, { archiveCommand, archiveHold }: ServerFac
   };
 }
 
-/** PostgreSQL replaces `%p` and its like before the shell reads the line; `%%` is a percent sign. */
-function shellWord(text: string): string {
-  return `'${text.replaceAll("'", `'\\''`).replaceAll('%', '%%')}'`;
-}
-
 /** What the cluster can't work without. */
 function requiredParameters(spec: Spec, self: NodeSpec, facts: ServerFactsForSettings): Record<string, string> {
   return {
@@ -175,9 +171,11 @@ function applicationNodes(spec: Spec, application: ApplicationSpec): readonly No
   return application.nodes.flatMap((name) => findNode(spec, name) ?? []);
 }
 
-function hbaLines(spec: Spec): readonly string[] {
+function hbaLines(spec: Spec, self: NodeSpec): readonly string[] {
   const lines = [
     localLine('all', superuser),
+    // Of a delayed standby a copy is the past; `all` is no replication.
+    ...(isDelayed(self) ? [localLine('replication', superuser)] : []),
     ...nodesOfRole(spec, 'database').flatMap((node) =>
       sources(node.address).flatMap((from) => [
         `hostssl replication ${word(replicationRole)} ${from} cert map=members`,
@@ -228,7 +226,7 @@ export function serverConfiguration(spec: Spec, self: NodeName, facts: ServerFac
   const parameters = { ...defaultParameters(spec, facts), ...Object.fromEntries(declared), ...required };
   return {
     parameters: { ...parameters, ...raised(parameters, facts.floor) },
-    hba: hbaLines(spec),
+    hba: hbaLines(spec, node),
     ident: identLines(spec, facts),
   };
 }
