@@ -9,7 +9,12 @@ const real = {
 };
 const stages = 'test/stage-*.it.test.ts';
 /** Played when what only computes is over, so that all lanes end at about the same time. */
-const afterwards = ['test/client-*.it.test.ts', 'test/restoring*.it.test.ts'];
+const afterwards = [
+  'test/client-*.it.test.ts',
+  'test/restoring*.it.test.ts',
+  'test/standby-backup.it.test.ts',
+  'test/clone-base.it.test.ts',
+];
 const simulator = 'test/simulator.it.test.ts';
 
 /** `npm test` runs these side by side: tools/test.sh. */
