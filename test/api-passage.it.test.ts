@@ -1,5 +1,6 @@
 /** What a standby reaches of the primary for a backup, over real TLS: who may, both ways, and how it ends. */
 import type { Duplex } from 'node:stream';
+import { connect } from 'node:tls';
 import { afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { type AgentClient, createAgentClient } from '../src/api/client.ts';
 import { passageProtocol } from '../src/api/contract/routes.ts';
@@ -98,8 +99,25 @@ it('hands nothing over that asks for anything else', async () => {
   expect(await ask('database', '/v1/backups/passage')).toMatchObject({ status: 400 });
   expect(await ask('database', '/v1/backups/passage?version=--config%3D/tmp/x')).toMatchObject({ status: 400 });
   const plain = { port: world.port, as: callers.database, method: 'POST', path: '/v1/backups/passage?version=2.45' };
-  expect(await raw(plain)).toMatchObject({ status: 426 });
+  expect(await raw(plain)).toMatchObject({ status: 426, headers: { upgrade: passageProtocol } });
   expect(world.backend.calls).toEqual([]);
+});
+
+it('closes on whoever is refused and does not leave', async () => {
+  const { certificatePem: cert, keyPem: key } = callers.app;
+  const to = { host: '127.0.0.1', port: world.port, cert, key, rejectUnauthorized: false, allowHalfOpen: true };
+  const heads = `host: x\r\nconnection: upgrade\r\nupgrade: ${passageProtocol}\r\ncontent-length: 2`;
+  const socket = connect(to, () =>
+    socket.write(`POST /v1/backups/passage?version=2.45 HTTP/1.1\r\n${heads}\r\n\r\n{}`),
+  );
+  const heard = heardFrom(socket);
+  socket.on('error', () => undefined);
+  await until(() => heard.text.includes('FORBIDDEN'), 'it is refused');
+  await until(() => {
+    // Who has closed answers this by a reset.
+    if (!socket.destroyed) socket.write(' ');
+    return heard.isClosed;
+  }, 'it is closed');
 });
 
 it('is refused in the words of the primary', async () => {

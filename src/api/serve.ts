@@ -14,7 +14,7 @@ import { audited, whoCalls, whoIs } from './audited.ts';
 import { authorise, callerOf, identify, type Peer, peerOf } from './caller.ts';
 import type { AgentBackend } from './contract/backend.ts';
 import type { Identity } from './contract/identities.ts';
-import { onBehalfOfHeader, type RouteName, routes } from './contract/routes.ts';
+import { onBehalfOfHeader, passageProtocol, type RouteName, routes } from './contract/routes.ts';
 import { type EventStream, lineOf } from './event-stream.ts';
 import { failureOf, HttpError } from './failure.ts';
 import { readJsonBody, type Target, targetOf } from './request.ts';
@@ -142,6 +142,8 @@ function sendFailure(serving: Serving, error: unknown, request: IncomingMessage,
     return;
   }
   if (hasBody(request) && !request.complete) discardRest(request, response);
+  // Whoever is told to upgrade is told to what (RFC 9110 section 15.5.22).
+  if (status === 426) response.setHeader('upgrade', passageProtocol);
   send(response, status, answer);
 }
 

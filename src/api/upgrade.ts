@@ -19,6 +19,8 @@ import { connectedPeer, recordRefusal, type Serving } from './serve.ts';
 const judgeEveryMs = 1_000;
 /** A peer whose host has gone is found out by the kernel, within so long and ten seconds more. */
 const keepAliveMs = 10_000;
+/** How long whoever is refused has to take his answer, and to end what he sends. */
+const refusedMs = 1_000;
 
 /** Answers how to end what was handed over. */
 export function serveUpgrades(server: Server, serving: Serving): () => void {
@@ -96,5 +98,9 @@ function callerOf(serving: Serving, request: IncomingMessage) {
 function refuse(socket: Duplex, status: number, answer: unknown): void {
   const text = JSON.stringify(answer);
   const head = `content-type: application/json\r\ncontent-length: ${Buffer.byteLength(text)}\r\nconnection: close`;
+  // The server's own limits are of requests, and this is none any more: one that is never closed would stay.
+  const patience = setTimeout(() => socket.destroy(), refusedMs).unref();
+  socket.once('close', () => clearTimeout(patience));
+  socket.resume();
   socket.end(`HTTP/1.1 ${status} Refused\r\n${head}\r\n\r\n${text}`);
 }

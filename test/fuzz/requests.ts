@@ -5,7 +5,7 @@
 
 import { Agent, request as httpsRequest } from 'node:https';
 import { connect, type TLSSocket } from 'node:tls';
-import { mayCall, onBehalfOfHeader, type RouteName, routes } from '../../src/api/contract/routes.ts';
+import { mayCall, onBehalfOfHeader, passageProtocol, type RouteName, routes } from '../../src/api/contract/routes.ts';
 import { errorAnswer } from '../../src/api/schemas/failure.ts';
 import { specDisagreements } from '../../src/config/spec-disagreements.ts';
 import { UnderstudyError } from '../../src/errors/understudy-error.ts';
@@ -27,6 +27,7 @@ const bodies: Partial<Record<RouteName, Json>> = {
 };
 const isRouteName = (name: string): name is RouteName => Object.hasOwn(routes, name);
 const names = Object.keys(routes).filter(isRouteName);
+const passagePath = routes.backupPassage.path;
 const methods: readonly string[] = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS', 'HEAD', 'TRACE', 'LOCK'];
 const kinds = ['operator', 'viewer', 'database', 'app', 'witness', 'stranger', 'store'] as const;
 type Kind = (typeof kinds)[number];
@@ -41,6 +42,8 @@ interface Sent {
 
 /** 100-continue and streams aside, these are all that a request may come to. */
 const clean: readonly number[] = [200, 400, 403, 404, 405, 408, 409, 413, 415, 431, 503];
+/** What takes a connection alone says so to every request. */
+const asksForUpgrade = 426;
 const answerWithinMs = 10_000;
 
 function wildRequest(random: Random): Sent {
@@ -114,6 +117,8 @@ const brokenHeads: readonly string[] = [
   'POST /v1/restart HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n',
   'POST /v1/restart HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 2\r\n\r\n',
   'GET /v1/status HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n',
+  `POST ${passagePath} HTTP/1.1\r\nhost: x\r\nupgrade: ${passageProtocol}\r\nconnection: upgrade\r\n\r\n`,
+  `POST ${passagePath}?version=2.45 HTTP/1.1\r\nhost: x\r\nupgrade: ${passageProtocol}\r\nconnection: upgrade\r\ncontent-length: 2\r\n\r\n{}`,
   'CONNECT pg0:5432 HTTP/1.1\r\nhost: pg0:5432\r\n\r\n',
   'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n',
   '\u0016\u0003\u0001\u0002\u0000\u0001\u0000',
@@ -142,7 +147,8 @@ export async function fuzzRequests(world: ApiWorld, callers: Callers, span: Span
       const agent = agents.get(sent.as);
       // A connection that is kept may have been closed for the request before: on one of its own there is no such excuse.
       const { status, text } = await send(world.port, agent, sent).catch(() => send(world.port, false, sent, callers));
-      if (!clean.includes(status)) account.fault(number, `status ${status}: ${text.slice(0, 200)}`, shown);
+      const isClean = clean.includes(status) || (status === asksForUpgrade && sent.path.startsWith(passagePath));
+      if (!isClean) account.fault(number, `status ${status}: ${text.slice(0, 200)}`, shown);
       else if (status !== 200 && text !== '' && !errorAnswer.safeParse(JSON.parse(text)).success)
         account.fault(number, `status ${status} without an error that says what to do: ${text.slice(0, 200)}`, shown);
       else account.note(String(status));
