@@ -203,6 +203,20 @@ it.for(['copied', 'replayed'] as const)('leaves nothing where it is killed while
   await nothingLeft(parts);
 });
 
+it('knows what it has received, too, when it was restarted and streams no more', async () => {
+  const { reach } = await seen();
+  await db2.postgres.stop({ patienceMs: 1_000, awaitStandby: null }, soon);
+  await db2.postgres.start({ role: 'standby', upstream: db1.upstream, slot: db2.slot }, soon);
+  await until('it lets somebody in', async () => (await db2.postgres.observe(2_000)).state === 'standby');
+  const again = (await seen()).reach;
+  expect(again.received.lastCommitAt).toBe(reach.received.lastCommitAt);
+  expect((again.replayed.lastCommitAt ?? '') < target(0).value).toBe(true);
+  const parts = partsIn('restarted');
+  const open = await openPast(parts, await wishFor(target(3)), quiet, bounds);
+  expect(await saidIn(parts, open)).toEqual({ rows: 100, said: 700 });
+  expect(await endOne(parts, open, { warm: true })).toBe(true);
+});
+
 it('is no insurance less for it: it replays what it has when its time comes', async () => {
   await db2.postgres.configure(
     { ...db2.configuration, parameters: { ...db2.configuration.parameters, recovery_min_apply_delay: '0' } },

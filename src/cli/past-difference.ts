@@ -33,7 +33,10 @@ interface Compared {
 
 /** The server of this machine that is nearest to now. Throws REFUSED where that is of the past. */
 export async function presentServer(call: Call): Promise<LocalServer> {
-  const found = await nearestServer(call);
+  return requireNow(await nearestServer(call));
+}
+
+export function requireNow(found: LocalServer): LocalServer {
   if (!found.isDelayed) return found;
   throw new UnderstudyError('REFUSED', `${found.node}, a delayed standby, does not know what is now`, {
     hint: 'open it here, and read it by its URI; or call this on the node of the primary, where the repository serves',

@@ -176,8 +176,9 @@ async function move(call: Call, id: string, moment: string, options: PastOptions
   const place = await pastPlace(call, options.node);
   await sweepFirst(place.parts);
   const record = await openAt(call, place, target, options, requireInstance(place.parts, id));
-  if (call.terminal.json) call.terminal.printJson(instanceJson(place.parts, record));
-  else call.terminal.print(...openedLines(place.parts, record, 'moved', options.database ?? 'postgres'));
+  const database = options.database ?? 'postgres';
+  if (call.terminal.json) call.terminal.printJson(instanceJson(place.parts, record, database));
+  else call.terminal.print(...openedLines(place.parts, record, 'moved', database));
   return exitCodes.done;
 }
 
