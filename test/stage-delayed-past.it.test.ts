@@ -111,6 +111,8 @@ async function refuses(stage: TestStage, before: string): Promise<void> {
   for (const [args, text] of [
     [['2020-01-01T00:00:00Z', '--node', 'db3'], 'db3 has replayed past it'],
     [['FF/0', '--node', 'db3'], 'db3 has not received that moment yet'],
+    // Nobody knows before it is tried.
+    [['xid:4000000', '--node', 'db3'], 'what the delayed standby has received ends before that moment'],
     [[before, '--node', 'db3', '--max-size', '1MB'], 'may have 1 MB'],
     [[before, '--node', 'db1', '--source', 'standby'], 'db1 is no delayed standby'],
   ] as const) {
