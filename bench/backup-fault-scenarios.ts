@@ -1,8 +1,7 @@
 /**
  * What may happen to backups and to what is restored from them. Each scenario strikes, says what a person was told (`told`, with the exit
- * code), and how long after the fault was over everything was as before (`backMs`); `null` where nothing had to come back.
- *
- * A scenario throws when something is not as it should be: nothing told, or nothing came back.
+ * code), and how long after the fault was over everything was as before (`backMs`); `null` where nothing had to come back. It throws
+ * when something is not as it should be: nothing told, or nothing came back.
  */
 import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

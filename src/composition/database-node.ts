@@ -81,12 +81,8 @@ export function startDatabase(foundation: Foundation): Running {
       (to) => createAgentClient({ cluster, ...to, port: api.port, tls: credentials.current, revoked }),
     ),
   };
-  const agent: DatabaseNode = databaseAgent(
-    foundation,
-    shared,
-    () => agent,
-    () => backups.bases,
-  );
+  const bases = () => backups.bases;
+  const agent: DatabaseNode = databaseAgent(foundation, shared, () => agent, bases);
   const certificates = certificatesOf(foundation, shared, agent);
   const agentOf = (node: NodeName) => primaryAgent(shared.peers.link(node));
   const backups = backupsOf(foundation, { agent, agentOf, spec, repositoryOf: shared.repositoryOf });
