@@ -3,7 +3,7 @@ import type { Lease } from '../core/lease.ts';
 import type { StoreEntry, StoreSnapshot } from '../ports/store.ts';
 import { encodeRecord } from '../records/codecs.ts';
 import { eventKey, keys, timelineKey } from '../records/keys.ts';
-import { movedBetween, type Return, readLook, tellingOf, toldTerm } from './going-back.ts';
+import { mayLiveWithout, movedBetween, type Return, readLook, tellingOf, toldTerm } from './going-back.ts';
 
 const held: Lease = { state: 'held', term: 4, holder: 'db1', ttlMs: 9_000 };
 
@@ -82,5 +82,20 @@ describe('a store that is told of a cluster that goes back', () => {
     expect(movedBetween(before, readLook(snapshot(held)))).toBeNull();
     expect(movedBetween(before, readLook(snapshot(held, {}, 8)))).toBe('db1 has moved the lease of term 4');
     expect(movedBetween(before, readLook(snapshot(null)))).toBe('the lease was removed');
+  });
+
+  it('may live without the store while nobody asks the node that goes back', () => {
+    const named = (...candidates: string[]) => ({
+      [keys.renewal]: encodeRecord('renewal', { term: 4, counter: 7, candidates }),
+    });
+    const look = readLook(snapshot(held, named('db1', 'db2')));
+    expect(mayLiveWithout(look, 'db2', ['db3'])).toBeNull();
+    expect(mayLiveWithout(look, 'db1', [])).toBeNull();
+    expect(mayLiveWithout(look, 'db3', ['db3'])).toEqual({ holder: 'db1', candidates: ['db1', 'db2'] });
+    // Its renewal is of an older version: it asks whom the declaration names.
+    expect(mayLiveWithout(readLook(snapshot(held)), 'db3', ['db1', 'db3'])).toBeNull();
+    expect(mayLiveWithout(readLook(snapshot(held)), 'db3', ['db1'])).toEqual({ holder: 'db1', candidates: ['db1'] });
+    const released: Lease = { state: 'released', term: 4, by: 'db1', to: null, ttlMs: 9_000 };
+    expect(mayLiveWithout(readLook(snapshot(released, named('db1'))), 'db3', [])).toBeNull();
   });
 });

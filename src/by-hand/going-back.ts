@@ -69,6 +69,17 @@ export function movedBetween(before: StoreLook, after: StoreLook): string | null
   return value === null ? 'the lease was removed' : `${lastHolder(value)} has moved the lease of term ${value.term}`;
 }
 
+/**
+ * Who may be primary although the lease stands still, since it needs no promise of that node (core/rules/candidates.ts): one that can't
+ * reach the store lives on those of the candidates that it named. `null`: nobody; a candidate whose agent has ended promises nothing.
+ */
+export function mayLiveWithout({ lease, renewal }: StoreLook, node: NodeName, declared: readonly NodeName[]) {
+  const { value } = lease;
+  if (value?.state !== 'held' || value.holder === node) return null;
+  const candidates = renewal.value?.candidates ?? declared;
+  return candidates.includes(node) ? null : { holder: value.holder, candidates };
+}
+
 export interface Return {
   readonly node: NodeName;
   readonly systemIdentifier: string;

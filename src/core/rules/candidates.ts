@@ -13,13 +13,13 @@ import type { Lease, Renewal } from '../lease.ts';
 import { otherDatabaseNodes, type Situation } from '../situation.ts';
 import { type NodeName, nodesOfRole, type Spec } from '../spec.ts';
 
-function declared(spec: Spec): readonly NodeName[] {
+export function declaredCandidates(spec: Spec): readonly NodeName[] {
   return nodesOfRole(spec, 'database').flatMap(({ name, failover }) => (failover === 'allowed' ? [name] : []));
 }
 
 /** What the holder writes with its next renewal; `undefined`: neither a declaration nor a record is known. */
 export function candidatesToName({ spec, view }: Situation): readonly NodeName[] | undefined {
-  return spec === null ? view.store.renewal?.value.candidates : declared(spec);
+  return spec === null ? view.store.renewal?.value.candidates : declaredCandidates(spec);
 }
 
 /** Who alone may be elected; `null`: whoever says that it may stand. Older versions name nobody, and ask whom the spec names. */
@@ -33,7 +33,7 @@ export function mustPromise(situation: Situation): readonly NodeName[] {
   const term = lease.is === 'mine' ? lease.lease.value.term : 0;
   // Its own right of the preceding term will do: nobody else can have taken this one.
   const isOwn = memory.renewal !== null && memory.renewal.term >= term - 1;
-  const recorded = view.store.renewal?.value.candidates ?? (spec === null ? [] : declared(spec));
+  const recorded = view.store.renewal?.value.candidates ?? (spec === null ? [] : declaredCandidates(spec));
   const all = isOwn ? [] : otherDatabaseNodes(situation).map(({ name }) => name);
   return [...new Set([...recorded, ...memory.named, ...all])].filter((node) => node !== self);
 }
