@@ -3,7 +3,15 @@ import type { Lease } from '../core/lease.ts';
 import type { StoreEntry, StoreSnapshot } from '../ports/store.ts';
 import { encodeRecord } from '../records/codecs.ts';
 import { eventKey, keys, timelineKey } from '../records/keys.ts';
-import { mayLiveWithout, movedBetween, type Return, readLook, tellingOf, toldTerm } from './going-back.ts';
+import {
+  isAsRecovered,
+  mayLiveWithout,
+  movedBetween,
+  type Return,
+  readLook,
+  tellingOf,
+  toldTerm,
+} from './going-back.ts';
 
 const held: Lease = { state: 'held', term: 4, holder: 'db1', ttlMs: 9_000 };
 
@@ -75,6 +83,17 @@ describe('a store that is told of a cluster that goes back', () => {
     expect(toldTerm(readLook(snapshot(held, told)), wish)).toBeNull();
     expect(toldTerm(readLook(snapshot(ours)), wish)).toBeNull();
     expect(toldTerm(readLook(snapshot(ours, told)), { ...wish, timeline: 6 })).toBeNull();
+  });
+
+  it('is told of a directory alone that no agent has brought in line again', () => {
+    const look = readLook(snapshot(held));
+    expect(isAsRecovered(look, wish)).toBe(true);
+    expect(isAsRecovered(look, { ...wish, timeline: 3 })).toBe(false);
+    const told = {
+      [timelineKey(105)]: encodeRecord('timeline', { term: 105, timeline: 5, parent: 2, forkLsn: '0/4000000' }),
+    };
+    expect(isAsRecovered(readLook(snapshot({ ...held, holder: 'db2', term: 105 }, told)), wish)).toBe(true);
+    expect(isAsRecovered(readLook(snapshot({ ...held, holder: 'db1', term: 106 }, told)), wish)).toBe(false);
   });
 
   it('lives where the lease or its renewal moves', () => {

@@ -97,10 +97,22 @@ export interface Return {
 }
 
 /** The term in which it was told before; `null`: it was not. */
-export function toldTerm({ lease, timelines }: StoreLook, { node, timeline }: Return): number | null {
+export function toldTerm(
+  { lease, timelines }: StoreLook,
+  { node, timeline }: Pick<Return, 'node' | 'timeline'>,
+): number | null {
   const { value } = lease;
   const isOurs = value?.state === 'held' && value.holder === node && timelines.get(value.term)?.timeline === timeline;
   return isOurs ? value.term : null;
+}
+
+/**
+ * Is a directory on that timeline still what was recovered? The store knows no such timeline, or was told of it. One that it knows by
+ * somebody else is the cluster's: an agent ran in between, and has brought the node in line again.
+ */
+export function isAsRecovered(look: StoreLook, wish: Pick<Return, 'node' | 'timeline'>): boolean {
+  const known = [...look.timelines.values()].map(({ timeline }) => timeline);
+  return !known.includes(wish.timeline) || toldTerm(look, wish) !== null;
 }
 
 export interface Telling {
@@ -168,7 +180,7 @@ export async function tellStore(file: NodeFile, clock: Clock, look: StoreLook, w
       'REFUSED',
       'the cluster has moved meanwhile: an agent was started, and nothing was told',
       {
-        hint: `stop every agent, and call it again: only the store is told then`,
+        hint: 'stop every agent, and call it again',
       },
     );
   });

@@ -7,7 +7,7 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Return, type StoreLook, tellStore } from '../by-hand/going-back.ts';
+import { isAsRecovered, type Return, type StoreLook, tellStore } from '../by-hand/going-back.ts';
 import { highestTerm } from '../by-hand/new-store.ts';
 import { dataDirectory, type Place } from '../by-hand/place.ts';
 import { whatRuns } from '../by-hand/processes.ts';
@@ -65,9 +65,19 @@ export async function restoreNode(call: Call, place: Place, name: string, option
   const site = { call, place, file, data, target, clock: createLinuxClock(), instanceOf };
   requireEnded(site);
   const look = await requireStill(site, options.to);
+  return isRecovered(site, look) ? await tellAgain(site, look, options) : await goBack(site, look, options);
+}
+
+/** By this command before, and nobody has changed it since. */
+function isRecovered({ data, file: { node }, target }: Site, look: StoreLook): boolean {
   const mark = readMark(data);
-  const isRecovered = mark?.state === 'recovered' && mark.target === targetText(target);
-  return isRecovered ? await tellAgain(site, look, options) : await goBack(site, look, options);
+  if (mark?.state !== 'recovered' || mark.target !== targetText(target)) return false;
+  const reading = controlOf(data);
+  return reading.found === 'control' && isAsRecovered(look, { node, timeline: reading.control.checkpointTimeline });
+}
+
+function controlOf(data: string) {
+  return readControl(join(data, 'global', 'pg_control'));
 }
 
 function fileOf(place: Place, name: string): NodeFile {
@@ -175,7 +185,7 @@ async function forgetRewind({ data, file }: Site): Promise<void> {
 async function tell(site: Site, look: StoreLook): Promise<number> {
   const { clock, data, file, place, target } = site;
   requireEnded(site);
-  const reading = readControl(join(data, 'global', 'pg_control'));
+  const reading = controlOf(data);
   if (reading.found !== 'control') throw new UnderstudyError('RESTORE_FAILED', `${data} has no control file`);
   const { checkpointTimeline: timeline, systemIdentifier } = reading.control;
   if (systemIdentifier !== look.systemIdentifier) {
