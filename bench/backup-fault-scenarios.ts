@@ -23,7 +23,12 @@ export interface BackupScenario {
 }
 
 const standing = z.object({
-  repository: z.object({ safeUntil: z.string().nullable(), contents: z.object({ state: z.string() }) }).nullable(),
+  repository: z
+    .object({
+      safeUntil: z.string().nullable(),
+      contents: z.object({ state: z.string(), backups: z.array(z.object({ label: z.string() })) }),
+    })
+    .nullable(),
   window: z.object({ stretches: z.array(z.object({ end: z.object({ because: z.string() }) })) }).nullable(),
 });
 
@@ -188,6 +193,16 @@ const found = z.object({
   }),
 });
 
+/** What a person does meanwhile: an older backup comes to the same moment. */
+async function restoreFromOther(scene: Scene, damaged: string): Promise<void> {
+  const { stage } = scene;
+  const { repository } = await standingOf(scene);
+  const other = repository?.contents.backups.findLast(({ label }) => label < damaged)?.label ?? 'none';
+  const into = join(stage.record.root, 'from-other');
+  await ordered(stage, 'restore', '--to', 'latest', '--into', into, '--backup', other, '--yes');
+  rmSync(into, { recursive: true, force: true });
+}
+
 const corrupted: BackupScenario = {
   name: 'corrupted object, found by proof',
   async play(scene) {
@@ -205,6 +220,7 @@ const corrupted: BackupScenario = {
       throw new Error(`no proof found it: ${said(proof)}`);
     }
     const told = `exit 1: in ${result.failedIn}: ${result.findings.join('; ').slice(0, 240)}`;
+    await restoreFromOther(scene, /\d{8}-\d{6}F/.exec(largest?.key ?? '')?.[0] ?? '');
     await ordered(stage, 'backup', 'now', '--full');
     await delay(3_500);
     await untilSafe(scene);

@@ -71,7 +71,7 @@ async function recoverAll({ call, clock, configuration, options, site, spec, tar
   const stateDirectory = file?.directories.state ?? site.scratch;
   const parts = { repository, clock, stateDirectory, live: [], instanceOf };
   const plan = await planOrRefuse(call, parts, {
-    ...{ target, into: site.data, delta: false, archives: true },
+    ...{ target, into: site.data, delta: false, archives: true, label: options.backup },
     ...{ action: 'promote', usualSegmentBytes },
   });
   refuseData(plan);

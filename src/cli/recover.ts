@@ -4,6 +4,7 @@ import type { CommonOptions, Perform } from './call.ts';
 
 export interface RecoverOptions extends CommonOptions {
   readonly to: string;
+  readonly backup?: string;
   readonly passphraseFile?: string;
   readonly credentials?: string;
   readonly nodeFile?: string;
@@ -35,6 +36,7 @@ export function declareRecover(program: Command, perform: Perform): void {
     )
     .argument('<file>', 'the cluster file, with its backups section')
     .option('--to <target>', 'a time, "2 h ago", an LSN, xid:ID, name:NAME, or latest', 'latest')
+    .option('--backup <label>', 'from this backup, where the nearest one is damaged, say')
     .option('--passphrase-file <file>', "the repository's passphrase; - for standard input; asked for if left out")
     .option('--credentials <file>', 'the credentials of the repository; what the cluster file names if left out')
     .option('--node-file <file>', 'of the node that becomes primary; /etc/understudy/node.yaml if left out')

@@ -126,7 +126,10 @@ async function goBack(site: Site, look: StoreLook, options: RestoreOptions): Pro
   const parts = { repository, clock, stateDirectory, live, instanceOf };
   const isDry = options.dryRun === true;
   if (!isDry) await settleJournal(site);
-  const wish = { target, into: data, delta: false, archives: true, action: 'promote', usualSegmentBytes } as const;
+  const wish = {
+    ...{ target, into: data, delta: false, archives: true, label: options.backup },
+    ...({ action: 'promote', usualSegmentBytes } as const),
+  };
   const plan = onNumber(await planOrRefuse(call, parts, wish));
   const onlyTells = isDry || plan.destination.obstacles.length > 0;
   const archive = await requireAtRest(call, repository, plan, { isGone: false, onlyTells });

@@ -14,6 +14,7 @@ export interface RestoreOptions extends CommonOptions {
   readonly to: string;
   readonly into: string;
   readonly from?: string;
+  readonly backup?: string;
   readonly delta?: boolean;
   readonly recover: boolean;
   readonly dryRun?: boolean;
@@ -46,6 +47,7 @@ export function declareRestore(program: Command, perform: Perform): void {
     .requiredOption('--to <target>', 'a time, "2 h ago", an LSN, xid:ID, name:NAME, or latest')
     .requiredOption('--into <place>', 'the data directory to be, or a database node of this machine')
     .option('--from <node>', 'the database node of this machine whose access to the repository is used', nodeName)
+    .option('--backup <label>', 'from this backup, where the nearest one is damaged, say')
     .option('--delta', 'write over what is there, and copy only what differs')
     .option('--no-recover', 'leave it as it was restored: it recovers when it is started')
     .option('--dry-run', 'show the plan, and do nothing')
@@ -75,7 +77,7 @@ async function restore(call: Call, options: RestoreOptions): Promise<number> {
   const { parts, recoverBase } = site;
   const recovers = options.recover;
   const plan = await planOrRefuse(call, parts, {
-    ...{ target, into: site.into, delta: options.delta === true, archives: false },
+    ...{ target, into: site.into, delta: options.delta === true, archives: false, label: options.backup },
     ...{ action: 'promote', usualSegmentBytes: site.usualSegmentBytes },
   });
   const { terminal } = call;

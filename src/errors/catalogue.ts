@@ -76,7 +76,10 @@ export const errorCatalogue = {
     hint: 'the message says what pgBackRest could not do; what was copied is used by the next attempt',
     retry: 'later',
   },
-  RESTORE_FAILED: { hint: 'nothing was started; the message says what pgBackRest could not do', retry: 'later' },
+  RESTORE_FAILED: {
+    hint: 'nothing was started; the message says what could not be done. Where a backup is damaged, another may do: --backup LABEL',
+    retry: 'later',
+  },
   PROOF_FAILED: {
     hint: 'make a full backup (understudy backup now --full), and prove it (understudy backup prove)',
     retry: 'operator',

@@ -52,6 +52,8 @@ export interface RestoreWish {
   /** Where the backups don't tell. */
   readonly usualSegmentBytes: number;
   readonly processes?: number;
+  /** Of the backup that it is to be restored from; left out: the nearest. */
+  readonly label?: string | undefined;
 }
 
 /** As it was when it was looked at. */
@@ -79,7 +81,7 @@ export async function planRestore(parts: RestoringParts, wish: RestoreWish, opti
   const { repository, stateDirectory } = parts;
   const program = await repository.program();
   const windowOf = searchedWindow(repository, wish.usualSegmentBytes);
-  const found = await findSource({ repository, windowOf }, wish.target, options);
+  const found = await findSource({ repository, windowOf, label: wish.label }, wish.target, options);
   if ('notPossible' in found) return found;
   const { source } = found;
   const bytes = source.backup.databaseBytes;

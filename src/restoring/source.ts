@@ -19,7 +19,7 @@ export interface Found {
   readonly path: readonly PathPart[];
 }
 
-export interface SourceParts {
+export interface SourceParts extends Pick<ChoiceFacts, 'label'> {
   readonly repository: Pick<Repository, 'contents' | 'newestPath'>;
   readonly windowOf: (found: Found, options: ActOptions) => Promise<KnownWindow>;
 }
@@ -39,7 +39,7 @@ export function searchedWindow(repository: SearchedRepository, usualSegmentBytes
 
 /** Throws REPOSITORY_UNREACHABLE, and what `newestPath` throws. */
 export async function findSource(
-  { repository, windowOf }: SourceParts,
+  { label, repository, windowOf }: SourceParts,
   target: Target,
   options: ActOptions,
 ): Promise<{ readonly source: Source } | { readonly notPossible: NotPossible }> {
@@ -47,7 +47,7 @@ export async function findSource(
   if (contents.state === 'unreachable') throw new UnderstudyError('REPOSITORY_UNREACHABLE', contents.trouble ?? '');
   const path = await repository.newestPath(options);
   const known = await windowOf({ contents, path }, options);
-  const choice: Choice = chooseBackup({ contents, path, ...known }, target);
+  const choice: Choice = chooseBackup({ contents, path, label, ...known }, target);
   if ('notPossible' in choice) return choice;
   return { source: { ...choice.chosen, window: known.window, timeline: path.at(-1)?.timeline ?? 'latest' } };
 }

@@ -38,6 +38,16 @@ it('takes the youngest that had ended before the target', () => {
   expect(chosen({ type: 'lsn', value: '0/16000000' })).toBe('tuesday');
 });
 
+it('takes the one that was asked for, where it can', () => {
+  const from = (label: string) => ({ ...facts, label });
+  expect(chosen({ type: 'latest' }, from('sunday'))).toBe('sunday');
+  expect(chosen(time('2026-11-17T03:00:00Z'), from('monday'))).toBe('monday');
+  expect(chosen(time('2026-11-16T02:00:00Z'), from('monday'))).toBe('too-early');
+  expect(chooseBackup(from('friday'), { type: 'latest' })).toMatchObject({
+    notPossible: { because: 'no-backup', text: 'there is no backup friday to recover from' },
+  });
+});
+
 it('takes the oldest where nobody knows how far back the target is', () => {
   expect(chosen({ type: 'xid', value: '900' })).toBe('sunday');
   expect(chosen({ type: 'name', value: 'before' })).toBe('sunday');

@@ -20,6 +20,8 @@ export interface ChoiceFacts {
   /** To the newest timeline; empty: nobody knows, and every backup counts. */
   readonly path: readonly PathPart[];
   readonly segmentBytes: number;
+  /** The only backup that is asked for; left out: any. */
+  readonly label?: string | undefined;
   /** By so much the clock may be behind by which the window's ends were read; none if left out. */
   readonly clockMarginMs?: number;
 }
@@ -51,10 +53,11 @@ interface Dated {
 }
 
 /** Oldest first. Those with damaged pages only where there are no others. */
-function usable({ contents, path, segmentBytes, window }: ChoiceFacts): readonly Dated[] {
+function usable({ contents, label, path, segmentBytes, window }: ChoiceFacts): readonly Dated[] {
   const unusable = new Set(window?.unusable.map(({ label }) => label));
   const dated = contents.backups.flatMap((backup): readonly Dated[] => {
     const [finishedMs, stopLsn] = [parseMoment(backup.finishedAt), parseLsn(backup.stopLsn)];
+    if (label !== undefined && backup.label !== label) return [];
     if (finishedMs === undefined || stopLsn === undefined || unusable.has(backup.label)) return [];
     const last = parseSegment(backup.lastWal, segmentBytes);
     if (path.length > 0 && (last === undefined || !isOnPath(path, last.timeline, stopLsn))) return [];
@@ -86,6 +89,9 @@ export function chooseBackup(facts: ChoiceFacts, target: Target): Choice {
   });
   if (contents.state !== 'ok' && contents.state !== 'empty') {
     return refuse('repository', `the repository can't be read: ${contents.trouble ?? contents.state}`);
+  }
+  if (first === undefined && facts.label !== undefined) {
+    return refuse('no-backup', `there is no backup ${facts.label} to recover from`);
   }
   if (first === undefined) {
     const others = contents.backups.length === 0 ? '' : ': those that are there are of other timelines, or not whole';
