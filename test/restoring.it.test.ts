@@ -10,6 +10,7 @@ import { sendSignal } from '../src/process/signal.ts';
 import { type InstanceRequest, startInstance } from '../src/restoring/instance.ts';
 import { endMark } from '../src/restoring/mark.ts';
 import { planRestore, portTarget, type RestorePlan, restoreDirectory } from '../src/restoring/restore-directory.ts';
+import { standbyMinimums } from '../src/restoring/standby-minimums.ts';
 import { type ArchivingServer, ask, now, openArchivingServer, time } from './fixtures/archiving-server.ts';
 import { soon, type TestCluster, type TestNode, testClock } from './fixtures/postgres-cluster.ts';
 import { leaveRoot } from './fixtures/postgres-user.ts';
@@ -128,4 +129,21 @@ it('keeps what was there, is promoted at the end of the archive, and stops in or
   expect(await ask(first.session, said)).toEqual(['1']);
   await first.stop(soon);
   expect(await ask(db1.sql, said)).toEqual(['1', '2', '3', '4']);
+});
+
+it('is promoted under the settings of its WAL, also when they were raised: what follows it has no larger ones', async () => {
+  const { configuration, postgres } = db1;
+  const raised = { archive_mode: 'on', archive_command: server.repository.commands.archive, max_connections: '90' };
+  await postgres.configure({ ...configuration, parameters: { ...configuration.parameters, ...raised } }, soon);
+  await postgres.stop({ patienceMs: 1_000, awaitStandby: null }, soon);
+  await postgres.start({ role: 'primary' }, soon);
+  await db1.sql.execute(`insert into public.said values ('5')`, 10_000);
+  await server.archived();
+  const plan = await planOf({ type: 'latest' }, place('raised'));
+  await restored(plan);
+  expect(await standbyMinimums(place('raised'), server.binaries)).toMatchObject({ max_connections: 30 });
+  const latest = await startInstance(instanceOf({ type: 'latest' }, place('raised'), 'promote'), testClock, soon);
+  expect(await ask(latest.session, said)).toEqual(['1', '2', '3', '4', '5']);
+  await latest.stop(soon);
+  expect(await standbyMinimums(place('raised'), server.binaries)).toMatchObject({ max_connections: 90 });
 });

@@ -178,9 +178,9 @@ export async function tellStore(file: NodeFile, clock: Clock, look: StoreLook, w
     if (now !== null) return now;
     throw new UnderstudyError(
       'REFUSED',
-      'the cluster has moved meanwhile: an agent was started, and nothing was told',
+      'the cluster has moved meanwhile: an agent was started, or another node was taken back, and nothing was told',
       {
-        hint: 'stop every agent, and call it again',
+        hint: 'stop every agent, and call it again on the node that is to be primary',
       },
     );
   });

@@ -15,7 +15,7 @@ export interface InstanceSettings {
   readonly target: RestoreTarget;
   readonly hold: 'pause' | 'promote';
   readonly timeline: string;
-  readonly minimums: Readonly<Record<string, string>>;
+  readonly minimums: Readonly<Record<string, number>>;
   /** Of whoever starts it, such as listen_addresses; they come after all others. */
   readonly more: Readonly<Record<string, string>>;
 }
@@ -75,7 +75,7 @@ export function instanceArguments(settings: InstanceSettings): readonly string[]
     ['log_destination', 'stderr'],
     ['log_timezone', 'UTC'],
     ['lc_messages', 'C'],
-    ...Object.entries(minimums),
+    ...Object.entries(minimums).map(([name, value]) => [name, String(value)] as const),
     ...targets.map((name) => [name, ''] as const),
     ...(chosen === null ? [] : [chosen]),
     ['recovery_target_inclusive', 'on'],

@@ -25,7 +25,7 @@ import { startDaemon } from '../process/daemon.ts';
 import { isAlive, type ProcessIdentity } from '../process/identity.ts';
 import { endInstance, writeInstance } from './instance-record.ts';
 import { instanceAccess, instanceArguments } from './instance-settings.ts';
-import { standbyMinimums } from './standby-minimums.ts';
+import { asksForMore, doubled, type Minimums, standbyMinimums } from './standby-minimums.ts';
 
 export interface InstanceRequest {
   /** Restored, or a copy of such a one; nobody else's. */
@@ -76,6 +76,8 @@ interface Standing {
   readonly timeline: number;
 }
 
+/** How often the WAL of one restore may have been written under larger settings than before. */
+const raisedAtMost = 20;
 const pollMs = 50;
 const askWithinMs = 5_000;
 const standing = {
@@ -106,14 +108,35 @@ export async function startInstance(
   options: ActOptions,
   onProgress: (progress: ReplayProgress) => void = () => undefined,
 ): Promise<RestoredInstance> {
-  const { data, directory, hold, port, target } = request;
+  const { binaries, data, directory, hold, target } = request;
   if (target.type === 'standby' || (target.type === 'default' && hold === 'pause')) {
     throw new UnderstudyError('BROKEN_INVARIANT', `an instance can't ${hold} at ${target.type}`);
   }
   const deadline = deadlineOf(clock, options);
   await endInstance(directory, clock, options);
   refuseRunning(data);
-  const minimums = await standbyMinimums(data, request.binaries);
+  for (let raised = 0; ; raised += 1) {
+    const found = await standbyMinimums(data, binaries);
+    const minimums = hold === 'promote' ? found : doubled(found);
+    try {
+      return await recoverOnce({ request, minimums, clock, deadline, onProgress });
+    } catch (error) {
+      const isShort = asksForMore(await standbyMinimums(data, binaries), minimums);
+      if (!isShort || raised >= raisedAtMost || options.signal?.aborted === true) throw error;
+    }
+  }
+}
+
+interface Recovering {
+  readonly request: InstanceRequest;
+  readonly minimums: Minimums;
+  readonly clock: Clock;
+  readonly deadline: Deadline;
+  readonly onProgress: (progress: ReplayProgress) => void;
+}
+
+async function recoverOnce({ request, minimums, ...rest }: Recovering): Promise<RestoredInstance> {
+  const { data, directory, port, target } = request;
   writeFiles(request);
   writeInstance(directory, { data, port });
   const tail = createLogTail(logOf(directory));
@@ -121,11 +144,11 @@ export async function startInstance(
   const session = createSession({ socketDirectory: directory, port });
   const stop = async (how: ActOptions): Promise<void> => {
     session.drop();
-    await endInstance(directory, clock, how);
+    await endInstance(directory, rest.clock, how);
   };
   try {
     const postmaster = await start(request, minimums);
-    const seen = await awaitTarget({ request, session, postmaster, tail, logFrom, clock, deadline, onProgress });
+    const seen = await awaitTarget({ request, session, postmaster, tail, logFrom, ...rest });
     assertReached(target, seen);
     const reached = { lsn: seen.lsn, lastCommitAt: seen.at, timeline: seen.timeline };
     return { postmaster, directory, port, reached, session, stop };
@@ -152,7 +175,7 @@ function writeFiles({ directory }: InstanceRequest): void {
   write('pg_ident.conf', `${ident.join('\n')}\n`);
 }
 
-async function start(request: InstanceRequest, minimums: Readonly<Record<string, string>>): Promise<ProcessIdentity> {
+async function start(request: InstanceRequest, minimums: Minimums): Promise<ProcessIdentity> {
   const { binaries, data, directory, hold, port, settings = {}, target, timeline, under = [] } = request;
   const own = { directory, port, target, hold, minimums, timeline: String(timeline), more: settings };
   const postgres = join(binaries.directory, 'postgres');
