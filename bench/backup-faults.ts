@@ -54,17 +54,23 @@ async function fill(stage: StageUnderTest, megabytes: number): Promise<void> {
   }
 }
 
-/** Ids that were acknowledged and are not in what is restored. */
-async function missing(scene: Scene): Promise<{ readonly acknowledged: number; readonly missing: number }> {
-  const { history, stage } = scene;
+/** What became of the ids that were acknowledged, in what is restored in the end. */
+async function account({ history, stage, ...scene }: Scene) {
   const into = join(stage.record.root, 'in-the-end');
-  await untilSafe(scene);
-  await ordered(stage, 'restore', '--to', 'latest', '--into', into, '--yes');
+  await untilSafe({ history, stage, ...scene });
+  const restored = await ordered(stage, 'restore', '--to', 'latest', '--into', into, '--yes', '--json');
+  const { plan, recovered } = z
+    .looseObject({ plan: z.looseObject({ set: z.string(), possible: z.string().nullable() }), recovered: z.unknown() })
+    .parse(JSON.parse(restored.stdout));
   const hand = new ByHand(stage, (await findBinaries(await newestMajor(), null)).directory);
   const there = new Set((await hand.askRestored(into, 'SELECT id FROM history')).split('\n').map(Number));
+  const missing = [...history.acknowledged].filter((id) => !there.has(id));
   return {
     acknowledged: history.acknowledged.size,
-    missing: [...history.acknowledged].filter((id) => !there.has(id)).length,
+    newestAcknowledged: Math.max(...history.acknowledged),
+    missing: missing.length,
+    ...(missing.length === 0 ? {} : { firstMissing: Math.min(...missing), lastMissing: Math.max(...missing) }),
+    restored: { set: plan.set, possible: plan.possible, recovered },
   };
 }
 
@@ -92,10 +98,10 @@ try {
     const rows: Row[] = [];
     for (const scenario of chosen) rows.push(await played(scene, scenario));
     await history.stop();
-    const account = await missing(scene);
+    const found = await account(scene);
     const gaps = ((await standingOf(scene)).window?.stretches ?? []).filter(({ end }) => end.because === 'wal-missing');
     rmSync(join(stage.record.root, 'in-the-end'), { recursive: true, force: true });
-    return { rows, ...account, commitsRefused: history.failed, gaps: gaps.length };
+    return { rows, ...found, commitsRefused: history.failed, gaps: gaps.length };
   });
   console.log(JSON.stringify({ machine: await machineFacts(), ...result }, null, 2));
   if (result.missing > 0 || result.gaps > 0 || result.rows.some(({ bad }) => bad !== undefined)) process.exitCode = 1;

@@ -36,6 +36,25 @@ it('lets a restored directory fetch for itself, beside others', async () => {
   expect(restoreCommandOf('printf', paths, 'shop-15', '/srv/past/2')).not.toContain(locks);
 });
 
+it.each([
+  ['0', 0],
+  ['1', 1],
+  ['39', 126],
+  ['126', 126],
+  ['137', 126],
+])(
+  'ends with %s of the program as PostgreSQL takes it for the end of the archive, or for trouble',
+  async (said, code) => {
+    const command = restoreCommandOf('printf', paths, 'shop-15', '/srv/past/1').replace(
+      "'printf'",
+      `(exit ${said}); true`,
+    );
+    const asked = command.replace(/^(\(exit \d+\)); true .*? \|\| /, '$1 || ');
+    const result = await run('/bin/sh', ['-c', asked], { withinMs: 5_000, anyExit: true });
+    expect(result.code).toBe(code);
+  },
+);
+
 it('calls a stanza after the cluster and its major version', () => {
   expect(stanzaName('shop', 15)).toBe('shop-15');
 });

@@ -60,8 +60,13 @@ export function archiveCommands(program: string, paths: RepositoryPaths, stanza:
   };
 }
 
-/** Of a data directory that is not the node's own. */
+/**
+ * Of a directory that is recovered from the archive alone. To PostgreSQL a file that could not be fetched is one that is not there, where the
+ * archive ends and it is promoted, unless the command ends with more than 125 ("restore_command"). pgBackRest says with 1 that a file is not
+ * there, and everything else is trouble.
+ */
 export function restoreCommandOf(program: string, paths: RepositoryPaths, stanza: string, into: string): string {
   const own = [`--pg1-path=${into}`, `--lock-path=${join(restoreWork(paths, into), 'lock')}`].map(quoted);
-  return command(program, paths, stanza, [...own, 'archive-get', '%f', '"%p"']);
+  const get = command(program, paths, stanza, [...own, 'archive-get', '%f', '"%p"']);
+  return `${get} || { [ $? -eq 1 ] && exit 1; exit 126; }`;
 }

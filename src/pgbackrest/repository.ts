@@ -233,8 +233,7 @@ class PgbackrestRepository implements Repository {
   async restore(...[request, onProgress, options]: Parameters<Repository['restore']>) {
     this.#configured();
     const { into, isIdle = false } = request;
-    const isOwn = into === this.#options.server.dataDirectory;
-    const command = isOwn ? this.commands.restore : this.restoreCommand(into);
+    const command = this.restoreCommand(into);
     const progress = new ProgressReader(onProgress);
     const work = restoreWork(this.#paths, into);
     mkdirSync(into, { recursive: true, mode: 0o700 });

@@ -8,6 +8,7 @@ import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { formatMoment } from '../core/backups/moments.ts';
 import { parseLsn } from '../core/lsn.ts';
+import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ActOptions } from '../ports/postgres.ts';
 import type { Binaries } from '../postgres/binaries.ts';
@@ -50,12 +51,25 @@ export async function recoverDirectory(
   );
   const replayMs = clock.boottimeMs() - beganMs;
   await instance.stop(options);
+  requireAll(plan, instance.reached.lsn);
   const at = formatMoment(clock.wallClock().getTime());
   const walBytes = replayedBytes(plan, instance.reached.lsn);
   const { copyMs } = restored;
   // What was gone on with says nothing of how quick a whole one is.
   if (copyMs !== null) rememberRestore(stateDirectory, { at, bytes: plan.bytes, copyMs, walBytes, replayMs });
   return { ...instance.reached, replayMs };
+}
+
+/** Recovery ends wherever it finds no more WAL, and says nothing of what lies behind. Throws RESTORE_FAILED. */
+function requireAll({ target, window, wish }: RestorePlan, reached: string): void {
+  const endLsn = window?.stretches.at(-1)?.endLsn ?? '';
+  const [lsn, end] = [parseLsn(reached), parseLsn(endLsn)];
+  if (target.type !== 'latest' || lsn === undefined || end === undefined) return;
+  // The last segment may be filled in part.
+  if (lsn + BigInt(wish.usualSegmentBytes) >= end) return;
+  throw new UnderstudyError('RESTORE_FAILED', `replay ended at ${reached}, and the archive goes on to ${endLsn}`, {
+    hint: 'the same command restores it again; the log of the server says what it could not read',
+  });
 }
 
 function replayedBytes({ backup }: RestorePlan, lsn: string): number | null {
