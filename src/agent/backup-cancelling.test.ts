@@ -1,7 +1,9 @@
 /** Somebody wants the work under way to end: with the runner that does it, on a clock of the test. */
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { exampleRecords } from '../../test/fixtures/records.ts';
 import { openRunnerWorld, type RunnerWorld } from '../../test/fixtures/runner-world.ts';
 import { timerClock } from '../../test/fixtures/timer-clock.ts';
+import { failuresBeforeNext } from '../core/backup-run.ts';
 import { cancelBackup } from './backup-cancelling.ts';
 
 let world: RunnerWorld;
@@ -49,4 +51,10 @@ it('leaves what is done as it is, and another run alone', async () => {
   await vi.advanceTimersByTimeAsync(4_000);
   expect(world.run()).toMatchObject({ state: 'done', cancelledBy: 'kim' });
   expect(world.emitted).toEqual(['backup.done']);
+});
+
+it('does not count among the failures before the next one', () => {
+  const ended = { ...exampleRecords['backup-run'], state: 'failed' as const, failuresBefore: 2 };
+  expect(failuresBeforeNext(ended)).toBe(3);
+  expect(failuresBeforeNext({ ...ended, cancelledBy: 'kim' })).toBe(2);
 });

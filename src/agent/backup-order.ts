@@ -3,7 +3,7 @@
  *
  * Invariant: one at a time. The record that is replaced has ended, and is compared.
  */
-import { type BackupRun, type BackupWork, endedOrNone, failuresOf, nextRunId } from '../core/backup-run.ts';
+import { type BackupRun, type BackupWork, endedOrNone, failuresBeforeNext, nextRunId } from '../core/backup-run.ts';
 import type { ProofPart } from '../core/backups/proof.ts';
 import type { NodeName } from '../core/spec.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
@@ -41,7 +41,7 @@ export async function orderBackup(
     counter: 0,
     progress: null,
     endedAt: null,
-    failuresBefore: failuresOf(mirror.image.endedRuns.get(work)?.value),
+    failuresBefore: failuresBeforeNext(mirror.image.endedRuns.get(work)?.value),
     outcome: null,
     ...(proof === null ? {} : { proof }),
   };

@@ -37,6 +37,12 @@ export async function orderProof(
   const primary = image.lease?.value.state === 'held' ? image.lease.value.holder : null;
   const chosen = chooseProofNode(parts.candidates() ?? [], { primary, named });
   if ('refused' in chosen) throw new UnderstudyError('REFUSED', chosen.refused, { hint: 'understudy status' });
+  const window = recoverable(recordsOf(parts.mirror));
+  if ((window?.stretches.length ?? 0) === 0) {
+    throw new UnderstudyError('REFUSED', 'there is nothing to prove yet: no backup that can be recovered is known', {
+      hint: 'understudy backup list',
+    });
+  }
   const last = image.endedRuns.get('proof')?.value;
   const wanted = moment ?? momentNow(parts, last?.proof == null ? null : momentAgain(last.proof));
   const proof = { wanted, step: null, result: null, provenBefore: lastProven(last) };

@@ -90,6 +90,11 @@ export function failuresOf(ended: BackupRun | undefined): number {
   return ended?.state === 'failed' ? ended.failuresBefore + 1 : 0;
 }
 
+/** In a row before one that is ordered now: those that nobody cancelled. */
+export function failuresBeforeNext(ended: BackupRun | undefined): number {
+  return ended !== undefined && wasCancelled(ended) ? ended.failuresBefore : failuresOf(ended);
+}
+
 /** The last success as of the end of that proof; `null`: there was none. */
 export function lastProven(ended: BackupRun | undefined): Proven | null {
   const part = ended?.proof;

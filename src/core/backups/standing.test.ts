@@ -98,6 +98,15 @@ it.each<[string, Partial<BackupsFacts>]>([
   expect(because(change)).toEqual([text]);
 });
 
+it('leaves what failed before as it is when the next one is cancelled, which is no trouble by itself', () => {
+  const cancelled = { ...exampleRecords['backup-run'], state: 'failed' as const, cancelledBy: 'kim' };
+  const run = { ...cancelled, id: 'B-0008', outcome: 'cancelled by kim' };
+  expect(because({ ended: [{ ...run, failuresBefore: 0 }] })).toEqual([]);
+  expect(because({ ended: [{ ...run, failuresBefore: 2 }] })).toEqual([
+    'full failed before B-0008, which was cancelled by kim',
+  ]);
+});
+
 it('says that there is no full backup yet, and how one comes', () => {
   const none = seen({ contents: { ...contents, state: 'empty', backups: [] } });
   const todo = (change: Partial<BackupsFacts>) => standing({ ...none, ...change })?.todo;

@@ -130,8 +130,10 @@ function missingWal(window: RecoverableWindow | null): string | null {
 }
 
 function failedRun(run: BackupRun, nowMs: number): string | null {
-  const { endedAt, id, node, outcome, state, work } = run;
-  if (state !== 'failed' || wasCancelled(run)) return null;
+  const { endedAt, failuresBefore, id, node, outcome, state, work } = run;
+  if (state !== 'failed') return null;
+  // What failed before is as it was.
+  if (wasCancelled(run)) return failuresBefore === 0 ? null : `${work} failed before ${id}, which was ${outcome}`;
   const when = endedAt === null ? '' : ` ${ageText(nowMs - (parseMoment(endedAt) ?? nowMs))} ago`;
   return `${id}: ${work} on ${node} failed${when}: ${outcome ?? 'no reason given'}`;
 }
