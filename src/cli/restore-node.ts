@@ -141,7 +141,7 @@ async function goBack(site: Site, look: StoreLook, options: RestoreOptions): Pro
   if (!terminal.json) terminal.print(...aftermathText(site));
   const binaries = await findBinaries(major, place.binaries);
   const recover = { clock, binaries, port, directory: instanceOf(data), stateDirectory };
-  const beforeRecovery = (into: string): Promise<void> => keepNumbers(into, plan, look);
+  const beforeRecovery = (into: string): Promise<void> => keepNumbers(site, into, plan, look);
   const wishes = { yes: options.yes === true, recover, beforeRecovery };
   const { recovered, restored } = await carryOut(call, parts, plan, wishes);
   makeNodeDirectory(data);
@@ -164,9 +164,18 @@ function onNumber(plan: RestorePlan): NumberedPlan {
   return { ...plan, timeline: timeline === 'latest' ? Number.parseInt(backup.lastWal.slice(0, 8), 16) : timeline };
 }
 
-/** A number that a node somewhere may have used is no other timeline's. */
-async function keepNumbers(into: string, { timeline }: NumberedPlan, { timelines }: StoreLook): Promise<void> {
-  await reserveTimelines(into, timeline, unusedTimeline(timelines, timeline));
+/**
+ * A number that a node somewhere may have used is no other timeline's. Each node takes another one: what two restored at once, only one of
+ * them can tell the store, and the other is to be found different.
+ */
+async function keepNumbers(
+  { file, place }: Site,
+  into: string,
+  { timeline }: NumberedPlan,
+  look: StoreLook,
+): Promise<void> {
+  const own = nodesOfRole(place.spec.spec, 'database').findIndex(({ name }) => name === file.node);
+  await reserveTimelines(into, timeline, unusedTimeline(look.timelines, timeline) + own);
 }
 
 /** The agent's own: what it had begun is finished, and no name that is free here is one that it removes later. */
