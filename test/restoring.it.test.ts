@@ -1,5 +1,5 @@
 /** Restored directories and the servers on them, against a real server and pgBackRest with a repository in a directory. */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Target } from '../src/core/backups/target.ts';
@@ -146,4 +146,24 @@ it('is promoted under the settings of its WAL, also when they were raised: what 
   expect(await ask(latest.session, said)).toEqual(['1', '2', '3', '4', '5']);
   await latest.stop(soon);
   expect(await standbyMinimums(place('raised'), server.binaries)).toMatchObject({ max_connections: 90 });
+});
+
+it('ends in error where a segment can not be fetched, not where the archive seems to end, and goes on when it can', async () => {
+  await db1.sql.execute(`insert into public.said values ('6')`, 10_000);
+  await server.archived();
+  const all = readdirSync(cluster.directory, { recursive: true, encoding: 'utf8' });
+  const newest =
+    all
+      .filter((path) => /\/[0-9A-F]{24}-[0-9a-f]{40}\.zst$/.test(path))
+      .toSorted()
+      .at(-1) ?? 'none';
+  const file = join(cluster.directory, newest);
+  await restored(await planOf({ type: 'latest' }, place('cut')));
+  const recover = () => startInstance(instanceOf({ type: 'latest' }, place('cut'), 'promote'), testClock, soon);
+  chmodSync(file, 0o000);
+  expect(await refusedWith(recover())).toContain('RESTORE_FAILED');
+  chmodSync(file, 0o600);
+  const whole = await recover();
+  expect(await ask(whole.session, said)).toEqual(['1', '2', '3', '4', '5', '6']);
+  await whole.stop(soon);
 });
