@@ -23,7 +23,15 @@ async function backups(stage: TestStage): Promise<z.infer<typeof listed>> {
 test('the first backup waits for a restart, which is ordered by a person', { timeout: 300_000 }, async () => {
   await withStage({ nodes: 1, appNodes: 1 }, async (stage) => {
     await declareBackups(stage, 'directory', (declared) => ({ backups: { ...declared.backups, full: '30 2 * * 0' } }));
-    await until('the repository was looked at', async () => (await backups(stage)).repository !== null, 60_000);
+    // Two things that the agent finds out one by one: that nothing is there, and what the server waits for.
+    await until(
+      'the repository was looked at, and the server',
+      async () => {
+        const { repository, waitsFor } = await backups(stage);
+        return repository !== null && typeof waitsFor === 'string';
+      },
+      60_000,
+    );
     const { repository, run, waitsFor } = await backups(stage);
     expect([repository?.contents.backups, run]).toEqual([[], null]);
     expect(waitsFor).toMatch(/^no backup can be made before PostgreSQL on db1 is restarted.*: understudy restart db1$/);
