@@ -8,7 +8,7 @@ const real = {
   hookTimeout: 120_000,
 };
 const stages = 'test/stage-*.it.test.ts';
-/** Played when what only computes is over, so that all lanes end at about the same time. */
+/** Played when one of the other lanes is over, so that all end at about the same time (tools/test.sh). */
 const afterwards = [
   'test/client-*.it.test.ts',
   'test/restoring*.it.test.ts',

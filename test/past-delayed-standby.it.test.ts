@@ -69,6 +69,8 @@ beforeAll(async () => {
   const { major, port } = cluster.spec.postgres;
   const binaries = await findBinaries(major, null);
   standby = { node: 'db2', data: db2.layout.data, socketDirectory: db2.layout.run, port, binaries };
+  // Where it has replayed no commit yet, what it has is known by its checkpoint: to the second.
+  await db1.sql.execute('SELECT pg_sleep(1.1)', 10_000);
   await note();
   await db1.sql.execute('UPDATE public.users SET said = id', 10_000);
   await note();
