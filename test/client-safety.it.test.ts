@@ -314,6 +314,17 @@ describe('durability', () => {
   it('is not called confirmed where a role hears no warnings', async () => {
     await admin.query("ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
     await admin.query('SELECT pg_reload_conf()');
+    // Whether a commit waits is the checkpointer's to say. Who connects with the new setting comes after its signal; then it has been heard.
+    await until('new servers have it', async () => {
+      const client = new pg.Client(reach(db1));
+      await client.connect();
+      try {
+        return (await client.query('SHOW synchronous_standby_names')).rows[0]?.synchronous_standby_names === 'nobody';
+      } finally {
+        await client.end();
+      }
+    });
+    await admin.query('CHECKPOINT');
     const deaf = open({ options: '-c client_min_messages=error' });
     try {
       const waiting = deaf.tx((t) => t.query(insert, [id, 'x']), { durability: 'on' }).catch((error: unknown) => error);

@@ -244,6 +244,8 @@ async function wantStandby(name: string): Promise<void> {
     await client.end();
     return rows[0].synchronous_standby_names === name;
   });
+  // Whether a commit waits is the checkpointer's to say, which has been sent the same signal by now.
+  await admin.query('CHECKPOINT');
 }
 
 /** The backend whose COMMIT waits. */
