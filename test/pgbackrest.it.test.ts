@@ -1,5 +1,5 @@
 /** The adapter against real pgBackRest, a real server, and an S3 server over verified TLS. */
-import { mkdirSync, readFileSync, statSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -214,6 +214,16 @@ it('tells another passphrase from a repository that can not be reached', async (
     state: 'unreachable',
     trouble: expect.stringContaining('certificate'),
   });
+});
+
+it('begins nothing where there was something before', async () => {
+  const elsewhere = repositoryOf(db1, 'emptied-state');
+  const to = { kind: 'directory' as const, path: join(cluster.directory, 'emptied') };
+  mkdirSync(to.path);
+  const itsSecret = { passphrase: 'of another place', credentials: { kind: 'none' as const } };
+  await elsewhere.configure({ backups: { ...defaultBackups, to }, secret: itsSecret });
+  expect(await refusedWith(elsewhere.createStanza({ ...soon, hadAny: true }))).toBe('REPOSITORY_UNREACHABLE');
+  expect(readdirSync(to.path)).toEqual([]);
 });
 
 it('touches nothing of another cluster', async () => {

@@ -4,11 +4,13 @@
  * Invariant: on a standby nothing is made without the primary, which is told of the backup's beginning and end; when that one is lost, the
  * program ends and the backup has failed, in the words of why. A stanza is made by the primary alone (repository-watch.ts).
  */
+import { hadAny } from '../core/backups/emptied.ts';
 import type { NodeName } from '../core/spec.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Postgres } from '../ports/postgres.ts';
 import type { Repository, RepositoryBackupKind, TransferProgress } from '../ports/repository.ts';
+import { declaredBackups } from './backup-standing.ts';
 import { type PrimaryAgent, StandbyPassage } from './standby-passage.ts';
 import type { StoreMirror } from './store-mirror.ts';
 
@@ -47,10 +49,11 @@ export async function makeBackup(
 type Make = typeof makeBackup;
 
 /** Answers the label. */
-const onPrimary: Make = async ({ postgres }, repository, kind, onProgress, bounds) => {
+const onPrimary: Make = async ({ mirror, postgres }, repository, kind, onProgress, bounds) => {
   // Until its first checkpoint a promoted server's control file has its former timeline, and pgBackRest refuses that.
   await postgres.checkpoint({ ...bounds, withinMs: checkpointWithinMs });
-  await repository.createStanza(bounds);
+  const known = hadAny(mirror.image.repository?.value ?? null, declaredBackups(mirror));
+  await repository.createStanza({ ...bounds, hadAny: known });
   return (await repository.backup(kind, onProgress, bounds)).label;
 };
 

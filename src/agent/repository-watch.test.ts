@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { backupOf, lsnIn, segment, segmentBytes } from '../../test/fixtures/backups.ts';
 import { exampleRecords } from '../../test/fixtures/records.ts';
-import { empty, openRepositoryWorld, type RepositoryWorld } from '../../test/fixtures/repository-world.ts';
+import { declared, empty, openRepositoryWorld, type RepositoryWorld } from '../../test/fixtures/repository-world.ts';
 import { specOf } from '../../test/fixtures/spec.ts';
 import { stored } from '../../test/fixtures/view.ts';
 import { deadAfterMs, endAfterMs } from '../core/backup-run.ts';
@@ -195,4 +195,28 @@ it('has it stand in the store when this node lacks what it needs, and not at onc
   world.lacking = null;
   await vi.advanceTimersByTimeAsync(3_000);
   expect([world.record()?.contents, world.told]).toEqual([empty, ['repository.unreachable', 'repository.reached']]);
+});
+
+it('begins nothing anew where there was something, until another place is declared', async () => {
+  world.contents = {
+    ...empty,
+    state: 'ok',
+    backups: [backupOf('A', 'full', '2026-11-22T02:00:00Z', { first: 1, last: 2 })],
+  };
+  world.start();
+  await vi.advanceTimersByTimeAsync(5_000);
+  expect(world.record()).toMatchObject({ place: '/backups', contents: { state: 'ok' } });
+  world.contents = empty;
+  await vi.advanceTimersByTimeAsync(61_000);
+  expect(world.told).toEqual(['repository.unreachable']);
+  expect(world.record()?.contents).toMatchObject({ state: 'unreachable', backups: [{ label: 'A' }] });
+  world.primary = world.server({}, 8);
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect(world.hadAny).toEqual([false, true]);
+
+  const { spec } = declared({ full: null, differential: null, to: { kind: 'directory', path: '/elsewhere' } });
+  world.mirror.image = { ...world.mirror.image, spec };
+  await vi.advanceTimersByTimeAsync(61_000);
+  expect(world.hadAny.at(-1)).toBe(false);
+  expect(world.record()).toMatchObject({ place: '/elsewhere', contents: { state: 'empty', backups: [] } });
 });

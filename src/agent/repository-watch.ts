@@ -9,6 +9,8 @@ import { endedOrNone, failuresOf, isEnded, type RepositoryRecord } from '../core
 import { archivedWal } from '../core/backups/archived-wal.ts';
 import type { NextAfter } from '../core/backups/calendar.ts';
 import { due } from '../core/backups/due.ts';
+import { asHeld, hadAny } from '../core/backups/emptied.ts';
+import { repositoryUrl } from '../core/backups-spec.ts';
 import { inOneLine } from '../core/one-line.ts';
 import type { ArchivedRange, RepositoryContents } from '../core/repository.ts';
 import type { NodeName } from '../core/spec.ts';
@@ -105,7 +107,7 @@ export class RepositoryWatch {
     // Who works on the repository has made it ready for itself, and nobody waits here for its end.
     if (clock.boottimeMs() < this.#readyAgainAtMs || !endedOrNone(mirror.image.backupRun)) return false;
     try {
-      await repository.createStanza({ signal, withinMs: programWithinMs });
+      await repository.createStanza({ signal, withinMs: programWithinMs, hadAny: this.#had() });
       this.#ready = { pid, stanza, place };
       this.#readyFailures = 0;
       if (this.#told !== null) emit('repository.reached', { node: self });
@@ -130,7 +132,7 @@ export class RepositoryWatch {
     if (!isDue && (isTold || ended === this.#triedAfter)) return;
     this.#lookedAtMs = nowMs;
     this.#triedAfter = ended;
-    const contents = await repository.contents({ signal, withinMs: programWithinMs });
+    const contents = asHeld(await repository.contents({ signal, withinMs: programWithinMs }), this.#had());
     const isKnown = contents.state === 'ok' || contents.state === 'empty';
     if (isKnown) {
       if (this.#told !== null) emit('repository.reached', { node: self });
@@ -148,6 +150,7 @@ export class RepositoryWatch {
     const stands = await standing.change((last) => ({
       ...{ node: self, lookedAt },
       contents: keptKnown(contents, last),
+      place: isKnown ? this.#place() : last?.place,
       safeUntil: newest === null ? (last?.safeUntil ?? null) : new Date(newest.atMs).toISOString(),
       archive:
         ranges === null || segmentBytes === null
@@ -159,6 +162,16 @@ export class RepositoryWatch {
       stalled: last?.stalled ?? null,
     }));
     if (stands) this.#lookedAfter = ended;
+  }
+
+  #place(): string | undefined {
+    const backups = declaredBackups(this.#parts.mirror);
+    return backups === null ? undefined : repositoryUrl(backups.to);
+  }
+
+  #had(): boolean {
+    const { mirror, standing } = this.#parts;
+    return hadAny(standing.last, declaredBackups(mirror));
   }
 
   /** The last run, if it has ended. */

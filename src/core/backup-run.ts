@@ -72,6 +72,8 @@ export interface RepositoryRecord {
   /** ISO 8601. */
   readonly lookedAt: string;
   readonly contents: RepositoryContents;
+  /** Where that was seen; absent: an earlier version did not say. */
+  readonly place?: string | undefined;
   /** When the newest commit was made that is known to be in the repository; `null`: none is known. */
   readonly safeUntil: string | null;
   /** `null`: not listed yet. */

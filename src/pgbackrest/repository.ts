@@ -5,6 +5,7 @@
  * (looking.ts). Acts that write follow each other, since pgBackRest refuses the second.
  */
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { asHeld } from '../core/backups/emptied.ts';
 import { type PathPart, pathOfHistory } from '../core/backups/timeline-path.ts';
 import type { ArchivedRange, RepositoryContents } from '../core/repository.ts';
 import { UnderstudyError } from '../errors/understudy-error.ts';
@@ -149,8 +150,9 @@ class PgbackrestRepository implements Repository {
     if (rest !== '') onName(rest);
   }
 
-  async createStanza(options: ActOptions): Promise<void> {
-    const { state } = await this.#requireOwn(options);
+  async createStanza({ hadAny = false, ...options }: Parameters<Repository['createStanza']>[0]): Promise<void> {
+    const { state, trouble } = asHeld(await this.#requireOwn(options), hadAny);
+    if (state === 'unreachable') throw new UnderstudyError('REPOSITORY_UNREACHABLE', trouble ?? '');
     if (state !== 'ok') await this.#writing.run(() => this.#act('stanza-create', [], options));
   }
 

@@ -137,9 +137,10 @@ export interface Repository {
   archivedAt(segment: string, options: ActOptions): Promise<string | null>;
   /**
    * Does nothing where there are backups of this cluster already; else the server runs, since its identity is asked of it. Throws
-   * REPOSITORY_FOREIGN when what lies there is another cluster's, REPOSITORY_PASSPHRASE, REPOSITORY_UNREACHABLE, REPOSITORY_BUSY.
+   * REPOSITORY_FOREIGN when what lies there is another cluster's, REPOSITORY_PASSPHRASE, REPOSITORY_BUSY, REPOSITORY_UNREACHABLE: also where
+   * nothing is there although it `hadAny` (core/backups/emptied.ts).
    */
-  createStanza(options: ActOptions): Promise<void>;
+  createStanza(options: ActOptions & { readonly hadAny?: boolean }): Promise<void>;
   /**
    * Copies this node's data directory, and waits for the WAL that it needs to be archived. Of a standby most is copied here, and the rest
    * is fetched from the primary, whose server is told of the beginning and of the end. Throws REPOSITORY_BUSY, REPOSITORY_FOREIGN, REPOSITORY_PASSPHRASE,

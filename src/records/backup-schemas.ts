@@ -91,6 +91,7 @@ export const repositoryRecord = z.object({
   node: text,
   lookedAt: text,
   contents: repositoryContents,
+  place: text.optional(),
   safeUntil: text.nullable(),
   // Left out by an earlier version.
   archive: z
