@@ -104,7 +104,8 @@ it('is given twice at once, and again when one has ended', async () => {
 
 it.each<[string, () => void]>([
   ['the run has ended', () => says({ state: 'failed', endedAt: '2026-11-22T12:00:00Z' })],
-  ['another run is under way', () => says({ id: 'B-0008', node: 'db3' })],
+  ['another node makes one', () => says({ id: 'B-0008', node: 'db3' })],
+  ['that node makes the next one', () => says({ id: 'B-0008' })],
   [
     'it is primary no more',
     () => {

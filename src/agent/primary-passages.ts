@@ -25,6 +25,12 @@ export interface PrimaryPassagesParts {
   readonly warn: (text: string) => void;
 }
 
+interface OpenPassage {
+  readonly by: NodeName;
+  /** The backup that it was opened for. */
+  readonly run: string;
+}
+
 /** One for the backup itself, and one for its process that copies what only the primary has. */
 const most = 2;
 const lookEveryMs = 1_000;
@@ -55,13 +61,14 @@ export class PrimaryPassages {
       });
     }
     if (this.#open >= most) throw new UnderstudyError('REFUSED', `${by} has all that a backup needs already`);
+    const run = this.#parts.mirror.image.backupRun?.value.id ?? '';
     this.#open += 1;
     return {
-      run: this.#parts.mirror.image.backupRun?.value.id ?? '',
+      run,
       dataDirectory: reached.dataDirectory,
       join: async (connection) => {
         try {
-          await this.#serve(reached, by, connection);
+          await this.#serve(reached, { by, run }, connection);
         } finally {
           this.#open -= 1;
         }
@@ -69,12 +76,12 @@ export class PrimaryPassages {
     };
   }
 
-  async #serve(repository: Repository, by: NodeName, connection: TwoWay): Promise<void> {
+  async #serve(repository: Repository, { by, run }: OpenPassage, connection: TwoWay): Promise<void> {
     const { clock, signal, warn } = this.#parts;
     const over = new AbortController();
     const either = AbortSignal.any([signal, over.signal]);
     const watching = (async () => {
-      while (!either.aborted && this.#because(by) === null) {
+      while (!either.aborted && this.#because(by, run) === null) {
         await clock.sleep(lookEveryMs, either).catch(() => undefined);
       }
       over.abort();
@@ -100,12 +107,12 @@ export class PrimaryPassages {
     }
   }
 
-  /** Why that node may not have it now; `null`: it may. */
-  #because(by: NodeName): string | null {
+  /** Why that node may not have it now, or no more for that run; `null`: it may. */
+  #because(by: NodeName, id: string | null = null): string | null {
     const { isPrimary, mirror, self } = this.#parts;
     if (!isPrimary()) return `${self} is not primary`;
     const run = mirror.image.backupRun?.value;
     const isCopying = run?.state === 'running' && isBackup(run.work) && run.node === by;
-    return isCopying ? null : `no backup is running on ${by}`;
+    return isCopying && (id === null || run.id === id) ? null : `no backup is running on ${by}`;
   }
 }
