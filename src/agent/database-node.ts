@@ -211,7 +211,11 @@ export class DatabaseNode {
       this.emit('postgres.crashed', { node: this.node });
     }
     const lost = this.#latest === null ? null : lostLease(this.#latest.view, view);
-    if (lost !== null) this.emit('lease.lost', { node: this.node, ...lost });
+    if (lost !== null) {
+      // Whoever asked meant the primary that it was, and is not surprised by a stop of a later one.
+      this.request({ restartPrimary: false });
+      this.emit('lease.lost', { node: this.node, ...lost });
+    }
     this.#latest = { view, memory, decision, at: this.clock.wallClock() };
     this.#notify();
     if (isHolder(view) && !this.isMoving()) this.reports.storeWhenDue(this.mirror, this.signal);
