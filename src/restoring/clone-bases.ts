@@ -43,6 +43,8 @@ export interface CloneBasesParts {
 }
 
 const lookWithinMs = 60_000;
+/** Where nobody asked for it: this node does nothing else meanwhile, and may be wanted. */
+const unaskedWithinMs = 10_000;
 /** WAL is archived each minute; a restore of a segment that can't be had is tried for long. */
 const stalledMs = 180_000;
 const stopWithinMs = 120_000;
@@ -67,7 +69,8 @@ async function choose(
   // What can't be weighed needs no look at the repository.
   const early = asked === null ? unmeasured(expected({ bytes: 1, walBytes: null })) : null;
   if (asked === 'primary' || early !== null) return { because: early ?? 'the primary was asked for' };
-  const options = { ...(signal === undefined ? {} : { signal }), withinMs: Math.min(withinMs, lookWithinMs) };
+  const atMostMs = asked === null ? unaskedWithinMs : lookWithinMs;
+  const options = { ...(signal === undefined ? {} : { signal }), withinMs: Math.min(withinMs, atMostMs) };
   try {
     const contents = await repository.contents(options);
     const path = contents.state === 'ok' ? await repository.newestPath(options) : [];
