@@ -167,6 +167,8 @@ test.runIf(process.env.TEST_LONG === '1')(
           expect.stringMatching(/FF\/0 is not archived.*possible is \S+Z to \S+Z/s),
           false,
         ]);
+        const misspelt = await stage.cli('restore', '--to', 'latest', '--into', 'db11', '--yes');
+        expect([misspelt.code, misspelt.stderr]).toEqual([2, expect.stringContaining('--into ./db11')]);
         const live = await stage.cli(
           'restore',
           '--to',

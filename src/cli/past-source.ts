@@ -47,6 +47,11 @@ export async function seenStandby(
   throw new UnderstudyError('REFUSED', seen.unfit, hasRepository ? { hint } : { hint: 'no backups are declared' });
 }
 
+/** Throws REFUSED where no backups are declared. */
+export function requireRepository({ hasRepository }: PastPlace): void {
+  if (!hasRepository) throw new UnderstudyError('REFUSED', 'no backups are declared', { hint: 'declare `backups`' });
+}
+
 export type Wanted = 'standby' | 'repository' | null;
 
 export interface SourceWish {
@@ -104,6 +109,7 @@ function alsoSaying(
 
 /** What is nearest before it. Throws REFUSED with what would be possible, and what the repository's state says. */
 async function fromRepository(place: PastPlace, target: PastTarget, signal: AbortSignal): Promise<FromRepository> {
+  requireRepository(place);
   const { findSource } = await import('../restoring/source.ts');
   const found = await findSource(place, target, { withinMs: lookWithinMs, signal });
   if ('notPossible' in found) throw await outside(found.notPossible);

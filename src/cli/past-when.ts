@@ -90,15 +90,16 @@ async function surroundings(
   wanted: Wanted,
   signal: AbortSignal,
 ): Promise<{ readonly costs: MoveCosts; readonly earliestMs: number }> {
-  const [{ seenStandby }, { servesFromMs }] = await Promise.all([
+  const [{ requireRepository, seenStandby }, { servesFromMs }] = await Promise.all([
     import('./past-source.ts'),
     import('../core/backups/past-source.ts'),
   ]);
   const standby = await seenStandby(place, wanted, signal);
+  if (standby === null) requireRepository(place);
   const fromMs = standby === null ? null : servesFromMs(standby.reach);
   const ofStandby =
     standby === null || fromMs === null ? [] : [{ endMs: fromMs, copyMs: standby.databaseBytes / restorePerMs }];
-  const asksRepository = wanted !== 'standby' && (place.hasRepository || standby === null);
+  const asksRepository = wanted !== 'standby' && place.hasRepository;
   const ofBackups = asksRepository ? await backupStarts(place, standby !== null, signal) : [];
   const starts = [...ofBackups, ...ofStandby].toSorted((a, b) => a.endMs - b.endMs);
   const [first] = starts;

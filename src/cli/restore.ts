@@ -1,5 +1,5 @@
 /** `understudy restore`: the database as it was at a moment, into a directory beside the live one, or the whole cluster in place. */
-import { chownSync, mkdirSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Place } from '../by-hand/place.ts';
@@ -68,6 +68,7 @@ async function restore(call: Call, options: RestoreOptions): Promise<number> {
   if (place.spec.spec.nodes.some(({ name }) => name === options.into)) {
     return await (await import('./restore-node.ts')).restoreNode(call, place, options.into, options);
   }
+  refuseMisspelt(call, place, options.into);
   const [{ carryOut, planOrRefuse, readTarget }, text] = await Promise.all([
     import('./restore-run.ts'),
     import('./restore-text.ts'),
@@ -93,6 +94,15 @@ async function restore(call: Call, options: RestoreOptions): Promise<number> {
   if (terminal.json) terminal.printJson({ plan: text.planJson(plan), ...restored, recovered, start });
   else terminal.print(...text.outcomeText(restored, recovered), `Start it: ${start}`);
   return exitCodes.done;
+}
+
+/** A bare word may be a node's name with a slip in it, and whole databases are not to land where nobody looks for them. */
+function refuseMisspelt(call: Call, place: Place, into: string): void {
+  if (into.includes('/') || existsSync(resolve(call.io.cwd, into))) return;
+  const names = place.spec.spec.nodes.map(({ name }) => name).join(', ');
+  throw new UnderstudyError('REQUEST_INVALID', `--into: there is neither a node nor a directory ${into}`, {
+    hint: `the nodes are ${names}; a new directory is --into ./${into}`,
+  });
 }
 
 /** From here on this process is the agent's user: what is restored is to be PostgreSQL's. */
