@@ -84,7 +84,7 @@ it('ends both by the signal', async () => {
   await until('the connection is closed', () => theirs.closed);
 });
 
-it('starts nothing on a connection that has gone, and says what is no program', async () => {
+it('says what is no program, and ends what is joined to a connection that has gone', async () => {
   await expect(join('/nowhere/program', [], ours, { withinMs: 1_000 })).rejects.toThrow('no program');
   await until('it is closed', () => ours.closed);
   expect(await run('sleep 60')).toMatchObject({ code: null });

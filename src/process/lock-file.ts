@@ -2,7 +2,7 @@
  * A file that one living process holds at a time.
  *
  * Invariant: never two holders that live. It is made whole or not at all, and what a holder left that ended is taken over: renamed first,
- * and put back where it turns out to be somebody else's.
+ * and put back where it turns out to be somebody else's. Who lets go removes what is theirs alone.
  */
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
@@ -16,13 +16,18 @@ export function takeLockFile(file: string, mode = 0o600): (() => void) | null {
   writeFileSync(own, JSON.stringify(identify(process.pid)), { mode });
   try {
     for (let attempt = 0; attempt < 2; attempt += 1) {
-      if (linked(own, file)) return () => rmSync(file, { force: true });
+      if (linked(own, file)) return () => letGo(file);
       if (!takeAway(file, `${own}.left`)) return null;
     }
     return null;
   } finally {
     rmSync(own, { force: true });
   }
+}
+
+/** Somebody who took this process for dead, or a person, may have put another in its place. */
+function letGo(file: string): void {
+  if (lockHolder(file)?.pid === process.pid) rmSync(file, { force: true });
 }
 
 /** A link is made whole or not at all. */
