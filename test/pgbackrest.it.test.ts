@@ -226,6 +226,14 @@ it('begins nothing where there was something before', async () => {
   expect(readdirSync(to.path)).toEqual([]);
 });
 
+it('is not set up for a place in the data directory', async () => {
+  const elsewhere = repositoryOf(db1, 'within-state');
+  const to = { kind: 'directory' as const, path: join(elsewhere.dataDirectory, 'backups') };
+  const itsSecret = { passphrase: 'of another place', credentials: { kind: 'none' as const } };
+  const configured = elsewhere.configure({ backups: { ...defaultBackups, to }, secret: itsSecret });
+  expect(await refusedWith(configured)).toBe('REPOSITORY_UNCONFIGURED');
+});
+
 it('touches nothing of another cluster', async () => {
   const db2 = cluster.node('db2');
   await db2.configure();

@@ -93,6 +93,7 @@ class PgbackrestRepository implements Repository {
   async configure(configuration: RepositoryConfiguration): Promise<boolean> {
     const version = await this.#found();
     const { server } = this.#options;
+    refuseWithin(server.dataDirectory, configuration);
     const files = repositoryFiles(configuration, server, this.stanza, this.#paths, version);
     const { directory, spool, locks, log } = this.#paths;
     const changed = writeFiles([directory, spool, locks, log], files, [this.#paths.gcsKey, this.#paths.sftpKey]);
@@ -264,6 +265,13 @@ class PgbackrestRepository implements Repository {
     if (result.code !== 0) throw await this.#looking.explain('BACKUP_FAILED', result, invocation);
     return result;
   }
+}
+
+/** The declaration may leave it to the node where its data lies. Throws REPOSITORY_UNCONFIGURED. */
+function refuseWithin(data: string, { backups: { to } }: RepositoryConfiguration): void {
+  if (to.kind !== 'directory' || !`${to.path}/`.startsWith(`${data}/`)) return;
+  const message = `the repository, ${to.path}, lies in the data directory of this node, and would be lost with it`;
+  throw new UnderstudyError('REPOSITORY_UNCONFIGURED', message);
 }
 
 export function createRepository(options: RepositoryOptions): Repository {
