@@ -7,11 +7,12 @@
  * of somebody who died knows what is to be removed. Only the holder of the lock changes the base, or adds an instance, and only the
  * holder of an instance's own lock changes or ends that; a lock whose holder ended is free. Nobody waits for a lock.
  */
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import { takeLockFile } from '../process/lock-file.ts';
+import { writeWhole } from '../process/whole-file.ts';
 
 const target = z.discriminatedUnion('type', [
   z.object({ type: z.literal('time'), value: z.string(), atMs: z.number() }),
@@ -123,9 +124,7 @@ function json(text: string): unknown {
 }
 
 function write(file: string, record: unknown): void {
-  const fresh = `${file}.new`;
-  writeFileSync(fresh, JSON.stringify(record), { mode: 0o600 });
-  renameSync(fresh, file);
+  writeWhole(file, JSON.stringify(record));
 }
 
 /** Answers how to let go; `null`: somebody who lives holds it. `of`: an instance; left out: the base, and which instances there are. */

@@ -4,8 +4,9 @@
  * Invariant: nobody but this user can read them at any instant, and a reader sees a file as it was or as it will be. What isn't
  * needed any more is removed.
  */
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { UnderstudyError } from '../errors/understudy-error.ts';
+import { writeWhole } from '../process/whole-file.ts';
 import type { RepositoryFiles } from './configuration-file.ts';
 
 function read(path: string): string | null {
@@ -19,10 +20,7 @@ function read(path: string): string | null {
 
 function write(path: string, content: string): boolean {
   if (read(path) === content) return false;
-  const fresh = `${path}.new`;
-  rmSync(fresh, { force: true });
-  writeFileSync(fresh, content, { mode: 0o600, flag: 'wx' });
-  renameSync(fresh, path);
+  writeWhole(path, content);
   return true;
 }
 

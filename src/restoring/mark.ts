@@ -4,8 +4,9 @@
  * Invariant: it is there before the first file is restored, and says `restored` only once nothing is left to be done. So one that was left
  * half done is known again, by whoever calls the same command, and what it had put aside as well.
  */
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { z } from 'zod';
+import { writeWhole } from '../process/whole-file.ts';
 
 const marker = z.object({
   set: z.string(),
@@ -34,9 +35,7 @@ export function readMark(into: string): RestoreMark | null {
 }
 
 export function writeMark(into: string, mark: RestoreMark): void {
-  const fresh = `${fileOf(into)}.new`;
-  writeFileSync(fresh, JSON.stringify(mark), { mode: 0o600 });
-  renameSync(fresh, fileOf(into));
+  writeWhole(fileOf(into), JSON.stringify(mark));
 }
 
 export function removeMark(into: string): void {

@@ -3,9 +3,10 @@
  *
  * Kept in small files of the state directory: the last of them. A file that can't be read counts as none.
  */
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { writeWhole } from '../process/whole-file.ts';
 
 export interface PastRestore {
   /** ISO 8601. */
@@ -67,9 +68,7 @@ function read<T>(file: string, one: z.ZodType<T>): readonly T[] {
 function remember(stateDirectory: string, file: string, all: readonly unknown[]): void {
   try {
     mkdirSync(stateDirectory, { recursive: true, mode: 0o700 });
-    const fresh = `${file}.new`;
-    writeFileSync(fresh, JSON.stringify(all.slice(-keptCount)), { mode: 0o600 });
-    renameSync(fresh, file);
+    writeWhole(file, JSON.stringify(all.slice(-keptCount)));
   } catch {
     // as said above
   }
