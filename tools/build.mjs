@@ -27,6 +27,7 @@ const result = await build({
   bundle: true,
   splitting: true,
   write: false,
+  metafile: true,
   format: 'esm',
   platform: 'node',
   target: 'node20.19',
@@ -39,6 +40,8 @@ const result = await build({
   },
   logLevel: 'warning',
 });
+
+refuseHeavyStart(result.metafile.outputs);
 
 mkdirSync(target, { recursive: true });
 const written = new Set();
@@ -53,4 +56,18 @@ for (const file of result.outputFiles) {
 for (const name of readdirSync(target)) {
   const path = join(target, name);
   if (!written.has(name) && Date.now() - statSync(path).mtimeMs > staleAfterMs) rmSync(path, { recursive: true });
+}
+
+/** What every command loads before it knows its verb must be light: a tenth of a second is much, several times each minute. */
+function refuseHeavyStart(outputs) {
+  const heavy = ['@peculiar/x509', 'croner', 'pg', 'yaml', 'zod'].map((name) => `node_modules/${name}/`);
+  const loaded = [Object.keys(outputs).find((path) => outputs[path].entryPoint === 'src/cli/main.ts')];
+  for (const path of loaded) {
+    const { imports, inputs } = outputs[path];
+    const found = Object.keys(inputs).find((input) => heavy.some((start) => input.startsWith(start)));
+    if (found !== undefined) throw new Error(`${found} would be loaded by every command: import it where it is used`);
+    for (const one of imports) {
+      if (one.kind === 'import-statement' && one.path in outputs && !loaded.includes(one.path)) loaded.push(one.path);
+    }
+  }
 }

@@ -4,8 +4,6 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { isAbsolute, resolve } from 'node:path';
-import { findStage } from '../stage/record.ts';
-import { authorityDirectory, passphraseFileIn } from '../stage/stage-authority.ts';
 import type { Call } from './call.ts';
 import { knownPassphrase, type PassphraseOptions } from './passphrase.ts';
 
@@ -15,9 +13,13 @@ export interface PlaceOptions {
   readonly in?: string;
 }
 
-export function authorityPlace(call: Call, options: PlaceOptions): string {
+export async function authorityPlace(call: Call, options: PlaceOptions): Promise<string> {
   const { cwd } = call.io;
   if (options.in !== undefined) return isAbsolute(options.in) ? options.in : resolve(cwd, options.in);
+  const [{ findStage }, { authorityDirectory }] = await Promise.all([
+    import('../stage/record.ts'),
+    import('../stage/stage-authority.ts'),
+  ]);
   const stage = findStage(cwd);
   return stage === null ? usualAuthorityDirectory : authorityDirectory(stage);
 }
@@ -28,6 +30,7 @@ export async function rootPassphrase(
   directory: string,
   options: PassphraseOptions & PlaceOptions,
 ): Promise<string> {
+  const { passphraseFileIn } = await import('../stage/stage-authority.ts');
   const beside = passphraseFileIn(directory);
   const isNamed = options.passphraseFile !== undefined || options.passphraseFd !== undefined;
   if (!isNamed && options.in === undefined && existsSync(beside)) return readFileSync(beside, 'utf8').trim();

@@ -11,7 +11,6 @@ import type { Authority } from '../pki/authority.ts';
 import type { Credentials } from '../pki/credential-files.ts';
 import { authorityPlace, type PlaceOptions, rootPassphrase, usualAuthorityDirectory } from './authority-place.ts';
 import type { Call, CommonOptions, Perform } from './call.ts';
-import { readClusterFile } from './cluster-file.ts';
 import { nodeFileFor, usualPlaces } from './node-layout.ts';
 import { wholeNumber } from './option-values.ts';
 import type { PassphraseOptions } from './passphrase.ts';
@@ -63,13 +62,14 @@ export function declareFirstNode(ca: Command, perform: Perform): void {
 }
 
 async function first(call: Call, clusterFile: string, options: FirstOptions): Promise<number> {
+  const { readClusterFile } = await import('./cluster-file.ts');
   const { spec } = readClusterFile(call, clusterFile);
   const node = chosen(spec, options.node);
   const { openIssuing, sealToItself, signFor } = await import('../pki/first-node.ts');
   const { placeFounder, placeLists } = await import('../pki/founding.ts');
   const premises = await import('./node-premises.ts');
   const { leafFiles } = await import('../pki/leaf-files.ts');
-  const directory = authorityPlace(call, options);
+  const directory = await authorityPlace(call, options);
   const authority = openIssuing(directory, spec.cluster, await rootPassphrase(call, directory, options));
   const from = (path: string): string => resolve(path.startsWith('/') ? '/' : call.io.cwd, path);
   const nodeFile = from(options.nodeFile);

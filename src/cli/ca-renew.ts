@@ -48,7 +48,7 @@ export function declareCaRenew(ca: Command, perform: Perform): void {
 
 async function renew(call: Call, options: RenewOptions): Promise<number> {
   const { keepIssuing, newIssuing, openRoot, sealToNodes } = await import('../pki/authority-renewal.ts');
-  const directory = authorityPlace(call, options);
+  const directory = await authorityPlace(call, options);
   const { isRollingOver } = await import('../pki/rollover-files.ts');
   if (isRollingOver(directory)) {
     throw new UnderstudyError('REFUSED', 'a rollover is under way: it brings an issuing authority of its own', {

@@ -83,7 +83,7 @@ export function declareCa(program: Command, perform: Perform): void {
 async function init(call: Call, options: InitOptions): Promise<number> {
   const { foundAuthority, readAuthorityParts } = await import('../pki/authority-files.ts');
   const { cluster, country, locality, organization, state, unit } = options;
-  const directory = authorityPlace(call, options);
+  const directory = await authorityPlace(call, options);
   const subject = {
     commonName: options.commonName ?? `${cluster} root`,
     ...(organization === undefined ? {} : { organization }),
@@ -108,7 +108,7 @@ async function init(call: Call, options: InitOptions): Promise<number> {
 async function status(call: Call, options: StatusOptions): Promise<number> {
   const { readAuthorityParts } = await import('../pki/authority-files.ts');
   const { rolloverStanding, rolloverText } = await import('./rollover-standing.ts');
-  const directory = authorityPlace(call, options);
+  const directory = await authorityPlace(call, options);
   const parts = readAuthorityParts(directory);
   const nowMs = Date.now();
   const rollover = await rolloverStanding(call, directory);

@@ -58,7 +58,7 @@ export async function performRollover(
   wanted: 'begin' | 'issue' | 'finish',
   options: PhaseOptions,
 ): Promise<RolloverPhase> {
-  const directory = authorityPlace(call, options);
+  const directory = await authorityPlace(call, options);
   if (isBeingFinished(directory)) {
     finishRollover(directory);
     if (wanted === 'finish') return 'finished';
