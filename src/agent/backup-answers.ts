@@ -1,6 +1,6 @@
 /** What a database node answers about the backups. Nothing is decided here. */
 import type { BackupAnswers, BackupStanding } from '../api/contract/backups.ts';
-import { isBackup } from '../core/backup-run.ts';
+import { isBackup, stampOf } from '../core/backup-run.ts';
 import type { NextAfter } from '../core/backups/calendar.ts';
 import { nextTimes } from '../core/backups/due.ts';
 import { recoverable } from '../core/backups/standing.ts';
@@ -13,6 +13,10 @@ import type { PrimaryPassages } from './primary-passages.ts';
 import { orderProof, type ProofOrderParts } from './proof-order.ts';
 import { hasRepositorySecret, orderRepositorySecret, type RepositoryOrderParts } from './repository-order.ts';
 
+/** Who follows a run asks again and again: so it costs one question for each second, and the end is told at once. */
+const holdMs = 1_000;
+const lookEveryMs = 20;
+
 export interface BackupAnswerParts extends RepositoryOrderParts, ProofOrderParts {
   /** Why this node can't reach the repository, in one line. */
   readonly trouble: () => string | null;
@@ -24,7 +28,10 @@ export interface BackupAnswerParts extends RepositoryOrderParts, ProofOrderParts
 export function backupAnswers(parts: BackupAnswerParts): BackupAnswers {
   const { mirror } = parts;
   return {
-    standing: () => standing(parts),
+    async standing(seen, signal) {
+      await untilOther(parts, seen, signal);
+      return standing(parts);
+    },
     passage: (by, version) => parts.passages.open(by, version),
     cancel: ({ run }, by) => cancelBackup(parts, run, by),
     giveSecret: (request, by) => orderRepositorySecret(parts, request, by),
@@ -42,6 +49,19 @@ export function backupAnswers(parts: BackupAnswerParts): BackupAnswers {
       return await orderBackup(parts, work, holder, by);
     },
   };
+}
+
+/** Or `holdMs` later. */
+async function untilOther(
+  { clock, mirror }: BackupAnswerParts,
+  seen: string | null,
+  signal: AbortSignal,
+): Promise<void> {
+  const endMs = clock.boottimeMs() + holdMs;
+  const isSame = (): boolean => seen !== null && stampOf(mirror.image.backupRun?.value ?? null) === seen;
+  while (isSame() && clock.boottimeMs() < endMs && !signal.aborted) {
+    await clock.sleep(lookEveryMs, signal).catch(() => undefined);
+  }
 }
 
 function standing(parts: BackupAnswerParts): BackupStanding {

@@ -76,7 +76,7 @@ it('goes on when the store took what it said, and only the answer got lost', asy
   world.start();
   world.order();
   world.mirror.losesReplies = true;
-  await vi.advanceTimersByTimeAsync(150);
+  await vi.advanceTimersByTimeAsync(40);
   expect([world.run()?.state, world.began]).toEqual(['running', 0]);
   world.mirror.losesReplies = false;
   await vi.advanceTimersByTimeAsync(1_000);

@@ -32,7 +32,8 @@ export interface BackupRunnerParts extends BackupWorkParts {
   readonly prover: Prover;
 }
 
-const lookEveryMs = 200;
+/** At what the mirror holds. */
+const lookEveryMs = 50;
 const givenWithinMs = 5_000;
 const writeWithinMs = 2_000;
 const sweepAgainMs = 5_000;

@@ -5,7 +5,7 @@ import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { Caller } from './caller.ts';
 import type { AgentBackend } from './contract/backend.ts';
 import type { RouteName } from './contract/routes.ts';
-import { auditQuery, operationId } from './schemas/queries.ts';
+import { auditQuery, backupsQuery, operationId } from './schemas/queries.ts';
 import { requests } from './schemas/requests.ts';
 
 export interface Call {
@@ -91,7 +91,7 @@ export const answersByRoute: Readonly<Record<Exclude<RouteName, StreamRoute>, An
     await backend.audit.accept(requests.acceptAudit.parse(body));
     return {};
   },
-  backups: (backend) => backend.backups.standing(),
+  backups: (backend, { query, signal }) => backend.backups.standing(backupsQuery.parse(query).seen ?? null, signal),
   orderBackup: (backend, { body, caller }) => backend.backups.order(requests.orderBackup.parse(body), caller.by),
   cancelBackup: (backend, { body, caller }) => backend.backups.cancel(requests.cancelBackup.parse(body), caller.by),
   repositorySecret: (backend, { body, caller }) =>

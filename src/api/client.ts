@@ -136,7 +136,8 @@ export interface AgentClient {
   auditAnchors(options?: AskOptions): Promise<readonly NodeAnchor[]>;
   auditFile(file: string, offset: number, options?: AskOptions): Promise<AuditPiece>;
   acceptAudit(accepted: AuditAcceptance, options?: AskOptions): Promise<void>;
-  backups(options?: AskOptions): Promise<BackupStanding>;
+  /** `seen`: the stamp of the run that is known: the agent waits a second for another one. */
+  backups(options?: AskOptions, seen?: string): Promise<BackupStanding>;
   orderBackup(request: BackupOrderRequest, options?: AskOptions): Promise<BackupRun>;
   /** Throws REFUSED where it is not under way. */
   cancelBackup(request: { readonly run: string }, options?: AskOptions): Promise<BackupRun>;
@@ -172,12 +173,17 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
     name: RouteName,
     schema: z.ZodType<T>,
     asked: ForwardOptions = {},
-    what: { readonly parameter?: string; readonly body?: unknown; readonly usuallyMs?: number } = {},
+    what: {
+      readonly parameter?: string;
+      readonly query?: string;
+      readonly body?: unknown;
+      readonly usuallyMs?: number;
+    } = {},
   ): Promise<T> => {
     const { onBehalfOf, signal, withinMs = what.usuallyMs ?? usualMs } = asked;
     const ask = {
       method: routes[name].method,
-      path: pathOf(name, what.parameter),
+      path: `${pathOf(name, what.parameter)}${what.query === undefined ? '' : `?${what.query}`}`,
       ...(what.body === undefined ? {} : { body: what.body }),
       ...(onBehalfOf === undefined ? {} : { headers: { [onBehalfOfHeader]: behalfOf(onBehalfOf) } }),
     };
@@ -247,7 +253,8 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
       const ask = { method: routes.auditFile.method, path: `${pathOf('auditFile', file)}?offset=${offset}` };
       return exchange(connection, ask, (value) => answers.auditFile.parse(value), { withinMs: usualMs, ...asked });
     },
-    backups: (asked) => call('backups', answers.backups, asked),
+    backups: (asked, seen) =>
+      call('backups', answers.backups, asked, seen === undefined ? {} : { query: `seen=${seen}` }),
     orderBackup: (body, asked) => call('orderBackup', answers.orderBackup, asked, { body }),
     cancelBackup: (body, asked) => call('cancelBackup', answers.cancelBackup, asked, { body }),
     async backupPassage(version, asked) {

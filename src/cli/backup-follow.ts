@@ -1,18 +1,22 @@
 /** Follows a piece of work on the repository to its end, as agents tell of it. */
 import type { BackupStanding } from '../api/contract/backups.ts';
-import { type BackupRun, isEnded, isLaterRun } from '../core/backup-run.ts';
+import { type BackupRun, isEnded, isLaterRun, stampOf } from '../core/backup-run.ts';
 import { isUnderstudyError, UnderstudyError } from '../errors/understudy-error.ts';
 import type { Call } from './call.ts';
 import type { ClusterAccess } from './cluster-access.ts';
 import { bytesText, spanText } from './words.ts';
 
+/** From one question to the next, at least. */
 const pollMs = 200;
+/** An agent holds its answer for a second. */
+const heldWithinMs = 2_500;
+const impatientMs = 1_500;
 
 /** What a run is followed with. */
 export interface Following extends Pick<Call, 'signal' | 'sleep'> {
   readonly terminal: Pick<Call['terminal'], 'columns' | 'live' | 'paint' | 'raw'>;
-  /** As an agent tells of it now. */
-  readonly ask: () => Promise<Pick<BackupStanding, 'ended' | 'run'>>;
+  /** As an agent tells of it; `seen`: the stamp of what is known, after which there is no hurry. */
+  readonly ask: (seen: string | undefined) => Promise<Pick<BackupStanding, 'ended' | 'run'>>;
 }
 
 /** What became of it. Throws BACKUP_FAILED, and TIMEOUT when the caller has had enough. */
@@ -31,7 +35,8 @@ export async function followRun(call: Call, access: ClusterAccess, ordered: Back
  */
 export async function followToEnd(call: Call, access: ClusterAccess, ordered: BackupRun): Promise<BackupRun> {
   const { signal, terminal } = call;
-  const ask = (): Promise<BackupStanding> => access.ask((client, asking) => client.backups(asking));
+  const ask = (seen: string | undefined): Promise<BackupStanding> =>
+    access.ask((client, asking) => client.backups(asking, seen), heldWithinMs, impatientMs);
   return await follow({ ask, signal, terminal, sleep: (ms) => call.sleep(ms) }, ordered);
 }
 
@@ -39,8 +44,11 @@ export async function followToEnd(call: Call, access: ClusterAccess, ordered: Ba
 export async function follow(following: Following, ordered: BackupRun): Promise<BackupRun> {
   const begunAtMs = performance.now();
   const { terminal } = following;
+  let seen: string | null = null;
   for (;;) {
-    const run = await lookAt(following, ordered);
+    const askedAtMs = performance.now();
+    const run = await lookAt(following, ordered, seen ?? undefined);
+    seen = stampOf(run);
     if (run !== null && isEnded(run)) {
       if (terminal.live) terminal.raw('\r\u001b[K');
       return run;
@@ -54,15 +62,15 @@ export async function follow(following: Following, ordered: BackupRun): Promise<
       const text = progressText(run, performance.now() - begunAtMs);
       terminal.raw(`\r\u001b[K${terminal.paint('dim', `… ${text.slice(0, Math.max(0, terminal.columns - 3))}`)}`);
     }
-    await following.sleep(pollMs);
+    await following.sleep(Math.max(0, pollMs - (performance.now() - askedAtMs)));
   }
 }
 
 /** `null`: nobody tells now. Throws TIMEOUT where nobody will. */
-async function lookAt({ ask }: Following, ordered: BackupRun): Promise<BackupRun | null> {
+async function lookAt({ ask }: Following, ordered: BackupRun, seen: string | undefined): Promise<BackupRun | null> {
   let standing: Pick<BackupStanding, 'ended' | 'run'>;
   try {
-    standing = await ask();
+    standing = await ask(seen);
   } catch (error) {
     if (!isUnderstudyError(error) || error.retry === 'never') throw error;
     return null;

@@ -70,9 +70,10 @@ export class ClusterAccess {
 
   /**
    * Puts a question to a database agent, and to the next one when it fails or takes long; the first answer counts.
-   * Throws what an agent refused it with, or AGENT_UNREACHABLE with every address and its reason.
+   * Throws what an agent refused it with, or AGENT_UNREACHABLE with every address and its reason. `impatientMs`: when it is put to the
+   * next one as well.
    */
-  async ask<T>(question: Question<T>, withinMs: number = questionWithinMs): Promise<T> {
+  async ask<T>(question: Question<T>, withinMs = questionWithinMs, impatientMs = impatientAfterMs): Promise<T> {
     const refusals: Refusal[] = [];
     const waiting = [...this.databaseAgents];
     const inner = new AbortController();
@@ -88,7 +89,7 @@ export class ClusterAccess {
             return;
           }
           open += 1;
-          const impatience = setTimeout(next, impatientAfterMs);
+          const impatience = setTimeout(next, impatientMs);
           this.#put(agent, question, { withinMs, signal: inner.signal })
             .then(resolve, (error: unknown) => {
               open -= 1;

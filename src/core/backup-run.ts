@@ -133,3 +133,8 @@ export function nextRunId(last: Stored<BackupRun> | null): string {
 export function endedOrNone(run: Stored<BackupRun> | null): boolean {
   return run === null || isEnded(run.value);
 }
+
+/** Another one after each change of the record; `null`: there is none. */
+export function stampOf(run: Pick<BackupRun, 'id' | 'counter'> | null): string | null {
+  return run === null ? null : `${run.id}:${run.counter}`;
+}

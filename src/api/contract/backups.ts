@@ -55,7 +55,8 @@ export interface BackupPassage {
 }
 
 export interface BackupAnswers {
-  standing(): BackupStanding;
+  /** `seen`: the stamp of the run that the caller knows (core/backup-run.ts): it waits a second for another one. */
+  standing(seen: string | null, signal: AbortSignal): Promise<BackupStanding>;
   /** Any database node's agent writes the order. Throws REFUSED, CONFLICT, STORE_UNREACHABLE. */
   order(request: BackupOrderRequest, by: string): Promise<BackupRun>;
   /** Any database node's agent says so to the one that does it. Throws REFUSED where it is not under way, CONFLICT, STORE_UNREACHABLE. */

@@ -83,7 +83,7 @@ export class DatabaseMachine {
       registered: { all: () => [], register: nowhere, forget: nowhere },
       nextAfter: () => null,
       backups: {
-        standing: () => ({
+        standing: async () => ({
           declared: null,
           hasSecret: false,
           repository: null,
