@@ -4,10 +4,10 @@
  */
 import { expect, test } from 'vitest';
 import type { BackupStanding } from '../src/api/contract/backups.ts';
-import { type ObjectStore, startObjectStore } from './fixtures/object-store.ts';
+import type { ObjectStore } from './fixtures/object-store.ts';
 import { until } from './fixtures/postgres-cluster.ts';
-import { startWriters, type TestStage, withStage } from './fixtures/stage.ts';
-import { declareBackups, restartEverything } from './fixtures/stage-backups.ts';
+import { startWriters, type TestStage } from './fixtures/stage.ts';
+import { withBackedUpStage } from './fixtures/stage-backups.ts';
 
 async function standing(stage: TestStage): Promise<BackupStanding> {
   const { code, stdout, stderr } = await stage.cli('backup', 'list', '--json');
@@ -70,43 +70,36 @@ test.runIf(process.env.TEST_LONG === '1')(
     timeout: 300_000,
   },
   async () => {
-    const store = await startObjectStore();
-    try {
-      await withStage({ nodes: 2, appNodes: 1 }, async (stage) => {
-        await declareBackups(stage, store);
-        await restartEverything(stage);
-        const made = await stage.cli('backup', 'now', '--json');
-        expect(made.code, made.stderr).toBe(0);
-        // db2 is primary, and archives.
-        expect(JSON.parse(made.stdout)).toMatchObject({ work: 'full', state: 'done', node: 'db1' });
+    await withBackedUpStage(async (stage, store) => {
+      const made = await stage.cli('backup', 'now', '--json');
+      expect(made.code, made.stderr).toBe(0);
+      // db2 is primary, and archives.
+      expect(JSON.parse(made.stdout)).toMatchObject({ work: 'full', state: 'done', node: 'db1' });
 
-        const writers = await startWriters(stage, 4, 'local', 'app1');
-        expect((await stage.cli('switchover', '--to', 'db1')).code).toBe(0);
-        await stage.untilWhole();
-        const differential = await stage.cli('backup', 'now');
-        expect(differential.stdout, differential.stderr).toMatch(
-          /differential on db2 is done: \d{8}-\d{6}F_\d{8}-\d{6}D/,
-        );
-        // The agent starts it again in its place, on a new postmaster.
-        stage.signal('postmaster', 'db1', 'SIGKILL');
-        await stage.untilWhole();
-        await writers.stop();
+      const writers = await startWriters(stage, 4, 'local', 'app1');
+      expect((await stage.cli('switchover', '--to', 'db1')).code).toBe(0);
+      await stage.untilWhole();
+      const differential = await stage.cli('backup', 'now');
+      expect(differential.stdout, differential.stderr).toMatch(
+        /differential on db2 is done: \d{8}-\d{6}F_\d{8}-\d{6}D/,
+      );
+      // The agent starts it again in its place, on a new postmaster.
+      stage.signal('postmaster', 'db1', 'SIGKILL');
+      await stage.untilWhole();
+      await writers.stop();
 
-        const verified = await stage.cli('backup', 'verify');
-        expect(verified.code, verified.stderr).toBe(0);
-        await until(
-          'a commit is known to be safe',
-          async () => (await standing(stage)).repository?.safeUntil != null,
-          120_000,
-        );
-        const { repository } = await standing(stage);
-        expect(repository?.contents.backups.map(({ kind }) => kind)).toEqual(['full', 'differential']);
-        expectNoGap(store);
+      const verified = await stage.cli('backup', 'verify');
+      expect(verified.code, verified.stderr).toBe(0);
+      await until(
+        'a commit is known to be safe',
+        async () => (await standing(stage)).repository?.safeUntil != null,
+        120_000,
+      );
+      const { repository } = await standing(stage);
+      expect(repository?.contents.backups.map(({ kind }) => kind)).toEqual(['full', 'differential']);
+      expectNoGap(store);
 
-        if (process.env.TEST_LONG === '1') await strikeTheStore(stage, store);
-      });
-    } finally {
-      await store.close();
-    }
+      if (process.env.TEST_LONG === '1') await strikeTheStore(stage, store);
+    });
   },
 );

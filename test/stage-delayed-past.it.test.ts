@@ -44,16 +44,6 @@ async function hasLine(stage: TestStage, node: string): Promise<boolean> {
   return row?.lines === 1;
 }
 
-async function shop(stage: TestStage, sql: string): Promise<readonly Record<string, unknown>[]> {
-  const client = new pg.Client(stage.application());
-  await client.connect();
-  try {
-    return (await client.query<Record<string, unknown>>(sql)).rows;
-  } finally {
-    await client.end();
-  }
-}
-
 /** Of the clock of the servers, which are here. Commits have parts of a millisecond. */
 async function moment(): Promise<string> {
   const at = new Date(Date.now() + 1).toISOString();
@@ -67,15 +57,15 @@ async function past(stage: TestStage, ...args: readonly string[]): Promise<unkno
 
 test.runIf(isLong)('a delayed standby shows the past, without backups', { timeout: 300_000 }, async () => {
   await withStage({ nodes: 3, appNodes: 1 }, async (stage) => {
-    await shop(stage, 'CREATE TABLE users AS SELECT n AS id, 0 AS said FROM generate_series(1, 500) n');
-    await shop(stage, 'ALTER TABLE users ADD PRIMARY KEY (id)');
+    await stage.shop('CREATE TABLE users AS SELECT n AS id, 0 AS said FROM generate_series(1, 500) n');
+    await stage.shop('ALTER TABLE users ADD PRIMARY KEY (id)');
     await replayed(stage);
     await delay(stage, 'db3', '1h');
-    await shop(stage, 'UPDATE users SET said = id');
+    await stage.shop('UPDATE users SET said = id');
     const before = await moment();
-    await shop(stage, 'UPDATE users SET said = 7');
+    await stage.shop('UPDATE users SET said = 7');
     const after = await moment();
-    await shop(stage, 'DELETE FROM users WHERE id = 9');
+    await stage.shop('DELETE FROM users WHERE id = 9');
 
     const first = opened.parse(await past(stage, before, '--database', 'shop'));
     expect(first).toMatchObject({ method: 'delayed-standby', source: 'standby', backup: null });
@@ -115,6 +105,8 @@ async function refuses(stage: TestStage, before: string): Promise<void> {
     [['xid:4000000', '--node', 'db3'], 'what the delayed standby has received ends before that moment'],
     [[before, '--node', 'db3', '--max-size', '1MB'], 'may have 1 MB'],
     [[before, '--node', 'db1', '--source', 'standby'], 'db1 is no delayed standby'],
+    [[before, '--node', 'db1'], 'no backups are declared'],
+    [['when', 'true', '--database', 'shop', '--node', 'db1'], 'no backups are declared'],
   ] as const) {
     const refused = await stage.cli('past', ...args);
     expect([refused.code, refused.stderr]).toEqual([3, expect.stringContaining(text)]);

@@ -18,17 +18,6 @@ import { declareBackups, restartEverything } from './fixtures/stage-backups.ts';
 const opened = z.object({ id: z.string(), uri: z.string(), method: z.string(), expiresAt: z.string() });
 const program = resolve(import.meta.dirname, '../dist/understudy.mjs');
 
-/** In the application's database, through its pooler. */
-async function shop(stage: TestStage, sql: string): Promise<readonly Record<string, unknown>[]> {
-  const client = new pg.Client(stage.application());
-  await client.connect();
-  try {
-    return (await client.query<Record<string, unknown>>(sql)).rows;
-  } finally {
-    await client.end();
-  }
-}
-
 async function moment(stage: TestStage): Promise<string> {
   const [row] = await stage.local('db2', 'SELECT clock_timestamp() AS now');
   // Whole milliseconds, and what was committed before has parts of them.
@@ -68,19 +57,19 @@ test('somebody changes every row, and the past brings them back', { timeout: 300
     // A directory serves: what is asked here is what becomes of it once it is restored.
     await declareBackups(stage, 'directory');
     await restartEverything(stage);
-    await shop(stage, "CREATE TABLE users AS SELECT n AS id, 'name ' || n AS name FROM generate_series(1, 500) n");
-    await shop(stage, 'ALTER TABLE users ADD PRIMARY KEY (id)');
+    await stage.shop("CREATE TABLE users AS SELECT n AS id, 'name ' || n AS name FROM generate_series(1, 500) n");
+    await stage.shop('ALTER TABLE users ADD PRIMARY KEY (id)');
     const made = await stage.cli('backup', 'now');
     expect(made.code, made.stderr).toBe(0);
 
     const writers = await startWriters(stage, 2, 'local', 'app1');
     // Ends of backups are known to the second.
     await stage.local('db2', 'SELECT pg_sleep(1.1)');
-    await shop(stage, "UPDATE users SET name = 'right' WHERE id = 7");
+    await stage.shop("UPDATE users SET name = 'right' WHERE id = 7");
     const before = await moment(stage);
-    await shop(stage, "UPDATE users SET name = 'X'");
+    await stage.shop("UPDATE users SET name = 'X'");
     const after = await moment(stage);
-    await shop(stage, 'DELETE FROM users WHERE id = 9');
+    await stage.shop('DELETE FROM users WHERE id = 9');
     await archiveAll(stage);
 
     if (isLong) await findsWhen(stage, { before, after });
@@ -95,8 +84,8 @@ test('somebody changes every row, and the past brings them back', { timeout: 300
     const back = await psql(stage, readFileSync(file, 'utf8'));
     expect(back.code, back.stderr).toBe(0);
     const sum = "SELECT count(*)::int AS rows, count(*) FILTER (WHERE name = 'X')::int AS wrong FROM users";
-    expect(await shop(stage, sum)).toEqual([{ rows: 500, wrong: 0 }]);
-    expect(await shop(stage, 'SELECT name FROM users WHERE id = 7')).toEqual([{ name: 'right' }]);
+    expect(await stage.shop(sum)).toEqual([{ rows: 500, wrong: 0 }]);
+    expect(await stage.shop('SELECT name FROM users WHERE id = 7')).toEqual([{ name: 'right' }]);
 
     const again = await stage.cli('past', before, '--table', 'users', '--sql', file);
     expect([again.code, again.stderr]).toEqual([2, expect.stringContaining('must not be there yet')]);

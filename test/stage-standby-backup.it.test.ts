@@ -6,10 +6,10 @@ import { expect, test } from 'vitest';
 import type { BackupStanding } from '../src/api/contract/backups.ts';
 import { type BackupRun, isEnded } from '../src/core/backup-run.ts';
 import { ownProcesses, readCommandLine } from '../src/process/identity.ts';
-import { type ObjectStore, startObjectStore } from './fixtures/object-store.ts';
+import type { ObjectStore } from './fixtures/object-store.ts';
 import { until } from './fixtures/postgres-cluster.ts';
-import { type TestStage, withStage } from './fixtures/stage.ts';
-import { declareBackups, ordered, restartEverything } from './fixtures/stage-backups.ts';
+import type { TestStage } from './fixtures/stage.ts';
+import { ordered, withBackedUpStage } from './fixtures/stage-backups.ts';
 
 const isOfBackup = /^(backup|backup:remote|backup:local)$|passage\.mjs$/;
 
@@ -70,34 +70,27 @@ test.runIf(process.env.TEST_LONG === '1')(
   'what strikes a backup of a standby leaves nothing running, and the primary makes the next one',
   { timeout: 600_000 },
   async () => {
-    const store = await startObjectStore();
-    try {
-      await withStage({ nodes: 2, appNodes: 1 }, async (stage) => {
-        await declareBackups(stage, store);
-        await restartEverything(stage);
-        expect(await made(stage)).toMatchObject({ state: 'done', node: 'db1' });
+    await withBackedUpStage(async (stage, store) => {
+      expect(await made(stage)).toMatchObject({ state: 'done', node: 'db1' });
 
-        const killed = await struck(stage, store, async () => stage.signal('agent', 'db1', 'SIGKILL'));
-        expect(killed).toMatchObject({ node: 'db1', state: 'failed' });
-        await untilFollowed(stage);
-        expect(await made(stage)).toMatchObject({ state: 'done', node: 'db2' });
+      const killed = await struck(stage, store, async () => stage.signal('agent', 'db1', 'SIGKILL'));
+      expect(killed).toMatchObject({ node: 'db1', state: 'failed' });
+      await untilFollowed(stage);
+      expect(await made(stage)).toMatchObject({ state: 'done', node: 'db2' });
 
-        const moved = await struck(stage, store, () => ordered(stage, 'switchover', '--to', 'db1'));
-        expect(moved).toMatchObject({ node: 'db1', state: 'failed', outcome: expect.stringContaining('no more') });
-        await untilFollowed(stage);
-        expect(await made(stage)).toMatchObject({ state: 'done' });
+      const moved = await struck(stage, store, () => ordered(stage, 'switchover', '--to', 'db1'));
+      expect(moved).toMatchObject({ node: 'db1', state: 'failed', outcome: expect.stringContaining('no more') });
+      await untilFollowed(stage);
+      expect(await made(stage)).toMatchObject({ state: 'done' });
 
-        const standby = async () => ((await stage.status()).primary === 'db1' ? 'db2' : 'db1');
-        expect(await made(stage)).toMatchObject({ state: 'done', node: await standby() });
-        const { primary } = await stage.status();
-        const silent = await struck(stage, store, async () => stage.signal('agent', primary ?? '', 'SIGKILL'));
-        expect(silent).toMatchObject({ state: 'failed', outcome: expect.stringMatching(/agent|no more/) });
-        await untilFollowed(stage);
-        expect(await made(stage)).toMatchObject({ state: 'done' });
-        console.info([killed, moved, silent].map(({ outcome }) => outcome).join('\n'));
-      });
-    } finally {
-      await store.close();
-    }
+      const standby = async () => ((await stage.status()).primary === 'db1' ? 'db2' : 'db1');
+      expect(await made(stage)).toMatchObject({ state: 'done', node: await standby() });
+      const { primary } = await stage.status();
+      const silent = await struck(stage, store, async () => stage.signal('agent', primary ?? '', 'SIGKILL'));
+      expect(silent).toMatchObject({ state: 'failed', outcome: expect.stringMatching(/agent|no more/) });
+      await untilFollowed(stage);
+      expect(await made(stage)).toMatchObject({ state: 'done' });
+      console.info([killed, moved, silent].map(({ outcome }) => outcome).join('\n'));
+    });
   },
 );
