@@ -14,6 +14,7 @@ function db1(change: Partial<OrderedNode['mirror']['image']> = {}, state: LocalP
     mirror: { image: { lease: held('db2'), handsOff: null, spec: null, ...change } },
     latest: state === null ? null : { view: { postgres: { state } } },
     request: (wanted) => void done.push(wanted),
+    requests: { driving: null, cancelOperation: null, reinit: false, restart: false, restartPrimary: false },
     emit: (event, facts) => void done.push([event, facts]),
   };
   return { agent, done };
@@ -50,6 +51,20 @@ describe('an order to one node', () => {
       because: expect.stringContaining(because),
     });
     expect(done).toEqual([]);
+  });
+
+  it('for a new clone contradicts none that has not ended', () => {
+    const { agent, done } = db1();
+    const asked = { ...agent, requests: { ...agent.requests, reinit: true, reinitFrom: 'primary' as const } };
+    const order = (from?: 'backups' | 'primary') => orderOfNode(asked, { what: 'reinit', from }, false, 'kim');
+    for (const from of ['backups', undefined] as const) {
+      expect(order(from)).toEqual({
+        accepted: false,
+        because: expect.stringContaining('from the primary, which has not'),
+      });
+    }
+    expect(done).toEqual([]);
+    expect(order('primary')).toMatchObject({ accepted: true });
   });
 
   it('for a new clone from the backups is handed on, where there are any', () => {

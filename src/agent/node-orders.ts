@@ -15,7 +15,7 @@ import { holderOf } from './switchover-orders.ts';
 
 const words = { reinit: 'a new clone', restart: 'a restart' } as const;
 
-export interface OrderedNode extends Pick<DatabaseNode, 'node' | 'request' | 'emit'> {
+export interface OrderedNode extends Pick<DatabaseNode, 'node' | 'request' | 'requests' | 'emit'> {
   readonly mirror: { readonly image: Pick<StoreImage, 'lease' | 'handsOff' | 'spec'> };
   /** `null`: it has not looked at its PostgreSQL yet. */
   readonly latest: { readonly view: { readonly postgres: Pick<LocalPostgres, 'state'> } } | null;
@@ -64,6 +64,10 @@ function whyNotOther(agent: OrderedNode, order: NodeOrder, isWitness: boolean): 
   if (isWitness) return `${node} is a witness: it has no PostgreSQL`;
   const state = stateOf(agent);
   if (order.what === 'restart') return state === 'standby' ? null : `PostgreSQL on ${node} is ${state}`;
+  const { reinit, reinitFrom } = agent.requests;
+  if (reinit && reinitFrom !== order.from) {
+    return `${node} was asked for ${words.reinit} from ${reinitFrom === undefined ? 'what is quicker' : `the ${reinitFrom}`}, which has not ended`;
+  }
   const hasBackups = (mirror.image.spec?.value.spec.backups ?? null) !== null;
   if (order.from !== 'backups' || hasBackups) return null;
   return 'no backups are declared: there is nothing that it could be restored from';

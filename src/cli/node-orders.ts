@@ -74,6 +74,8 @@ const orders: readonly (NodeOrder & {
 ];
 
 const pollMs = 200;
+/** So long after its agent came back it is known whether the node goes on with what was begun. */
+const knownAfterMs = 5_000;
 
 export function declareNodeOrders(program: Command, perform: Perform): void {
   for (const order of orders) {
@@ -157,6 +159,7 @@ async function untilServed(
   const begunAtMs = performance.now();
   let last = before;
   let served: EventRecord | null = null;
+  let forgottenAtMs = Number.POSITIVE_INFINITY;
   while (performance.now() - begunAtMs < timeoutMs) {
     if (signal.aborted) throw new UnderstudyError('TIMEOUT', `no longer waited for; ${node} goes on by itself`);
     try {
@@ -166,8 +169,11 @@ async function untilServed(
         if (!terminal.json) terminal.print(eventLine(event, terminal.paint));
         refuseFailure(event, order);
         if (event.name === order.ends) served = event;
+        else if (event.name === 'agent.started') forgottenAtMs = performance.now();
       }
-      if (served !== null && (await isBack(access, node))) return served;
+      const isForgotten = performance.now() - forgottenAtMs > knownAfterMs;
+      if ((served !== null || isForgotten) && (await isBack(access, node)))
+        return served ?? refuseForgotten(node, order);
     } catch (error) {
       if (!isUnderstudyError(error, 'AGENT_UNREACHABLE')) throw error;
     }
@@ -188,6 +194,17 @@ function refuseFailure({ facts, name, node }: EventRecord, order: NodeOrder): vo
   if (name === 'action.failed' && facts.action === order.name) {
     throw new UnderstudyError('POSTGRES_FAILED', `${node} did not ${order.name}: ${because}`, { hint });
   }
+}
+
+/** Orders to a node are kept by its agent alone, and no longer than it lives. */
+function refuseForgotten(node: string, { name }: NodeOrder): never {
+  throw new UnderstudyError(
+    'POSTGRES_FAILED',
+    `the agent of ${node} was started anew, and knows nothing of the order`,
+    {
+      hint: `order it again: understudy ${name} ${node}`,
+    },
+  );
 }
 
 function eventsAfter(access: ClusterAccess, sequence: number): Promise<readonly EventRecord[]> {

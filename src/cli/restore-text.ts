@@ -7,6 +7,7 @@ import { bytesText, spanText } from './words.ts';
 
 export function planText(plan: RestorePlan): readonly string[] {
   const { backup, bytes, continues, destination, expectedMs, kept, target, walBytes } = plan;
+  const free = destination.freeBytes;
   const wal = walBytes === null ? 'WAL of unknown size' : `about ${bytesText(walBytes)} of WAL`;
   const expected = expectedMs === null ? 'not known: nothing was restored here yet' : `about ${spanText(expectedMs)}`;
   const keeps = kept === null ? [] : [`kept      what ${continues === null ? 'is' : 'was'} in it, as ${kept}`];
@@ -14,7 +15,7 @@ export function planText(plan: RestorePlan): readonly string[] {
     `target    ${target.type === 'latest' ? 'the end of the archive' : targetText(target)}`,
     ...windowLines(plan),
     `backup    ${backup.label}, ${backup.kind}, ended ${backup.finishedAt}`,
-    `volume    ${bytesText(bytes)}, then ${wal}; ${bytesText(destination.freeBytes)} are free`,
+    `volume    ${bytesText(bytes)}, then ${wal}${free === null ? '' : `; ${bytesText(free)} are free`}`,
     `into      ${destination.into}${destination.found === 'nothing' || kept !== null ? '' : ', over what is there'}`,
     ...(continues === null ? [] : [`goes on   ${continuesText(continues)}`]),
     ...keeps,

@@ -22,7 +22,8 @@ export interface Destination {
   /** Absolute, links resolved as far as it exists. */
   readonly into: string;
   readonly found: 'nothing' | 'half-restored' | 'data-directory';
-  readonly freeBytes: number;
+  /** `null`: it was not looked at, since something else is against it. */
+  readonly freeBytes: number | null;
   /** What is against it, a line each. */
   readonly obstacles: readonly string[];
 }
@@ -46,16 +47,16 @@ export async function examineDestination(facts: DestinationFacts): Promise<Desti
   const into = resolved(facts.into);
   const parent = dirname(into);
   const obstacles = [...placeObstacles(into, facts)];
-  if (obstacles.length > 0) return { into, found: 'nothing', freeBytes: 0, obstacles };
+  if (obstacles.length > 0) return { into, found: 'nothing', freeBytes: null, obstacles };
   const there = nearest(parent);
   const isMade = there !== parent && facts.parentsByRoot;
   if (!isMade && !isWritable(there)) {
     const text = `${there} may not be written to by this user: the restored files are to be PostgreSQL's`;
-    return { into, found: 'nothing', freeBytes: 0, obstacles: [text] };
+    return { into, found: 'nothing', freeBytes: null, obstacles: [text] };
   }
   const found = contentOf(into, facts);
   if (found === 'foreign') {
-    return { into, found: 'nothing', freeBytes: 0, obstacles: [`${into} holds files that are no data directory`] };
+    return { into, found: 'nothing', freeBytes: null, obstacles: [`${into} holds files that are no data directory`] };
   }
   const disk = await diskOf(there);
   const isWrittenOver = found === 'half-restored' || (found === 'data-directory' && facts.delta);
