@@ -2,9 +2,9 @@
 # Everything that must hold: set-up, format, types, direction, unused code, and all tests. With arguments: set-up, and vitest
 # with these.
 #
-# Three lanes side by side, since whole clusters mostly wait: stages in sight, single servers beside them, and what only computes (checks
-# of the text, unit tests, the simulator) with the time that both leave over. More servers follow on whichever of the first and the last is
-# over first. Ends with the first lane's failure that is met;
+# Four lanes side by side, since whole clusters mostly wait: stages in sight, single servers beside them, and what only computes (checks
+# of the text; unit tests and the simulator) with the time that both leave over. More servers follow on whichever of the first and the last
+# is over first. Ends with the first lane's failure that is met;
 # what a lane said is shown whole when it has ended, and nothing goes on running afterwards.
 set -euo pipefail
 cd "$(dirname "$(dirname "$(readlink -f "$0")")")"
@@ -33,8 +33,9 @@ trap end_lanes EXIT
 trap 'exit 130' INT TERM HUP
 
 lane servers 'exec npx vitest run --project servers'
+lane checks 'echo 19 >/proc/self/autogroup; renice -n 19 $$ >/dev/null
+  npm run --silent lint && npm run --silent typecheck && npm run --silent check:direction && npm run --silent check:unused && npm run --silent check:client-api'
 lane computed 'trap "touch $ROOM" EXIT; echo 19 >/proc/self/autogroup; renice -n 19 $$ >/dev/null
-  npm run --silent lint && npm run --silent typecheck && npm run --silent check:direction && npm run --silent check:unused && npm run --silent check:client-api &&
   npx vitest run --project unit --project simulator'
 lane afterwards 'until [ -e "$ROOM" ]; do sleep 1; done; exec npx vitest run --project afterwards'
 

@@ -8,7 +8,7 @@
 import { UnderstudyError } from '../errors/understudy-error.ts';
 import type { ActOptions } from '../ports/postgres.ts';
 import { idly } from '../process/idle.ts';
-import { type Joinable, join } from '../process/joined.ts';
+import { type Joinable, type Joined, join } from '../process/joined.ts';
 import { run } from '../process/run.ts';
 
 export interface CommandResult {
@@ -35,7 +35,7 @@ export interface Invoker {
     options: readonly string[],
     connection: Joinable,
     bounds: ActOptions,
-  ): Promise<Omit<CommandResult, 'stdout'>>;
+  ): Promise<Joined>;
 }
 
 // Labels of backups are local times, and have to grow from host to host.

@@ -198,8 +198,7 @@ class PgbackrestRepository implements Repository {
   async serve(...[connection, options]: Parameters<Repository['serve']>) {
     this.#configured();
     const result = await this.#invoker.join('backup:remote', servedSo, connection, options);
-    if (result.code !== 0 && options.signal?.aborted !== true)
-      throw failure('BACKUP_FAILED', { ...result, stdout: '' });
+    if (result.code !== 0 && !result.wasEnded) throw failure('BACKUP_FAILED', { ...result, stdout: '' });
   }
 
   expire(options: ActOptions): Promise<readonly string[]> {

@@ -55,7 +55,7 @@ async function until(what: string, holds: () => boolean): Promise<void> {
 it('carries both ways, and the last words', async () => {
   const joined = run('read word; echo "heard $word"; echo beside >&2; exit 3');
   theirs.write('this\n');
-  expect(await joined).toEqual({ code: 3, stderr: 'beside\n' });
+  expect(await joined).toEqual({ code: 3, stderr: 'beside\n', wasEnded: false });
   await until('the last words', () => heard === 'heard this\n');
   await until('the connection is closed', () => theirs.closed || theirs.readableEnded);
 });
@@ -70,7 +70,7 @@ it('ends the program with the connection, whatever it does', async () => {
   const joined = run('trap "" TERM; while :; do sleep 1; done');
   await until('it runs', () => left().length > 0);
   theirs.destroy();
-  expect(await joined).toEqual({ code: null, stderr: '' });
+  expect(await joined).toEqual({ code: null, stderr: '', wasEnded: true });
   await until('nothing is left', () => left().length === 0);
 });
 
@@ -87,5 +87,5 @@ it('ends both by the signal', async () => {
 it('says what is no program, and ends what is joined to a connection that has gone', async () => {
   await expect(join('/nowhere/program', [], ours, { withinMs: 1_000 })).rejects.toThrow('no program');
   await until('it is closed', () => ours.closed);
-  expect(await run('sleep 60')).toMatchObject({ code: null });
+  expect(await run('sleep 60')).toMatchObject({ code: null, wasEnded: true });
 });

@@ -24,6 +24,8 @@ export interface Joined {
   /** `null`: a signal ended it. */
   readonly code: number | null;
   readonly stderr: string;
+  /** The connection had gone, or the time or the signal ended it: its code says nothing of what it did. */
+  readonly wasEnded: boolean;
 }
 
 /** Once its input has ended it has nothing more to do. */
@@ -64,7 +66,9 @@ export function join(
     const child = spawn(file, [...args], { ...spawnOptions(options), stdio: ['pipe', 'pipe', 'pipe'] });
     let stderr = '';
     let killer: NodeJS.Timeout | undefined;
+    let wasEnded = false;
     const end = (): void => {
+      wasEnded = true;
       connection.destroy();
       killer ??= setTimeout(() => signalGroup(child, 'SIGKILL'), graceMs);
       signalGroup(child, 'SIGTERM');
@@ -89,7 +93,7 @@ export function join(
     });
     child.once('close', (code) => {
       release();
-      void closed(connection).then(() => resolve({ code, stderr }));
+      void closed(connection).then(() => resolve({ code, stderr, wasEnded }));
     });
     // Its own end tells more than that of a pipe.
     child.stdin.on('error', () => undefined);
