@@ -30,12 +30,7 @@ export interface Invoker {
   /** Throws PROCESS_FAILED when it can't be started or was cancelled, TIMEOUT; BACKUP_FAILED beyond `wholeUpToBytes`. */
   run(command: string, options: readonly string[], invocation: Invocation): Promise<CommandResult>;
   /** Its input and output are the connection, and either ends with the other. Throws PROCESS_FAILED when it can't be started. */
-  join(
-    command: string,
-    options: readonly string[],
-    connection: Joinable,
-    bounds: ActOptions,
-  ): Promise<Joined>;
+  join(command: string, options: readonly string[], connection: Joinable, bounds: ActOptions): Promise<Joined>;
 }
 
 // Labels of backups are local times, and have to grow from host to host.
